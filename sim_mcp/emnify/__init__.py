@@ -1,0 +1,1 @@
+"""The emnify REST API for SIM cards, as typed Python."""
