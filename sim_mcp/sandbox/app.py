@@ -1,0 +1,215 @@
+"""The HTTP face: every route, and what the gateway in front of them does to a request and its answer."""
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from dataclasses import replace
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from sim_mcp.sandbox import batches, control, endpoints, event_lists, operations, sims
+from sim_mcp.sandbox.answers import Answer, Backend, Refusal, error, gateway, nothing, wire_headers
+from sim_mcp.sandbox.catalogue import Event
+from sim_mcp.sandbox.clock import http_date, zulu_date
+from sim_mcp.sandbox.core import Call, Core, Handler
+from sim_mcp.sandbox.faults import Fault, Kind
+
+HangUp = Callable[[Scope], None]
+"""Close the connection of a request without an answer."""
+
+_ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/sim", sims.list_sims),
+    ("GET", "/sim/status", sims.list_statuses),
+    ("DELETE", "/sim/multi", sims.delete_sims),
+    ("GET", "/sim/unlinked_product_stats", sims.get_unlinked_products),
+    ("GET", "/sim/operation", operations.list_operations),
+    ("POST", "/sim/operation", operations.create_operation),
+    ("GET", "/sim/operation/action", operations.list_actions),
+    ("GET", "/sim/operation/status", operations.list_operation_statuses),
+    ("GET", "/sim/operation/{id}", operations.get_operation),
+    ("POST", "/sim/migration/workspace", operations.migrate),
+    ("GET", "/sim/{id}", sims.get_sim),
+    ("PATCH", "/sim/{id}", sims.update_sim),
+    ("DELETE", "/sim/{id}", sims.delete_sim),
+    ("GET", "/sim/{id}/event", event_lists.list_sim_events),
+    ("GET", "/sim/{id}/stats", sims.get_stats),
+    ("GET", "/sim/{id}/stats/daily", sims.get_daily_stats),
+    ("GET", "/sim/{id}/installation_code", sims.get_installation_code),
+    ("GET", "/sim_batch/bic/{bic}", batches.validate_batch),
+    ("PATCH", "/sim_batch/bic/{bic}", batches.register_batch),
+    ("GET", "/event", event_lists.list_events),
+    ("GET", "/event/type", event_lists.list_event_types),
+    ("GET", "/endpoint", endpoints.list_endpoints),
+    ("GET", "/endpoint/{id}", endpoints.get_endpoint),
+    ("PATCH", "/endpoint/{id}", endpoints.update_endpoint),
+    ("GET", "/endpoint/{id}/connectivity", endpoints.get_connectivity),
+    ("PATCH", "/endpoint/{id}/connectivity", endpoints.reset_connectivity),
+    ("GET", "/endpoint/{id}/connectivity_info", endpoints.get_connectivity_info),
+    ("GET", "/endpoint/{id}/quota/data", endpoints.get_data_quota),
+    ("GET", "/endpoint/{id}/quota/sms", endpoints.get_sms_quota),
+    ("GET", "/endpoint/{id}/operator_blacklist", endpoints.get_operator_blacklist),
+    ("GET", "/endpoint/{id}/event", event_lists.list_endpoint_events),
+    ("GET", "/endpoint/{id}/stats", endpoints.get_stats),
+    ("GET", "/endpoint/{id}/stats/daily", endpoints.get_daily_stats),
+    ("GET", "/organisation/my/stats", operations.get_organisation_stats),
+)
+_API = "/api/v1"
+_AUTHENTICATE = "/api/v1/authenticate"
+_ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_GATEWAY_TEXTS = {
+    500: "Internal server error",
+    502: "Internal server error",
+    503: "Service Unavailable",
+    504: "Endpoint request timed out",
+}
+
+
+def build(core: Core, base_url: str, hang_up: HangUp) -> Starlette:
+    """Return the application that serves a world."""
+    face = Face(core, hang_up)
+    routes = [Route(_API + path, face.serving(handler), methods=[method]) for method, path, handler in _ROUTES]
+    routes.append(Route(_AUTHENTICATE, face.serving(None), methods=["POST"]))
+    routes.append(Route(_API + "/{rest:path}", face.serving(_no_route), methods=_ALL_METHODS))
+    table = [f"{method} {_API}{path}" for method, path, _ in _ROUTES] + [f"POST {_AUTHENTICATE}"]
+    return Starlette(routes=routes + control.routes(core, base_url, table))
+
+
+class Face:
+    """Do for every request what the gateway does: count, authenticate, limit, answer, and fail when told to."""
+
+    def __init__(self, core: Core, hang_up: HangUp) -> None:
+        self._core = core
+        self._hang_up = hang_up
+
+    def serving(self, handler: Handler | None) -> Callable[[Request], object]:
+        """Return the endpoint for a handler; None is the one that hands out tokens."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                return await self._serve(request, handler)
+            except ClientDisconnect:
+                return _HungUp()
+
+        return endpoint
+
+    async def _serve(self, request: Request, handler: Handler | None) -> Response:
+        core, path = self._core, request.url.path
+        body = await request.body()
+        entry = core.log.open(zulu_date(core.clock.now()), request.method, path, request.url.query, body)
+        number = core.log.counted
+        struck = core.faults.strike(request.method, path)
+        if Kind.LATENCY in struck:
+            await asyncio.sleep(struck[Kind.LATENCY].value)
+        if Kind.DROP in struck:
+            return await self._drop(request)
+        answer = self._before(request, struck) or self._act(request, handler, body)
+        if Kind.ERROR_AFTER in struck:
+            answer = _failed(struck[Kind.ERROR_AFTER])
+        if Kind.DROP_AFTER in struck:
+            return await self._drop(request)
+        if Kind.EMPTY in struck:
+            answer = replace(answer, body=b"")
+        elif Kind.MALFORMED in struck:
+            answer = replace(answer, body=b"<html><head><title>Oops</title></head><body>{", content_type="text/html")
+        entry["status"] = answer.status
+        zipped = bool(answer.body) and "gzip" in request.headers.get("accept-encoding", "")
+        if zipped:
+            answer = replace(answer, body=gzip.compress(answer.body, 1, mtime=0)).with_headers(
+                ("Content-Encoding", "gzip")
+            )
+        headers = wire_headers(answer, http_date(core.clock.now()), number, core.settings.seed)
+        return _Wired(answer, headers, truncated=Kind.TRUNCATE in struck)
+
+    def _before(self, request: Request, struck: dict[Kind, Fault]) -> Answer | None:
+        core = self._core
+        address = request.client.host if request.client else ""
+        authenticating = request.url.path == _AUTHENTICATE
+        limited = core.settings.limits and not core.limits.address_allows(address, authenticating=authenticating)
+        if limited or Kind.THROTTLE in struck:
+            return self._throttled()
+        if Kind.ERROR in struck:
+            return _failed(struck[Kind.ERROR])
+        if Kind.EXPIRE_TOKENS in struck:
+            core.authority.void(request.headers.get("authorization"))
+        return None
+
+    def _act(self, request: Request, handler: Handler | None, body: bytes) -> Answer:
+        core, path = self._core, request.url.path
+        core.registry.settle()
+        try:
+            if handler is None:
+                return self._authenticate(request, body)
+            identity = core.authority.identify(request.headers.get("authorization"))
+            if core.settings.limits and not core.limits.path_allows(identity.organisation.id, request.method, path):
+                return self._throttled()
+            return handler(Call(core, identity, request.path_params, request.query_params, request.headers, body))
+        except Refusal as refusal:
+            return refusal.answer
+
+    def _authenticate(self, request: Request, body: bytes) -> Answer:
+        core = self._core
+        try:
+            sent = Call(core, None, {}, {}, {}, body).json()  # type: ignore[arg-type]  # nobody is known yet
+        except Refusal as refusal:
+            return replace(refusal.answer, backend=Backend.EXPRESS)
+        answer, org = core.authority.authenticate(sent)
+        if org is not None:
+            address = request.client.host if request.client else "unknown"
+            text = f"Failed authentication request from '{org.name}', Reason: TokenStatus Revoked from IP {address}"
+            core.chronicle.record(Event.APP_AUTH_FAILED, text, org.id)
+        return answer
+
+    def _throttled(self) -> Answer:
+        unknowns = self._core.settings.unknowns
+        match unknowns.throttle_body:
+            case "message":
+                answer = gateway(429, "Too Many Requests", "TooManyRequestsException")
+            case "error":
+                answer = error(429, 1105, "TooManyRequests", "Too many requests.")
+            case _:
+                answer = nothing(Backend.GATEWAY, 429)
+        if unknowns.retry_after is None:
+            return answer
+        return answer.with_headers(("Retry-After", str(unknowns.retry_after)))
+
+    async def _drop(self, request: Request) -> Response:
+        self._hang_up(request.scope)
+        while not await request.is_disconnected():
+            await asyncio.sleep(0)
+        return _HungUp()
+
+
+class _Wired(Response):
+    """Send headers in exactly the casing and order given."""
+
+    def __init__(self, answer: Answer, headers: list[tuple[str, str]], *, truncated: bool) -> None:
+        super().__init__(answer.body, answer.status)
+        self.raw_headers = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers]
+        self._truncated = truncated
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if self._truncated:
+            await send({"type": "http.response.body", "body": self.body[: len(self.body) // 2], "more_body": True})
+            return
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class _HungUp(Response):
+    """Send nothing, for nobody is there any more."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Return at once."""
+
+
+def _failed(fault: Fault) -> Answer:
+    status = int(fault.value)
+    return gateway(status, _GATEWAY_TEXTS.get(status, "Internal server error"), "InternalServerErrorException")
+
+
+def _no_route(_: Call) -> Answer:
+    return gateway(404, "Not Found", "NotFoundException")

@@ -1,0 +1,19 @@
+"""Chance without state: the same numbers in give the same number out, in any order of asking."""
+
+_MASK = (1 << 64) - 1
+
+
+def mix(seed: int, *parts: int) -> int:
+    """Return 64 evenly spread bits for a seed and whatever else tells one throw from another (SplitMix64)."""
+    z = seed & _MASK
+    for part in parts:
+        z = (z + (part + 1) * 0x9E3779B97F4A7C15) & _MASK
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+        z ^= z >> 31
+    return z
+
+
+def share(bits: int) -> float:
+    """Turn 64 bits into a number from 0 up to, not including, 1."""
+    return (bits >> 11) / (1 << 53)

@@ -1,0 +1,160 @@
+"""A card with its device and its past, while a world is being made."""
+
+from dataclasses import dataclass, field
+
+from sim_mcp.sandbox.catalogue import (
+    ENTERPRISE_ORG,
+    EUICC,
+    ISSUER_ORG,
+    MODELS,
+    DeviceStatus,
+    Event,
+    Operator,
+    Severity,
+    Source,
+    Status,
+)
+from sim_mcp.sandbox.clock import DAY, HOUR, SECOND
+from sim_mcp.sandbox.dice import mix
+from sim_mcp.sandbox.events import (
+    gprs_location_text,
+    location_text,
+    operator_detail,
+    pdp_detail,
+    session_text,
+)
+from sim_mcp.sandbox.numbers import eid, iccid, imeisv, luhn_digit
+from sim_mcp.sandbox.store import STORED, EndpointRow, EventRow, SimRow, as_json, event_id
+
+FIRST_SIM = 2_500_000
+FIRST_ENDPOINT = 11_380_000
+FIRST_ICCID = 6_000_000
+FIRST_SUBSCRIBER = 100_000_000
+PREPARED = "Status of SIM changed from '{}' to '{}'"
+
+
+@dataclass
+class Draft:
+    """Hold a card that is being made; times are milliseconds since 1970."""
+
+    index: int
+    anchor: int
+    """When the world begins."""
+    seed: int = 1
+    status: Status = Status.ACTIVATED
+    customer: int | None = ENTERPRISE_ORG
+    reseller: int | None = None
+    model: int = 44
+    number: int | None = None
+    """What stands in the ICCID after its prefix; None counts on."""
+    activated: int | None = None
+    since: int | None = None
+    batch: int | None = None
+    name: str | None = None
+    """Name of the device; None is no device."""
+    tags: str | None = None
+    kind: int = 1
+    home: int = 4
+    imei_lock: bool = False
+    device_status: DeviceStatus = DeviceStatus.ENABLED
+    imsi_prefix: str = "295050"
+    msisdn: str | None = None
+    events: list[EventRow] = field(default_factory=list)
+    spans: list[tuple[int, int | None]] = field(default_factory=list)
+    trips: list[tuple[int, int, int, float]] = field(default_factory=list)
+    quota: tuple[int, float, float, int, int] | None = None
+    state: tuple[str | None, str | None] | None = None
+    """Connectivity that differs from what the sessions say, and the failure of a query to the network."""
+
+    @property
+    def id(self) -> int:
+        """The id of the SIM."""
+        return FIRST_SIM + self.index
+
+    @property
+    def endpoint_id(self) -> int:
+        """The id of the device, if there is one."""
+        return FIRST_ENDPOINT + self.index
+
+    @property
+    def imsi(self) -> str:
+        """The 15 digits of the subscriber."""
+        return f"{self.imsi_prefix}{FIRST_SUBSCRIBER + self.index}"
+
+    def sim(self) -> SimRow:
+        """Return the card as it goes into the store."""
+        digits = iccid(FIRST_ICCID + self.index if self.number is None else self.number)
+        produced = (self.anchor // DAY - 200 - self.index // 10 % 900) * DAY + 8 * HOUR + 47 * 60 * SECOND
+        activated = self.activated
+        if activated is None and self.status in {Status.ACTIVATED, Status.SUSPENDED}:
+            activated = produced + 40 * DAY + mix(self.seed, self.index) % DAY // SECOND * SECOND
+        subscriber = FIRST_SUBSCRIBER + self.index
+        euicc = MODELS[self.model].profile_type[0] == EUICC
+        return SimRow(
+            self.id, digits, luhn_digit(digits), eid(self.index) if euicc else None, self.imsi,
+            self.msisdn or f"423663{subscriber}", self.model, self.status, produced, activated,
+            self.since or activated or produced, self.customer, self.reseller, ISSUER_ORG,
+            None if self.name is None else self.endpoint_id, self.batch, self.endpoint(),
+        )  # fmt: skip
+
+    def endpoint(self) -> EndpointRow | None:
+        """Return the device as it goes into the store."""
+        if self.name is None or self.customer is None:
+            return None
+        created = self.activated or self.anchor - 150 * DAY
+        return EndpointRow(
+            self.endpoint_id, self.customer, self.name, self.tags, imeisv(mix(self.seed, self.index)), int(self.imei_lock),
+            self.device_status, created, created, self.index, self.kind, self.home,
+        )  # fmt: skip
+
+    def happens(
+        self,
+        ago: int,
+        kind: Event,
+        text: str,
+        *,
+        source: Source = Source.NETWORK,
+        severity: Severity = Severity.INFO,
+        alert: bool = False,
+        detail: dict[str, object] | None = None,
+    ) -> None:
+        """Add something that happened some milliseconds before the world began."""
+        at = self.anchor - ago
+        endpoint = None if self.name is None else self.endpoint_id
+        number = event_id(at, STORED + len(self.events) % 90)
+        self.events.append(EventRow(number, at, kind, source, severity, int(alert), self.customer or ISSUER_ORG, self.id,
+                                    endpoint, text, None if detail is None else as_json(detail), None))  # fmt: skip
+
+    def warns(self, ago: int, kind: Event, text: str, detail: dict[str, object] | None = None) -> None:
+        """Add something that emnify's policy control refused or warned of."""
+        self.happens(ago, kind, text, source=Source.POLICY_CONTROL, severity=Severity.WARN, alert=True, detail=detail)
+
+    def rejects_session(self, ago: int, reason: str) -> None:
+        """Add a data session that was refused (emnify docs: event types)."""
+        self.warns(ago, Event.CREATE_PDP, f"PDP Context Request rejected, because {reason}")
+
+    def attaches(self, ago: int, operator: Operator) -> None:
+        """Add location updates that were accepted."""
+        detail = operator_detail(operator)
+        text = gprs_location_text(self.imsi, operator)
+        self.happens(ago, Event.UPDATE_GPRS_LOCATION, text, detail=detail)
+        self.happens(ago - SECOND, Event.UPDATE_LOCATION, location_text(self.imsi, operator), detail=detail)
+
+    def opens_and_ends(self, ago: int, length: int, operator: Operator, apn: str, volume: tuple[float, float]) -> None:
+        """Add a data session with its volume received and sent in MB."""
+        bits = mix(self.seed, self.id, ago)
+        sim, start = self.sim(), self.anchor - ago
+        self.happens(
+            ago, Event.CREATE_PDP, session_text(operator), detail=pdp_detail(sim, operator, start, bits, apn, 6)
+        )
+        detail = pdp_detail(sim, operator, start, bits, apn, 6, volume)
+        self.happens(ago - length, Event.DELETE_PDP, "PDP Context deleted.", detail=detail)
+
+    def changes_status(self, ago: int, before: str, after: str, kind: Event) -> None:
+        """Add a change of status made through the API."""
+        self.happens(ago, kind, PREPARED.format(before, after), source=Source.API)
+
+    def is_assigned(self, ago: int) -> None:
+        """Add the assignment to the device."""
+        text = f"SIM {self.id} assigned to endpoint {self.endpoint_id}"
+        self.happens(ago, Event.SIM_ASSIGNED, text, source=Source.API, detail={})

@@ -1,0 +1,279 @@
+"""What happened: events of everyday life, computed, and events of stories and requests, stored; and how both are shown."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sim_mcp.sandbox import catalogue
+from sim_mcp.sandbox.catalogue import Event, Operator, Severity, Source
+from sim_mcp.sandbox.clock import DAY, SECOND, Clock, bare_date, zulu_date
+from sim_mcp.sandbox.devices import KINDS
+from sim_mcp.sandbox.dice import mix
+from sim_mcp.sandbox.life import Life, Session
+from sim_mcp.sandbox.numbers import ip_address
+from sim_mcp.sandbox.store import STORED, EndpointRow, EventRow, SimRow, Store, as_json, event_id
+
+RETENTION = 30 * DAY
+"""How long events are kept (emnify docs: events reference)."""
+FLEET_WINDOW = 100
+"""SIMs whose everyday events `/event` shows; those of a whole fleet would be computed for minutes."""
+_GENERATED = STORED - 1
+
+
+class Happening(NamedTuple):
+    """Hold an event with the SIM it is about and, if it belongs to everyday life, the session it came from."""
+
+    row: EventRow
+    sim: SimRow | None
+    session: Session | None = None
+
+    @property
+    def detail(self) -> dict[str, object] | None:
+        """What the event says in particular."""
+        if self.session is not None and self.sim is not None:
+            return session_detail(self.row, self.sim, self.session)
+        found: dict[str, object] | None = json.loads(self.row.detail) if self.row.detail else None
+        return found
+
+
+class Chronicle:
+    """Find events, and write new ones down."""
+
+    def __init__(self, store: Store, life: Life, clock: Clock) -> None:
+        self._store = store
+        self._life = life
+        self._clock = clock
+
+    def of_sim(self, sim: SimRow) -> list[Happening]:
+        """Return what happened to a SIM within the retention, oldest first."""
+        first, last = self._kept()
+        stored = [Happening(row, sim) for row in self._store.events("sim", sim.id, first, last)]
+        return sorted(stored + list(self._everyday(sim, first, last)), key=_by_id)
+
+    def of_endpoint(self, endpoint: EndpointRow) -> list[Happening]:
+        """Return what happened to a device within the retention, oldest first."""
+        first, last = self._kept()
+        sim = self._store.sim_of_endpoint(endpoint.id)
+        stored = [
+            Happening(row, self._store.sim(row.sim) if row.sim is not None else None)
+            for row in self._store.events("endpoint", endpoint.id, first, last)
+        ]
+        everyday = list(self._everyday(sim, first, last)) if sim else []
+        return sorted(stored + everyday, key=_by_id)
+
+    def of_organisation(self, org: int, sims: list[SimRow]) -> list[Happening]:
+        """Return what is stored about an organisation and what happened to some of its SIMs, oldest first."""
+        first, last = self._kept()
+        stored = self._store.events("org", org, first, last)
+        known = {sim.id: sim for sim in self._store.sims(sorted({row.sim for row in stored if row.sim is not None}))}
+        found = [Happening(row, known.get(row.sim or 0)) for row in stored]
+        for sim in sims:
+            found += self._everyday(sim, first, last)
+        return sorted(found, key=_by_id)
+
+    def record(
+        self,
+        kind: Event,
+        text: str,
+        org: int,
+        sim: SimRow | None = None,
+        endpoint: int | None = None,
+        *,
+        source: Source = Source.API,
+        detail: dict[str, object] | None = None,
+        user: dict[str, object] | None = None,
+    ) -> None:
+        """Write down what a request has caused."""
+        at = self._clock.now()
+        endpoint = sim.endpoint_id if sim is not None and endpoint is None else endpoint
+        row = EventRow(
+            event_id(at, STORED), at, kind, source, Severity.INFO, 0, org, sim.id if sim else None, endpoint, text,
+            None if detail is None else as_json(detail), None if user is None else as_json(user),
+        )  # fmt: skip
+        self._store.add_events([row])
+
+    def render(self, happening: Happening) -> dict[str, object]:
+        """Write an event as the API does; absent members are left out (emnify docs: events reference)."""
+        row, sim = happening.row, happening.sim
+        organisation = catalogue.ORGANISATIONS[row.org]
+        body: dict[str, object] = {
+            "timestamp": zulu_date(row.at),
+            "alert": bool(row.alert),
+            "description": row.text,
+            "id": row.id,
+            "event_type": {"id": row.type, "description": catalogue.EVENT_TYPES[row.type]},
+            "event_source": {"id": row.source, "description": catalogue.SOURCE_NAMES[Source(row.source)]},
+            "event_severity": {"id": row.severity, "description": catalogue.SEVERITY_NAMES[Severity(row.severity)]},
+            "organisation": {"id": organisation.id, "name": organisation.name},
+        }
+        endpoint = self._endpoint(happening)
+        if endpoint:
+            body["endpoint"] = {
+                "id": endpoint.id,
+                "name": endpoint.name,
+                "imei": endpoint.imei,
+                "ip_address": ip_address(endpoint.ip),
+                "tags": endpoint.tags,
+            }
+        if row.user:
+            body["user"] = json.loads(row.user)
+        if sim:
+            body["sim"] = {"iccid": sim.iccid, "id": sim.id, "production_date": zulu_date(sim.produced)}
+            imported = zulu_date(sim.produced + 129 * SECOND)
+            body["imsi"] = {"id": sim.id - 3, "import_date": imported, "imsi": sim.imsi}
+        detail = happening.detail
+        if detail is not None:
+            body["detail"] = detail
+        return body
+
+    def _endpoint(self, happening: Happening) -> EndpointRow | None:
+        wanted = happening.row.endpoint
+        if wanted is None:
+            return None
+        if happening.sim and happening.sim.endpoint and happening.sim.endpoint.id == wanted:
+            return happening.sim.endpoint
+        return self._store.endpoint(wanted)
+
+    def _kept(self) -> tuple[int, int]:
+        now = self._clock.now()
+        return now - RETENTION, now
+
+    def _everyday(self, sim: SimRow, first: int, last: int) -> Iterator[Happening]:
+        for session in self._life.sessions(sim, first - DAY, last):
+            for at, kind, text in _session_events(sim, session):
+                if first <= at <= last:
+                    number = event_id(at, mix(sim.id, at, kind) % _GENERATED)
+                    org = sim.customer or sim.issuer
+                    row = EventRow(number, at, kind, Source.NETWORK, Severity.INFO, 0, org, sim.id, sim.endpoint_id, text,
+                                   None, None)  # fmt: skip
+                    yield Happening(row, sim, session)
+
+
+def _by_id(happening: Happening) -> int:
+    return happening.row.id
+
+
+def _session_events(sim: SimRow, session: Session) -> Iterator[tuple[int, Event, str]]:
+    if session.located:
+        yield session.start - 4 * SECOND, Event.UPDATE_GPRS_LOCATION, gprs_location_text(sim.imsi, session.operator)
+        yield session.start - 3 * SECOND, Event.UPDATE_LOCATION, location_text(sim.imsi, session.operator)
+    yield session.start, Event.CREATE_PDP, session_text(session.operator)
+    yield session.stop, Event.DELETE_PDP, "PDP Context deleted."
+
+
+def node(operator: Operator, number: int) -> str:
+    """Return the global title of a network element."""
+    return f"{operator.country.country_code}{operator.mnc}{operator.id * 7919 % 100000:05d}{number:02d}"
+
+
+def location_text(imsi: str, operator: Operator) -> str:
+    """Describe a location update that was accepted (emnify docs: event types)."""
+    return f"New location received from VLR for IMSI='{imsi}', now attached to VLR='{node(operator, 1)}'."
+
+
+def gprs_location_text(imsi: str, operator: Operator) -> str:
+    """Describe a GPRS location update that was accepted (emnify docs: event types)."""
+    return (
+        f"New location received from SGSN for IMSI='{imsi}', now attached to SGSN='{node(operator, 2)}', "
+        f"IP='{_node_address(operator)}'."
+    )
+
+
+def session_text(operator: Operator) -> str:
+    """Describe a data session that was opened (emnify docs: event types)."""
+    address = _node_address(operator)
+    return f"New PDP Context successfully activated with SGSN CP={address}, DP={address}."
+
+
+def operator_detail(operator: Operator) -> dict[str, object]:
+    """Describe a network as location updates do (emnify docs: event types)."""
+    return {
+        "id": operator.id,
+        "name": operator.name,
+        "country": _country(operator),
+        "tapcode": [{"id": operator.id + 1000, "tapcode": operator.tapcode}],
+        "mnc": [{"id": operator.id + 2000, "mnc": operator.mnc}],
+    }
+
+
+def session_detail(row: EventRow, sim: SimRow, session: Session) -> dict[str, object]:
+    """Describe what everyday events say in particular."""
+    if row.type in {Event.UPDATE_LOCATION, Event.UPDATE_GPRS_LOCATION}:
+        return operator_detail(session.operator)
+    habits = KINDS[sim.endpoint.kind if sim.endpoint else 1].habits
+    volume = (session.rx, session.tx) if row.type == Event.DELETE_PDP else None
+    return pdp_detail(sim, session.operator, session.start, session.bits, habits.apn, habits.rat, volume)
+
+
+def pdp_detail(
+    sim: SimRow,
+    operator: Operator,
+    start: int,
+    bits: int,
+    apn: str,
+    rat: int,
+    volume: tuple[float, float] | None = None,
+) -> dict[str, object]:
+    """Describe a data session, when it opens or, with its volume in MB, when it ends (emnify docs: event types)."""
+    address = _node_address(operator)
+    closed = volume is not None
+    context: dict[str, object] = {
+        "apn": None if closed else apn,
+        "rat_type": rat,
+        "region": "eu-west-1",
+        "breakout_ip": None if closed else "18.196.20.14",
+        "mcc": operator.country.mcc,
+        "mnc": operator.mnc,
+        "lac": bits % 65000,
+        "ci": bits // 7 % 65000,
+        "sac": None,
+        "rac": bits % 250,
+        "ue_ip_address": ip_address(sim.endpoint.ip) if sim.endpoint else None,
+        "imeisv": sim.endpoint.imei if sim.endpoint else None,
+        "imsi": sim.imsi,
+        "gtp_version": 1,
+        "nsapi": 5,
+        "pdp_context_id": bits % 10**9,
+        "rx_teid": bits // 11 % 2**32,
+        "tx_teid_control_plane": bits // 13 % 2**32,
+        "tx_teid_data_plane": bits // 17 % 2**32,
+        "sgsn_control_plane_ip_address": address,
+        "sgsn_data_plane_ip_address": address,
+        "ggsn_control_plane_ip_address": "185.57.216.9",
+        "ggsn_data_plane_ip_address": "185.57.216.10",
+        "tunnel_created": bare_date(start),
+    }
+    if not closed:
+        context |= {
+            "operator_id": str(operator.id),
+            "tariff_profile_id": "424560",
+            "ratezone_id": "4711",
+            "tariff_id": "398",
+        }
+    detail: dict[str, object] = {
+        "id": operator.id,
+        "name": operator.name,
+        "country": _country(operator),
+        "session_id": str(uuid.UUID(int=mix(bits, 1) << 64 | mix(bits, 2), version=4)),
+        "pdp_context": context,
+    }
+    if volume is not None:
+        rx, tx = volume
+        detail["volume"] = {"total": round(rx + tx, 6), "rx": rx, "tx": tx}
+    return detail
+
+
+def _country(operator: Operator) -> dict[str, object]:
+    country = operator.country
+    return {
+        "id": country.id,
+        "name": country.name,
+        "country_code": country.country_code,
+        "mcc": country.mcc,
+        "iso_code": country.iso_code,
+    }
+
+
+def _node_address(operator: Operator) -> str:
+    return f"193.{operator.id % 200}.{operator.id * 31 % 250}.12"

@@ -1,0 +1,65 @@
+"""The published rate limits: buckets per organisation and path, windows per address (emnify docs: rate limits)."""
+
+import re
+import time
+from collections import deque
+
+_WINDOW = 300.0
+_PER_ADDRESS = 2_000
+_AUTHENTICATIONS = 100
+_PATHS = tuple(
+    (re.compile(f"/api/v1/{pattern}"), rate, burst)
+    for pattern, rate, burst in (
+        (r"sim/?", 10, 5),
+        (r"endpoint/?", 10, 5),
+        (r"sim/[^/]+/stats", 10, 5),
+        (r"stats", 10, 5),
+        (r"organisation/[^/]+/(stats|billing)", 10, 5),
+        (r"endpoint/[^/]+/connectivity_info", 10, 5),
+        (r"endpoint/stats", 100, 50),
+        (r"endpoint/[^/]+/stats/.+", 100, 50),
+        (r"(service|tariff)_profile", 100, 50),
+        (r"endpoint/[^/]+(/connectivity)?", 50, 25),
+        (r"sim/(?!status$|operation$|multi$|unlinked_product_stats$)[^/]+", 100, 50),
+    )
+)
+
+
+class Limits:
+    """Count requests in real time."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[tuple[int, str], tuple[float, float]] = {}
+        self._addresses: dict[tuple[str, bool], deque[float]] = {}
+
+    def address_allows(self, address: str, *, authenticating: bool) -> bool:
+        """Take one request from what an address may do in five minutes."""
+        return self._window(address, False, _PER_ADDRESS) and (
+            not authenticating or self._window(address, True, _AUTHENTICATIONS)
+        )
+
+    def path_allows(self, org: int, method: str, path: str) -> bool:
+        """Take one request from what an organisation may do on a path; only reading is limited so."""
+        if method != "GET":
+            return True
+        for pattern, rate, burst in _PATHS:
+            if pattern.fullmatch(path):
+                return self._take((org, pattern.pattern), rate, burst)
+        return True
+
+    def _take(self, key: tuple[int, str], rate: float, burst: float) -> bool:
+        now = time.monotonic()
+        level, at = self._buckets.get(key, (burst, now))
+        level = min(burst, level + (now - at) * rate)
+        self._buckets[key] = (level - 1 if level >= 1 else level, now)
+        return level >= 1
+
+    def _window(self, address: str, authenticating: bool, most: int) -> bool:
+        now = time.monotonic()
+        seen = self._addresses.setdefault((address, authenticating), deque())
+        while seen and seen[0] <= now - _WINDOW:
+            seen.popleft()
+        if len(seen) >= most:
+            return False
+        seen.append(now)
+        return True

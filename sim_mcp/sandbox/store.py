@@ -1,0 +1,292 @@
+"""The SQLite database of a world: cards, devices, batches, quotas, and whatever happened by a request."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE endpoint (
+    id INTEGER PRIMARY KEY, org INTEGER NOT NULL, name TEXT NOT NULL, tags TEXT, imei TEXT,
+    imei_lock INTEGER NOT NULL, status INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,
+    ip INTEGER NOT NULL, kind INTEGER NOT NULL, home INTEGER NOT NULL);
+CREATE TABLE sim (
+    id INTEGER PRIMARY KEY, iccid TEXT NOT NULL, luhn INTEGER NOT NULL, eid TEXT, imsi TEXT NOT NULL,
+    msisdn TEXT NOT NULL, model INTEGER NOT NULL, status INTEGER NOT NULL, produced INTEGER NOT NULL,
+    activated INTEGER, since INTEGER NOT NULL, customer INTEGER, reseller INTEGER, issuer INTEGER NOT NULL,
+    endpoint INTEGER, batch INTEGER);
+CREATE TABLE batch (id INTEGER PRIMARY KEY, bic TEXT NOT NULL UNIQUE, bsn TEXT NOT NULL);
+CREATE TABLE span (sim INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER, kind INTEGER, home INTEGER);
+CREATE TABLE excursion (sim INTEGER, start INTEGER, stop INTEGER, operator INTEGER, factor REAL);
+CREATE TABLE quota (endpoint INTEGER PRIMARY KEY, status INTEGER, volume REAL, assigned REAL, expiry INTEGER,
+    changed INTEGER);
+CREATE TABLE blacklist (endpoint INTEGER, operator INTEGER, PRIMARY KEY (endpoint, operator)) WITHOUT ROWID;
+CREATE TABLE state (endpoint INTEGER PRIMARY KEY, connectivity TEXT, fault TEXT);
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, type INTEGER NOT NULL, source INTEGER NOT NULL,
+    severity INTEGER NOT NULL, alert INTEGER NOT NULL, org INTEGER NOT NULL, sim INTEGER, endpoint INTEGER,
+    text TEXT NOT NULL, detail TEXT, user TEXT);
+CREATE TABLE pending (sim INTEGER PRIMARY KEY, at INTEGER NOT NULL, status INTEGER NOT NULL);
+CREATE TABLE operation (id TEXT PRIMARY KEY, org INTEGER NOT NULL, created INTEGER NOT NULL, action INTEGER NOT NULL,
+    body TEXT NOT NULL);
+CREATE TABLE story (key TEXT PRIMARY KEY, place INTEGER, about TEXT NOT NULL, sim INTEGER, bic TEXT) WITHOUT ROWID;
+"""
+_INDEXES = """
+CREATE INDEX sim_by_id ON sim (customer, id, status);
+CREATE INDEX sim_by_iccid ON sim (customer, iccid, status, luhn);
+CREATE INDEX sim_by_status ON sim (customer, status, id);
+CREATE INDEX sim_by_production ON sim (customer, produced, id, status);
+CREATE INDEX sim_by_model ON sim (customer, model, id, status);
+CREATE INDEX sim_iccid ON sim (iccid);
+CREATE INDEX sim_imsi ON sim (imsi);
+CREATE INDEX sim_msisdn ON sim (msisdn);
+CREATE INDEX sim_eid ON sim (eid) WHERE eid IS NOT NULL;
+CREATE INDEX sim_endpoint ON sim (endpoint) WHERE endpoint IS NOT NULL;
+CREATE INDEX sim_free ON sim (customer, id) WHERE endpoint IS NULL;
+CREATE INDEX sim_batch ON sim (batch) WHERE batch IS NOT NULL;
+CREATE INDEX sim_resold ON sim (reseller, id, status) WHERE reseller IS NOT NULL;
+CREATE INDEX endpoint_org ON endpoint (org, id, status);
+CREATE INDEX endpoint_name ON endpoint (org, name);
+CREATE INDEX span_sim ON span (sim);
+CREATE INDEX excursion_sim ON excursion (sim);
+CREATE INDEX event_sim ON event (sim);
+CREATE INDEX event_endpoint ON event (endpoint);
+CREATE INDEX event_org ON event (org);
+"""
+SIM_COLUMNS = (
+    "id iccid luhn eid imsi msisdn model status produced activated since customer reseller issuer endpoint batch"
+)
+ENDPOINT_COLUMNS = "id org name tags imei imei_lock status created updated ip kind home"
+EVENT_COLUMNS = "id at type source severity alert org sim endpoint text detail user"
+_SELECT_SIM = (
+    "SELECT "
+    + ", ".join(f"sim.{name}" for name in SIM_COLUMNS.split())
+    + ", "
+    + ", ".join(f"endpoint.{name}" for name in ENDPOINT_COLUMNS.split())
+    + " FROM sim LEFT JOIN endpoint ON endpoint.id = sim.endpoint"
+)
+_SIM_WIDTH = len(SIM_COLUMNS.split())
+
+Value: TypeAlias = str | int | float | None
+
+
+class EndpointRow(NamedTuple):
+    """Hold a device; times are milliseconds since 1970."""
+
+    id: int
+    org: int
+    name: str
+    tags: str | None
+    imei: str | None
+    imei_lock: int
+    status: int
+    created: int
+    updated: int
+    ip: int
+    kind: int
+    home: int
+
+
+class SimRow(NamedTuple):
+    """Hold a card; times are milliseconds since 1970, `since` tells when the present status began."""
+
+    id: int
+    iccid: str
+    luhn: int
+    eid: str | None
+    imsi: str
+    msisdn: str
+    model: int
+    status: int
+    produced: int
+    activated: int | None
+    since: int
+    customer: int | None
+    reseller: int | None
+    issuer: int
+    endpoint_id: int | None
+    batch: int | None
+    endpoint: EndpointRow | None
+
+    @property
+    def iccid_with_luhn(self) -> str:
+        """The 20 digits printed on the card."""
+        return f"{self.iccid}{self.luhn}"
+
+
+class EventRow(NamedTuple):
+    """Hold something that happened."""
+
+    id: int
+    at: int
+    type: int
+    source: int
+    severity: int
+    alert: int
+    org: int
+    sim: int | None
+    endpoint: int | None
+    text: str
+    detail: str | None
+    user: str | None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Name rows by SQL conditions over `sim` or `endpoint`, and their order."""
+
+    where: str
+    values: tuple[Value, ...]
+    order: str = "id"
+
+
+class Store:
+    """Keep a world in one SQLite connection that threads may share; changes go through `changing`."""
+
+    def __init__(self, path: str = "") -> None:
+        """Open the file, or a private database that vanishes when closed."""
+        self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._lock = threading.RLock()
+        self._counts: dict[tuple[str, Selection], int] = {}
+        self.generation = 0
+        for pragma in ("synchronous=OFF", "journal_mode=MEMORY", "cache_size=-131072", "locking_mode=EXCLUSIVE"):
+            self.connection.execute(f"PRAGMA {pragma}")
+
+    def close(self) -> None:
+        """Close the database."""
+        self.connection.close()
+
+    def create(self) -> None:
+        """Make the empty tables."""
+        self.connection.executescript(_SCHEMA)
+
+    def index(self) -> None:
+        """Make the indexes, which is faster once the rows are in."""
+        self.connection.executescript(_INDEXES)
+        self.connection.execute("ANALYZE")
+
+    @contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """Open a transaction: all of it happens, or nothing."""
+        with self._lock:
+            if self.connection.in_transaction:
+                yield self.connection
+                return
+            self.connection.execute("BEGIN")
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+            self.generation += 1
+            self._counts.clear()
+
+    def rows(self, sql: str, *values: Value) -> list[tuple[Value, ...]]:
+        """Return what a query finds."""
+        with self._lock:
+            return self.connection.execute(sql, values).fetchall()
+
+    def meta(self, key: str) -> str | None:
+        """Return a note about the world."""
+        found = self.rows("SELECT value FROM meta WHERE key = ?", key)
+        return str(found[0][0]) if found else None
+
+    def note(self, notes: dict[str, str]) -> None:
+        """Write notes about the world."""
+        with self.changing() as sql:
+            sql.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", notes.items())
+
+    def sim(self, sim_id: int) -> SimRow | None:
+        """Return one SIM with its device."""
+        return next(iter(self._sims("sim.id = ?", (sim_id,))), None)
+
+    def sim_of_endpoint(self, endpoint_id: int) -> SimRow | None:
+        """Return the SIM in a device."""
+        return next(iter(self._sims("sim.endpoint = ?", (endpoint_id,))), None)
+
+    def sims_of_batch(self, batch_id: int) -> list[SimRow]:
+        """Return the SIMs of a delivery by id."""
+        return sorted(self._sims("sim.batch = ?", (batch_id,)))
+
+    def sims(self, ids: Sequence[int]) -> list[SimRow]:
+        """Return SIMs in the order of their ids as given; unknown ids are left out."""
+        found: dict[int, SimRow] = {}
+        for at in range(0, len(ids), 500):
+            some = ids[at : at + 500]
+            marks = ",".join("?" * len(some))
+            found |= {row.id: row for row in self._sims(f"sim.id IN ({marks})", tuple(some))}
+        return [found[each] for each in ids if each in found]
+
+    def endpoint(self, endpoint_id: int) -> EndpointRow | None:
+        """Return one device."""
+        found = self.endpoints([endpoint_id])
+        return found[0] if found else None
+
+    def endpoints(self, ids: Sequence[int]) -> list[EndpointRow]:
+        """Return devices in the order of their ids as given; unknown ids are left out."""
+        marks = ",".join("?" * len(ids))
+        columns = ", ".join(ENDPOINT_COLUMNS.split())
+        sql = f"SELECT {columns} FROM endpoint WHERE id IN ({marks})"  # noqa: S608  # only question marks are inserted
+        found = {int(str(row[0])): EndpointRow(*row) for row in self.rows(sql, *ids)}  # type: ignore[arg-type]  # as declared in the schema
+        return [found[each] for each in ids if each in found]
+
+    def count(self, table: str, selection: Selection) -> int:
+        """Count rows; the answer is remembered until something changes."""
+        with self._lock:
+            if (table, selection) not in self._counts:
+                sql = f"SELECT count(*) FROM {table} WHERE {selection.where}"  # noqa: S608  # conditions come from query.py, values are bound
+                self._counts[table, selection] = int(str(self.rows(sql, *selection.values)[0][0]))
+            return self._counts[table, selection]
+
+    def page(self, table: str, selection: Selection, limit: int, offset: int) -> list[int]:
+        """Return the ids of a page, found in an index alone where there is one."""
+        sql = f"SELECT id FROM {table} WHERE {selection.where} ORDER BY {selection.order} LIMIT ? OFFSET ?"  # noqa: S608  # as above
+        return [int(str(row[0])) for row in self.rows(sql, *selection.values, limit, offset)]
+
+    def events(self, column: str, key: int, first: int, last: int) -> list[EventRow]:
+        """Return stored events of a `sim`, `endpoint` or `org` within a time, oldest first."""
+        columns = ", ".join(EVENT_COLUMNS.split())
+        sql = f"SELECT {columns} FROM event WHERE {column} = ? AND at BETWEEN ? AND ? ORDER BY id"  # noqa: S608  # the three names are ours
+        return [EventRow(*row) for row in self.rows(sql, key, first, last)]  # type: ignore[arg-type]  # as declared in the schema
+
+    def add_events(self, events: Iterable[EventRow]) -> None:
+        """Store events; an id that is taken moves up to the next free one."""
+        with self.changing() as sql:
+            for event in events:
+                taken = [
+                    int(row[0])
+                    for row in sql.execute(
+                        "SELECT id FROM event WHERE id BETWEEN ? AND ? ORDER BY id", (event.id, event.id + 99)
+                    )
+                ]
+                free = next(n for n in range(event.id, event.id + 101) if n not in taken)
+                sql.execute(f"INSERT INTO event VALUES ({','.join('?' * 12)})", event._replace(id=free))
+
+    def _sims(self, where: str, values: tuple[Value, ...]) -> list[SimRow]:
+        found = self.rows(f"{_SELECT_SIM} WHERE {where}", *values)
+        return [_sim(row) for row in found]
+
+
+def event_id(at: int, order: int) -> int:
+    """Number an event so that numbers follow time: up to 900 generated ones a millisecond, then the stored ones."""
+    return at * 1000 + order
+
+
+STORED = 900
+"""Order of the first stored event of a millisecond."""
+
+
+def as_json(value: object) -> str:
+    """Write compact JSON with its characters as they are."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _sim(row: tuple[Value, ...]) -> SimRow:
+    device = EndpointRow(*row[_SIM_WIDTH:]) if row[_SIM_WIDTH] is not None else None  # type: ignore[arg-type]  # as declared in the schema
+    return SimRow(*row[:_SIM_WIDTH], device)  # type: ignore[arg-type]  # as declared in the schema

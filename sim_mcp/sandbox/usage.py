@@ -1,0 +1,155 @@
+"""Usage as `/stats` and `/stats/daily` show it (`GET /api/v1/sim/{id}/stats`, emnify docs: usage)."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+from sim_mcp.sandbox.clock import DAY, MINUTE, SECOND, Clock, day_name, from_ms, zulu_date
+from sim_mcp.sandbox.life import EUR_PER_SMS, Life, Use
+from sim_mcp.sandbox.settings import Unknowns
+from sim_mcp.sandbox.store import SimRow
+
+_DATA = 5
+_SMS = 6
+_TYPES = {
+    _DATA: {"description": "Data", "unit": "MB", "id": _DATA},
+    _SMS: {"description": "SMS", "unit": "SMS", "id": _SMS},
+}
+_CURRENCY = {"code": "EUR", "symbol": "€", "id": 1}
+_DAILY_CURRENCY = {"id": 1, "code": "EUR", "symbol": "€"}
+_LONGEST = 400
+"""Days that one answer covers at most."""
+
+
+class Accounts:
+    """Write the usage of a SIM the way emnify does."""
+
+    def __init__(self, life: Life, clock: Clock, unknowns: Unknowns) -> None:
+        self._life = life
+        self._clock = clock
+        self._unknowns = unknowns
+
+    def months(self, sim: SimRow, owner: str, owner_id: int) -> object:
+        """Return this month, the last one and the last hour; months without traffic are absent."""
+        now = self._clock.now()
+        today = from_ms(now).date()
+        this = today.replace(day=1)
+        last = (this - timedelta(days=1)).replace(day=1)
+        body: dict[str, object] = {}
+        for name, first, end in (("last_month", last, this), ("current_month", this, today + timedelta(days=1))):
+            total = Use()
+            for use in self._life.days(sim, _day(first), _day(end) - 1).values():
+                total.add(use)
+            month = self._month(total, first, owner, owner_id)
+            if month:
+                body[name] = month
+        body["last_hour"] = self._last_hour(sim, now)
+        return [body] if self._unknowns.stats_shape == "array" else body
+
+    def daily(self, sim: SimRow, first: date, last: date) -> list[object]:
+        """Return the days with traffic, the last row being their sum."""
+        first = max(first, last - timedelta(days=_LONGEST))
+        found = self._life.days(sim, _day(first), _day(last))
+        if self._unknowns.daily_idle_days == "zero":
+            found = {day: found.get(day, Use()) for day in range(_day(first), _day(last) + 1)}
+        rows: list[object] = [{"date": day_name(day), **self._day_row(use)} for day, use in found.items()]
+        if self._unknowns.daily_total_row and found:
+            total = Use()
+            for use in found.values():
+                total.add(use)
+            rows.append({"date": "TOTAL", **self._day_row(total)})
+        return rows
+
+    def range(self, start: str | None, end: str | None) -> tuple[date, date]:
+        """Read the two dates of a query as emnify completes them (emnify docs: SIM usage per day).
+
+        Raises:
+            ValueError: if a date is none or the two are reversed.
+        """
+        today = from_ms(self._clock.now()).date()
+        last = date.fromisoformat(end) if end else None
+        if start:
+            first = date.fromisoformat(start)
+            if last is None:
+                six_months = self._unknowns.daily_start_only == "six_months"
+                last = first + timedelta(days=183) if six_months else _month_end(first)
+        else:
+            first = (last or today).replace(day=1)
+            last = last or today
+        if last < first:
+            raise ValueError("end_date is before start_date")
+        return first, last
+
+    def _month(self, use: Use, first: date, owner: str, owner_id: int) -> dict[str, object]:
+        stamp = first.isoformat()
+        body: dict[str, object] = {}
+        for name, kind, rx, tx, cost, digits in (
+            ("data", _DATA, use.rx, use.tx, use.cost, 8),
+            ("sms", _SMS, use.sms_rx, use.sms_tx, use.sms_tx * EUR_PER_SMS, 10),
+        ):
+            if rx + tx:
+                body[name] = {
+                    owner: owner_id,
+                    "month": f"{stamp}T00:00:00.000Z" if self._unknowns.stats_month == "datetime" else stamp,
+                    **self._volumes(rx, tx),
+                    "traffic_type_id": kind,
+                    "last_updated": zulu_date(use.last // SECOND * SECOND),
+                    "cost": self._number(cost, digits),
+                    "currency_id": 1,
+                    "id": int(f"{owner_id}{first:%Y%m}{kind}"),
+                    "traffic_type": _TYPES[kind],
+                    "currency": _CURRENCY,
+                }
+        return body
+
+    def _day_row(self, use: Use) -> dict[str, object]:
+        row: dict[str, object] = {}
+        idle = self._unknowns.daily_idle_days == "zero"
+        if use.rx + use.tx or idle:
+            row["data"] = {
+                **self._volumes(use.rx, use.tx),
+                "cost": self._number(use.cost, 2),
+                "traffic_type": {"id": _DATA, "description": "Data", "unit": "MB"},
+                "currency": _DAILY_CURRENCY,
+            }
+        if use.sms_rx + use.sms_tx or idle:
+            row["sms"] = {
+                **self._volumes(use.sms_rx, use.sms_tx),
+                "traffic_type": {"id": _SMS, "description": "SMS", "unit": "SMS"},
+            }
+        return row
+
+    def _volumes(self, rx: float, tx: float) -> dict[str, object]:
+        number: Callable[[float], object] = lambda value: self._number(value, 6)  # noqa: E731  # used three times below
+        return {"volume": number(rx + tx), "volume_tx": number(tx), "volume_rx": number(rx)}
+
+    def _number(self, value: float, digits: int) -> object:
+        return f"{value:.{digits}f}" if self._unknowns.stats_numbers == "string" else round(value, digits)
+
+    def _last_hour(self, sim: SimRow, now: int) -> dict[str, object]:
+        minutes = range(now // MINUTE - 59, now // MINUTE)
+        rx, tx = dict.fromkeys(minutes, 0.0), dict.fromkeys(minutes, 0.0)
+        for session in self._life.sessions(sim, now - DAY, now):
+            length = (session.stop - session.start) / MINUTE
+            for minute in range(max(minutes[0], session.start // MINUTE), min(minutes[-1] + 1, session.stop // MINUTE)):
+                rx[minute] += session.rx / length
+                tx[minute] += session.tx / length
+        idle = [[_clock_time(minute), 0] for minute in minutes]
+        return {
+            "data": {
+                "rx": [[_clock_time(minute), round(value, 6) or 0] for minute, value in rx.items()],
+                "tx": [[_clock_time(minute), round(value, 6) or 0] for minute, value in tx.items()],
+            },
+            "sms": {"rx": idle, "tx": idle},
+        }
+
+
+def _day(day: date) -> int:
+    return (day - date(1970, 1, 1)).days
+
+
+def _month_end(day: date) -> date:
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+
+
+def _clock_time(minute: int) -> str:
+    return datetime.fromtimestamp(minute * MINUTE // SECOND, UTC).strftime("%H:%M")
