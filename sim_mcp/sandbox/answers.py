@@ -110,6 +110,7 @@ def error(
     code: int,
     token: str,
     message: str,
+    *,
     errors: list[dict[str, object]] | None = None,
     backend: Backend = Backend.SCALA,
 ) -> Answer:

@@ -178,8 +178,8 @@ class Face:
 
     async def _drop(self, request: Request) -> Response:
         self._hang_up(request.scope)
-        while not await request.is_disconnected():
-            await asyncio.sleep(0)
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
         return _HungUp()
 
 
@@ -191,7 +191,7 @@ class _Wired(Response):
         self.raw_headers = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers]
         self._truncated = truncated
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         if self._truncated:
             await send({"type": "http.response.body", "body": self.body[: len(self.body) // 2], "more_body": True})
@@ -202,7 +202,7 @@ class _Wired(Response):
 class _HungUp(Response):
     """Send nothing, for nobody is there any more."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
         """Return at once."""
 
 

@@ -95,7 +95,7 @@ def _location(sim: SimRow, operator: Operator, seen: int, *, strings: bool) -> d
 
 def _pdp_context(sim: SimRow, session: Session, now: int, *, strings: bool) -> dict[str, object]:
     habits = KINDS[sim.endpoint.kind if sim.endpoint else 1].habits
-    detail = pdp_detail(sim, session.operator, session.start, session.bits, habits.apn, habits.rat)
+    detail = pdp_detail(sim, session.operator, session.start, bits=session.bits, apn=habits.apn, rat=habits.rat)
     context = detail["pdp_context"]
     assert isinstance(context, dict)  # noqa: S101  # pdp_detail has just made it
     wanted = ("mcc", "mnc", "operator_id", "lac", "ci", "sac", "rac", "ue_ip_address", "imeisv")

@@ -102,9 +102,10 @@ class Draft:
         if self.name is None or self.customer is None:
             return None
         created = self.activated or self.anchor - 150 * DAY
+        imei = imeisv(mix(self.seed, self.index))
         return EndpointRow(
-            self.endpoint_id, self.customer, self.name, self.tags, imeisv(mix(self.seed, self.index)), int(self.imei_lock),
-            self.device_status, created, created, self.index, self.kind, self.home,
+            self.endpoint_id, self.customer, self.name, self.tags, imei, int(self.imei_lock), self.device_status,
+            created, created, self.index, self.kind, self.home,
         )  # fmt: skip
 
     def happens(
@@ -122,8 +123,10 @@ class Draft:
         at = self.anchor - ago
         endpoint = None if self.name is None else self.endpoint_id
         number = event_id(at, STORED + len(self.events) % 90)
-        self.events.append(EventRow(number, at, kind, source, severity, int(alert), self.customer or ISSUER_ORG, self.id,
-                                    endpoint, text, None if detail is None else as_json(detail), None))  # fmt: skip
+        org, told = self.customer or ISSUER_ORG, None if detail is None else as_json(detail)
+        self.events.append(
+            EventRow(number, at, kind, source, severity, int(alert), org, self.id, endpoint, text, told, None)
+        )
 
     def warns(self, ago: int, kind: Event, text: str, detail: dict[str, object] | None = None) -> None:
         """Add something that emnify's policy control refused or warned of."""
@@ -145,9 +148,12 @@ class Draft:
         bits = mix(self.seed, self.id, ago)
         sim, start = self.sim(), self.anchor - ago
         self.happens(
-            ago, Event.CREATE_PDP, session_text(operator), detail=pdp_detail(sim, operator, start, bits, apn, 6)
+            ago,
+            Event.CREATE_PDP,
+            session_text(operator),
+            detail=pdp_detail(sim, operator, start, bits=bits, apn=apn, rat=6),
         )
-        detail = pdp_detail(sim, operator, start, bits, apn, 6, volume)
+        detail = pdp_detail(sim, operator, start, bits=bits, apn=apn, rat=6, volume=volume)
         self.happens(ago - length, Event.DELETE_PDP, "PDP Context deleted.", detail=detail)
 
     def changes_status(self, ago: int, before: str, after: str, kind: Event) -> None:

@@ -166,7 +166,7 @@ def _check_profiles(body: dict[str, object]) -> None:
             message = f"{word} with Id '{wanted}' not found."
             errors.append({"error_code": 1401, "error_token": "InvalidReference", "message": message})
     if errors:
-        raise Refusal(error(422, 1400, "InputValidationFailed", "Update endpoint validation error", errors))
+        raise Refusal(error(422, 1400, "InputValidationFailed", "Update endpoint validation error", errors=errors))
 
 
 def _joining(call: Call, endpoint: EndpointRow, body: dict[str, object]) -> SimRow | None:

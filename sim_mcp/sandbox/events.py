@@ -1,4 +1,4 @@
-"""What happened: events of everyday life, computed, and events of stories and requests, stored; and how both are shown."""
+"""What happened: events of everyday life, computed, and events of stories and requests, stored."""
 
 import json
 import uuid
@@ -145,8 +145,8 @@ class Chronicle:
                 if first <= at <= last:
                     number = event_id(at, mix(sim.id, at, kind) % _GENERATED)
                     org = sim.customer or sim.issuer
-                    row = EventRow(number, at, kind, Source.NETWORK, Severity.INFO, 0, org, sim.id, sim.endpoint_id, text,
-                                   None, None)  # fmt: skip
+                    device, info = sim.endpoint_id, Severity.INFO
+                    row = EventRow(number, at, kind, Source.NETWORK, info, 0, org, sim.id, device, text, None, None)
                     yield Happening(row, sim, session)
 
 
@@ -203,13 +203,16 @@ def session_detail(row: EventRow, sim: SimRow, session: Session) -> dict[str, ob
         return operator_detail(session.operator)
     habits = KINDS[sim.endpoint.kind if sim.endpoint else 1].habits
     volume = (session.rx, session.tx) if row.type == Event.DELETE_PDP else None
-    return pdp_detail(sim, session.operator, session.start, session.bits, habits.apn, habits.rat, volume)
+    return pdp_detail(
+        sim, session.operator, session.start, bits=session.bits, apn=habits.apn, rat=habits.rat, volume=volume
+    )
 
 
 def pdp_detail(
     sim: SimRow,
     operator: Operator,
     start: int,
+    *,
     bits: int,
     apn: str,
     rat: int,

@@ -30,12 +30,12 @@ class Limits:
 
     def __init__(self) -> None:
         self._buckets: dict[tuple[int, str], tuple[float, float]] = {}
-        self._addresses: dict[tuple[str, bool], deque[float]] = {}
+        self._addresses: dict[tuple[str, str], deque[float]] = {}
 
     def address_allows(self, address: str, *, authenticating: bool) -> bool:
         """Take one request from what an address may do in five minutes."""
-        return self._window(address, False, _PER_ADDRESS) and (
-            not authenticating or self._window(address, True, _AUTHENTICATIONS)
+        return self._window((address, "any"), _PER_ADDRESS) and (
+            not authenticating or self._window((address, "authenticate"), _AUTHENTICATIONS)
         )
 
     def path_allows(self, org: int, method: str, path: str) -> bool:
@@ -54,9 +54,9 @@ class Limits:
         self._buckets[key] = (level - 1 if level >= 1 else level, now)
         return level >= 1
 
-    def _window(self, address: str, authenticating: bool, most: int) -> bool:
+    def _window(self, key: tuple[str, str], most: int) -> bool:
         now = time.monotonic()
-        seen = self._addresses.setdefault((address, authenticating), deque())
+        seen = self._addresses.setdefault(key, deque())
         while seen and seen[0] <= now - _WINDOW:
             seen.popleft()
         if len(seen) >= most:

@@ -149,7 +149,7 @@ class Filters:
             "eid": lambda value: self._digits("eid", value, 32),
             "endpoint": self._device,
             "model": _model,
-            "satellite_capable": lambda value: _flag(value),
+            "satellite_capable": _flag,
         }
         self._endpoint: dict[str, Callable[[str], Condition | None]] = {
             "id": lambda value: _number("id", value),

@@ -151,7 +151,7 @@ class _Conversation(h11.Connection):
     def __init__(self, role: type[h11.SERVER], max_incomplete_event_size: int) -> None:
         super().__init__(role, max_incomplete_event_size)
 
-    def send(self, event: h11.Event) -> bytes | None:
+    def send(self, event: h11.Event) -> bytes | None:  # type: ignore[override]  # one for all overloads
         if isinstance(event, h11.Response) and event.status_code == _NAMELESS:
             event = h11.Response(
                 status_code=event.status_code,

@@ -17,9 +17,9 @@ class Unknowns:
     """
 
     # Authentication
-    missing_token: Literal["unauthorized", "segments"] = "unauthorized"
+    missing_token: Literal["unauthorized", "segments"] = "unauthorized"  # noqa: S105  # a choice, no secret
     """401 text without an Authorization header: the gateway's stock text, or the one recorded for garbage."""
-    expired_token: Literal["gateway", "application"] = "gateway"
+    expired_token: Literal["gateway", "application"] = "gateway"  # noqa: S105  # a choice, no secret
     """401 for a lapsed token: the gateway's `{"message"}` or the application's 1103 TokenExpired."""
     throttle_body: Literal["message", "error", "empty"] = "message"
     """429 body: the gateway's `{"message"}`, the application's 1105 TooManyRequests, or nothing."""

@@ -139,7 +139,7 @@ def _wanted_status(call: Call, sim: SimRow, value: object) -> Status | None:
     wanted = reference(value)
     if wanted is None:
         detail: dict[str, object] = {"error_code": 1402, "error_token": "Required", "message": "Status id is required."}
-        raise Refusal(error(422, 1400, "InputValidationFailed", "Update sim validation error", [detail]))
+        raise Refusal(error(422, 1400, "InputValidationFailed", "Update sim validation error", errors=[detail]))
     if wanted not in list(Status):
         message = f"Sim status with Id '{wanted}' not found."
         if call.unknowns.unknown_status == "400":

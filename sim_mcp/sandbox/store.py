@@ -63,13 +63,10 @@ SIM_COLUMNS = (
 )
 ENDPOINT_COLUMNS = "id org name tags imei imei_lock status created updated ip kind home"
 EVENT_COLUMNS = "id at type source severity alert org sim endpoint text detail user"
-_SELECT_SIM = (
-    "SELECT "
-    + ", ".join(f"sim.{name}" for name in SIM_COLUMNS.split())
-    + ", "
-    + ", ".join(f"endpoint.{name}" for name in ENDPOINT_COLUMNS.split())
-    + " FROM sim LEFT JOIN endpoint ON endpoint.id = sim.endpoint"
+_BOTH = ", ".join(
+    [f"sim.{name}" for name in SIM_COLUMNS.split()] + [f"endpoint.{name}" for name in ENDPOINT_COLUMNS.split()]
 )
+_SELECT_SIM = f"SELECT {_BOTH} FROM sim LEFT JOIN endpoint ON endpoint.id = sim.endpoint"  # noqa: S608  # names of ours
 _SIM_WIDTH = len(SIM_COLUMNS.split())
 
 Value: TypeAlias = str | int | float | None
@@ -154,8 +151,13 @@ class Store:
         self._lock = threading.RLock()
         self._counts: dict[tuple[str, Selection], int] = {}
         self.generation = 0
-        for pragma in ("synchronous=OFF", "journal_mode=MEMORY", "cache_size=-131072", "locking_mode=EXCLUSIVE"):
-            self.connection.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in ("synchronous=OFF", "journal_mode=MEMORY", "cache_size=-131072", "locking_mode=EXCLUSIVE"):
+                self.connection.execute(f"PRAGMA {pragma}")
+            self.connection.execute("SELECT count(*) FROM sqlite_master")
+        except sqlite3.DatabaseError:
+            self.connection.close()
+            raise
 
     def close(self) -> None:
         """Close the database."""
@@ -233,7 +235,7 @@ class Store:
         marks = ",".join("?" * len(ids))
         columns = ", ".join(ENDPOINT_COLUMNS.split())
         sql = f"SELECT {columns} FROM endpoint WHERE id IN ({marks})"  # noqa: S608  # only question marks are inserted
-        found = {int(str(row[0])): EndpointRow(*row) for row in self.rows(sql, *ids)}  # type: ignore[arg-type]  # as declared in the schema
+        found = {int(str(row[0])): EndpointRow._make(row) for row in self.rows(sql, *ids)}
         return [found[each] for each in ids if each in found]
 
     def count(self, table: str, selection: Selection) -> int:
@@ -253,7 +255,7 @@ class Store:
         """Return stored events of a `sim`, `endpoint` or `org` within a time, oldest first."""
         columns = ", ".join(EVENT_COLUMNS.split())
         sql = f"SELECT {columns} FROM event WHERE {column} = ? AND at BETWEEN ? AND ? ORDER BY id"  # noqa: S608  # the three names are ours
-        return [EventRow(*row) for row in self.rows(sql, key, first, last)]  # type: ignore[arg-type]  # as declared in the schema
+        return [EventRow._make(row) for row in self.rows(sql, key, first, last)]
 
     def add_events(self, events: Iterable[EventRow]) -> None:
         """Store events; an id that is taken moves up to the next free one."""
@@ -266,11 +268,16 @@ class Store:
                     )
                 ]
                 free = next(n for n in range(event.id, event.id + 101) if n not in taken)
-                sql.execute(f"INSERT INTO event VALUES ({','.join('?' * 12)})", event._replace(id=free))
+                sql.execute(insertion("event", EVENT_COLUMNS), event._replace(id=free))
 
     def _sims(self, where: str, values: tuple[Value, ...]) -> list[SimRow]:
         found = self.rows(f"{_SELECT_SIM} WHERE {where}", *values)
         return [_sim(row) for row in found]
+
+
+def insertion(table: str, columns: str) -> str:
+    """Return the statement that inserts a whole row."""
+    return f"INSERT INTO {table} VALUES ({','.join('?' * len(columns.split()))})"  # noqa: S608  # both names are ours
 
 
 def event_id(at: int, order: int) -> int:
@@ -288,5 +295,5 @@ def as_json(value: object) -> str:
 
 
 def _sim(row: tuple[Value, ...]) -> SimRow:
-    device = EndpointRow(*row[_SIM_WIDTH:]) if row[_SIM_WIDTH] is not None else None  # type: ignore[arg-type]  # as declared in the schema
-    return SimRow(*row[:_SIM_WIDTH], device)  # type: ignore[arg-type]  # as declared in the schema
+    device = EndpointRow._make(row[_SIM_WIDTH:]) if row[_SIM_WIDTH] is not None else None
+    return SimRow._make((*row[:_SIM_WIDTH], device))

@@ -1,5 +1,6 @@
 """Make a world: the same seed, size and beginning make the same one."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from sim_mcp.sandbox.devices import HOMES, KINDS, PLACES
 from sim_mcp.sandbox.dice import mix
 from sim_mcp.sandbox.drafts import Draft
 from sim_mcp.sandbox.settings import SandboxSettings
-from sim_mcp.sandbox.store import SCHEMA_VERSION, SimRow, Store
+from sim_mcp.sandbox.store import ENDPOINT_COLUMNS, SCHEMA_VERSION, SIM_COLUMNS, SimRow, Store, insertion
 from sim_mcp.sandbox.stories import DELIVERIES, STORIES, UNKNOWN_BIC
 
 _SPREAD = 13
@@ -65,18 +66,21 @@ def _marks(settings: SandboxSettings) -> dict[str, str]:
 
 
 def _reopen(path: Path, settings: SandboxSettings) -> Store:
-    store = Store(str(path))
     try:
-        known = store.rows("SELECT 1 FROM sqlite_master WHERE name = 'meta'")
-        for key, wanted in _marks(settings).items():
-            found = store.meta(key) if known else None
-            if found != wanted:
-                raise WorldMismatchError(
-                    f"{path} holds a world with {key} {found!r}, not {wanted!r}; use another file or delete it"
-                )
-    except BaseException:
+        store = Store(str(path))
+    except sqlite3.DatabaseError as problem:
+        raise WorldMismatchError(f"{path} cannot be used as a world: {problem}") from problem
+    try:
+        found = {key: store.meta(key) for key in _marks(settings)}
+    except sqlite3.DatabaseError as problem:
         store.close()
-        raise
+        raise WorldMismatchError(f"{path} was not made by the sandbox") from problem
+    unlike = [
+        f"{key} {found[key]!r}, not {wanted!r}" for key, wanted in _marks(settings).items() if found[key] != wanted
+    ]
+    if unlike:
+        store.close()
+        raise WorldMismatchError(f"{path} holds a world with {', '.join(unlike)}; use another file or delete it")
     return store
 
 
@@ -169,9 +173,9 @@ def _owner(group: int) -> tuple[int | None, int | None]:
 
 def _insert(store: Store, sims: list[SimRow]) -> None:
     with store.changing() as sql:
-        sql.executemany(f"INSERT INTO sim VALUES ({','.join('?' * 16)})", [sim[:-1] for sim in sims])
+        sql.executemany(insertion("sim", SIM_COLUMNS), [sim[:-1] for sim in sims])
         sql.executemany(
-            f"INSERT INTO endpoint VALUES ({','.join('?' * 12)})",
+            insertion("endpoint", ENDPOINT_COLUMNS),
             [sim.endpoint for sim in sims if sim.endpoint is not None],
         )
 

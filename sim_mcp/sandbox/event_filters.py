@@ -1,0 +1,100 @@
+"""The filters of event lists (`q` of `GET /api/v1/event`, `/sim/{id}/event`, `/endpoint/{id}/event`)."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sim_mcp.sandbox.clock import DAY, day_name, to_ms
+from sim_mcp.sandbox.events import Happening
+
+Shape = dict[str, object]
+Render = Callable[[Happening], Shape]
+Predicate = Callable[[Happening], bool]
+_ALTERNATIVES = 6
+_WITH_ALTERNATIVES = {"iccid", "iccid_with_luhn", "endpoint", "type", "network", "rat", "country"}
+_TEXTS: dict[str, Callable[[Shape], object]] = {
+    "description": lambda shown: shown["description"],
+    "organisation": lambda shown: inner(shown, "organisation", "name"),
+    "user": lambda shown: inner(shown, "user", "name"),
+    "endpoint": lambda shown: inner(shown, "endpoint", "name"),
+    "tags": lambda shown: inner(shown, "endpoint", "tags"),
+    "ip_address": lambda shown: inner(shown, "endpoint", "ip_address"),
+    "imei": lambda shown: inner(shown, "endpoint", "imei"),
+    "iccid": lambda shown: inner(shown, "sim", "iccid"),
+    "imsi": lambda shown: inner(shown, "imsi", "imsi"),
+    "network": lambda shown: inner(shown, "detail", "name"),
+    "country": lambda shown: inner(_part(shown, "detail"), "country", "name"),
+}
+_NUMBERS: dict[str, Callable[[Happening], int]] = {
+    "type": lambda each: each.row.type,
+    "source": lambda each: each.row.source,
+    "severity": lambda each: each.row.severity,
+}
+
+
+def split(text: str | None) -> list[tuple[str, str]]:
+    """Split `field:value,field:value` at the first colon of each; parts without a field are left as ("", part)."""
+    found = []
+    for part in filter(str.strip, (text or "").split(",")):
+        name, _, value = part.partition(":")
+        found.append((name.strip(), value.strip()) if value.strip() else ("", part))
+    return found
+
+
+def predicates(text: str | None, render: Render) -> list[Predicate]:
+    """Read a filter; an event has to pass all that is returned.
+
+    Raises:
+        ValueError: with the part that is unknown, incomplete or has an impossible value.
+    """
+    terms = split(text)
+    names = {name for name, _ in terms}
+    if ("from" in names) != ("until" in names):
+        raise ValueError("from and until")
+    return [_predicate(name, value, render) for name, value in terms]
+
+
+def inner(shown: Shape, key: str, name: str) -> object:
+    """Return a member of a member, or None."""
+    return _part(shown, key).get(name)
+
+
+def _predicate(name: str, value: str, render: Render) -> Predicate:
+    values = value.split("|")
+    bad = ValueError(f"{name}:{value}" if name else value)
+    if len(values) > 1 and (name not in _WITH_ALTERNATIVES or len(values) > _ALTERNATIVES):
+        raise bad
+    if name in _NUMBERS:
+        if not all(re.fullmatch(r"[0-9]{1,4}", each) for each in values):
+            raise bad
+        read, wanted = _NUMBERS[name], {int(each) for each in values}
+        return lambda event: read(event) in wanted
+    if name in {"from", "until", "timestamp"}:
+        return _in_time(name, value, bad)
+    if name == "alert" and value in {"true", "false"}:
+        return lambda event: bool(event.row.alert) == (value == "true")
+    if name == "iccid_with_luhn":
+        return lambda event: event.sim is not None and any(each in event.sim.iccid_with_luhn for each in values)
+    if name == "rat":
+        return lambda event: str(inner(_part(render(event), "detail"), "pdp_context", "rat_type")) in values
+    if name not in _TEXTS:
+        raise bad
+    text, lowered = _TEXTS[name], [each.lower() for each in values]
+    return lambda event: any(each in str(text(render(event)) or "").lower() for each in lowered)
+
+
+def _in_time(name: str, value: str, bad: ValueError) -> Predicate:
+    if name == "timestamp":
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            raise bad
+        return lambda event: day_name(event.row.at // DAY) == value
+    try:
+        moment = to_ms(datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC))
+    except ValueError:
+        raise bad from None
+    return (lambda event: event.row.at >= moment) if name == "from" else (lambda event: event.row.at <= moment)
+
+
+def _part(shown: Shape, key: str) -> Shape:
+    value = shown.get(key)
+    return value if isinstance(value, dict) else {}
