@@ -1,1 +1,75 @@
 """The emnify REST API for SIM cards, as typed Python."""
+
+from sim_mcp.emnify.change import CLEAR, SimChange, Target
+from sim_mcp.emnify.client import EmnifyClient
+from sim_mcp.emnify.errors import (
+    AuthenticationError,
+    ConflictError,
+    DeadlineExceededError,
+    EmnifyError,
+    ForbiddenError,
+    InvalidValueError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    RuleError,
+    UnreachableError,
+    UnreadableAnswerError,
+    UpstreamError,
+)
+from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort, SimSortField, event_type_id
+from sim_mcp.emnify.identifiers import Bic, SimReference, compact, luhn_digit, parse_iccid, readings
+from sim_mcp.emnify.models import Batch, Device, Event, Label, Organisation, Page, Sim, SimRef
+from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Rate, Window
+from sim_mcp.emnify.usage import DailyUsage, DayUsage, MonthUsage, SimUsage, Traffic
+from sim_mcp.emnify.values import SimStatus
+
+__all__ = [
+    "CLEAR",
+    "PUBLISHED_LIMITS",
+    "AuthenticationError",
+    "Batch",
+    "Bic",
+    "ConflictError",
+    "DailyUsage",
+    "DayUsage",
+    "DeadlineExceededError",
+    "Device",
+    "DeviceFilter",
+    "EmnifyClient",
+    "EmnifyError",
+    "Event",
+    "EventFilter",
+    "ForbiddenError",
+    "InvalidValueError",
+    "Label",
+    "Limits",
+    "MonthUsage",
+    "NotFoundError",
+    "Organisation",
+    "OutcomeUnknownError",
+    "Page",
+    "Rate",
+    "RateLimitedError",
+    "RuleError",
+    "Sim",
+    "SimChange",
+    "SimFilter",
+    "SimRef",
+    "SimReference",
+    "SimSort",
+    "SimSortField",
+    "SimStatus",
+    "SimUsage",
+    "Target",
+    "Traffic",
+    "UnreachableError",
+    "UnreadableAnswerError",
+    "UpstreamError",
+    "Window",
+    "compact",
+    "event_type_id",
+    "luhn_digit",
+    "parse_iccid",
+    "readings",
+]

@@ -1,0 +1,97 @@
+"""Application token -> auth token; never more than one sign-in under way."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import jwt
+
+from sim_mcp.emnify.errors import AuthenticationError
+
+_EARLY_S = 60.0
+_EARLY_SHARE = 0.1
+_UNREADABLE_LIFETIME_S = 600.0
+_QUIET_S = 300.0
+"""Three refused sign-ins lock an account for five minutes: a refused token is not offered again before."""
+
+SignIn = Callable[[], Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class AuthToken:
+    """A bearer token, the moment to renew it (on this machine's monotonic clock), and whose it is."""
+
+    bearer: str
+    renew_at: float
+    organisation_id: int | None
+
+    def __repr__(self) -> str:
+        """Keep the bearer out of logs and tracebacks."""
+        return f"AuthToken(renew_at={self.renew_at:.0f})"
+
+
+class Authenticator:
+    """Hold the auth token of one application token and renew it before it lapses."""
+
+    def __init__(self, sign_in: SignIn, clock: Callable[[], float] = time.monotonic) -> None:
+        self._sign_in = sign_in
+        self._clock = clock
+        self._lock = anyio.Lock()
+        self._token: AuthToken | None = None
+        self._refused: AuthenticationError | None = None
+        self._quiet_until = 0.0
+
+    @property
+    def organisation_id(self) -> int | None:
+        """Return the workspace the token belongs to, once signed in (claim `esc.org`)."""
+        return self._token.organisation_id if self._token else None
+
+    async def token(self) -> AuthToken:
+        """Return a token that is still good, signing in first if need be.
+
+        Raises:
+            AuthenticationError: emnify refused the application token, now or within the last five minutes.
+        """
+        if (fresh := self._fresh()) is not None:
+            return fresh
+        # Waiters queue here and find the token of whoever was first. If that one is cancelled, the next signs in.
+        async with self._lock:
+            if (fresh := self._fresh()) is not None:
+                return fresh
+            if self._refused is not None and self._clock() < self._quiet_until:
+                raise AuthenticationError(str(self._refused), operation=self._refused.operation, status=401)
+            try:
+                bearer = await self._sign_in()
+            except AuthenticationError as error:
+                self._refused, self._quiet_until = error, self._clock() + _QUIET_S
+                raise
+            self._refused = None
+            self._token = _read(bearer, self._clock())
+            return self._token
+
+    def reject(self, token: AuthToken) -> None:
+        """Forget a token that emnify no longer takes, unless it has been renewed meanwhile."""
+        if self._token is token:
+            self._token = None
+
+    def _fresh(self) -> AuthToken | None:
+        token = self._token
+        return token if token is not None and self._clock() < token.renew_at else None
+
+
+def _read(bearer: str, now: float) -> AuthToken:
+    """Read a token's lifetime as `exp` minus `iat`: whose clock is wrong does not matter then."""
+    claims: dict[str, Any] = {}
+    try:
+        claims = jwt.decode(bearer, options={"verify_signature": False})
+        lifetime = float(claims["exp"]) - float(claims["iat"])
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError):
+        lifetime = _UNREADABLE_LIFETIME_S
+    organisation = claims.get("esc.org")
+    return AuthToken(
+        bearer=bearer,
+        renew_at=now + max(0.0, lifetime - min(_EARLY_S, lifetime * _EARLY_SHARE)),
+        organisation_id=organisation if isinstance(organisation, int) else None,
+    )

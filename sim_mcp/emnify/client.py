@@ -1,0 +1,275 @@
+"""emnify's SIM API: one method per operation."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import date, datetime
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import SecretStr
+
+from sim_mcp.emnify.change import SimChange
+from sim_mcp.emnify.errors import InvalidValueError
+from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort
+from sim_mcp.emnify.identifiers import Bic
+from sim_mcp.emnify.models import Batch, Connectivity, Device, Event, Label, Page, Quota, Sim, SimRef
+from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits
+from sim_mcp.emnify.pages import array, page_of, read_one, read_rows
+from sim_mcp.emnify.provisioning import Provisioning
+from sim_mcp.emnify.transport import Answer, Call, Transport
+from sim_mcp.emnify.usage import DailyUsage, SimUsage
+from sim_mcp.emnify.values import SimStatus
+
+DEFAULT_DEADLINE_S = 45.0
+LARGEST_PAGE = 2500
+LARGEST_DEVICE_PAGE = 1000
+_BIC = "/api/v1/sim_batch/bic/{bic}"
+
+
+class EmnifyClient:
+    """Speak to one emnify with one application token. Every method takes `deadline_s`, its time in seconds.
+
+    Every method raises a member of the EmnifyError tree, and nothing else, when emnify does not do as asked.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        application_token: str | SecretStr,
+        limits: Limits = PUBLISHED_LIMITS,
+        deadline_s: float = DEFAULT_DEADLINE_S,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        token = application_token if isinstance(application_token, SecretStr) else SecretStr(application_token)
+        self._deadline_s = deadline_s
+        self._transport = Transport(
+            base_url=base_url,
+            application_token=token,
+            limits=limits,
+            user_agent=f"sim-mcp/{version('sim-mcp')}",
+            transport=transport,
+        )
+        self.provisioning = Provisioning(self._send)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transport.close()
+
+    def __repr__(self) -> str:
+        return f"EmnifyClient({urlsplit(self._transport.base_url).netloc})"
+
+    def now(self) -> datetime:
+        """Return emnify's time, by the Date of its newest answer."""
+        return self._transport.now()
+
+    @property
+    def own_organisation_id(self) -> int | None:
+        """Return the workspace of the token, once signed in."""
+        return self._transport.auth.organisation_id
+
+    # SIMs
+
+    async def list_sims(
+        self,
+        filter: SimFilter | None = None,  # noqa: A002  # the word emnify uses.
+        *,
+        sort: Sequence[SimSort] = (),
+        page: int = 1,
+        per_page: int = 25,
+        deadline_s: float | None = None,
+    ) -> Page[Sim]:
+        """List SIMs, filtered and sorted (GET /api/v1/sim). emnify matches parts: compare what comes back."""
+        _check_page(page, per_page, LARGEST_PAGE)
+        params = _collection(str(filter or ""), ",".join(map(str, sort)), page, per_page)
+        answer = await self._send(Call("GET", "/api/v1/sim", "the SIMs", params=params), deadline_s)
+        return page_of(Sim, answer, page=page, per_page=per_page)
+
+    async def iter_sim_pages(
+        self,
+        filter: SimFilter | None = None,  # noqa: A002  # as above.
+        *,
+        sort: Sequence[SimSort] = (),
+        per_page: int = LARGEST_PAGE,
+        deadline_s: float | None = None,
+    ) -> AsyncIterator[Page[Sim]]:
+        """Yield every page; stops where the headers say, or where a page repeats the one before."""
+        number, before = 1, None
+        while True:
+            page = await self.list_sims(filter, sort=sort, page=number, per_page=per_page, deadline_s=deadline_s)
+            ids = [sim.id for sim in page.items]
+            if page.pages is None and ids == before:
+                return
+            yield page
+            if not page.has_next:
+                return
+            number, before = number + 1, ids
+
+    async def get_sim(self, sim_id: int, *, deadline_s: float | None = None) -> Sim:
+        """Get one SIM (GET /api/v1/sim/{id})."""
+        return read_one(Sim, await self._send(_on_sim("GET", "", sim_id), deadline_s))
+
+    async def update_sim(self, sim_id: int, change: SimChange, *, deadline_s: float | None = None) -> None:
+        """Change a SIM's status or organisations (PATCH /api/v1/sim/{id}); success has no body."""
+        body = change.body()
+        if not body:
+            raise InvalidValueError("a change that changes nothing was not sent")
+        await self._send(_on_sim("PATCH", "", sim_id, json=body), deadline_s)
+
+    async def delete_sim(self, sim_id: int, *, deadline_s: float | None = None) -> None:
+        """Delete a SIM for good (DELETE /api/v1/sim/{id})."""
+        await self._send(_on_sim("DELETE", "", sim_id), deadline_s)
+
+    async def delete_sims(self, sim_ids: Sequence[int], *, deadline_s: float | None = None) -> None:
+        """Delete several SIMs in one request (DELETE /api/v1/sim/multi); whether all or nothing is not documented."""
+        if not sim_ids:
+            raise InvalidValueError("a deletion of no SIMs was not sent")
+        body = [{"id": sim_id} for sim_id in sim_ids]
+        call = Call("DELETE", "/api/v1/sim/multi", f"{len(sim_ids)} SIMs", json=body)
+        await self._send(call, deadline_s)
+
+    async def list_sim_statuses(self, *, deadline_s: float | None = None) -> list[Label]:
+        """List the statuses a SIM can have (GET /api/v1/sim/status)."""
+        answer = await self._send(Call("GET", "/api/v1/sim/status", "the statuses"), deadline_s)
+        return read_rows(Label, answer)[0]
+
+    # Events and usage
+
+    async def list_sim_events(
+        self,
+        sim_id: int,
+        filter: EventFilter | None = None,  # noqa: A002  # as above.
+        *,
+        newest_first: bool = True,
+        page: int = 1,
+        per_page: int = 100,
+        deadline_s: float | None = None,
+    ) -> Page[Event]:
+        """List a SIM's events (GET /api/v1/sim/{id}/event).
+
+        Raises:
+            NotFoundError: There is no such SIM; emnify itself answers with an empty list then.
+        """
+        _check_page(page, per_page, LARGEST_PAGE)
+        sort = "-timestamp" if newest_first else "timestamp"
+        params = _collection(str(filter or ""), sort, page, per_page)
+        answer = await self._send(_on_sim("GET", "/event", sim_id, params=params), deadline_s)
+        events = page_of(Event, answer, page=page, per_page=per_page)
+        if not events.items and page == 1:
+            await self.get_sim(sim_id, deadline_s=deadline_s)
+        return events
+
+    async def list_event_types(self, *, deadline_s: float | None = None) -> list[Label]:
+        """List the types of events (GET /api/v1/event/type)."""
+        answer = await self._send(Call("GET", "/api/v1/event/type", "the event types"), deadline_s)
+        return read_rows(Label, answer)[0]
+
+    async def get_sim_usage(self, sim_id: int, *, deadline_s: float | None = None) -> SimUsage:
+        """Get a SIM's usage this month and last (GET /api/v1/sim/{id}/stats)."""
+        answer = await self._send(_on_sim("GET", "/stats", sim_id), deadline_s)
+        return SimUsage.model_validate(answer.data)
+
+    async def get_sim_daily_usage(
+        self, sim_id: int, start: date, end: date, *, deadline_s: float | None = None
+    ) -> DailyUsage:
+        """Get a SIM's usage by day (GET /api/v1/sim/{id}/stats/daily); both days are sent, for defaults differ."""
+        if start > end:
+            raise InvalidValueError(f"start {start} is after end {end}")
+        params: dict[str, str | int] = {"start_date": start.isoformat(), "end_date": end.isoformat()}
+        answer = await self._send(_on_sim("GET", "/stats/daily", sim_id, params=params), deadline_s)
+        return DailyUsage.read(array(answer))
+
+    # Batches
+
+    async def get_batch(self, bic: Bic, *, deadline_s: float | None = None) -> Batch:
+        """Validate a batch (GET /api/v1/sim_batch/bic/{bic}): an answer means that it can be registered.
+
+        Raises:
+            RuleError: It is registered already (400), or its SIMs belong to another organisation (422).
+            NotFoundError: There is no such batch.
+        """
+        return read_one(Batch, await self._send(_on_batch("GET", bic), deadline_s))
+
+    async def register_batch(self, bic: Bic, status: SimStatus, *, deadline_s: float | None = None) -> list[SimRef]:
+        """Register a batch with a status for its SIMs (PATCH /api/v1/sim_batch/bic/{bic}); returns its SIMs.
+
+        Raises:
+            RuleError: Unknown, registered already, of another organisation, or factory test is not allowed:
+                emnify does not tell which, so validate first.
+        """
+        if status not in (SimStatus.ISSUED, SimStatus.ACTIVATED, SimStatus.FACTORY_TEST):
+            raise InvalidValueError(f"a batch cannot be registered as {status.label}")
+        answer = await self._send(_on_batch("PATCH", bic, json={"sim_status": {"id": status.value}}), deadline_s)
+        registered = answer.data.get("sim") if isinstance(answer.data, dict) else None
+        references = Answer(answer.operation, answer.status, answer.headers, registered or [])
+        return read_rows(SimRef, references)[0] if isinstance(registered, list) else []
+
+    # Devices
+
+    async def list_devices(
+        self,
+        filter: DeviceFilter | None = None,  # noqa: A002  # as above.
+        *,
+        sort: str = "id",
+        page: int = 1,
+        per_page: int = 25,
+        deadline_s: float | None = None,
+    ) -> Page[Device]:
+        """List devices with the SIM in each (GET /api/v1/endpoint)."""
+        _check_page(page, per_page, LARGEST_DEVICE_PAGE)
+        params = _collection(str(filter or ""), sort, page, per_page)
+        answer = await self._send(Call("GET", "/api/v1/endpoint", "the devices", params=params), deadline_s)
+        return page_of(Device, answer, page=page, per_page=per_page)
+
+    async def get_device(self, device_id: int, *, deadline_s: float | None = None) -> Device:
+        """Get one device (GET /api/v1/endpoint/{id})."""
+        return read_one(Device, await self._send(_on_device("", device_id), deadline_s))
+
+    async def get_connectivity(self, device_id: int, *, deadline_s: float | None = None) -> Connectivity:
+        """Get whether a device is online (GET /api/v1/endpoint/{id}/connectivity)."""
+        return read_one(Connectivity, await self._send(_on_device("/connectivity", device_id), deadline_s))
+
+    async def get_data_quota(self, device_id: int, *, deadline_s: float | None = None) -> Quota:
+        """Get what is left of a device's data quota (GET /api/v1/endpoint/{id}/quota/data)."""
+        return read_one(Quota, await self._send(_on_device("/quota/data", device_id), deadline_s))
+
+    async def _send(self, call: Call, deadline_s: float | None) -> Answer:
+        return await self._transport.send(call, self._deadline_s if deadline_s is None else deadline_s)
+
+
+def _collection(q: str, sort: str, page: int, per_page: int) -> dict[str, str | int]:
+    return {"q": q, "sort": sort, "page": page, "per_page": per_page}
+
+
+def _check_page(page: int, per_page: int, most: int) -> None:
+    if page < 1:
+        raise InvalidValueError(f"page {page} does not exist; the first is 1")
+    if not 1 <= per_page <= most:
+        raise InvalidValueError(f"per_page {per_page} is not between 1 and {most}")
+
+
+def _on_sim(
+    method: Literal["GET", "PATCH", "DELETE"],
+    suffix: str,
+    sim_id: int,
+    *,
+    params: dict[str, str | int] | None = None,
+    json: Any = None,
+) -> Call:
+    if sim_id < 1:
+        raise InvalidValueError(f"{sim_id} is no SIM id; ids are positive whole numbers")
+    return Call(method, f"/api/v1/sim/{{id}}{suffix}", f"SIM with id {sim_id}", {"id": sim_id}, params, json)
+
+
+def _on_device(suffix: str, device_id: int) -> Call:
+    return Call("GET", f"/api/v1/endpoint/{{id}}{suffix}", f"device with id {device_id}", {"id": device_id})
+
+
+def _on_batch(method: Literal["GET", "PATCH"], bic: Bic, json: Any = None) -> Call:
+    return Call(method, _BIC, f"batch {bic.display}", {"bic": bic.path_segment}, json=json)

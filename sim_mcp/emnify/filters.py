@@ -1,0 +1,173 @@
+"""Typed filters and sort orders, written as emnify's `q` and `sort` strings. Pure."""
+
+import difflib
+import unicodedata
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
+from typing import Literal
+
+from sim_mcp.emnify.errors import InvalidValueError
+from sim_mcp.emnify.event_types import EVENT_TYPES
+from sim_mcp.emnify.identifiers import shown
+from sim_mcp.emnify.values import SimStatus
+
+SimSortField = Literal[
+    "id",
+    "issuer_org",
+    "reseller_org",
+    "customer_org",
+    "iccid",
+    "eid",
+    "status",
+    "production_date",
+    "endpoint",
+    "model",
+]
+MOST_ALTERNATIVES = 6
+SEVERITIES = {"info": 0, "warn": 1, "critical": 2}
+SOURCES = {"network": 0, "policy_control": 1, "api": 2}
+
+
+@dataclass(frozen=True)
+class SimSort:
+    """One sort order of GET /api/v1/sim; ascending has no prefix, for a '+' would arrive as a blank."""
+
+    field: SimSortField
+    descending: bool = False
+
+    def __str__(self) -> str:
+        return f"-{self.field}" if self.descending else self.field
+
+
+@dataclass(frozen=True)
+class SimFilter:
+    """What GET /api/v1/sim can filter by; `without_device` finds SIMs that are in no device."""
+
+    status: SimStatus | None = None
+    iccid: str | None = None
+    imsi: str | None = None
+    msisdn: str | None = None
+    eid: str | None = None
+    model: str | None = None
+    production_date: date | None = None
+    customer_org: int | None = None
+    reseller_org: int | None = None
+    issuer_org: int | None = None
+    without_device: bool = False
+
+    def __str__(self) -> str:
+        """Write the `q` string.
+
+        Raises:
+            InvalidValueError: A value cannot be expressed in `q`.
+        """
+        terms = [
+            term(name, value)
+            for name in (field.name for field in fields(self))
+            if name != "without_device" and (value := getattr(self, name)) is not None
+        ]
+        return ",".join([*terms, *(["endpoint:null"] if self.without_device else [])])
+
+
+@dataclass(frozen=True)
+class DeviceFilter:
+    """What GET /api/v1/endpoint can filter by, as far as it is about finding SIMs."""
+
+    name: str | None = None
+    iccid: str | None = None
+    eid: str | None = None
+    sim_status: SimStatus | None = None
+
+    def __str__(self) -> str:
+        """Write the `q` string.
+
+        Raises:
+            InvalidValueError: A value cannot be expressed in `q`.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return ",".join(term(name, value) for name, value in values.items() if value is not None)
+
+
+@dataclass(frozen=True)
+class EventFilter:
+    """What GET /api/v1/sim/{id}/event can filter by; `since` and `until` only go together."""
+
+    types: tuple[int, ...] = ()
+    severity: Literal["info", "warn", "critical"] | None = None
+    source: Literal["network", "policy_control", "api"] | None = None
+    description: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __str__(self) -> str:
+        """Write the `q` string.
+
+        Raises:
+            InvalidValueError: A value cannot be expressed in `q`, or only one end of the time range is given.
+        """
+        if (self.since is None) != (self.until is None):
+            raise InvalidValueError("events can be asked for between two moments only: give since and until")
+        if len(self.types) > MOST_ALTERNATIVES:
+            raise InvalidValueError(
+                f"{len(self.types)} event types are too many at once: emnify takes {MOST_ALTERNATIVES}"
+            )
+        terms = []
+        if self.since is not None and self.until is not None:
+            terms += [f"from:{_zulu(self.since)}", f"until:{_zulu(self.until)}"]
+        if self.types:
+            terms.append("type:" + "|".join(map(str, self.types)))
+        if self.severity is not None:
+            terms.append(f"severity:{SEVERITIES[self.severity]}")
+        if self.source is not None:
+            terms.append(f"source:{SOURCES[self.source]}")
+        if self.description is not None:
+            terms.append(term("description", self.description))
+        return ",".join(terms)
+
+
+def term(field: str, value: str | date | SimStatus | int) -> str:
+    """Write one `field:value`.
+
+    Raises:
+        InvalidValueError: The value is empty, or holds a comma, a bar, a line break or a control character,
+            for which emnify documents no escape (emnify docs: collections, filtering).
+    """
+    if isinstance(value, int):
+        return f"{field}:{int(value)}"
+    text = value.isoformat() if isinstance(value, date) else value.strip()
+    if not text:
+        raise InvalidValueError(f"an empty {field} finds nothing; leave the filter out or give a value")
+    for char in text:
+        if char in ",|" or unicodedata.category(char)[0] == "C" or char in "\u2028\u2029":
+            what = {",": "a comma", "|": "a bar (|)"}.get(char, "a line break or control character")
+            raise InvalidValueError(
+                f"{field} {shown(text)} holds {what}, which emnify's filters cannot express; "
+                f"use a part of the value without it"
+            )
+    return f"{field}:{text}"
+
+
+def event_type_id(said: str) -> int:
+    """Return the number of an event type, from its number or its name.
+
+    Raises:
+        InvalidValueError: There is no such type; the message names the nearest ones.
+    """
+    wanted = " ".join(said.replace("_", " ").split()).casefold()
+    if wanted.isdecimal() and len(wanted) <= 6:  # noqa: PLR2004  # emnify's ids are small.
+        return int(wanted)
+    for number, name in EVENT_TYPES.items():
+        if name.casefold() == wanted:
+            return number
+    near = difflib.get_close_matches(wanted, [name.casefold() for name in EVENT_TYPES.values()], n=3, cutoff=0.5)
+    names = [name for name in EVENT_TYPES.values() if name.casefold() in near]
+    hint = (
+        f"did you mean {' or '.join(names)}?"
+        if names
+        else "such as Create PDP Context, Update location or SIM activation"
+    )
+    raise InvalidValueError(f"there is no event type {shown(said)}; {hint}")
+
+
+def _zulu(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

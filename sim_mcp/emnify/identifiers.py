@@ -1,0 +1,143 @@
+"""The numbers and names of SIMs: recognised, normalised, check digits proven. Pure."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal, Self
+from urllib.parse import quote
+
+from sim_mcp.emnify.errors import InvalidValueError
+
+Kind = Literal["id", "iccid", "imsi", "msisdn", "eid", "device"]
+
+ICCID_LENGTH = 19
+PRINTED_ICCID_LENGTH = 20
+_EID_LENGTH = 32
+_IMSI_LENGTHS = (14, 15)
+_MSISDN_LENGTHS = range(7, 16)
+_LONGEST_ID = 12
+_SHOWN = 60
+_SEPARATORS = re.compile(r"[\s\-‐‑‒–—./()]+")  # noqa: RUF001  # people paste every kind of dash.
+_BIC = re.compile(r"#[0-9A-Z]{15}")
+
+
+@dataclass(frozen=True)
+class SimReference:
+    """One way to read what a person typed."""
+
+    kind: Kind
+    value: str
+
+
+@dataclass(frozen=True)
+class Bic:
+    """A batch code: 16 characters, the first of them '#' (emnify docs: register SIMs)."""
+
+    code: str
+
+    @classmethod
+    def parse(cls, said: str) -> Self:
+        """Recognise a batch code; blanks, dashes and small letters are fine.
+
+        Raises:
+            InvalidValueError: It is not a batch code; the message says what is missing.
+        """
+        code = _SEPARATORS.sub("", unicodedata.normalize("NFKC", said)).upper()
+        if _BIC.fullmatch(code):
+            return cls(code)
+        if re.fullmatch(r"[0-9A-Z]{15}", code):
+            hint = f"the leading '#' is missing: #{code}"
+        else:
+            hint = "it has 16 characters, '#' first, then letters and digits, such as #31F 6E2S 6XTR 3NEY"
+        raise InvalidValueError(f"{shown(said)} is not a batch code (BIC): {hint}")
+
+    @property
+    def display(self) -> str:
+        """Return the code in groups, as it is printed."""
+        return f"{self.code[:4]} {self.code[4:8]} {self.code[8:12]} {self.code[12:]}"
+
+    @property
+    def path_segment(self) -> str:
+        """Return the code for a URL: a bare '#' would begin a fragment and never be sent."""
+        return quote(self.code, safe="")
+
+
+def luhn_digit(digits: str) -> str:
+    """Return the check digit that completes a row of decimal digits (ISO/IEC 7812-1)."""
+    total = 0
+    for position, char in enumerate(reversed(digits)):
+        digit = int(char)
+        if position % 2 == 0:
+            digit = digit * 2 - 9 if digit > 4 else digit * 2  # noqa: PLR2004  # the algorithm's own numbers.
+        total += digit
+    return str(-total % 10)
+
+
+def parse_iccid(said: str) -> str:
+    """Return the 19 digits emnify searches by, from 19 or from the 20 printed on the card.
+
+    Raises:
+        InvalidValueError: It has another length, or its check digit is wrong.
+    """
+    digits = compact(said).removesuffix("F").removesuffix("f")
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) not in (ICCID_LENGTH, PRINTED_ICCID_LENGTH):
+        raise InvalidValueError(f"{shown(said)} is not an ICCID: it has 19 digits, or 20 with the check digit")
+    if len(digits) == PRINTED_ICCID_LENGTH and luhn_digit(digits[:-1]) != digits[-1]:
+        raise InvalidValueError(
+            f"{shown(said)} is not an ICCID: its last digit should be {luhn_digit(digits[:-1])} "
+            f"if the others are right; compare it with the card"
+        )
+    return digits[:ICCID_LENGTH]
+
+
+def readings(said: str) -> tuple[SimReference, ...]:
+    """Return every way to read what a person typed, likeliest first; the last is always a device name.
+
+    Raises:
+        InvalidValueError: It is empty, holds control characters, or is an ICCID with a wrong check digit.
+    """
+    name = said.strip()
+    if not name:
+        raise InvalidValueError("an empty name fits no SIM; give an ICCID, IMSI, MSISDN, EID, SIM id or device name")
+    if any(unicodedata.category(char) == "Cc" for char in name):
+        raise InvalidValueError(f"{shown(said)} holds a line break or control character; give one SIM at a time")
+    found = _numbers(name)
+    if len(name) <= 200:  # noqa: PLR2004  # longer than any device name.
+        found.append(SimReference("device", name))
+    return tuple(found)
+
+
+def compact(said: str) -> str:
+    """Return the text without blanks, dashes and other separators, its digits plain ASCII ones."""
+    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", said))
+
+
+def shown(said: str) -> str:
+    """Quote what was said for a message, shortened and made printable."""
+    printable = "".join(char if char.isprintable() else "�" for char in said)
+    return f'"{printable[:_SHOWN]}{"…" if len(printable) > _SHOWN else ""}"'
+
+
+def _numbers(name: str) -> list[SimReference]:
+    digits = compact(name)
+    if digits.startswith("+") and _is_number(digits[1:]):
+        return [SimReference("msisdn", digits[1:])]
+    padded = digits[:-1] if digits[-1:] in ("F", "f") else digits
+    if _is_number(padded) and len(padded) in (ICCID_LENGTH, PRINTED_ICCID_LENGTH):
+        return [SimReference("iccid", parse_iccid(padded))]
+    if not _is_number(digits):
+        return []
+    found: list[SimReference] = []
+    if len(digits) == _EID_LENGTH and digits.startswith("89"):
+        found.append(SimReference("eid", digits))
+    if len(digits) <= _LONGEST_ID and int(digits) > 0:
+        found.append(SimReference("id", str(int(digits))))
+    if len(digits) in _IMSI_LENGTHS:
+        found.append(SimReference("imsi", digits))
+    if len(digits) in _MSISDN_LENGTHS:
+        found.append(SimReference("msisdn", digits))
+    return found
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()

@@ -1,0 +1,164 @@
+"""Keep emnify's published rate limits before they are hit, and slow down together when it says so.
+
+Own code rather than a library: aiolimiter has no window per address and no common brake, and pyrate-limiter and
+limits count in windows where emnify's gateway (AWS API Gateway) counts in buckets.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import anyio
+
+from sim_mcp.emnify.errors import RateLimitedError
+
+_SLACK = 2
+"""Of a bucket's burst this much stays unused, so that a slow network cannot bunch requests beyond it."""
+
+_MARGIN = 0.985
+"""The share of a rate that is used; the rest absorbs clocks that run differently."""
+
+_WINDOW_MARGIN_S = 0.5
+"""The window opens that much later, for requests that travelled at different speeds."""
+
+_FIRST_BRAKE_S, _LONGEST_BRAKE_S = 1.0, 30.0
+_SLOWEST = 8.0
+_RECOVERY = 0.95
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many requests a second, and so many at once."""
+
+    per_second: float
+    burst: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """So many requests within so many seconds."""
+
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one workspace and one address may send (emnify docs: rate limits)."""
+
+    per_operation: dict[str, Rate] = field(default_factory=dict)
+    per_address: Window = Window(2000, 300.0)
+    authenticate: Window = Window(100, 300.0)
+
+
+PUBLISHED_LIMITS = Limits(
+    per_operation={
+        "GET /api/v1/sim": Rate(10, 5),
+        "GET /api/v1/endpoint": Rate(10, 5),
+        "GET /api/v1/sim/{id}/stats": Rate(10, 5),
+        "GET /api/v1/endpoint/{id}/connectivity_info": Rate(10, 5),
+        "GET /api/v1/event": Rate(10, 5),
+        "GET /api/v1/endpoint/{id}": Rate(50, 25),
+        "GET /api/v1/endpoint/{id}/connectivity": Rate(50, 25),
+        "GET /api/v1/sim/{id}": Rate(100, 50),
+    },
+)
+AUTHENTICATE = "POST /api/v1/authenticate"
+
+
+class _Bucket:
+    """A token bucket, as a theoretical arrival time (GCRA)."""
+
+    def __init__(self, rate: Rate) -> None:
+        self.lock = anyio.Lock()
+        self._interval = 1 / (rate.per_second * _MARGIN)
+        self._tolerance = max(0, rate.burst - _SLACK - 1) * self._interval
+        self._full_at = 0.0
+
+    def ready_at(self) -> float:
+        return self._full_at - self._tolerance
+
+    def take(self, now: float, slowness: float) -> None:
+        self._full_at = max(self._full_at, now) + self._interval * slowness
+
+
+class _Sliding:
+    """So many requests in any stretch of so many seconds, wherever it begins."""
+
+    def __init__(self, window: Window) -> None:
+        self.lock = anyio.Lock()
+        self._window = window
+        self._sent: deque[float] = deque(maxlen=window.requests)
+
+    def ready_at(self) -> float:
+        if len(self._sent) < self._window.requests:
+            return 0.0
+        return self._sent[0] + self._window.seconds + _WINDOW_MARGIN_S
+
+    def take(self, now: float, slowness: float) -> None:  # noqa: ARG002  # a window does not stretch.
+        self._sent.append(now)
+
+
+_Gate = _Bucket | _Sliding
+
+
+class Pacer:
+    """Give each request its turn: first come, first served, safe under concurrency and cancellation."""
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._own: dict[str, _Gate] = {operation: _Bucket(rate) for operation, rate in limits.per_operation.items()}
+        self._own[AUTHENTICATE] = _Sliding(limits.authenticate)
+        self._address: _Gate = _Sliding(limits.per_address)
+        self._braked_until = 0.0
+        self._brake_s = _FIRST_BRAKE_S
+        self._slowness = 1.0
+
+    async def turn(self, operation: str) -> None:
+        """Wait until a request of this operation may be sent.
+
+        Raises:
+            RateLimitedError: The wait is known to be longer than the caller's time; nothing was sent.
+        """
+        # Whoever is cancelled while waiting has taken nothing: a place is taken only on leaving.
+        async with AsyncExitStack() as held:
+            gates: list[_Gate] = []
+            own = self._own.get(operation)
+            for gate in (self._address,) if own is None else (own, self._address):
+                await held.enter_async_context(gate.lock)
+                gates.append(gate)
+                await self._wait_for(gates, operation)
+            now = self._clock()
+            for gate in gates:
+                gate.take(now, self._slowness)
+
+    def throttled(self, retry_after_s: float | None) -> float:
+        """Slow everything down after a 429; return for how many seconds everything pauses."""
+        pause = retry_after_s if retry_after_s is not None else self._brake_s
+        self._braked_until = max(self._braked_until, self._clock() + pause)
+        self._brake_s = min(self._brake_s * 2, _LONGEST_BRAKE_S)
+        self._slowness = min(self._slowness * 2, _SLOWEST)
+        return pause
+
+    def answered(self) -> None:
+        """Recover, step by step, with each answer that is not a 429."""
+        self._slowness = max(1.0, self._slowness * _RECOVERY)
+        self._brake_s = max(_FIRST_BRAKE_S, self._brake_s * _RECOVERY)
+
+    async def _wait_for(self, gates: list[_Gate], operation: str) -> None:
+        while True:
+            now = self._clock()
+            wait_s = max([self._braked_until, *(gate.ready_at() for gate in gates)]) - now
+            if wait_s <= 0:
+                return
+            if wait_s > anyio.current_effective_deadline() - anyio.current_time():
+                raise RateLimitedError(
+                    f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s, "
+                    "which is longer than this call may take",
+                    retry_after_s=wait_s,
+                    operation=operation,
+                )
+            await anyio.sleep(wait_s)

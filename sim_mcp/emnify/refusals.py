@@ -1,0 +1,77 @@
+"""emnify's refusals, in any of the four shapes its backends use, as one exception each."""
+
+import unicodedata
+from typing import Any
+
+import httpx
+
+from sim_mcp.emnify.errors import (
+    AuthenticationError,
+    ConflictError,
+    EmnifyError,
+    ForbiddenError,
+    NotFoundError,
+    RuleError,
+)
+
+_LOCKED_OUT = 1105
+_LONGEST_MESSAGE = 200
+_RULES: dict[int, str] = {
+    1000: "it cannot read a value of the request",
+    1301: "it cannot filter that way",
+    1302: "it cannot sort that way",
+    1400: "a value of the request is not valid",
+    1401: "something the request refers to does not exist",
+    1402: "something the request needs is missing",
+    1403: "a value of the request has the wrong form",
+    1405: "that exists already",
+    1406: "its rules do not allow that",
+}
+"""What emnify's documented error codes mean (emnify docs: errors)."""
+
+
+def refusal(operation: str, subject: str, response: httpx.Response) -> EmnifyError:
+    """Return the exception for a 4xx answer; emnify's own words are kept apart from the message."""
+    status = response.status_code
+    body = _object(response)
+    code = body.get("error_code") if isinstance(body.get("error_code"), int) else None
+    facts: dict[str, Any] = {
+        "operation": operation,
+        "status": status,
+        "code": code,
+        "token": _tidy(body.get("error_token")),
+        "upstream_message": _tidy(body.get("message")),
+    }
+    match status:
+        case 401 if code == _LOCKED_OUT:
+            return AuthenticationError("emnify has locked this token for five minutes after failed sign-ins", **facts)
+        case 401:
+            return AuthenticationError(f"emnify does not accept {subject}: wrong, expired or revoked", **facts)
+        case 403:
+            return ForbiddenError(f"emnify does not let this token do that with {subject}", **facts)
+        case 404:
+            return NotFoundError(f"emnify knows no {subject} in this workspace", **facts)
+        case 409:
+            return ConflictError(f"emnify refused for {subject}: {_why(code, 'its present state forbids it')}", **facts)
+        case _:
+            return RuleError(f"emnify refused for {subject}: {_why(code, 'one of its rules forbids it')}", **facts)
+
+
+def _why(code: int | None, otherwise: str) -> str:
+    known = _RULES.get(code) if code is not None else None
+    return f"{known or otherwise}{f' (error {code})' if code is not None else ''}"
+
+
+def _object(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _tidy(text: object) -> str | None:
+    if not isinstance(text, str):
+        return None
+    visible = "".join(char for char in text if unicodedata.category(char)[0] != "C")
+    return visible[:_LONGEST_MESSAGE] or None

@@ -1,0 +1,119 @@
+"""Single values as emnify sends them: strings for numbers, several date formats, unknown ids."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from enum import IntEnum
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import ValidationError
+
+
+class Record(BaseModel):
+    """Read what emnify sends leniently: a field that cannot be read is absent, and never loses the record."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _unreadable_is_absent(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            field = cls.model_fields[info.field_name or ""]
+            if field.is_required():
+                raise
+            return field.get_default(call_default_factory=True)
+
+
+class SimStatus(IntEnum):
+    """The statuses of a SIM (GET /api/v1/sim/status)."""
+
+    ISSUED = 0
+    ACTIVATED = 1
+    SUSPENDED = 2
+    DELETED = 3
+    FACTORY_TEST = 4
+
+    @property
+    def word(self) -> str:
+        """Return the status as people and tools write it, such as factory_test."""
+        return self.name.lower()
+
+    @property
+    def label(self) -> str:
+        """Return the status as emnify writes it, such as Factory Test."""
+        return self.name.replace("_", " ").title()
+
+    @classmethod
+    def known(cls, status_id: int | None) -> Self | None:
+        """Return the status of that number, or None where there is no such one."""
+        return next((status for status in cls if status == status_id), None)
+
+    @classmethod
+    def from_word(cls, word: str) -> Self:
+        """Return the status of that name.
+
+        Raises:
+            KeyError: There is no such status.
+        """
+        return cls[word.strip().replace(" ", "_").upper()]
+
+
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _moment(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return value
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _day(value: Any) -> Any:
+    return value.strip()[:10] if isinstance(value, str) else value
+
+
+def _number(value: Any) -> Decimal:
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise ValueError("not a number") from None
+    if not number.is_finite():
+        raise ValueError("not a number")
+    return number
+
+
+def _whole(value: Any) -> Any:
+    # Some of emnify's services send "5" or 5.0 where others send 5.
+    number = _number(value)
+    if number != number.to_integral_value() or abs(number) >= 2**63:
+        raise ValueError("not a whole number")
+    return int(number)
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+"""A string; emnify's own samples sometimes show identifiers as numbers."""
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+"""A moment in any of emnify's formats; without a zone it is UTC."""
+
+DayOnly = Annotated[date, BeforeValidator(_day)]
+"""A day, also where a time of day follows."""
+
+Number = Annotated[Decimal, BeforeValidator(_number)]
+"""A number, also where it comes as a string."""
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""A whole number, also where it comes as a string or with a fraction of zero."""
