@@ -1,1 +1,1 @@
-"""TBD."""
+"""Answers that take more than one call to emnify."""

@@ -1,1 +1,1 @@
-"""TBD."""
+"""What the model sees: thin functions, one file per kind of question."""

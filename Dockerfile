@@ -1,0 +1,29 @@
+# syntax=docker/dockerfile:1
+FROM python:3.13-slim-bookworm AS build
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy \
+    UV_PROJECT_ENVIRONMENT=/opt/sim-mcp
+RUN pip install --no-cache-dir uv==0.13.9
+WORKDIR /src
+COPY pyproject.toml uv.lock ./
+RUN uv sync --locked --no-dev --no-install-project
+COPY README.md LICENSE ./
+COPY prompts ./prompts
+COPY sim_mcp ./sim_mcp
+RUN uv sync --locked --no-dev --no-editable
+
+FROM python:3.13-slim-bookworm
+LABEL org.opencontainers.image.title="sim-mcp" \
+      org.opencontainers.image.description="An MCP server for emnify SIM cards" \
+      org.opencontainers.image.licenses="MIT"
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin sim
+COPY --from=build /opt/sim-mcp /opt/sim-mcp
+ENV PATH=/opt/sim-mcp/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+USER 10001
+WORKDIR /tmp
+HEALTHCHECK --interval=60s --timeout=20s --start-period=10s CMD ["sim-mcp", "health"]
+# stdio by default: docker run -i --rm -e EMNIFY_APPLICATION_TOKEN sim-mcp
+ENTRYPOINT ["sim-mcp"]

@@ -1,0 +1,5 @@
+"""Run `python -m sim_mcp` like `sim-mcp`."""
+
+from sim_mcp.cli import main
+
+main(prog_name="sim-mcp")

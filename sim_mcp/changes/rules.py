@@ -1,0 +1,79 @@
+"""What emnify allows, and what a change does to service and to the bill."""
+
+from sim_mcp.emnify import SimStatus
+
+ISSUED, ACTIVATED, SUSPENDED, DELETED, FACTORY_TEST = (
+    SimStatus.ISSUED,
+    SimStatus.ACTIVATED,
+    SimStatus.SUSPENDED,
+    SimStatus.DELETED,
+    SimStatus.FACTORY_TEST,
+)
+
+ALLOWED: dict[SimStatus, tuple[SimStatus, ...]] = {
+    ISSUED: (ACTIVATED, FACTORY_TEST),
+    ACTIVATED: (SUSPENDED,),
+    SUSPENDED: (ACTIVATED,),
+    FACTORY_TEST: (ACTIVATED,),
+    DELETED: (),
+}
+"""Status changes by PATCH /api/v1/sim/{id}; deletion is its own operation (emnify docs: SIM lifecycle)."""
+
+SERVICE: dict[SimStatus, str] = {
+    ISSUED: "no network access",
+    ACTIVATED: "full service",
+    SUSPENDED: "no network access; the device stays assigned",
+    DELETED: "gone for good",
+    FACTORY_TEST: "limited service; becomes Activated by itself after 100 KB or 10 SMS (emnify's default)",
+}
+
+BILL: dict[SimStatus, str] = {
+    ISSUED: "no charge",
+    ACTIVATED: "hosting fee for every month in which it was active at any time, device or traffic or not",
+    SUSPENDED: "this month still charged; no hosting fee from the 1st of the next, custom plans excepted",
+    DELETED: "no charge afterwards; the current month stays charged",
+    FACTORY_TEST: "no hosting fee while it lasts",
+}
+"""Hosting fees by status (emnify docs: SIM lifecycle, factory test mode)."""
+
+_EFFECTS: dict[tuple[SimStatus, SimStatus], str] = {
+    (ISSUED, ACTIVATED): "goes into service; this month's full hosting fee falls due, without proration",
+    (ISSUED, FACTORY_TEST): (
+        "goes into limited service without hosting fee, "
+        "and becomes Activated (charged) by itself after about 100 KB or 10 SMS"
+    ),
+    (FACTORY_TEST, ACTIVATED): (
+        "ends the free factory test for good; this month's full hosting fee falls due, without proration"
+    ),
+    (ACTIVATED, SUSPENDED): (
+        "loses network access and keeps its device; this month stays charged, "
+        "no hosting fee from the 1st of the next (custom plans may differ)"
+    ),
+    (SUSPENDED, ACTIVATED): (
+        "goes back into service; this month's full hosting fee falls due unless it was active earlier this month"
+    ),
+}
+
+
+def refusal(current: SimStatus | None, target: SimStatus) -> str | None:
+    """Say which rule forbids the step from one status to another, or None where emnify allows it."""
+    if current is None or target in ALLOWED[current]:
+        return None
+    if target is ISSUED:
+        return "no SIM can go back to Issued"
+    if current is DELETED:
+        return "a deleted SIM cannot be brought back"
+    if target is FACTORY_TEST:
+        return "factory test can only follow Issued"
+    possible = " or ".join(status.label for status in ALLOWED[current])
+    return f"{current.label} can only become {possible}"
+
+
+def effect(current: SimStatus | None, target: SimStatus) -> str:
+    """Say in one line what the step does to service and to the bill."""
+    known = _EFFECTS.get((current, target)) if current is not None else None
+    return known or f"{SERVICE[target]}; {BILL[target]}"
+
+
+DELETION_EFFECT = "leaves the inventory for good and can never be used again; the current month stays charged"
+"""What DELETE /api/v1/sim/{id} means (emnify docs: SIM lifecycle)."""

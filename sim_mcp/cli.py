@@ -1,0 +1,228 @@
+"""The commands of `sim-mcp`: arguments in, calls out."""
+
+import logging
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+import click
+import httpx
+import uvicorn
+from mcp.types import CallToolResult
+from pydantic import SecretStr
+from rich.console import Console
+
+from sim_mcp import __version__, shell
+from sim_mcp import demo as demonstration
+from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, running
+from sim_mcp.sandbox import serve as serve_sandbox
+from sim_mcp.server import build_server
+from sim_mcp.settings import Settings, SettingsError, is_loopback, read_settings
+from sim_mcp.terminal import records
+from sim_mcp.tools.state import HOW_TO_GO_ON
+
+USAGE_ERROR = 2
+
+sandbox_option = click.option("--sandbox", is_flag=True, help="Use made-up SIMs on this machine, not emnify.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+class UsageProblem(click.ClickException):
+    """End the command with exit code 2 and say on stderr what to change."""
+
+    exit_code = USAGE_ERROR
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@sandbox_option
+@click.pass_context
+def main(ctx: click.Context, *, sandbox: bool) -> None:
+    """Serve emnify SIM cards to MCP clients. Without a command: over stdio."""
+    if ctx.invoked_subcommand is None:
+        anyio.run(_serve_stdio, _settings(), sandbox)
+    elif sandbox:
+        raise UsageProblem(f"--sandbox goes after the command: sim-mcp {ctx.invoked_subcommand} --sandbox …")
+
+
+@main.command()
+@click.option("--http", is_flag=True, help="Serve Streamable HTTP instead of stdio.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address on this machine to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
+@sandbox_option
+def serve(*, http: bool, host: str, port: int, sandbox: bool) -> None:
+    """Serve MCP over stdio, or with --http over Streamable HTTP at /mcp."""
+    if not http:
+        anyio.run(_serve_stdio, _settings(), sandbox)
+        return
+    if not is_loopback(host):
+        raise UsageProblem(
+            f"--host {host}: serving is not authenticated yet, so only this machine may connect. Use 127.0.0.1 "
+            "and put a tunnel or an authenticating proxy in front. Nothing was started."
+        )
+    anyio.run(_serve_http, _settings(), sandbox, host, port)
+
+
+@main.command("sandbox")
+@click.option("--port", default=8580, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
+@click.option("--sims", default=500, show_default=True, type=click.IntRange(1, 5_000_000))
+@click.option("--seed", default=1, show_default=True, help="Same seed and clock, same world.")
+@click.option("--clock", help="ISO 8601 moment at which the world's clock starts; default: now.")
+@click.option("--db", type=click.Path(dir_okay=False, path_type=Path), help="Keep the world in this SQLite file.")
+@click.option("--limits", is_flag=True, help="Enforce emnify's published rate limits.")
+@click.option("--faults", multiple=True, metavar="FAULT", help="A bad day, e.g. throttle=0.1; may be repeated.")
+def sandbox_command(
+    *, port: int, sims: int, seed: int, clock: str | None, db: Path | None, limits: bool, faults: Sequence[str]
+) -> None:
+    """Run an emnify of your own on this machine, for anything that speaks HTTP."""
+    try:
+        settings = SandboxSettings(
+            port=port,
+            sims=sims,
+            seed=seed,
+            clock=_moment(clock),
+            db=db,
+            limits=limits,
+            faults=Faults.parse(list(faults)),
+        )
+        serve_sandbox(settings, _announce)
+    except (ValueError, OSError) as error:
+        raise UsageProblem(str(error)) from None
+
+
+@main.command()
+def demo() -> None:
+    """Walk through a support desk's morning with a real server and client on the sandbox."""
+    sys.exit(0 if anyio.run(demonstration.run, Console()) else 1)
+
+
+@main.command()
+@click.argument("tool")
+@click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
+@json_option
+@sandbox_option
+def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool) -> None:
+    """Call one tool, such as: sim-mcp call list_sims status=suspended."""
+    settings = _settings()
+    if settings.application_token is None and not sandbox:
+        raise UsageProblem(HOW_TO_GO_ON)
+    try:
+        result = anyio.run(_call, settings, sandbox, tool, arguments)
+    except shell.ArgumentError as error:
+        raise UsageProblem(f"{error} Nothing was sent.") from None
+    shell.print_result(result, as_json=as_json, console=Console())
+    sys.exit(1 if result.is_error else 0)
+
+
+@main.command()
+@json_option
+def tools(*, as_json: bool) -> None:
+    """List the tools and their parameters."""
+    found = anyio.run(shell.list_tools, build_server(_settings()))
+    if as_json:
+        click.echo("[" + ",\n".join(tool.model_dump_json(by_alias=True, exclude_none=True) for tool in found) + "]")
+        return
+    rows = [
+        {
+            "tool": tool.name,
+            "does": (tool.description or "").split(". ")[0],
+            "parameters": " ".join(
+                name if name in tool.input_schema.get("required", []) else f"[{name}]"
+                for name in tool.input_schema["properties"]
+            ),
+        }
+        for tool in found
+    ]
+    Console().print(records(rows))
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="Also ask a server on this port of this machine.")
+def health(*, port: int | None) -> None:
+    """Exit 0 if the server can be built and, with --port, if the one serving there answers."""
+    found = anyio.run(shell.list_tools, build_server(_settings()))
+    if port is not None:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/health", timeout=5, trust_env=False).raise_for_status()
+        except httpx.HTTPError as error:
+            raise click.ClickException(f"The server on port {port} does not answer: {type(error).__name__}") from None
+    click.echo(f"healthy: {len(found)} tools")
+
+
+async def _serve_stdio(settings: Settings, sandbox: bool) -> None:
+    async with _upstream(settings, sandbox) as ready:
+        _warn_without_token(ready)
+        await build_server(ready).run_stdio_async()
+
+
+async def _serve_http(settings: Settings, sandbox: bool, host: str, port: int) -> None:
+    async with _upstream(settings, sandbox) as ready:
+        _warn_without_token(ready)
+        app = build_server(ready).streamable_http_app(host=host)
+        server = _AnnouncingServer(uvicorn.Config(app, host=host, port=port, log_level="warning"))
+        await server.serve()
+
+
+async def _call(settings: Settings, sandbox: bool, tool: str, words: Sequence[str]) -> CallToolResult:
+    async with _upstream(settings, sandbox) as ready:
+        return await shell.call(build_server(ready), tool, words, interactive=sys.stdin.isatty())
+
+
+class _AnnouncingServer(uvicorn.Server):
+    """Say where it listens once it does; port 0 is known only then."""
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # uvicorn types the list's items
+        await super().startup(sockets)  # type: ignore[arg-type]  # as above
+        for listener in self.servers:
+            for bound in listener.sockets:
+                host, port = bound.getsockname()[:2]
+                shown = f"[{host}]" if ":" in host else host
+                click.echo(f"sim-mcp serves MCP at http://{shown}:{port}/mcp", err=True)
+
+
+@asynccontextmanager
+async def _upstream(settings: Settings, sandbox: bool) -> AsyncIterator[Settings]:
+    """Yield the settings, pointed at a sandbox of this process where one is wanted."""
+    if not sandbox:
+        yield settings
+        return
+    async with running(SandboxSettings()) as world:
+        token = SecretStr(world.tokens["enterprise"])
+        yield settings.model_copy(update={"base_url": world.base_url, "application_token": token})
+
+
+def _settings() -> Settings:
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        raise UsageProblem(str(error)) from None
+    # stdout is the wire: everything else goes to stderr.
+    logging.basicConfig(
+        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    return settings
+
+
+def _warn_without_token(settings: Settings) -> None:
+    if settings.application_token is None:
+        click.echo(f"sim-mcp: {HOW_TO_GO_ON}", err=True)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageProblem(f"--clock {text}: should be ISO 8601, such as 2026-03-15T09:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _announce(world: Sandbox) -> None:
+    click.echo(f"EMNIFY_BASE_URL={world.base_url}")
+    for role, token in world.tokens.items():
+        click.echo(f"{role}: EMNIFY_APPLICATION_TOKEN={token}")
+    click.echo(f"What is in it: {world.base_url}/sandbox/stories. Stop with Ctrl-C.")

@@ -1,0 +1,178 @@
+"""A support desk's morning, shown with a real client, a real server process and real HTTP to a sandbox."""
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from mcp import Client, StdioServerParameters
+from mcp.client.session import ClientRequestContext
+from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent
+from rich.console import Console
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from sim_mcp.sandbox import Sandbox, SandboxSettings, running
+from sim_mcp.terminal import records, show
+
+_BAR = 36
+
+
+@dataclass
+class Morning:
+    """Hold what the steps share: where to print, the fleet, and what did not hold."""
+
+    console: Console
+    upstream: httpx.AsyncClient
+    stories: dict[str, dict[str, Any]]
+    failed: list[str] = field(default_factory=list)
+
+    def ask(self, question: str) -> None:
+        """Show what a person asks."""
+        self.console.print(Rule(style="dim"))
+        self.console.print(Text(f"“{question}”", style="bold"))
+
+    def check(self, held: bool, promise: str) -> None:
+        """Show whether a promise held, and remember if it did not."""
+        mark, style = ("✓", "green") if held else ("✗", "bold red")
+        self.console.print(Text(f"{mark} {promise}", style=style))
+        if not held:
+            self.failed.append(promise)
+
+    async def writes(self) -> int:
+        """Count the changes that have reached the sandbox."""
+        requests = (await self.upstream.get("/sandbox/requests")).json()
+        return sum(request["method"] in {"PATCH", "DELETE", "PUT"} for request in requests)
+
+
+async def run(console: Console) -> bool:
+    """Walk through the morning; return whether everything held."""
+    async with running(SandboxSettings(sims=500)) as world, httpx.AsyncClient(base_url=world.base_url) as upstream:
+        found = (await upstream.get("/sandbox/stories")).json()
+        morning = Morning(console, upstream, {story["key"]: story for story in found})
+        console.print(
+            Panel(
+                f"An emnify of our own with 500 SIMs listens at {world.base_url}.\n"
+                "The server runs as its own process, the client speaks MCP to it over stdio.",
+                title="sim-mcp demo",
+            )
+        )
+        async with _client(world, forms=False) as client:
+            morning.check(len((await client.list_tools()).tools) >= 11, f"connected, MCP {client.protocol_version}")  # noqa: PLR2004  # the eleven tools promised.
+            await _reading(morning, client)
+            await _nobody_asked(morning, client)
+        async with _client(world, forms=True) as client:
+            await _agreed(morning, client)
+            await _batch(morning, client)
+    console.print(Rule(style="dim"))
+    verdict = "Everything held." if not morning.failed else f"Did not hold: {'; '.join(morning.failed)}"
+    console.print(Text(verdict, style="bold red" if morning.failed else "bold green"))
+    return not morning.failed
+
+
+async def _reading(morning: Morning, client: Client) -> None:
+    card = _off_the_card(morning.stories["roaming_cost_spike"]["iccid_with_luhn"])
+    morning.ask(f"A customer reads {card} off his card. Which SIM is it?")
+    sim = await _call(morning, client, "get_sim", sim=card)
+    show(sim, morning.console)
+    morning.check(sim.get("iccid") == card.replace(" ", ""), "found by the digits on the card")
+
+    morning.ask("Why was it so expensive? What did it use?")
+    used = await _call(morning, client, "get_sim_daily_usage", sim=card)
+    morning.console.print(_chart(used.get("days", [])))
+    morning.check(bool(used.get("days")), "usage by day, in MB and money")
+    events = await _call(morning, client, "list_sim_events", sim=card, per_page=5)
+    morning.console.print(records(events.get("events", []), title="Its newest events"))
+    times = [event["time"] for event in events.get("events", [])]
+    morning.check(bool(times) and times == sorted(times, reverse=True), "events, newest first")
+
+    morning.ask("Which SIMs are suspended?")
+    listed = await _call(morning, client, "list_sims", status="suspended", per_page=5)
+    morning.console.print(
+        records(listed.get("sims", []), title=f"{len(listed.get('sims', []))} of {listed.get('total')}")
+    )
+    statuses = {row["status"] for row in listed.get("sims", [])}
+    morning.check(statuses == {"Suspended"} and bool(listed.get("next")), "only suspended ones, and the next call")
+
+
+async def _nobody_asked(morning: Morning, client: Client) -> None:
+    morning.ask("Suspend the one that went silent. (This client cannot show a form.)")
+    before = await morning.writes()
+    sim = morning.stories["went_silent"]["iccid"]
+    result = await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"})
+    morning.console.print(Text(_text(result), style="yellow"))
+    morning.check(bool(result.is_error) and await morning.writes() == before, "refused, and nothing was sent to emnify")
+
+
+async def _agreed(morning: Morning, client: Client) -> None:
+    morning.ask("Suspend the one that went silent. (This client can show a form.)")
+    before = await morning.writes()
+    sim = morning.stories["went_silent"]["iccid"]
+    report = await _call(morning, client, "set_sim_status", sims=[sim], status="suspended")
+    morning.console.print(records(report.get("sims", [])))
+    rows = report.get("sims", [])
+    held = [row["outcome"] for row in rows] == ["changed"] and [row["after"] for row in rows] == ["Suspended"]
+    morning.check(held and await morning.writes() == before + 1, "a person agreed; written once; read back")
+
+
+async def _batch(morning: Morning, client: Client) -> None:
+    bic = morning.stories["registrable_batch"]["bic"]
+    morning.ask(f"A box arrived with the code {bic}. Take it in.")
+    checked = await _call(morning, client, "validate_sim_batch", bic=bic)
+    show(checked, morning.console)
+    morning.check(bool(checked.get("sims")), "the batch can be registered")
+    done = await _call(morning, client, "register_sim_batch", bic=bic, status="issued")
+    show(done, morning.console)
+    morning.check(bool(done.get("sims")) and done.get("sims") == checked.get("sims"), "registered and read back")
+
+
+async def _call(morning: Morning, client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+    shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    morning.console.print(Text(f"→ {tool}({shown})", style="dim"))
+    result = await client.call_tool(tool, arguments)
+    if result.is_error:
+        morning.console.print(Text(_text(result), style="red"))
+    return result.structured_content or {}
+
+
+def _chart(days: list[dict[str, Any]]) -> Table:
+    most = max((day.get("data_mb") or 0 for day in days), default=0) or 1
+    table = Table(box=None, title="Data per day", title_justify="left")
+    table.add_column("day")
+    table.add_column("")
+    table.add_column("MB", justify="right")
+    table.add_column("cost", justify="right")
+    for day in days:
+        volume = day.get("data_mb") or 0
+        bar = Text("█" * max(1, round(volume / most * _BAR)) if volume else "", style="cyan")
+        cost = "" if day.get("data_cost") is None else f"{day['data_cost']:.2f} {day.get('currency', '')}"
+        table.add_row(day["date"], bar, f"{volume:,.3f}", cost)
+    return table
+
+
+@asynccontextmanager
+async def _client(world: Sandbox, *, forms: bool) -> AsyncIterator[Client]:
+    """Start the server as a process and connect to it, as a client that can show forms or cannot."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("EMNIFY_", "SIM_MCP_"))}
+    environment |= {"EMNIFY_BASE_URL": world.base_url, "EMNIFY_APPLICATION_TOKEN": world.tokens["enterprise"]}
+    server = StdioServerParameters(command=sys.executable, args=["-m", "sim_mcp"], env=environment)
+    async with Client(server, elicitation_callback=_agree if forms else None) as client:
+        yield client
+
+
+async def _agree(_: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    Console().print(Panel(Text(params.message), title="The form", subtitle="answered: yes", border_style="cyan"))
+    return ElicitResult(action="accept", content={"agree": True})
+
+
+def _text(result: CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+def _off_the_card(iccid: str) -> str:
+    return " ".join(iccid[start : start + 4] for start in range(0, len(iccid), 4))

@@ -1,0 +1,81 @@
+"""Which SIMs fit: by emnify's SIM filters, by device name through the devices, or by being in any device at all."""
+
+from dataclasses import dataclass, field, replace
+
+from sim_mcp.emnify import Device, DeviceFilter, EmnifyClient, InvalidValueError, Page, Sim, SimFilter, SimSort
+
+_SCANNED_PAGES = 10
+_SCAN = 2500
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Say which SIMs are wanted, in which order, and which page of them."""
+
+    filter: SimFilter
+    device_name: str | None = None
+    has_device: bool | None = None
+    sort: SimSort = field(default_factory=lambda: SimSort("id"))
+    page: int = 1
+    per_page: int = 25
+
+
+async def list_matching(client: EmnifyClient, wanted: Listing) -> Page[Sim]:
+    """Return one page of the SIMs that fit, with the total of all that do.
+
+    Raises:
+        InvalidValueError: The filters cannot be combined, or the page lies too deep to be reached.
+        EmnifyError: emnify could not be asked.
+    """
+    if wanted.device_name is not None:
+        return await _by_device_name(client, wanted, wanted.device_name)
+    if wanted.has_device:
+        return await _with_device(client, wanted)
+    narrowed = replace(wanted.filter, without_device=wanted.has_device is False)
+    return await client.list_sims(narrowed, sort=[wanted.sort], page=wanted.page, per_page=wanted.per_page)
+
+
+async def _by_device_name(client: EmnifyClient, wanted: Listing, name: str) -> Page[Sim]:
+    """List devices by name (GET /api/v1/endpoint), for the SIM collection cannot be searched by it."""
+    other = replace(wanted.filter, status=None, iccid=None, eid=None) != SimFilter()
+    if other or wanted.has_device is False or wanted.sort.field != "id":
+        raise InvalidValueError(
+            "emnify searches device names among devices, where only status, iccid and eid can be combined with it, "
+            "in order of the device's id; leave the other filters and the sort order out"
+        )
+    found = await client.list_devices(
+        DeviceFilter(name=name, iccid=wanted.filter.iccid, eid=wanted.filter.eid, sim_status=wanted.filter.status),
+        sort="-id" if wanted.sort.descending else "id",
+        page=wanted.page,
+        per_page=wanted.per_page,
+    )
+    sims = [sim for device in found.items if (sim := _sim_in(device)) is not None]
+    return Page(items=sims, page=found.page, per_page=found.per_page, total=found.total, pages=found.pages)
+
+
+async def _with_device(client: EmnifyClient, wanted: Listing) -> Page[Sim]:
+    """Read on until the page is full: emnify can filter for SIMs without a device, not for those with one."""
+    first, last = (wanted.page - 1) * wanted.per_page, wanted.page * wanted.per_page
+    without = await client.list_sims(replace(wanted.filter, without_device=True), per_page=1)
+    found: list[Sim] = []
+    everything: int | None = None
+    scanned = 0
+    async for page in client.iter_sim_pages(wanted.filter, sort=[wanted.sort], per_page=_SCAN):
+        everything, scanned = page.total, scanned + 1
+        found += [sim for sim in page.items if sim.device is not None]
+        if len(found) >= last or scanned == _SCANNED_PAGES:
+            break
+    total = None if everything is None or without.total is None else max(0, everything - without.total)
+    if scanned == _SCANNED_PAGES and len(found) < last and (total is None or total > len(found)):
+        raise InvalidValueError(
+            f"page {wanted.page} lies more than {_SCANNED_PAGES * _SCAN:,} SIMs deep; add a filter such as status"
+        )
+    pages = None if total is None else -(-total // wanted.per_page)
+    return Page(items=found[first:last], page=wanted.page, per_page=wanted.per_page, total=total, pages=pages)
+
+
+def _sim_in(device: Device) -> Sim | None:
+    """Return the SIM of a device, as far as the device collection tells."""
+    if device.sim is None:
+        return None
+    return Sim(**device.sim.model_dump(exclude={"status"}), status=device.sim.status, device=device)

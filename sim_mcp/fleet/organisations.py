@@ -1,0 +1,37 @@
+"""Whatever a person calls an organisation -> one organisation."""
+
+from sim_mcp.emnify import EmnifyClient, Organisation
+from sim_mcp.untrusted import quoted
+
+SEEN_ON = 2500
+"""SIMs looked at: the largest page, so that finding a name costs one call."""
+
+
+class OrganisationNotFoundError(Exception):
+    """No organisation, or more than one, goes by that name among the SIMs looked at."""
+
+
+async def find_organisation(client: EmnifyClient, said: str) -> Organisation:
+    """Find an organisation by id, or by name among those that hold SIMs.
+
+    emnify has no search for organisations here (GET /api/v1/sim is what names them), so only one page is read.
+
+    Raises:
+        OrganisationNotFoundError: No organisation seen has that name, or several have.
+    """
+    if said.strip().isdecimal():
+        return Organisation(id=int(said))
+    page = await client.list_sims(per_page=SEEN_ON)
+    seen: dict[int, Organisation] = {}
+    for sim in page.items:
+        for organisation in (sim.customer_org, sim.reseller_org, sim.issuer_org):
+            if organisation is not None:
+                seen.setdefault(organisation.id, organisation)
+    hits = [found for found in seen.values() if (found.name or "").casefold() == said.strip().casefold()]
+    if len(hits) == 1:
+        return hits[0]
+    listed = ", ".join(f"{quoted(found.name)} (id {found.id})" for found in (hits or seen.values())) or "none"
+    problem = "Several organisations are" if hits else "No organisation seen is"
+    raise OrganisationNotFoundError(
+        f"{problem} called {quoted(said)}. Seen on {len(page.items):,} SIMs: {listed}. Use the id. Nothing changed."
+    )

@@ -1,0 +1,193 @@
+"""What the tools answer, as structured content: each model is one tool's output schema."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class Answer(BaseModel):
+    """Leave out what is unknown: an absent key costs a model nothing."""
+
+    def wire(self) -> dict[str, Any]:
+        """Return the structured content, without nulls."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class SimRow(Answer):
+    """One SIM of a list; the second half only with detail=full."""
+
+    iccid: str
+    status: str
+    device: str | None = None
+    customer: str | None = None
+    id: int | None = None
+    imsi: str | None = None
+    msisdn: str | None = None
+    eid: str | None = None
+    model: str | None = None
+    ip: str | None = None
+    produced: str | None = None
+    activated: str | None = None
+
+
+class SimList(Answer):
+    """A page of SIMs."""
+
+    total: int | None = Field(default=None, description="all that match")
+    page: int
+    pages: int | None = None
+    customer: str | None = Field(default=None, description="of all rows")
+    sims: list[SimRow]
+    next: str | None = None
+    hint: str | None = None
+
+
+class SimDetail(Answer):
+    """One SIM in full."""
+
+    iccid: str = Field(description="with check digit")
+    iccid_19: str | None = None
+    id: int
+    imsi: str | None = None
+    msisdn: str | None = None
+    eid: str | None = None
+    status: str
+    status_means: str
+    may_become: list[str]
+    device: str | None = None
+    device_id: int | None = None
+    ip: str | None = None
+    imei: str | None = None
+    tags: str | None = None
+    customer: str | None = None
+    reseller: str | None = None
+    issuer: str | None = None
+    model: str | None = None
+    produced: str | None = None
+    first_activated: str | None = None
+
+
+class StatusRow(Answer):
+    """One status a SIM can have."""
+
+    id: int | None = None
+    status: str
+    service: str | None = None
+    bill: str | None = None
+    may_become: list[str] = []
+
+
+class StatusList(Answer):
+    """Every status a SIM can have."""
+
+    statuses: list[StatusRow]
+
+
+class Amounts(Answer):
+    """Data in MB and SMS as a count; rx is what the device received."""
+
+    data_mb: float | None = None
+    data_rx_mb: float | None = None
+    data_tx_mb: float | None = None
+    data_cost: float | None = None
+    sms: float | None = None
+    sms_rx: float | None = None
+    sms_tx: float | None = None
+    sms_cost: float | None = None
+    currency: str | None = None
+
+
+class Usage(Answer):
+    """One SIM's usage this month and last."""
+
+    iccid: str
+    current_month: Amounts | None = None
+    last_month: Amounts | None = None
+    last_hour_mb: float | None = None
+    hint: str | None = None
+
+
+class Day(Amounts):
+    """One day's usage."""
+
+    date: str
+
+
+class DailyUsage(Answer):
+    """One SIM's usage day by day."""
+
+    iccid: str
+    start: str
+    end: str
+    days: list[Day]
+    total: Amounts
+    hint: str | None = None
+
+
+class EventRow(Answer):
+    """One event."""
+
+    time: str
+    severity: str | None = None
+    type: str
+    source: str | None = None
+    text: str | None = None
+    network: str | None = None
+    country: str | None = None
+    radio: str | None = None
+    apn: str | None = None
+    data_mb: float | None = None
+
+
+class EventList(Answer):
+    """A page of one SIM's events."""
+
+    iccid: str
+    total: int | None = Field(default=None, description="all that match")
+    page: int
+    pages: int | None = None
+    events: list[EventRow]
+    next: str | None = None
+    hint: str | None = None
+
+
+class OutcomeRow(Answer):
+    """What became of one SIM: changed, already, refused, moved, failed or unknown."""
+
+    iccid: str
+    device: str | None = None
+    outcome: str
+    before: str
+    after: str
+    note: str
+
+
+class ChangeReport(Answer):
+    """What a change did, SIM by SIM."""
+
+    summary: str
+    agreed: str
+    counts: dict[str, int]
+    sims: list[OutcomeRow]
+
+
+class BatchState(Answer):
+    """A batch that can be registered."""
+
+    bic: str
+    sims: int | None = None
+    model: str | None = None
+    status: str | None = None
+    next: str
+
+
+class BatchReport(Answer):
+    """What registering a batch did."""
+
+    bic: str
+    outcome: str
+    agreed: str
+    sims: int
+    statuses: dict[str, int] = Field(description="as read back")
+    iccids: list[str] = Field(description="at most 20")
+    note: str

@@ -1,0 +1,213 @@
+"""What emnify sent, as the facts an answer holds. Pure: text of customers is cleaned here."""
+
+from datetime import datetime
+from typing import Any
+
+from sim_mcp.changes import rules
+from sim_mcp.changes.plan import status_label
+from sim_mcp.emnify import (
+    DailyUsage,
+    DayUsage,
+    Device,
+    Event,
+    Label,
+    MonthUsage,
+    Organisation,
+    Sim,
+    SimStatus,
+    SimUsage,
+    Traffic,
+)
+from sim_mcp.tools import answers
+from sim_mcp.untrusted import clean
+
+RADIO = {1: "3G", 2: "2G", 5: "HSPA+", 6: "LTE", 8: "NB-IoT", 9: "LTE-M"}
+"""Radio types of `pdp_context.rat_type`; the numbering of 3GPP's GTP, which emnify's samples follow."""
+
+EVENT_TEXT_LIMIT = 300
+
+
+def sim_row(sim: Sim, *, full: bool) -> answers.SimRow:
+    """Return a SIM as a row of a list."""
+    row = answers.SimRow(
+        iccid=sim.printed_iccid or f"id {sim.id}",
+        status=status_label(sim),
+        device=_name(sim.device),
+        customer=_name(sim.customer_org),
+    )
+    if not full:
+        return row
+    return row.model_copy(
+        update={
+            "id": sim.id,
+            "imsi": sim.imsi,
+            "msisdn": sim.msisdn,
+            "eid": sim.eid,
+            "model": clean(sim.model.description) or None if sim.model else None,
+            "ip": clean(sim.device.ip_address) or None if sim.device else None,
+            "produced": day(sim.production_date),
+            "activated": day(sim.activation_date),
+        }
+    )
+
+
+def sim_detail(sim: Sim) -> answers.SimDetail:
+    """Return everything known of one SIM, with what its status means and may become."""
+    known = sim.known_status
+    device = sim.device
+    return answers.SimDetail(
+        iccid=sim.printed_iccid or f"id {sim.id}",
+        iccid_19=sim.iccid,
+        id=sim.id,
+        imsi=sim.imsi,
+        msisdn=sim.msisdn,
+        eid=sim.eid,
+        status=status_label(sim),
+        status_means=f"{rules.SERVICE[known]}; {rules.BILL[known]}" if known is not None else "not known here",
+        may_become=may_become(known.value if known is not None else None),
+        device=_name(device),
+        device_id=device.id if device else None,
+        ip=clean(device.ip_address) or None if device else None,
+        imei=clean(device.imei) or None if device else None,
+        tags=clean(device.tags) or None if device else None,
+        customer=_organisation(sim.customer_org),
+        reseller=_organisation(sim.reseller_org),
+        issuer=_organisation(sim.issuer_org),
+        model=clean(sim.model.description) or None if sim.model else None,
+        produced=day(sim.production_date),
+        first_activated=day(sim.activation_date),
+    )
+
+
+def status_row(label: Label) -> answers.StatusRow:
+    """Return a status with what it means for service and bill, as far as it is a known one."""
+    known = SimStatus.known(label.id)
+    return answers.StatusRow(
+        id=label.id,
+        status=known.label if known is not None else clean(label.description, 30) or "unknown",
+        service=rules.SERVICE[known] if known is not None else None,
+        bill=rules.BILL[known] if known is not None else None,
+        may_become=may_become(label.id),
+    )
+
+
+def may_become(status_id: int | None) -> list[str]:
+    """Return the statuses that may follow, as a person may ask for them."""
+    known = SimStatus.known(status_id)
+    if known is None or known is rules.DELETED:
+        return []
+    return [*(status.label for status in rules.ALLOWED[known]), "Deleted (only without a device)"]
+
+
+def usage(sim: Sim, usage_read: SimUsage) -> answers.Usage:
+    """Return this month's and last month's usage."""
+    nothing = usage_read.current_month is None and usage_read.last_month is None
+    return answers.Usage(
+        iccid=sim.printed_iccid or f"id {sim.id}",
+        current_month=_month(usage_read.current_month),
+        last_month=_month(usage_read.last_month),
+        last_hour_mb=usage_read.last_hour_mb,
+        hint="No traffic this month or last: emnify leaves months without traffic out." if nothing else None,
+    )
+
+
+def daily(sim: Sim, read: DailyUsage, start: str, end: str) -> answers.DailyUsage:
+    """Return usage day by day, with a total summed over the very days shown."""
+    days = [answers.Day(date=row.date.isoformat(), **_amounts(row)) for row in read.days]
+    hint = "No traffic on these days. Ask for other days, or look at list_sim_events." if not days else None
+    return answers.DailyUsage(
+        iccid=sim.printed_iccid or f"id {sim.id}", start=start, end=end, days=days, total=_sum(days), hint=hint
+    )
+
+
+def event_row(event: Event) -> answers.EventRow:
+    """Return an event with what its detail says of network, country, radio type, APN and volume."""
+    detail: dict[str, Any] = event.detail if isinstance(event.detail, dict) else {}
+    context = _dict(detail.get("pdp_context"))
+    country = _dict(detail.get("country")) or _dict(_dict(detail.get("operator")).get("country"))
+    network = detail.get("name") or _dict(detail.get("operator")).get("name")
+    radio = context.get("rat_type")
+    return answers.EventRow(
+        time=f"{event.timestamp:%Y-%m-%dT%H:%M:%SZ}" if event.timestamp else "time unknown",
+        severity=_label(event.severity),
+        type=_label(event.type) or "unknown type",
+        source=_label(event.source),
+        text=clean(event.description, EVENT_TEXT_LIMIT) or None,
+        network=_text(network),
+        country=_text(country.get("name")),
+        radio=RADIO.get(radio, f"type {radio}") if isinstance(radio, int) else None,
+        apn=_text(context.get("apn")),
+        data_mb=_number(_dict(detail.get("volume")).get("total")),
+    )
+
+
+def day(moment: datetime | None) -> str | None:
+    """Return the day of a moment."""
+    return None if moment is None else f"{moment:%Y-%m-%d}"
+
+
+def _month(month: MonthUsage | None) -> answers.Amounts | None:
+    return None if month is None else answers.Amounts(**_amounts(month))
+
+
+def _amounts(row: MonthUsage | DayUsage) -> dict[str, Any]:
+    currencies = [traffic.currency for traffic in (row.data, row.sms) if traffic and traffic.currency]
+    return {
+        **_traffic("data", "_mb", row.data),
+        **_traffic("sms", "", row.sms),
+        "currency": currencies[0] if currencies else None,
+    }
+
+
+def _traffic(kind: str, unit: str, traffic: Traffic | None) -> dict[str, float | None]:
+    if traffic is None:
+        return {}
+    return {
+        f"{kind}{unit}": _number(traffic.volume),
+        f"{kind}_rx{unit}": _number(traffic.rx),
+        f"{kind}_tx{unit}": _number(traffic.tx),
+        f"{kind}_cost": _number(traffic.cost),
+    }
+
+
+def _sum(days: list[answers.Day]) -> answers.Amounts:
+    def total(field: str) -> float | None:
+        values = [value for row in days if (value := getattr(row, field)) is not None]
+        return round(sum(values), 6) if values else None
+
+    names = [name for name in answers.Amounts.model_fields if name != "currency"]
+    currencies = {row.currency for row in days if row.currency}
+    return answers.Amounts(
+        **{name: total(name) for name in names}, currency=currencies.pop() if len(currencies) == 1 else None
+    )
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return None if value is None else round(float(value), 6)
+    except (TypeError, ValueError):
+        return None
+
+
+def _name(thing: Device | Organisation | None) -> str | None:
+    return clean(thing.name) or None if thing else None
+
+
+def _organisation(organisation: Organisation | None) -> str | None:
+    if organisation is None:
+        return None
+    return f"{clean(organisation.name) or 'unnamed'} (id {organisation.id})"
+
+
+def _label(label: Label | None) -> str | None:
+    if label is None:
+        return None
+    return clean(label.description) or (None if label.id is None else str(label.id))
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return clean(value) or None if isinstance(value, str) else None

@@ -1,0 +1,69 @@
+"""The parameters that several tools share, each described once."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BeforeValidator, Field
+
+_EXACT_IN_JSON = 2**53
+
+
+def _number_as_text(value: Any) -> Any:
+    # Hosts written in JavaScript round longer numbers: those are refused rather than guessed at.
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _EXACT_IN_JSON:
+        return str(value)
+    return value
+
+
+def _in_utc_unless_said(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return value
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_number_as_text), Field(min_length=1, max_length=200)]
+"""Whatever a person calls a thing: never a JSON number too long to survive, never empty."""
+
+SimName = Annotated[
+    Name,
+    Field(
+        description="SIM: ICCID (19 or 20 digits, as on the card), IMSI, MSISDN, EID, SIM id or device name",
+        examples=["8988303000000000129"],
+    ),
+]
+SimNames = Annotated[
+    list[Annotated[Name, Field()]],
+    Field(
+        min_length=1,
+        max_length=20,
+        description="1 to 20 SIMs: each an ICCID, IMSI, MSISDN, EID, SIM id or device name",
+    ),
+]
+Status = Literal["issued", "activated", "suspended", "factory_test"]
+Page = Annotated[int, Field(ge=1, le=1_000_000)]
+PerPage = Annotated[int, Field(ge=1, le=100)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_in_utc_unless_said), Field(examples=["2026-11-01T00:00:00Z"])]
+Day = Annotated[date, Field(examples=["2026-11-01"])]
+BicText = Annotated[
+    Name,
+    Field(
+        description="batch code: 16 characters, '#' first, blanks allowed",
+        examples=["#31F 6E2S 6XTR 3NEY"],
+    ),
+]
+
+
+def ready_call(tool: str, arguments: dict[str, Any], **changed: Any) -> str:
+    """Write a call of this very tool with the arguments given, some of them changed."""
+    merged = {name: value for name, value in {**arguments, **changed}.items() if value is not None}
+    return f"{tool}({', '.join(f'{name}={_literal(value)}' for name, value in merged.items())})"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f'"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"'
+    return f'"{value}"' if isinstance(value, str | date) else str(value)

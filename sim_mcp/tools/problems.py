@@ -1,0 +1,81 @@
+"""What the model reads when a call fails: what was wrong, with which value, what next, what changed."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from sim_mcp.changes.consent import NotConfirmedError
+from sim_mcp.emnify import (
+    AuthenticationError,
+    DeadlineExceededError,
+    EmnifyError,
+    ForbiddenError,
+    InvalidValueError,
+    NotFoundError,
+    RateLimitedError,
+    UnreachableError,
+    UnreadableAnswerError,
+    UpstreamError,
+)
+from sim_mcp.fleet.lookup import LookupFailedError
+from sim_mcp.fleet.organisations import OrganisationNotFoundError
+from sim_mcp.tools.state import NoTokenError
+from sim_mcp.untrusted import clean
+
+_NEXT: tuple[tuple[type[EmnifyError], str], ...] = (
+    (AuthenticationError, "The operator has to renew EMNIFY_APPLICATION_TOKEN."),
+    (ForbiddenError, "The token's workspace or role lacks this right; the operator can use another token."),
+    (NotFoundError, "list_sims finds SIMs by part of an ICCID, IMSI, MSISDN or by device name."),
+    (DeadlineExceededError, "Ask for less at once, or try again in a minute."),
+    (UpstreamError, "This is emnify's fault and usually passes: try again in a minute."),
+    (UnreachableError, "The operator should check the network and EMNIFY_BASE_URL."),
+    (UnreadableAnswerError, "Try again; if it stays so, the operator should check EMNIFY_BASE_URL."),
+)
+
+
+def explain(cause: BaseException | None) -> str | None:
+    """Word an anticipated failure, or return None for a crash, whose text stays on the server."""
+    if isinstance(cause, NotConfirmedError | NoTokenError | LookupFailedError | OrganisationNotFoundError):
+        return str(cause)
+    if isinstance(cause, EmnifyError):
+        return _sentences(str(cause), _next_step(cause), _changed(cause, str(cause)))
+    return None
+
+
+def explain_arguments(error: ValidationError) -> str:
+    """Word arguments that do not fit the schema: which, with which value, what fits."""
+    problems = [_argument(problem) for problem in error.errors(include_url=False)]
+    return f"{'; '.join(problems)}. Nothing was sent, nothing changed."
+
+
+def _argument(problem: Any) -> str:
+    name = ".".join(str(part) for part in problem["loc"]) or "arguments"
+    message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
+    if problem["type"] == "missing":
+        return f"{name} is required"
+    if problem["type"] == "string_type" and isinstance(problem["input"], int | float):
+        message = "should be a string: put it in quotes, longer numbers lose digits on the way"
+    return f"{name}={_shown(problem['input'])}: {message}"
+
+
+def _shown(value: object) -> str:
+    return clean(repr(value), 60)
+
+
+def _next_step(error: EmnifyError) -> str:
+    if isinstance(error, RateLimitedError):
+        wait = error.retry_after_s
+        return f"Try again in {wait:.0f} s." if wait is not None else "Try again in 30 s."
+    return next((step for kind, step in _NEXT if isinstance(error, kind)), "")
+
+
+def _changed(error: EmnifyError, said: str) -> str:
+    if error.changed == "unknown":
+        return "It may have happened: read the SIM again before repeating anything."
+    if "nothing changed" in said.lower():
+        return ""
+    return "Nothing was sent, nothing changed." if isinstance(error, InvalidValueError) else "Nothing changed."
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)

@@ -1,0 +1,140 @@
+"""The tools that read SIMs. They send nothing but GET."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Literal
+
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from sim_mcp.emnify import EventFilter, InvalidValueError, event_type_id
+from sim_mcp.fleet.lookup import find_sim
+from sim_mcp.tools import answers, facts, text
+from sim_mcp.tools.parameters import Day, Moment, Name, Page, PerPage, SimName, ready_call
+from sim_mcp.tools.results import answer
+from sim_mcp.tools.state import ToolContext, emnify_of
+
+DEFAULT_DAYS = 7
+LONGEST = 366
+"""Days one answer may cover; more would not fit into an answer anyway."""
+
+RETENTION = timedelta(days=30)
+"""How long emnify keeps events (emnify docs: events)."""
+
+
+async def get_sim(ctx: ToolContext, sim: SimName) -> Annotated[CallToolResult, answers.SimDetail]:
+    """Get one SIM card in full: status with what it may become and costs, device, identifiers, organisations, dates.
+    For why it is offline, list_sim_events shows rejections; for many SIMs at once, list_sims.
+    """  # noqa: D205  # the description is one paragraph for the model.
+    found = facts.sim_detail(await find_sim(emnify_of(ctx), sim))
+    return answer(found, text.sim(found))
+
+
+async def list_sim_statuses(ctx: ToolContext) -> Annotated[CallToolResult, answers.StatusList]:
+    """List the statuses a SIM card can have, what each means for service and bill, and what it may become."""
+    found = answers.StatusList(statuses=[facts.status_row(row) for row in await emnify_of(ctx).list_sim_statuses()])
+    return answer(found, text.statuses(found))
+
+
+async def get_sim_usage(ctx: ToolContext, sim: SimName) -> Annotated[CallToolResult, answers.Usage]:
+    """Get a SIM card's data and SMS usage with cost, this month and last month. For single days,
+    get_sim_daily_usage. Data is in MB; rx is what the device received; costs carry their currency.
+    """  # noqa: D205  # the description is one paragraph for the model.
+    client = emnify_of(ctx)
+    found = await find_sim(client, sim)
+    used = facts.usage(found, await client.get_sim_usage(found.id))
+    return answer(used, text.usage(used))
+
+
+async def get_sim_daily_usage(
+    ctx: ToolContext,
+    sim: SimName,
+    start: Annotated[Day | None, Field(description="first day; default: 6 days before end")] = None,
+    end: Annotated[Day | None, Field(description="last day; default: today")] = None,
+) -> Annotated[CallToolResult, answers.DailyUsage]:
+    """Get a SIM card's data and SMS usage day by day with the total, by default of the last 7 days. Shows when traffic
+    began, stopped or jumped. For whole months, get_sim_usage. Data is in MB; days without traffic may be left out.
+    """  # noqa: D205  # the description is one paragraph for the model.
+    client = emnify_of(ctx)
+    last = end or client.now().date()
+    first = start or last - timedelta(days=DEFAULT_DAYS - 1)
+    _check_days(first, last)
+    found = await find_sim(client, sim)
+    read = await client.get_sim_daily_usage(found.id, first, last)
+    used = facts.daily(found, read, first.isoformat(), last.isoformat())
+    return answer(used, text.daily_usage(used))
+
+
+async def list_sim_events(
+    ctx: ToolContext,
+    sim: SimName,
+    type: Annotated[  # noqa: A002  # the word people use.
+        list[Name] | None, Field(max_length=6, description='names or ids, e.g. ["Create PDP Context", "15"]')
+    ] = None,
+    severity: Literal["info", "warn", "critical"] | None = None,
+    source: Literal["network", "policy_control", "api"] | None = None,
+    text_contains: Annotated[Name | None, Field(description="part of the event's text")] = None,
+    since: Annotated[Moment | None, Field(description="default: 30 days ago, as far as emnify keeps them")] = None,
+    until: Annotated[Moment | None, Field(description="default: now")] = None,
+    newest_first: bool = True,
+    page: Page = 1,
+    per_page: PerPage = 20,
+) -> Annotated[CallToolResult, answers.EventList]:
+    """List a SIM card's events, newest first: network attach, data sessions with operator, country, radio type and MB,
+    rejections with their cause, status changes, quota. Shows why a device is offline, rejected or roaming.
+    """  # noqa: D205  # the description is one paragraph for the model.
+    client = emnify_of(ctx)
+    _check_times(since, until)
+    chosen = EventFilter(
+        types=tuple(event_type_id(name) for name in type or ()),
+        severity=severity,
+        source=source,
+        description=text_contains,
+        since=since or (until - RETENTION if until else None),
+        until=until or (client.now() if since else None),
+    )
+    found = await find_sim(client, sim)
+    read = await client.list_sim_events(found.id, chosen, newest_first=newest_first, page=page, per_page=per_page)
+    given = {
+        "sim": sim,
+        "type": type,
+        "severity": severity,
+        "source": source,
+        "text_contains": text_contains,
+        "since": since,
+        "until": until,
+        "per_page": per_page,
+    }
+    listed = answers.EventList(
+        iccid=found.printed_iccid or f"id {found.id}",
+        total=read.total,
+        page=read.page,
+        pages=read.pages,
+        events=[facts.event_row(event) for event in read.items],
+        next=ready_call("list_sim_events", given, page=read.page + 1) if read.has_next else None,
+        hint=None if read.items else _no_events(filtered=any((type, severity, source, text_contains, since, until))),
+    )
+    return answer(listed, text.event_list(listed))
+
+
+def _no_events(*, filtered: bool) -> str:
+    if filtered:
+        return "Nothing fits these filters; leave some out to see what there is. emnify keeps events for 30 days."
+    return (
+        "emnify keeps events for 30 days: this SIM has been silent since, or was never in use. "
+        "get_sim tells whether it is activated and in a device."
+    )
+
+
+def _check_days(first: date, last: date) -> None:
+    if first > last:
+        raise InvalidValueError(f"start {first} is after end {last}; swap them")
+    if (last - first).days >= LONGEST:
+        raise InvalidValueError(f"{first} to {last} is longer than {LONGEST} days; ask for a shorter span")
+
+
+def _check_times(since: datetime | None, until: datetime | None) -> None:
+    if since and until and since > until:
+        raise InvalidValueError(
+            f"since {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} is after until "
+            f"{until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}; swap them"
+        )

@@ -1,0 +1,51 @@
+"""Every tool the server offers, with what a host should know about it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from inspect import getdoc
+from typing import Any
+
+from sim_mcp.tools import batches, changing, listing, reading
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Describe one tool; its description is the docstring of its function."""
+
+    function: Callable[..., Any]
+    title: str
+    reads: bool = True
+    destroys: bool = False
+    idempotent: bool = True
+
+    @property
+    def name(self) -> str:
+        """Return the name the model calls it by."""
+        return self.function.__name__
+
+    @property
+    def description(self) -> str:
+        """Return what the model reads about it."""
+        return " ".join((getdoc(self.function) or "").split())
+
+
+_READING = (
+    Entry(listing.list_sims, "List and filter SIMs"),
+    Entry(reading.get_sim, "Get one SIM"),
+    Entry(reading.list_sim_statuses, "List SIM statuses"),
+    Entry(reading.get_sim_usage, "Get a SIM's monthly usage"),
+    Entry(reading.get_sim_daily_usage, "Get a SIM's daily usage"),
+    Entry(reading.list_sim_events, "List a SIM's events"),
+    Entry(batches.validate_sim_batch, "Validate a SIM batch"),
+)
+_WRITING = (
+    Entry(changing.set_sim_status, "Set SIM status", reads=False, destroys=True),
+    Entry(changing.assign_sims, "Assign SIMs to organisations", reads=False, destroys=True),
+    Entry(changing.delete_sims, "Delete SIMs", reads=False, destroys=True),
+    Entry(batches.register_sim_batch, "Register a SIM batch", reads=False, destroys=True, idempotent=False),
+)
+
+
+def tools(*, may_write: bool) -> Sequence[Entry]:
+    """Return the tools to offer; those that write only where the operator allows writing."""
+    return (*_READING, *_WRITING) if may_write else _READING

@@ -1,0 +1,42 @@
+"""Tool schemas as small as they can be and as flat as every host needs them."""
+
+from typing import Any
+
+_KEPT_AS_DATA = {"properties", "$defs"}
+
+
+def slim_input(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return an input schema without titles and nulls, closed to unknown arguments."""
+    return {**_slim(schema), "additionalProperties": False}
+
+
+def slim_output(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return an output schema without titles, nulls and defaults: absent keys are how an answer says unknown."""
+    return {key: value for key, value in _slim(schema).items() if key != "description"}
+
+
+def _slim(schema: dict[str, Any]) -> dict[str, Any]:
+    slimmed: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "title" or (key == "default" and value in (None, [])):
+            continue
+        if key in _KEPT_AS_DATA:
+            slimmed[key] = {name: _without_description(key, _slim(inner)) for name, inner in value.items()}
+        elif key == "anyOf":
+            slimmed |= _union(value)
+        elif isinstance(value, dict):
+            slimmed[key] = _slim(value)
+        else:
+            slimmed[key] = value
+    return slimmed
+
+
+def _union(options: list[dict[str, Any]]) -> dict[str, Any]:
+    """Fold `X or null` into X; keep any other union."""
+    real = [_slim(option) for option in options if option.get("type") != "null"]
+    return real[0] if len(real) == 1 else {"anyOf": real}
+
+
+def _without_description(key: str, schema: dict[str, Any]) -> dict[str, Any]:
+    # A definition's description is our docstring: written for people who read the code.
+    return {name: value for name, value in schema.items() if name != "description"} if key == "$defs" else schema

@@ -1,0 +1,59 @@
+"""What lives as long as the server and is handed to every tool."""
+
+from dataclasses import dataclass
+
+from mcp.server.mcpserver import Context
+
+from sim_mcp.emnify import EmnifyClient
+from sim_mcp.settings import Settings
+
+HOW_TO_GO_ON = (
+    "There is no emnify token yet, so nothing was asked and nothing changed. Two ways on, both for the operator: "
+    "set EMNIFY_APPLICATION_TOKEN (emnify portal: Integrations, Application tokens) and restart, "
+    "or start the server with --sandbox to try it on made-up SIMs."
+)
+
+
+class NoTokenError(Exception):
+    """No token is set; the message names the two ways on."""
+
+    def __init__(self) -> None:
+        super().__init__(HOW_TO_GO_ON)
+
+
+@dataclass(frozen=True)
+class AppState:
+    """Hold the settings and, where there is a token, the one client of the process."""
+
+    settings: Settings
+    client: EmnifyClient | None
+
+    @property
+    def emnify(self) -> EmnifyClient:
+        """Return the client.
+
+        Raises:
+            NoTokenError: The server was started without a token.
+        """
+        if self.client is None:
+            raise NoTokenError
+        return self.client
+
+
+ToolContext = Context[AppState]
+
+
+def emnify_of(ctx: ToolContext) -> EmnifyClient:
+    """Return the client behind this call.
+
+    Raises:
+        NoTokenError: The server was started without a token.
+    """
+    state: AppState = ctx.request_context.lifespan_context
+    return state.emnify
+
+
+def settings_of(ctx: ToolContext) -> Settings:
+    """Return the operator's settings."""
+    state: AppState = ctx.request_context.lifespan_context
+    return state.settings

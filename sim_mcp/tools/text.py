@@ -1,0 +1,171 @@
+"""Answers as the compact lines a language model reads. Pure: every fact of the structured content, no I/O."""
+
+from sim_mcp.tools import answers
+from sim_mcp.untrusted import fence, quoted
+
+
+def sim_list(answer: answers.SimList) -> str:
+    """Write a page of SIMs: what was counted, the rows, the next call."""
+    if not answer.sims:
+        return _lines("0 SIMs on this page." if answer.total else "0 SIMs match.", answer.hint)
+    of_customer = f", all of customer {quoted(answer.customer)}" if answer.customer else ""
+    head = f"{_counted(len(answer.sims), answer.total, 'SIM')}, {_page(answer.page, answer.pages)}{of_customer}."
+    rows = "\n".join(_sim_row(row) for row in answer.sims)
+    return _lines(head, fence(rows), _next(answer.next), answer.hint)
+
+
+def sim(answer: answers.SimDetail) -> str:
+    """Write one SIM in full."""
+    means = f"{answer.status}: {answer.status_means}. May become: {', '.join(answer.may_become) or 'nothing else'}."
+    device = f"device {quoted(answer.device)} (id {answer.device_id})" if answer.device_id else "no device"
+    facts = [
+        _pairs(("id", answer.id), ("ICCID without check digit", answer.iccid_19)),
+        _pairs(("IMSI", answer.imsi), ("MSISDN", answer.msisdn), ("EID", answer.eid)),
+        _pairs(("IP", answer.ip), ("IMEI", answer.imei), ("tags", quoted(answer.tags) if answer.tags else None)),
+        _pairs(("customer", answer.customer), ("reseller", answer.reseller), ("issuer", answer.issuer)),
+        _pairs(
+            ("model", answer.model),
+            ("produced", answer.produced),
+            ("first activated", answer.first_activated),
+        ),
+    ]
+    return _lines(f"SIM {answer.iccid}", f"Status {means}", fence("\n".join(filter(None, [device, *facts]))))
+
+
+def statuses(answer: answers.StatusList) -> str:
+    """Write the statuses, what they mean, cost and may become."""
+    return "\n".join(
+        f"{row.status}{f' ({row.id})' if row.id is not None else ''}: "
+        + "; ".join(filter(None, [row.service, row.bill, f"may become {', '.join(row.may_become) or 'nothing'}"]))
+        for row in answer.statuses
+    )
+
+
+def usage(answer: answers.Usage) -> str:
+    """Write a SIM's usage this month and last."""
+    months = [("This month", answer.current_month), ("Last month", answer.last_month)]
+    lines = [f"{name}: {amounts(month)}" for name, month in months if month is not None]
+    last_hour = None if answer.last_hour_mb is None else f"Last hour: {megabytes(answer.last_hour_mb)}"
+    return _lines(f"Usage of SIM {answer.iccid}", *lines, last_hour, answer.hint)
+
+
+def daily_usage(answer: answers.DailyUsage) -> str:
+    """Write a SIM's usage day by day and its total."""
+    rows = [f"{day.date}: {amounts(day)}" for day in answer.days]
+    total = f"Total: {amounts(answer.total)}"
+    head = f"Daily usage of SIM {answer.iccid} from {answer.start} to {answer.end}"
+    return _lines(head, *rows, total, answer.hint)
+
+
+def event_list(answer: answers.EventList) -> str:
+    """Write a page of events, in the order they were asked for."""
+    if not answer.events:
+        return _lines(f"0 events of SIM {answer.iccid} match.", answer.hint)
+    head = (
+        f"{_counted(len(answer.events), answer.total, 'event')} of SIM {answer.iccid}, "
+        f"{_page(answer.page, answer.pages)}."
+    )
+    return _lines(head, fence("\n".join(map(_event, answer.events))), _next(answer.next), answer.hint)
+
+
+def change_report(answer: answers.ChangeReport) -> str:
+    """Write what a change did: totals, then each SIM before and after."""
+    counts = ", ".join(f"{number} {kind}" for kind, number in answer.counts.items())
+    rows = "\n".join(
+        f"{row.iccid}{f' {quoted(row.device)}' if row.device else ''} {row.outcome}: "
+        f"{row.before} → {row.after} ({row.note})"
+        for row in answer.sims
+    )
+    return _lines(f"{answer.summary}. Result: {counts}. Agreed by: {answer.agreed}.", fence(rows))
+
+
+def batch(answer: answers.BatchState) -> str:
+    """Write what is known of a batch that can be registered."""
+    facts = _pairs(("SIMs", answer.sims), ("model", answer.model), ("status", answer.status))
+    return _lines(f"Batch {answer.bic} can be registered. {facts}".rstrip(), answer.next)
+
+
+def batch_report(answer: answers.BatchReport) -> str:
+    """Write what registering a batch did."""
+    read = ", ".join(f"{number} {status}" for status, number in answer.statuses.items())
+    shown = f"ICCIDs: {', '.join(answer.iccids)}" if answer.iccids else None
+    more = f" and {answer.sims - len(answer.iccids):,} more" if shown and answer.sims > len(answer.iccids) else ""
+    return _lines(
+        f"Batch {answer.bic}: {answer.outcome}, {answer.sims:,} SIMs. Agreed by: {answer.agreed}.",
+        f"Read back: {read}" if read else None,
+        f"{shown}{more}" if shown else None,
+        answer.note,
+    )
+
+
+def amounts(row: answers.Amounts) -> str:
+    """Write data, SMS and cost with their units."""
+    parts = []
+    if row.data_mb is not None:
+        detail = _pairs(("rx", row.data_rx_mb), ("tx", row.data_tx_mb))
+        parts.append(megabytes(row.data_mb) + (f" ({detail})" if detail else "") + _money(row.data_cost, row.currency))
+    if row.sms is not None:
+        detail = _pairs(("rx", _count(row.sms_rx)), ("tx", _count(row.sms_tx)))
+        parts.append(f"{_count(row.sms)} SMS" + (f" ({detail})" if detail else "") + _money(row.sms_cost, row.currency))
+    return "; ".join(parts) or "nothing"
+
+
+def megabytes(volume: float) -> str:
+    """Write a volume in MB, as precisely as its size deserves."""
+    return f"{volume:,.1f} MB" if volume >= 100 else f"{volume:.3f} MB"  # noqa: PLR2004  # three digits are enough
+
+
+def _sim_row(row: answers.SimRow) -> str:
+    device = quoted(row.device, 60) if row.device else "no device"
+    more = _pairs(
+        ("id", row.id),
+        ("IMSI", row.imsi),
+        ("MSISDN", row.msisdn),
+        ("EID", row.eid),
+        ("model", row.model),
+        ("IP", row.ip),
+        ("produced", row.produced),
+        ("activated", row.activated),
+    )
+    return " ".join(filter(None, [row.iccid, row.status, device, quoted(row.customer) if row.customer else "", more]))
+
+
+def _event(row: answers.EventRow) -> str:
+    where = _pairs(
+        ("network", row.network),
+        ("country", row.country),
+        ("radio", row.radio),
+        ("APN", quoted(row.apn, 40) if row.apn else None),
+        ("volume", None if row.data_mb is None else megabytes(row.data_mb)),
+    )
+    said = quoted(row.text, 300) if row.text else ""
+    return " ".join(filter(None, [row.time, row.severity or "", f"{row.type}:", said, f"[{where}]" if where else ""]))
+
+
+def _counted(shown: int, total: int | None, noun: str) -> str:
+    plural = noun if (total if total is not None else shown) == 1 else f"{noun}s"
+    return f"{shown:,} {plural}" if total is None or total == shown else f"{shown:,} of {total:,} {plural}"
+
+
+def _page(page: int, pages: int | None) -> str:
+    return f"page {page}" if pages is None else f"page {page} of {pages:,}"
+
+
+def _next(call: str | None) -> str | None:
+    return f"Next: {call}" if call else None
+
+
+def _money(cost: float | None, currency: str | None) -> str:
+    return "" if cost is None else f", {cost:,.2f} {currency or '(currency unknown)'}"
+
+
+def _count(number: float | None) -> str | None:
+    return None if number is None else f"{number:,.0f}"
+
+
+def _pairs(*pairs: tuple[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in pairs if value not in (None, ""))
+
+
+def _lines(*lines: str | None) -> str:
+    return "\n".join(line for line in lines if line)
