@@ -76,7 +76,7 @@ async def run(console: Console) -> bool:
 
 
 async def _reading(morning: Morning, client: Client) -> None:
-    card = _off_the_card(morning.stories["roaming_cost_spike"]["iccid_with_luhn"])
+    card = _off_the_card(morning.stories["roaming_spike"]["iccid_with_luhn"])
     morning.ask(f"A customer reads {card} off his card. Which SIM is it?")
     sim = await _call(morning, client, "get_sim", sim=card)
     show(sim, morning.console)
@@ -121,7 +121,7 @@ async def _agreed(morning: Morning, client: Client) -> None:
 
 
 async def _batch(morning: Morning, client: Client) -> None:
-    bic = morning.stories["registrable_batch"]["bic"]
+    bic = morning.stories["batch_registrable"]["bic"]
     morning.ask(f"A box arrived with the code {bic}. Take it in.")
     checked = await _call(morning, client, "validate_sim_batch", bic=bic)
     show(checked, morning.console)
