@@ -1,0 +1,104 @@
+"""A sandbox behind real HTTP, and a client that knows its stories."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from sim_mcp.sandbox import Sandbox, SandboxSettings, running
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+API = "/api/v1"
+
+
+@dataclass
+class Desk:
+    """Ask a sandbox as one role."""
+
+    sandbox: Sandbox
+    http: httpx.Client
+    stories: dict[str, dict[str, Any]]
+    stack: ExitStack
+
+    def story(self, key: str) -> dict[str, Any]:
+        return self.stories[key]
+
+    def sim_id(self, key: str) -> int:
+        return int(self.stories[key]["sim_id"])
+
+    def sim_path(self, key: str, rest: str = "") -> str:
+        return f"{API}/sim/{self.sim_id(key)}{rest}"
+
+    def device_path(self, key: str, rest: str = "") -> str:
+        return f"{API}/endpoint/{self.stories[key]['device_id']}{rest}"
+
+    def get(self, path: str, **params: str | int) -> httpx.Response:
+        return self.http.get(path if path.startswith(API) else API + path, params=params or None)
+
+    def found(self, path: str, **params: str | int) -> list[dict[str, Any]]:
+        answer = self.get(path, **params)
+        assert answer.status_code == 200, answer.text
+        body: list[dict[str, Any]] = answer.json()
+        return body
+
+    def sim(self, key: str) -> dict[str, Any]:
+        answer = self.get(self.sim_path(key))
+        assert answer.status_code == 200
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def events(self, key: str, q: str = "") -> list[dict[str, Any]]:
+        return self.found(self.sim_path(key, "/event"), per_page=1000, **({"q": q} if q else {}))
+
+    def set_status(self, key: str, status: int) -> httpx.Response:
+        return self.http.patch(self.sim_path(key), json={"status": {"id": status}})
+
+    def advance(self, seconds: float) -> None:
+        assert self.http.post("/sandbox/clock", json={"advance_s": seconds}).status_code == 200
+
+    def log_in(self, role: str) -> "Desk":
+        """Return a desk of another role at the same sandbox."""
+        token = self.http.post(f"{API}/authenticate", json={"application_token": self.sandbox.tokens[role]})
+        headers = {"Authorization": f"Bearer {token.json()['auth_token']}"}
+        return Desk(self.sandbox, self.stack.enter_context(_client(self.sandbox, headers)), self.stories, self.stack)
+
+
+Start = Callable[..., Desk]
+
+
+def _client(sandbox: Sandbox, headers: dict[str, str] | None = None) -> httpx.Client:
+    return httpx.Client(base_url=sandbox.base_url, headers=headers, timeout=20)
+
+
+def _starter(stack: ExitStack) -> Start:
+    portal = stack.enter_context(start_blocking_portal())
+
+    def start(role: str = "enterprise", **settings: Any) -> Desk:
+        wanted = SandboxSettings(**{"clock": NOON} | settings)
+        sandbox = stack.enter_context(portal.wrap_async_context_manager(running(wanted)))
+        with _client(sandbox) as anybody:
+            stories = {each["key"]: each for each in anybody.get("/sandbox/stories").json()}
+            desk = Desk(sandbox, anybody, stories, stack).log_in(role)
+            anybody.delete("/sandbox/requests")
+        return desk
+
+    return start
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start sandboxes that may be changed."""
+    with ExitStack() as stack:
+        yield _starter(stack)
+
+
+@pytest.fixture(scope="session")
+def desk() -> Iterator[Desk]:
+    """A sandbox that is only read."""
+    with ExitStack() as stack:
+        yield _starter(stack)()
