@@ -165,7 +165,8 @@ async def _client(world: Sandbox, *, forms: bool) -> AsyncIterator[Client]:
         yield client
 
 
-async def _agree(_: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+async def _agree(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    del context  # who asks is the server this demonstration started.
     Console().print(Panel(Text(params.message), title="The form", subtitle="answered: yes", border_style="cyan"))
     return ElicitResult(action="accept", content={"agree": True})
 

@@ -1,8 +1,28 @@
-"""What every test shares."""
+"""What every test shares: a sandbox of its own, and a client on it."""
+
+from collections.abc import AsyncIterator
 
 import pytest
+from mcp import Client
+
+from sim_mcp.sandbox import SandboxSettings
+from sim_mcp.server import build_server
+from tests.support import Fleet, fleet_of
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+async def fleet() -> AsyncIterator[Fleet]:
+    async with fleet_of(SandboxSettings(sims=60)) as made:
+        yield made
+
+
+@pytest.fixture
+async def desk(fleet: Fleet) -> AsyncIterator[Client]:
+    """A client that cannot show forms, on a server of its own, in memory."""
+    async with Client(build_server(fleet.settings())) as client:
+        yield client

@@ -3,6 +3,7 @@
 import pytest
 
 from sim_mcp.prompts import load_prompts, read_prompt
+from sim_mcp.tools import registry
 
 GOOD = "---\ntitle: T\ndescription: D\narguments:\n  - name: sim\n    description: which\n---\nLook at {sim}."
 
@@ -17,8 +18,6 @@ def test_the_four_promised_prompts_are_there() -> None:
 
 
 def test_a_prompt_names_only_tools_that_exist() -> None:
-    from sim_mcp.tools import registry
-
     tools = {entry.name for entry in registry.tools(may_write=True)}
     words = {word.strip(".,:;()`") for prompt in load_prompts() for word in prompt.body.split()}
     assert {word for word in words if word.startswith(("get_", "list_", "set_", "delete_", "assign_"))} <= tools

@@ -3,7 +3,8 @@
 import re
 import unicodedata
 
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sim_mcp.untrusted import clean, fence, quoted
 

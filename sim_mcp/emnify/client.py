@@ -11,7 +11,7 @@ import httpx
 from pydantic import SecretStr
 
 from sim_mcp.emnify.change import SimChange
-from sim_mcp.emnify.errors import InvalidValueError
+from sim_mcp.emnify.errors import InvalidValueError, RuleError
 from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort
 from sim_mcp.emnify.identifiers import Bic
 from sim_mcp.emnify.models import Batch, Connectivity, Device, Event, Label, Page, Quota, Sim, SimRef
@@ -194,7 +194,11 @@ class EmnifyClient:
             RuleError: It is registered already (400), or its SIMs belong to another organisation (422).
             NotFoundError: There is no such batch.
         """
-        return read_one(Batch, await self._send(_on_batch("GET", bic), deadline_s))
+        try:
+            answer = await self._send(_on_batch("GET", bic), deadline_s)
+        except RuleError as error:
+            raise _why_not(bic, error) from None
+        return read_one(Batch, answer)
 
     async def register_batch(self, bic: Bic, status: SimStatus, *, deadline_s: float | None = None) -> list[SimRef]:
         """Register a batch with a status for its SIMs (PATCH /api/v1/sim_batch/bic/{bic}); returns its SIMs.
@@ -273,3 +277,15 @@ def _on_device(suffix: str, device_id: int) -> Call:
 
 def _on_batch(method: Literal["GET", "PATCH"], bic: Bic, json: Any = None) -> Call:
     return Call(method, _BIC, f"batch {bic.display}", {"bic": bic.path_segment}, json=json)
+
+
+def _why_not(bic: Bic, error: RuleError) -> RuleError:
+    """Word what emnify says with a bare status: 400 registered already, 422 of another organisation."""
+    reasons = {400: "it is registered already", 422: "its SIMs belong to another organisation"}
+    why = reasons.get(error.status or 0, "emnify refuses it")
+    return RuleError(
+        f"batch {bic.display} cannot be registered: {why}",
+        operation=error.operation,
+        status=error.status,
+        code=error.code,
+    )

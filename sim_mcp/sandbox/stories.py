@@ -281,9 +281,9 @@ class Delivery:
 
 DELIVERIES = (
     Delivery("batch_registrable", "a batch of ten SIMs that can be registered", "#31F6E2S6XTR3NEY", None, 10),
-    Delivery("batch_second", "another batch that can be registered, of three SIMs", "#7K2M9QWE4RTZ8ABC", None, 3),
-    Delivery("batch_registered", "a batch this customer has registered already", "#5A1BC2DE3FG4HJ5K", 13886, 4),
-    Delivery("batch_foreign", "a batch that belongs to another customer", "#9Z8YX7WV6UT5SR4Q", OTHER_ORG, 4),
+    Delivery("batch_second", "another batch that can be registered, of three SIMs", "#7K2M9QWE4RTZ8AB", None, 3),
+    Delivery("batch_registered", "a batch this customer has registered already", "#5A1BC2DE3FG4HJ5", 13886, 4),
+    Delivery("batch_foreign", "a batch that belongs to another customer", "#9Z8YX7WV6UT5SR4", OTHER_ORG, 4),
 )
-UNKNOWN_BIC = "#0000AAAA1111BBBB"
+UNKNOWN_BIC = "#0000AAAA1111BBB"
 """A well-formed BIC of no batch."""

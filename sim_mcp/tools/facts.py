@@ -25,6 +25,8 @@ RADIO = {1: "3G", 2: "2G", 5: "HSPA+", 6: "LTE", 8: "NB-IoT", 9: "LTE-M"}
 """Radio types of `pdp_context.rat_type`; the numbering of 3GPP's GTP, which emnify's samples follow."""
 
 EVENT_TEXT_LIMIT = 300
+ROW_NAME_LIMIT = 60
+_TINY = 0.01
 
 
 def sim_row(sim: Sim, *, full: bool) -> answers.SimRow:
@@ -32,7 +34,7 @@ def sim_row(sim: Sim, *, full: bool) -> answers.SimRow:
     row = answers.SimRow(
         iccid=sim.printed_iccid or f"id {sim.id}",
         status=status_label(sim),
-        device=_name(sim.device),
+        device=clean(sim.device.name, ROW_NAME_LIMIT) or None if sim.device else None,
         customer=_name(sim.customer_org),
     )
     if not full:
@@ -166,14 +168,14 @@ def _traffic(kind: str, unit: str, traffic: Traffic | None) -> dict[str, float |
         f"{kind}{unit}": _number(traffic.volume),
         f"{kind}_rx{unit}": _number(traffic.rx),
         f"{kind}_tx{unit}": _number(traffic.tx),
-        f"{kind}_cost": _number(traffic.cost),
+        f"{kind}_cost": _cents(_number(traffic.cost)),
     }
 
 
 def _sum(days: list[answers.Day]) -> answers.Amounts:
-    def total(field: str) -> float | None:
-        values = [value for row in days if (value := getattr(row, field)) is not None]
-        return round(sum(values), 6) if values else None
+    def total(name: str) -> float | None:
+        values = [value for row in days if (value := getattr(row, name)) is not None]
+        return (_cents if name.endswith("_cost") else _rounded)(sum(values)) if values else None
 
     names = [name for name in answers.Amounts.model_fields if name != "currency"]
     currencies = {row.currency for row in days if row.currency}
@@ -184,9 +186,18 @@ def _sum(days: list[answers.Day]) -> answers.Amounts:
 
 def _number(value: Any) -> float | None:
     try:
-        return None if value is None else round(float(value), 6)
+        return None if value is None else _rounded(float(value))
     except (TypeError, ValueError):
         return None
+
+
+def _cents(cost: float | None) -> float | None:
+    return round(cost, 2) if cost is not None and abs(cost) >= _TINY else cost
+
+
+def _rounded(value: float) -> float:
+    # A thousandth is finer than any bill; only what would vanish keeps all of emnify's digits.
+    return round(value, 3) if abs(value) >= _TINY else round(value, 6)
 
 
 def _name(thing: Device | Organisation | None) -> str | None:

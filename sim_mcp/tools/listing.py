@@ -1,12 +1,13 @@
 """The tool that lists SIMs, from the SIM collection or, by device name, from the device collection."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from mcp.types import CallToolResult
 from pydantic import Field
 
+from sim_mcp.emnify import InvalidValueError, Sim, SimFilter, SimSort, SimSortField, SimStatus, compact, parse_iccid
 from sim_mcp.emnify import Page as EmnifyPage
-from sim_mcp.emnify import Sim, SimFilter, SimSort, SimSortField, SimStatus, compact, parse_iccid
 from sim_mcp.emnify.identifiers import PRINTED_ICCID_LENGTH
 from sim_mcp.fleet.listing import Listing, list_matching
 from sim_mcp.fleet.organisations import find_organisation
@@ -28,6 +29,8 @@ _EMNIFY_FIELDS: dict[SortField, SimSortField] = {
     "organisation": "customer_org",
 }
 _PER_PAGE = 25
+MOST_IN_FULL = 40
+"""Rows in full that fit into what a model is given at once."""
 
 
 async def list_sims(
@@ -55,8 +58,11 @@ async def list_sims(
     """List the SIM cards (eSIMs) of the fleet, filtered, sorted and counted. For one known SIM, get_sim tells more.
     Returns ICCID, status, device and customer of each, the total that match, and the call for the next page.
     """  # noqa: D205  # the description is one paragraph for the model.
+    if detail == "full" and per_page > MOST_IN_FULL:
+        raise InvalidValueError(
+            f"per_page={per_page} with detail=full is too long an answer; ask for {MOST_IN_FULL}, or concise"
+        )
     client = emnify_of(ctx)
-    customer = await find_organisation(client, organisation) if organisation else None
     chosen = SimFilter(
         status=SimStatus.from_word(status) if status else None,
         iccid=_digits(iccid),
@@ -65,8 +71,10 @@ async def list_sims(
         eid=_digits(eid),
         model=model,
         production_date=produced,
-        customer_org=customer.id if customer else None,
     )
+    str(chosen)  # what cannot be expressed is refused before anything is sent.
+    if organisation is not None:
+        chosen = replace(chosen, customer_org=(await find_organisation(client, organisation)).id)
     order = SimSort(_EMNIFY_FIELDS[sort], descending)
     found = await list_matching(client, Listing(chosen, device, has_device, order, page, per_page))
     given = {

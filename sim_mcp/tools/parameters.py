@@ -1,5 +1,6 @@
 """The parameters that several tools share, each described once."""
 
+import json
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
@@ -65,5 +66,5 @@ def ready_call(tool: str, arguments: dict[str, Any], **changed: Any) -> str:
 
 def _literal(value: Any) -> str:
     if isinstance(value, datetime):
-        return f'"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"'
-    return f'"{value}"' if isinstance(value, str | date) else str(value)
+        value = f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -9,14 +9,15 @@ from pydantic import Field
 from sim_mcp.emnify import EventFilter, InvalidValueError, event_type_id
 from sim_mcp.fleet.lookup import find_sim
 from sim_mcp.tools import answers, facts, text
-from sim_mcp.tools.parameters import Day, Moment, Name, Page, PerPage, SimName, ready_call
+from sim_mcp.tools.parameters import Day, Moment, Name, Page, SimName, ready_call
 from sim_mcp.tools.results import answer
 from sim_mcp.tools.state import ToolContext, emnify_of
 
 DEFAULT_DAYS = 7
-LONGEST = 366
-"""Days one answer may cover; more would not fit into an answer anyway."""
+LONGEST = 62
+"""Days one answer may cover: two months fit into what a model is given at once."""
 
+_EVENTS = 20
 RETENTION = timedelta(days=30)
 """How long emnify keeps events (emnify docs: events)."""
 
@@ -77,7 +78,7 @@ async def list_sim_events(
     until: Annotated[Moment | None, Field(description="default: now")] = None,
     newest_first: bool = True,
     page: Page = 1,
-    per_page: PerPage = 20,
+    per_page: Annotated[int, Field(ge=1, le=40)] = _EVENTS,
 ) -> Annotated[CallToolResult, answers.EventList]:
     """List a SIM card's events, newest first: network attach, data sessions with operator, country, radio type and MB,
     rejections with their cause, status changes, quota. Shows why a device is offline, rejected or roaming.
@@ -92,6 +93,7 @@ async def list_sim_events(
         since=since or (until - RETENTION if until else None),
         until=until or (client.now() if since else None),
     )
+    str(chosen)  # what cannot be expressed is refused before anything is sent.
     found = await find_sim(client, sim)
     read = await client.list_sim_events(found.id, chosen, newest_first=newest_first, page=page, per_page=per_page)
     given = {
@@ -102,7 +104,7 @@ async def list_sim_events(
         "text_contains": text_contains,
         "since": since,
         "until": until,
-        "per_page": per_page,
+        "per_page": per_page if per_page != _EVENTS else None,
     }
     listed = answers.EventList(
         iccid=found.printed_iccid or f"id {found.id}",
@@ -129,7 +131,7 @@ def _check_days(first: date, last: date) -> None:
     if first > last:
         raise InvalidValueError(f"start {first} is after end {last}; swap them")
     if (last - first).days >= LONGEST:
-        raise InvalidValueError(f"{first} to {last} is longer than {LONGEST} days; ask for a shorter span")
+        raise InvalidValueError(f"{first} to {last} is longer than {LONGEST} days; ask for it in parts")
 
 
 def _check_times(since: datetime | None, until: datetime | None) -> None:

@@ -3,6 +3,8 @@
 from sim_mcp.tools import answers
 from sim_mcp.untrusted import fence, quoted
 
+_CENT = 0.01
+
 
 def sim_list(answer: answers.SimList) -> str:
     """Write a page of SIMs: what was counted, the rows, the next call."""
@@ -102,7 +104,7 @@ def amounts(row: answers.Amounts) -> str:
     """Write data, SMS and cost with their units."""
     parts = []
     if row.data_mb is not None:
-        detail = _pairs(("rx", row.data_rx_mb), ("tx", row.data_tx_mb))
+        detail = _pairs(("rx", _plain(row.data_rx_mb)), ("tx", _plain(row.data_tx_mb)))
         parts.append(megabytes(row.data_mb) + (f" ({detail})" if detail else "") + _money(row.data_cost, row.currency))
     if row.sms is not None:
         detail = _pairs(("rx", _count(row.sms_rx)), ("tx", _count(row.sms_tx)))
@@ -111,12 +113,16 @@ def amounts(row: answers.Amounts) -> str:
 
 
 def megabytes(volume: float) -> str:
-    """Write a volume in MB, as precisely as its size deserves."""
-    return f"{volume:,.1f} MB" if volume >= 100 else f"{volume:.3f} MB"  # noqa: PLR2004  # three digits are enough
+    """Write a volume in MB with every digit it has."""
+    return f"{_plain(volume)} MB"
+
+
+def _plain(number: float | None) -> str | None:
+    return None if number is None else f"{number:,.6f}".rstrip("0").rstrip(".")
 
 
 def _sim_row(row: answers.SimRow) -> str:
-    device = quoted(row.device, 60) if row.device else "no device"
+    device = quoted(row.device) if row.device else "no device"
     more = _pairs(
         ("id", row.id),
         ("IMSI", row.imsi),
@@ -135,11 +141,15 @@ def _event(row: answers.EventRow) -> str:
         ("network", row.network),
         ("country", row.country),
         ("radio", row.radio),
-        ("APN", quoted(row.apn, 40) if row.apn else None),
+        ("APN", quoted(row.apn) if row.apn else None),
         ("volume", None if row.data_mb is None else megabytes(row.data_mb)),
     )
     said = quoted(row.text, 300) if row.text else ""
-    return " ".join(filter(None, [row.time, row.severity or "", f"{row.type}:", said, f"[{where}]" if where else ""]))
+    return " ".join(
+        filter(
+            None, [row.time, row.severity or "", row.source or "", f"{row.type}:", said, f"[{where}]" if where else ""]
+        )
+    )
 
 
 def _counted(shown: int, total: int | None, noun: str) -> str:
@@ -156,7 +166,10 @@ def _next(call: str | None) -> str | None:
 
 
 def _money(cost: float | None, currency: str | None) -> str:
-    return "" if cost is None else f", {cost:,.2f} {currency or '(currency unknown)'}"
+    if cost is None:
+        return ""
+    precise = f"{cost:,.2f}" if abs(cost) >= _CENT or cost == 0 else f"{cost:f}"
+    return f", {precise} {currency or '(currency unknown)'}"
 
 
 def _count(number: float | None) -> str | None:

@@ -1,0 +1,69 @@
+"""What tests are written with: a sandbox to look into, and answers taken apart."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from mcp.types import CallToolResult, TextContent
+from pydantic import SecretStr
+
+from sim_mcp.sandbox import Sandbox, SandboxSettings, running
+from sim_mcp.settings import Confirm, Settings
+
+
+@dataclass
+class Fleet:
+    """A sandbox, with what a test wants to know of it."""
+
+    world: Sandbox
+    control: httpx.AsyncClient
+    stories: dict[str, dict[str, Any]]
+
+    def settings(
+        self, *, role: str = "enterprise", confirm: Confirm = Confirm.ASK, read_only: bool = False
+    ) -> Settings:
+        return Settings(
+            base_url=self.world.base_url,
+            application_token=SecretStr(self.world.tokens[role]),
+            confirm=confirm,
+            read_only=read_only,
+        )
+
+    async def requests(self) -> list[dict[str, Any]]:
+        """Every request to the API so far, signing in apart."""
+        found: list[dict[str, Any]] = (await self.control.get("/sandbox/requests")).json()
+        return [request for request in found if not request["path"].endswith("/authenticate")]
+
+    async def writes(self) -> list[dict[str, Any]]:
+        return [request for request in await self.requests() if request["method"] != "GET"]
+
+    async def faults(self, *faults: str) -> None:
+        (await self.control.put("/sandbox/faults", json=list(faults))).raise_for_status()
+
+    async def api(self, method: str, path: str, *, role: str = "issuer", **body: Any) -> httpx.Response:
+        """Ask the API behind the server's back."""
+        login = await self.control.post("/api/v1/authenticate", json={"application_token": self.world.tokens[role]})
+        headers = {"Authorization": f"Bearer {login.json()['auth_token']}"}
+        return await self.control.request(method, f"/api/v1{path}", headers=headers, **body)
+
+
+@asynccontextmanager
+async def fleet_of(settings: SandboxSettings) -> AsyncIterator[Fleet]:
+    async with running(settings) as world, httpx.AsyncClient(base_url=world.base_url) as control:
+        stories = (await control.get("/sandbox/stories")).json()
+        yield Fleet(world, control, {story["key"]: story for story in stories})
+
+
+def said(result: CallToolResult) -> str:
+    """The text of an answer."""
+    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+def facts(result: CallToolResult) -> dict[str, Any]:
+    """The structured content of an answer that is no error."""
+    assert not result.is_error, said(result)
+    found: dict[str, Any] | None = result.structured_content
+    assert found is not None
+    return found

@@ -1,0 +1,121 @@
+"""What a model is told about the tools, and what that costs it."""
+
+import json
+from typing import Any
+
+import bpe_openai
+import pytest
+from mcp import Client
+from mcp.types import ListToolsResult, Tool
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.json import JSONSnapshotExtension
+
+from sim_mcp.server import INSTRUCTIONS, build_server
+from sim_mcp.settings import Confirm, Settings
+from sim_mcp.tools import registry
+
+READING = {
+    "list_sims",
+    "get_sim",
+    "list_sim_statuses",
+    "get_sim_usage",
+    "get_sim_daily_usage",
+    "list_sim_events",
+    "validate_sim_batch",
+}
+WRITING = {"set_sim_status", "assign_sims", "delete_sims", "register_sim_batch"}
+NAMES = sorted(READING | WRITING)
+
+
+async def listed(settings: Settings | None = None) -> ListToolsResult:
+    async with Client(build_server(settings or Settings())) as client:
+        return await client.list_tools()
+
+
+async def tools() -> dict[str, Tool]:
+    return {tool.name: tool for tool in (await listed()).tools}
+
+
+def tokens(text: str) -> int:
+    return len(bpe_openai.get_encoding("o200k_base").encode(text))
+
+
+async def test_the_whole_list_stays_under_its_budget() -> None:
+    whole = await listed()
+    assert tokens(whole.model_dump_json(by_alias=True, exclude_none=True)) < 5000
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_the_definition_is_as_reviewed(name: str, snapshot: SnapshotAssertion) -> None:
+    definition = (await tools())[name].model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert definition == snapshot.use_extension(JSONSnapshotExtension)
+
+
+async def test_every_tool_is_listed_and_without_a_token_too() -> None:
+    assert {tool.name for tool in (await listed()).tools} == READING | WRITING
+
+
+@pytest.mark.parametrize("settings", [Settings(confirm=Confirm.BLOCK), Settings(read_only=True)])
+async def test_where_writing_is_blocked_no_tool_that_writes_exists(settings: Settings) -> None:
+    async with Client(build_server(settings)) as client:
+        assert {tool.name for tool in (await client.list_tools()).tools} == READING
+        result = await client.call_tool("delete_sims", {"sims": ["1"]})
+        assert result.is_error
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_hints_titles_and_descriptions_are_complete_and_honest(name: str) -> None:
+    tool = (await tools())[name]
+    assert tool.title
+    assert tool.annotations is not None
+    hints = tool.annotations
+    assert hints.read_only_hint is (name in READING)
+    assert hints.destructive_hint is (name in WRITING)
+    assert hints.idempotent_hint is not None
+    assert hints.open_world_hint is True
+    assert 40 < len(tool.description or "") < 2048
+    assert "SIM" in (tool.description or "").split(". ")[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_input_schemas_are_flat_closed_and_say_what_each_parameter_is(name: str) -> None:
+    schema = (await tools())[name].input_schema
+    text = json.dumps(schema)
+    assert "$ref" not in text
+    assert "$defs" not in text
+    assert "anyOf" not in text
+    assert schema["additionalProperties"] is False
+    for parameter in schema["properties"].values():
+        assert parameter["type"] in {"string", "integer", "boolean", "array"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_no_consent_can_be_given_through_an_argument(name: str) -> None:
+    properties = (await tools())[name].input_schema["properties"]
+    assert not {"confirm", "confirmed", "agreed", "agree", "plan", "force", "yes"} & set(properties)
+
+
+def test_instructions_fit_where_hosts_cut_them() -> None:
+    assert len(INSTRUCTIONS.encode()) < 2048
+
+
+def test_the_registry_and_the_functions_agree_on_names() -> None:
+    entries = registry.tools(may_write=True)
+    assert {entry.name for entry in entries} == READING | WRITING
+    assert all(entry.reads is (entry.name in READING) for entry in entries)
+
+
+def refs(schema: Any) -> list[str]:
+    if isinstance(schema, dict):
+        own = [schema["$ref"]] if "$ref" in schema else []
+        return own + [found for inner in schema.values() for found in refs(inner)]
+    return [found for inner in schema for found in refs(inner)] if isinstance(schema, list) else []
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_reference_of_an_output_schema_resolves_within_it(name: str) -> None:
+    schema = (await tools())[name].output_schema
+    assert schema is not None
+    assert schema["type"] == "object"
+    for reference in refs(schema):
+        assert reference.removeprefix("#/$defs/") in schema["$defs"]
