@@ -147,7 +147,9 @@ class Authority:
         }
         if username:
             claims["esc.user"] = username
-        return jwt.encode(claims, self._key, algorithm="HS512")
+        token = jwt.encode(claims, self._key, algorithm="HS512")
+        self._void.discard(token)  # a token of the same second is the same token
+        return token
 
     def _refresh_token(self, username: str) -> str:
         return f"sandbox-refresh-{hashlib.sha256(f'{self._key}:{username}'.encode()).hexdigest()[:32]}"

@@ -4,6 +4,7 @@ import dataclasses
 import html
 import json
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -14,7 +15,7 @@ from sim_mcp.sandbox.clock import SECOND, zulu_date
 from sim_mcp.sandbox.core import Core
 from sim_mcp.sandbox.faults import Faults
 
-_LOCAL_NAMES = {"127.0.0.1", "localhost", "[::1]", "::1", "testserver"}
+_LOCAL_NAMES = {"127.0.0.1", "localhost", "::1"}
 
 
 def routes(core: Core, base_url: str, table: list[str]) -> list[Route]:
@@ -141,7 +142,11 @@ def _local(serve: Callable[[Request], Awaitable[Response]]) -> Callable[[Request
     """Keep web pages of other origins out, which could reach loopback through a browser."""
 
     async def endpoint(request: Request) -> Response:
-        if "origin" in request.headers and request.url.hostname not in _LOCAL_NAMES:
+        here = request.url.hostname
+        server = request.scope["server"][0]
+        rebound = server in _LOCAL_NAMES and here not in _LOCAL_NAMES
+        origin = request.headers.get("origin")
+        if rebound or (origin is not None and urlsplit(origin).hostname != here):
             return Response(status_code=403)
         return await serve(request)
 

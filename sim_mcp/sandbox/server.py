@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
@@ -99,12 +99,12 @@ def _started(settings: SandboxSettings) -> Iterator[Sandbox]:
         try:
             yield Sandbox(base_url, core.authority.tokens, store, clock)
         finally:
-            server.should_exit = True
+            server.end()
             thread.join()
             store.close()
 
 
-def _server(core: Core, base_url: str) -> uvicorn.Server:
+def _server(core: Core, base_url: str) -> "_Server":
     connections: Connections = {}
 
     class Wire(H11Protocol):
@@ -142,7 +142,30 @@ def _server(core: Core, base_url: str) -> uvicorn.Server:
         proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
+
+
+class _Server(uvicorn.Server):
+    """Sleep until told to end, where uvicorn would look ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ended = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake = asyncio.Event()
+
+    def end(self) -> None:
+        """Stop serving; may be called from any thread, even before serving began."""
+        self._ended.set()
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop may have ended by itself
+                self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def main_loop(self) -> None:
+        """Wait for the end."""
+        self._loop = asyncio.get_running_loop()
+        if not self._ended.is_set():
+            await self._wake.wait()
 
 
 class _Conversation(h11.Connection):

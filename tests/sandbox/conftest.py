@@ -24,6 +24,7 @@ class Desk:
     http: httpx.Client
     stories: dict[str, dict[str, Any]]
     stack: ExitStack
+    role: str = "enterprise"
 
     def story(self, key: str) -> dict[str, Any]:
         return self.stories[key]
@@ -60,12 +61,16 @@ class Desk:
 
     def advance(self, seconds: float) -> None:
         assert self.http.post("/sandbox/clock", json={"advance_s": seconds}).status_code == 200
+        self.http.headers["Authorization"] = f"Bearer {self._token(self.role)}"
 
     def log_in(self, role: str) -> "Desk":
         """Return a desk of another role at the same sandbox."""
-        token = self.http.post(f"{API}/authenticate", json={"application_token": self.sandbox.tokens[role]})
-        headers = {"Authorization": f"Bearer {token.json()['auth_token']}"}
-        return Desk(self.sandbox, self.stack.enter_context(_client(self.sandbox, headers)), self.stories, self.stack)
+        client = self.stack.enter_context(_client(self.sandbox, {"Authorization": f"Bearer {self._token(role)}"}))
+        return Desk(self.sandbox, client, self.stories, self.stack, role)
+
+    def _token(self, role: str) -> str:
+        answer = self.http.post(f"{API}/authenticate", json={"application_token": self.sandbox.tokens[role]})
+        return str(answer.json()["auth_token"])
 
 
 Start = Callable[..., Desk]

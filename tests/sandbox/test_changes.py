@@ -103,7 +103,7 @@ def test_a_suspended_sim_makes_no_traffic(start: Start) -> None:
     desk.set_status("healthy", ACTIVATED)
     desk.advance(3 * 86_400)
     again = desk.get(desk.sim_path("healthy", "/stats/daily"), start_date="2026-11-23", end_date="2026-11-28").json()
-    assert [row["date"] for row in again][0] >= "2026-11-25"
+    assert again[0]["date"] >= "2026-11-25"
 
 
 # Owners
@@ -202,7 +202,9 @@ def test_several_sims_are_deleted_by_a_body(start: Start) -> None:
 
 
 @pytest.mark.parametrize(("atomic", "left"), [(True, 200), (False, 404)])
-def test_whether_one_bad_sim_saves_the_others_can_be_chosen(start: Start, atomic: bool, left: int) -> None:  # noqa: FBT001  # pytest passes parameters by name
+def test_whether_one_bad_sim_saves_the_others_can_be_chosen(
+    start: Start, atomic: bool, left: int
+) -> None:  # pytest passes parameters by name
     desk = start(unknowns=Unknowns(multi_delete_atomic=atomic))
     ids = [{"id": desk.sim_id("no_device")}, {"id": 1}]
     assert desk.http.request("DELETE", f"{API}/sim/multi", json=ids).status_code == 404

@@ -168,9 +168,8 @@ def test_an_id_that_is_no_number_is_a_bad_request(desk: Desk, text: str) -> None
 def test_an_unknown_device_is_an_invalid_reference(desk: Desk) -> None:
     answer = desk.http.patch(f"{API}/endpoint/-1", json={"name": "x"})
     assert answer.status_code == 404
-    assert answer.json() == {
-        "error_code": 1401, "error_token": "InvalidReference", "message": "Endpoint with Id '-1' not found.",
-    }  # fmt: skip
+    message = "Endpoint with Id '-1' not found."
+    assert answer.json() == {"error_code": 1401, "error_token": "InvalidReference", "message": message}
 
 
 def test_an_unknown_profile_is_named_inside_the_error(desk: Desk) -> None:

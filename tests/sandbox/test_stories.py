@@ -216,8 +216,13 @@ def test_the_fleet_is_counted(desk: Desk) -> None:
     assert counted["active"] > counted["total"] / 2
 
 
-PATHS = ("/sim?per_page=40", "/endpoint?per_page=40", "/event?per_page=40&q=until:2026-11-22T11:00:00Z,from:2026-11-01T00:00:00Z",
-         "/sim/2500104/stats/daily?end_date=2026-11-21", "/sim/2500000/event")  # fmt: skip
+PATHS = (
+    "/sim?per_page=40",
+    "/endpoint?per_page=40",
+    "/event?per_page=40&q=until:2026-11-22T11:00:00Z,from:2026-11-01T00:00:00Z",
+    "/sim/2500104/stats/daily?end_date=2026-11-21",
+    "/sim/2500000/event",
+)
 
 
 @pytest.mark.parametrize("seed", [1, 7, 2**40])
@@ -290,8 +295,8 @@ def test_without_a_clock_the_time_is_the_real_one(start: Start) -> None:
         ),
         ("endpoint_filter=id", lambda desk: desk.get("/sim", q="endpoint:hafentor").status_code == 422),
         ("endpoint_filter=name", lambda desk: desk.found("/sim", q="endpoint:11380000") == []),
-        ("filter_header=true", lambda desk: desk.get("/sim", q="status:1").headers["x-filter"] == "status:1"),
-        ("event_bad_page=default", lambda desk: desk.get("/event", page=0).headers["x-current-page"] == "1"),
+        ("filter_header=true", lambda desk: desk.get("/sim", q="status:1").headers.get("x-filter") == "status:1"),
+        ("event_bad_page=default", lambda desk: desk.get("/event", page=0).status_code == 200),
         ("event_error_body=empty", lambda desk: desk.get("/event", q="x:1").content == b""),
         ("max_event_page=50", lambda desk: desk.get("/event", per_page=999).headers["x-count-per-page"] == "50"),
         (
@@ -302,12 +307,12 @@ def test_without_a_clock_the_time_is_the_real_one(start: Start) -> None:
         ),
     ],
 )
-def test_each_unknown_can_be_answered_the_other_way(start: Start, choice: str, holds: Any) -> None:
+def test_each_unknown_can_be_answered_the_other_way(start: Start, desk: Desk, choice: str, holds: Any) -> None:
     assert holds(start(unknowns=Unknowns.parse([choice])))
-    assert not holds(start())
+    assert not holds(desk)
 
 
 @pytest.mark.parametrize("text", ["nonsense=1", "same_status=500", "register_lag_s=soon", "daily_total_row=perhaps"])
 def test_an_unknown_that_is_none_is_explained(text: str) -> None:
-    with pytest.raises(ValueError, match="expected|known are"):
+    with pytest.raises(ValueError, match=r"expected|known are"):
         Unknowns.parse([text])
