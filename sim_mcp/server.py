@@ -1,6 +1,7 @@
 """The composition root: settings in, a ready MCP server out."""
 
 import difflib
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -10,8 +11,8 @@ from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
+from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -21,9 +22,11 @@ from sim_mcp.emnify import EmnifyClient
 from sim_mcp.prompts import add_prompts
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
-from sim_mcp.tools.problems import explain, explain_arguments
+from sim_mcp.tools.problems import NO_USABLE_ANSWER, explain
 from sim_mcp.tools.schema import slim_input, slim_output
 from sim_mcp.tools.state import AppState
+
+log = logging.getLogger(__name__)
 
 INSTRUCTIONS = (
     "Answers questions about a fleet of emnify SIM cards (IoT, eSIM) and changes them by consent. "
@@ -54,9 +57,11 @@ class SimServer(MCPServer[AppState]):
             _refuse_unknown(arguments, self._parameters[name])
         try:
             return await super().call_tool(name, arguments, context)
+        except MCPError as error:
+            # Only a form leads here: the client broke off or answered with an error of its own.
+            log.info("The form of %s came back as a protocol error %d", name, error.error.code)
+            raise ToolError(NO_USABLE_ANSWER) from None
         except ToolError as error:
-            if isinstance(error.__cause__, ValidationError):
-                raise ToolError(explain_arguments(error.__cause__)) from None
             explained = explain(error.__cause__)
             if explained is None:
                 raise

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import ValidationError
 
 from sim_mcp.changes.consent import NotConfirmedError
@@ -33,10 +34,21 @@ _NEXT: tuple[tuple[type[EmnifyError], str], ...] = (
 )
 
 
+NO_USABLE_ANSWER = (
+    "Not confirmed: the form came back without a usable answer; perhaps nobody saw it. Nothing changed. "
+    "If a person wants this change, call again."
+)
+
+
 def explain(cause: BaseException | None) -> str | None:
     """Word an anticipated failure, or return None for a crash, whose text stays on the server."""
     if isinstance(cause, NotConfirmedError | NoTokenError | LookupFailedError | OrganisationNotFoundError):
         return str(cause)
+    if isinstance(cause, ValidationError):
+        return explain_arguments(cause)
+    if isinstance(cause, ToolError):
+        # The SDK names our own function here, which helps nobody who reads it.
+        return NO_USABLE_ANSWER if str(cause).startswith("Resolver ") else str(cause)
     if isinstance(cause, EmnifyError):
         return _sentences(str(cause), _next_step(cause), _changed(cause, str(cause)))
     return None

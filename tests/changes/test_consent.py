@@ -1,0 +1,377 @@
+"""Nothing is written unless a person, or the operator's standing decision, agreed to exactly that.
+
+The matrix: both protocol eras, each way a client may answer, each policy, each tool that writes. Writes are counted
+where they arrive.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.client.session import ClientRequestContext, ElicitationFnT
+from mcp.shared.exceptions import MCPError
+from mcp.types import (
+    CallToolResult,
+    ElicitRequestFormParams,
+    ElicitRequestParams,
+    ElicitResult,
+    ErrorData,
+    InputRequiredResult,
+    InputResponses,
+)
+
+from sim_mcp.server import build_server
+from sim_mcp.settings import Confirm
+from tests.support import Fleet, facts, said
+
+Era = Literal["auto", "legacy"]
+ERAS: tuple[Era, ...] = ("auto", "legacy")
+Asked = list[str]
+
+
+def answering(result: ElicitResult | ErrorData, asked: Asked) -> ElicitationFnT:
+    async def answer(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:
+        del context
+        asked.append(params.message)
+        return result
+
+    return answer
+
+
+def yes(asked: Asked, typed: str = "") -> ElicitationFnT:
+    """Tick the box, or type what is asked for."""
+
+    async def answer(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        del context
+        asked.append(params.message)
+        assert isinstance(params, ElicitRequestFormParams)
+        fields = params.requested_schema["properties"]
+        return ElicitResult(action="accept", content={"typed": typed} if "typed" in fields else {"agree": True})
+
+    return answer
+
+
+def never(shown: anyio.Event) -> ElicitationFnT:
+    async def answer(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        del context, params
+        shown.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    return answer
+
+
+@asynccontextmanager
+async def client_of(
+    fleet: Fleet,
+    *,
+    era: Era = "auto",
+    answer: ElicitationFnT | None = None,
+    confirm: Confirm = Confirm.ASK,
+    role: str = "enterprise",
+) -> AsyncIterator[Client]:
+    server = build_server(fleet.settings(confirm=confirm, role=role))
+    async with Client(server, mode=era, elicitation_callback=answer) as client:
+        yield client
+
+
+def changes(fleet: Fleet) -> dict[str, tuple[str, dict[str, Any], str]]:
+    """For each tool that writes: the role that may, its arguments, and what a person types, if anything."""
+    stories = fleet.stories
+    return {
+        "set_sim_status": ("enterprise", {"sims": [stories["healthy"]["iccid"]], "status": "suspended"}, ""),
+        "assign_sims": ("issuer", {"sims": [stories["healthy"]["iccid"]], "customer": "none"}, ""),
+        "delete_sims": (
+            "enterprise",
+            {"sims": [stories["no_device"]["iccid"]]},
+            stories["no_device"]["iccid_with_luhn"][-4:],
+        ),
+        "register_sim_batch": ("enterprise", {"bic": stories["batch_registrable"]["bic"]}, ""),
+    }
+
+
+TOOLS = ("set_sim_status", "assign_sims", "delete_sims", "register_sim_batch")
+NO: dict[str, Callable[[Asked], ElicitationFnT | None]] = {
+    "no form": lambda _: None,
+    "declines": lambda asked: answering(ElicitResult(action="decline"), asked),
+    "cancels": lambda asked: answering(ElicitResult(action="cancel"), asked),
+    "accepts nothing": lambda asked: answering(ElicitResult(action="accept", content={}), asked),
+    "accepts without content": lambda asked: answering(ElicitResult(action="accept"), asked),
+    "unticked": lambda asked: answering(ElicitResult(action="accept", content={"agree": False}), asked),
+    "types something else": lambda asked: answering(ElicitResult(action="accept", content={"typed": "yes"}), asked),
+    "answers with an error": lambda asked: answering(ErrorData(code=-32603, message="no"), asked),
+}
+
+BROKEN = {"answers with an error"}
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_a_yes_writes_exactly_once_and_is_read_back(fleet: Fleet, era: Era, tool: str) -> None:
+    role, arguments, typed = changes(fleet)[tool]
+    asked: Asked = []
+    async with client_of(fleet, era=era, answer=yes(asked, typed), role=role) as client:
+        report = facts(await client.call_tool(tool, arguments))
+    assert len(asked) == 1
+    assert len(await fleet.writes()) == 1
+    assert report["agreed"] == "a person, by form"
+    if tool != "register_sim_batch":
+        assert report["counts"] == {"changed": 1}
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("answer", NO)
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_anything_but_a_yes_writes_nothing(fleet: Fleet, era: Era, answer: str, tool: str) -> None:
+    role, arguments, _ = changes(fleet)[tool]
+    asked: Asked = []
+    async with client_of(fleet, era=era, answer=NO[answer](asked), role=role) as client:
+        if answer in BROKEN and era == "auto":
+            # Here the client itself gives up, before anything goes back to the server.
+            with pytest.raises(MCPError):
+                await client.call_tool(tool, arguments)
+        else:
+            result = await client.call_tool(tool, arguments)
+            assert result.is_error
+            assert_not_confirmed(said(result))
+    assert await fleet.writes() == []
+
+
+def assert_not_confirmed(text: str) -> None:
+    assert "Nothing changed" in text
+    assert text.startswith(("Not confirmed", "Not done"))
+    assert "sim_mcp." not in text
+    assert "user" not in text.lower()
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_a_form_nobody_answers_writes_nothing(fleet: Fleet, era: Era, tool: str) -> None:
+    role, arguments, _ = changes(fleet)[tool]
+    shown = anyio.Event()
+    async with (
+        client_of(fleet, era=era, answer=never(shown), role=role) as client,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(client.call_tool, tool, arguments)
+        await shown.wait()
+        group.cancel_scope.cancel()
+    assert await fleet.writes() == []
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_the_operators_decision_writes_without_a_form(fleet: Fleet, era: Era, tool: str) -> None:
+    role, arguments, _ = changes(fleet)[tool]
+    asked: Asked = []
+    async with client_of(fleet, era=era, answer=yes(asked), confirm=Confirm.HOST, role=role) as client:
+        report = facts(await client.call_tool(tool, arguments))
+    assert asked == []
+    assert report["agreed"] == "the operator's setting"
+    assert len(await fleet.writes()) == 1
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_blocked_means_that_there_is_no_such_tool(fleet: Fleet, era: Era, tool: str) -> None:
+    role, arguments, typed = changes(fleet)[tool]
+    async with client_of(fleet, era=era, answer=yes([], typed), confirm=Confirm.BLOCK, role=role) as client:
+        assert (await client.call_tool(tool, arguments)).is_error
+    assert await fleet.writes() == []
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_who_cannot_be_asked_is_told_the_plan_and_what_the_operator_may_set(fleet: Fleet, tool: str) -> None:
+    role, arguments, _ = changes(fleet)[tool]
+    async with client_of(fleet, role=role) as client:
+        text = said(await client.call_tool(tool, arguments))
+    assert "Nothing changed" in text
+    assert "cannot show a form" in text
+    assert "SIM_MCP_CONFIRM=host" in text
+    assert "sim_mcp." not in text
+
+
+async def test_the_question_says_what_this_very_change_does_to_service_and_bill(fleet: Fleet) -> None:
+    asked: Asked = []
+    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    async with client_of(fleet, answer=yes(asked)) as client:
+        await client.call_tool("set_sim_status", arguments)
+    assert fleet.stories["healthy"]["iccid_with_luhn"] in asked[0]
+    assert "Activated → Suspended" in asked[0]
+    assert "loses network access" in asked[0].lower()
+    assert "this month stays charged" in asked[0]
+
+
+async def test_deleting_several_wants_their_number_typed(fleet: Fleet) -> None:
+    sims = [fleet.stories[key]["iccid"] for key in ("no_device", "fresh")]
+    asked: Asked = []
+    async with client_of(fleet, answer=yes(asked, "1")) as client:
+        assert (await client.call_tool("delete_sims", {"sims": sims})).is_error
+    assert await fleet.writes() == []
+    async with client_of(fleet, answer=yes(asked, " 2 ")) as client:
+        report = facts(await client.call_tool("delete_sims", {"sims": sims}))
+    assert "type the number of SIMs" in asked[-1]
+    assert report["counts"] == {"changed": 2}
+    assert [write["method"] for write in await fleet.writes()] == ["DELETE", "DELETE"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "story", "arguments", "rule"),
+    [
+        ("delete_sims", "healthy", {}, "still in device"),
+        ("set_sim_status", "healthy", {"status": "factory_test"}, "factory test can only follow Issued"),
+        ("set_sim_status", "fresh", {"status": "suspended"}, "Issued can only become"),
+        ("set_sim_status", "factory_test", {"status": "suspended"}, "Factory Test can only become Activated"),
+        ("assign_sims", "healthy", {"customer": "none"}, "may only change a SIM's status"),
+    ],
+)
+async def test_what_emnifys_rules_forbid_is_refused_before_anybody_is_asked(
+    fleet: Fleet, tool: str, story: str, arguments: dict[str, Any], rule: str
+) -> None:
+    asked: Asked = []
+    async with client_of(fleet, answer=yes(asked)) as client:
+        report = facts(await client.call_tool(tool, {"sims": [fleet.stories[story]["iccid"]], **arguments}))
+    assert asked == []
+    assert report["counts"] == {"refused": 1}
+    assert rule in report["sims"][0]["note"]
+    assert await fleet.writes() == []
+
+
+async def test_what_is_so_already_is_neither_asked_nor_written(fleet: Fleet) -> None:
+    asked: Asked = []
+    arguments = {"sims": [fleet.stories["suspended"]["iccid"]], "status": "suspended"}
+    async with client_of(fleet, answer=yes(asked)) as client:
+        assert facts(await client.call_tool("set_sim_status", arguments))["counts"] == {"already": 1}
+    assert (asked, await fleet.writes()) == ([], [])
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_sim_that_changed_while_the_form_was_open_is_left_alone(fleet: Fleet, era: Era) -> None:
+    story = fleet.stories["healthy"]
+    asked: Asked = []
+
+    async def meanwhile(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        del context
+        if not asked:
+            await fleet.api("PATCH", f"/sim/{story['sim_id']}", json={"status": {"id": 2}})
+            await fleet.api("PATCH", f"/endpoint/{story['device_id']}", role="enterprise", json={"sim": {"id": None}})
+        asked.append(params.message)
+        return ElicitResult(action="accept", content={"agree": True})
+
+    async with client_of(fleet, era=era, answer=meanwhile) as client:
+        result = await client.call_tool("set_sim_status", {"sims": [story["iccid"]], "status": "suspended"})
+    counts = facts(result)["counts"]
+    # The newer protocol plans anew when the answer arrives and finds nothing left to do.
+    assert counts == ({"already": 1} if era == "auto" else {"moved": 1})
+    ours = [write for write in await fleet.writes() if write["path"].endswith(f"/sim/{story['sim_id']}")]
+    assert len(ours) == 1
+
+
+async def test_a_changed_question_is_asked_again_not_answered_with_the_old_yes(fleet: Fleet) -> None:
+    story = fleet.stories["suspended"]
+    asked: Asked = []
+
+    async def meanwhile(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        del context
+        asked.append(params.message)
+        if len(asked) == 1:
+            await fleet.api("PATCH", f"/endpoint/{story['device_id']}", role="enterprise", json={"sim": {"id": None}})
+        return ElicitResult(action="accept", content={"agree": True})
+
+    async with client_of(fleet, answer=meanwhile) as client:
+        await client.call_tool("set_sim_status", {"sims": [story["iccid"]], "status": "activated"})
+    assert len(asked) == 2
+    assert asked[0] != asked[1]
+
+
+async def test_a_confirmation_sent_twice_counts_once(fleet: Fleet) -> None:
+    """The protocol lets a client send an answered form again; between the two, the SIM was changed back."""
+    story = fleet.stories["healthy"]
+    arguments = {"sims": [story["iccid"]], "status": "suspended"}
+    async with client_of(fleet, answer=yes([])) as client:
+        first = await client.session.call_tool("set_sim_status", arguments, allow_input_required=True)
+        assert isinstance(first, InputRequiredResult)
+        answers: InputResponses = {
+            key: ElicitResult(action="accept", content={"agree": True}) for key in first.input_requests or {}
+        }
+
+        async def send() -> CallToolResult:
+            return await client.session.call_tool(
+                "set_sim_status", arguments, input_responses=answers, request_state=first.request_state
+            )
+
+        assert facts(await send())["counts"] == {"changed": 1}
+        await fleet.api("PATCH", f"/sim/{story['sim_id']}", json={"status": {"id": 1}})
+        again = await send()
+    assert again.is_error
+    assert "used already" in said(again)
+    assert len(await fleet.writes()) == 2  # ours and the one that changed it back.
+
+
+async def test_one_agreed_plan_reports_each_sim_with_its_own_outcome(fleet: Fleet) -> None:
+    stories = fleet.stories
+    sims = [stories[key]["iccid"] for key in ("healthy", "suspended", "fresh", "went_silent")]
+    asked: Asked = []
+    async with client_of(fleet, answer=yes(asked)) as client:
+        report = facts(await client.call_tool("set_sim_status", {"sims": sims, "status": "suspended"}))
+    assert [row["outcome"] for row in report["sims"]] == ["changed", "already", "refused", "changed"]
+    assert "Set 2 SIMs to Suspended (and leave 1 already so, 1 refused" in asked[0]
+    assert len(await fleet.writes()) == 2
+
+
+@pytest.mark.parametrize("fault", ["drop_after=x1@PATCH", "error=503:x1@PATCH", "truncate=x1@PATCH"])
+async def test_a_lost_answer_is_settled_by_reading_back_and_never_sent_twice(fleet: Fleet, fault: str) -> None:
+    await fleet.faults(fault)
+    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    async with client_of(fleet, confirm=Confirm.HOST) as client:
+        row = facts(await client.call_tool("set_sim_status", arguments))["sims"][0]
+    assert row["outcome"] in {"changed", "unknown"}
+    if row["outcome"] == "changed":
+        assert row["after"] == "Suspended"
+    assert len(await fleet.writes()) == 1
+
+
+async def test_a_throttled_write_is_tried_again_for_it_never_happened(fleet: Fleet) -> None:
+    await fleet.faults("throttle=x1@PATCH")
+    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    async with client_of(fleet, confirm=Confirm.HOST) as client:
+        assert facts(await client.call_tool("set_sim_status", arguments))["counts"] == {"changed": 1}
+
+
+async def test_progress_is_reported_for_each_sim(fleet: Fleet) -> None:
+    told: list[tuple[float, float | None]] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        assert message
+        told.append((progress, total))
+
+    sims = [fleet.stories[key]["iccid"] for key in ("healthy", "went_silent", "euicc")]
+    async with client_of(fleet, confirm=Confirm.HOST) as client:
+        await client.call_tool("set_sim_status", {"sims": sims, "status": "suspended"}, progress_callback=on_progress)
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("role", "target", "organisation"), [("reseller", "customer", "13887"), ("issuer", "reseller", "9101")]
+)
+async def test_who_sells_sims_may_set_and_empty_their_organisations(
+    fleet: Fleet, role: str, target: str, organisation: str
+) -> None:
+    sims = [fleet.stories["stock"]["iccid"]]
+    async with client_of(fleet, confirm=Confirm.HOST, role=role) as client:
+        row = facts(await client.call_tool("assign_sims", {"sims": sims, target: organisation}))["sims"][0]
+        assert (row["outcome"], organisation in row["after"]) == ("changed", True), row
+    async with client_of(fleet, confirm=Confirm.HOST, role="issuer") as client:
+        row = facts(await client.call_tool("assign_sims", {"sims": sims, target: "none"}))["sims"][0]
+        assert (row["outcome"], "nobody" in row["after"]) == ("changed", True), row
+
+
+async def test_what_only_emnify_knows_to_be_forbidden_is_reported_as_refused(fleet: Fleet) -> None:
+    sims = [fleet.stories["stock"]["iccid"]]
+    async with client_of(fleet, confirm=Confirm.HOST, role="issuer") as client:
+        row = facts(await client.call_tool("assign_sims", {"sims": sims, "customer": "13887"}))["sims"][0]
+    assert row["outcome"] == "refused"
+    assert "nothing changed" in row["note"]
