@@ -21,6 +21,7 @@ from sim_mcp.sandbox.store import EndpointRow, SimRow, Store
 from sim_mcp.sandbox.usage import Accounts
 
 _LONG = re.compile(r"-?[0-9]{1,18}")
+_TOO_LONG = 2**63
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,11 @@ class Call:
             Refusal: 400 1000, if it is no JSON.
         """
         try:
-            return json.loads(self.raw)
-        except ValueError:
+            value: object = json.loads(self.raw)
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, RecursionError):
             raise bad_request("Cannot parse request body as JSON.") from None
+        return value
 
     def json_object(self) -> dict[str, object]:
         """Read the body, which is to be an object.
@@ -176,7 +179,7 @@ def reference(value: object) -> int | None:
     if isinstance(found, bool):
         return None
     if isinstance(found, float) and found.is_integer():
-        return int(found)
+        found = int(found)
     if isinstance(found, str) and _LONG.fullmatch(found):
         return int(found)
-    return found if isinstance(found, int) else None
+    return found if isinstance(found, int) and abs(found) < _TOO_LONG else None

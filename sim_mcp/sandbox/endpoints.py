@@ -44,6 +44,9 @@ def update_endpoint(call: Call) -> Answer:
     _check_profiles(body)
     joining = _joining(call, endpoint, body)
     status = _status(body)
+    if "name" in body and not body["name"]:
+        detail: dict[str, object] = {"error_code": 1402, "error_token": "Required", "message": "Name is required."}
+        raise Refusal(error(422, 1400, "InputValidationFailed", "Update endpoint validation error", errors=[detail]))
     with call.store.changing() as sql:
         for name in _TEXT_FIELDS:
             if name in body:

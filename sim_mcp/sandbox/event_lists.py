@@ -65,18 +65,18 @@ def _listed(call: Call, events: list[Happening]) -> Answer:
     except ValueError as problem:
         raise _refusal(call, 422, 1301, "InvalidQueryCriteria", f"Search criteria {problem} is invalid") from None
     events = [each for each in events if all(test(each) for test in tests)]
-    keys = [part for part in (call.query.get("sort") or "id").split(",") if part.strip()]
+    keys = [part.strip() for part in (call.query.get("sort") or "id").split(",") if part.strip()]
     for key in reversed(keys):
-        name = key.strip().removeprefix("+").removeprefix("-")
+        name = key.removeprefix("+").removeprefix("-")
         if name not in _SORTED_BY:
             raise _refusal(call, 400, 1302, "InvalidSortCriteria", f"Sort criteria {key} is invalid")
         by, cheap = _SORTED_BY[name], name in _CHEAP
         decorated = [(by({} if cheap else render(each), each), each) for each in events]
-        decorated.sort(key=lambda pair: (pair[0] is not None, pair[0]), reverse=key.strip().startswith("-"))
+        decorated.sort(key=lambda pair: (pair[0] is not None, pair[0]), reverse=key.startswith("-"))
         events = [each for _, each in decorated]
     page = Page(*_page(call), total=len(events), overflow=call.unknowns.last_page_overflow)
     shown = [render(each) for each in events[page.offset : page.offset + page.size]]
-    headers: Headers = [*page.headers(call.query.get("sort") or "id"), ("Link", "")]
+    headers: Headers = [*page.headers(",".join(keys) or "id"), ("Link", "")]
     return express(shown).with_headers(*headers)
 
 

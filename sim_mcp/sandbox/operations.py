@@ -80,7 +80,8 @@ def list_operations(call: Call) -> Answer:
         if name not in _FILTERED_BY:
             raise _refused(400, f"Unknown filter {name}")
         shown = [each for each in shown if value == _plain(each, name)]
-    for part in reversed(list(filter(None, (call.query.get("sort") or "").split(",")))):
+    parts = [part.strip() for part in (call.query.get("sort") or "").split(",") if part.strip()]
+    for part in reversed(parts):
         name = part.removeprefix("-")
         if name not in _SORTED_BY:
             raise _refused(400, f"Unknown sort field {name}")
@@ -88,7 +89,7 @@ def list_operations(call: Call) -> Answer:
     number, size = main_page(call.query, _PAGE, _PAGE)
     page = Page(number, size, len(shown), call.unknowns.last_page_overflow)
     answer = express(shown[page.offset : page.offset + page.size])
-    return answer.with_headers(*page.headers(call.query.get("sort") or "id"))
+    return answer.with_headers(*page.headers(",".join(parts) or "id"))
 
 
 def get_operation(call: Call) -> Answer:

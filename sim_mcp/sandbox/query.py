@@ -90,6 +90,7 @@ def order(text: str | None, columns: Mapping[str, str]) -> tuple[str, str]:
         Refusal: 422 1302, if a field cannot be sorted by.
     """
     found: list[str] = []
+    said: list[str] = []
     for part in (text or "").split(","):
         name = part.strip().removeprefix("+").removeprefix("-")
         if not part.strip() and not (text or "").strip(","):
@@ -97,10 +98,11 @@ def order(text: str | None, columns: Mapping[str, str]) -> tuple[str, str]:
         if name not in columns:
             raise Refusal(error(422, 1302, "InvalidSortCriteria", f"Sort criteria {part} is invalid"))
         down = " DESC" if part.strip().startswith("-") else ""
+        said.append(f"{'-' if down else ''}{name}")
         found += [f"{column}{down}" for column in columns[name].split(", ")]
     if not any(part.split()[0] == "id" for part in found):
         found.append("id")
-    return ", ".join(found), text if text and text.strip() else "id"
+    return ", ".join(found), ",".join(said) or "id"
 
 
 SIM_ORDER = {

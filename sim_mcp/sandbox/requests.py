@@ -43,7 +43,8 @@ def _masked(body: bytes) -> object:
         return None
     try:
         value: object = json.loads(body)
-    except ValueError:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
         return f"({len(body)} bytes that are no JSON)"
     if isinstance(value, dict):
         return {key: "***" if key in _SECRETS else inner for key, inner in value.items()}

@@ -1,5 +1,7 @@
 """The routes of SIMs: list, details, update, delete, statuses, usage (`/api/v1/sim`)."""
 
+from urllib.parse import quote
+
 from sim_mcp.sandbox.answers import Answer, Backend, Refusal, error, forbidden, not_allowed, nothing, php, scala
 from sim_mcp.sandbox.catalogue import ISSUER_ORG, ORGANISATIONS, TRANSITIONS, Role, Status
 from sim_mcp.sandbox.core import Call, bad_request, reference, unknown_sim
@@ -25,7 +27,11 @@ def list_sims(call: Call) -> Answer:
     page = Page(number, size, call.store.count("sim", selection), call.unknowns.last_page_overflow)
     rows = call.store.sims(call.store.page("sim", selection, page.size, page.offset))
     answer = scala([sim_shape(row, newer=call.unknowns.newer_sim_keys) for row in rows])
-    extra = [("X-Filter", call.query["q"])] if call.unknowns.filter_header and call.query.get("q") else []
+    extra = (
+        [("X-Filter", quote(call.query["q"], safe=":,|"))]
+        if call.unknowns.filter_header and call.query.get("q")
+        else []
+    )
     return answer.with_headers(*page.headers(sort), *extra)
 
 

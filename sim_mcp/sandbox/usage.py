@@ -47,7 +47,6 @@ class Accounts:
 
     def daily(self, sim: SimRow, first: date, last: date) -> list[object]:
         """Return the days with traffic, the last row being their sum."""
-        first = max(first, last - timedelta(days=_LONGEST))
         found = self._life.days(sim, _day(first), _day(last))
         if self._unknowns.daily_idle_days == "zero":
             found = {day: found.get(day, Use()) for day in range(_day(first), _day(last) + 1)}
@@ -65,6 +64,13 @@ class Accounts:
         Raises:
             ValueError: if a date is none or the two are reversed.
         """
+        try:
+            first, last = self._completed(start, end)
+            return max(first, last - timedelta(days=_LONGEST)), last
+        except OverflowError:
+            raise ValueError("a date is out of range") from None
+
+    def _completed(self, start: str | None, end: str | None) -> tuple[date, date]:
         today = from_ms(self._clock.now()).date()
         last = date.fromisoformat(end) if end else None
         if start:

@@ -45,7 +45,11 @@ def open_world(settings: SandboxSettings, clock: Clock) -> Store:
         _make(store, settings, clock)
         return store
     if settings.db.exists():
-        return _reopen(settings.db, settings)
+        store = _reopen(settings.db, settings)
+        done = store.rows("SELECT max(at) FROM event")[0][0]
+        # What was done to the world earlier shall not lie in its future.
+        clock.advance(max(0, int(str(done or 0)) - clock.now()))
+        return store
     unfinished = settings.db.with_name(settings.db.name + ".part")
     unfinished.unlink(missing_ok=True)
     store = Store(str(unfinished))

@@ -102,6 +102,13 @@ def start() -> Iterator[Start]:
         yield _starter(stack)
 
 
+@pytest.fixture(scope="module")
+def start_once() -> Iterator[Start]:
+    """Start a sandbox that the tests of a module may spoil."""
+    with ExitStack() as stack:
+        yield _starter(stack)
+
+
 @pytest.fixture(scope="session")
 def desk() -> Iterator[Desk]:
     """A sandbox that is only read."""

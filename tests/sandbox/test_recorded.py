@@ -209,8 +209,8 @@ def test_an_event_has_its_keys_in_the_recorded_order(start: Start) -> None:
     assert desk.set_status("fresh", 1).status_code == 204
     event = desk.events("fresh")[-1]
     assert list(event) == [
-        "timestamp", "alert", "description", "id", "event_type", "event_source", "event_severity", "organisation", "sim",
-        "imsi",
+        "timestamp", "alert", "description", "id", "event_type", "event_source", "event_severity", "organisation",
+        "sim", "imsi",
     ]  # fmt: skip
     assert ZULU_DATE.fullmatch(event["timestamp"])
     assert event["description"] == "Status of SIM changed from 'Issued' to 'Activated'"
