@@ -19,7 +19,7 @@ from sim_mcp.sandbox.core import Call, Core, Handler
 from sim_mcp.sandbox.faults import Fault, Kind
 
 HangUp = Callable[[Scope], None]
-"""Close the connection of a request without an answer."""
+"""Close the connection of a request once what was written is sent."""
 
 _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/sim", sims.list_sims),
@@ -122,7 +122,7 @@ class Face:
                 ("Content-Encoding", "gzip")
             )
         headers = wire_headers(answer, http_date(core.clock.now()), number, core.settings.seed)
-        return _Wired(answer, headers, truncated=Kind.TRUNCATE in struck)
+        return _Wired(answer, headers, self._hang_up if Kind.TRUNCATE in struck else None)
 
     def _before(self, request: Request, struck: dict[Kind, Fault]) -> Answer | None:
         core = self._core
@@ -178,23 +178,24 @@ class Face:
 
     async def _drop(self, request: Request) -> Response:
         self._hang_up(request.scope)
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
+        await _disconnected(request.receive)
         return _HungUp()
 
 
 class _Wired(Response):
     """Send headers in exactly the casing and order given."""
 
-    def __init__(self, answer: Answer, headers: list[tuple[str, str]], *, truncated: bool) -> None:
+    def __init__(self, answer: Answer, headers: list[tuple[str, str]], cut: HangUp | None) -> None:
         super().__init__(answer.body, answer.status)
         self.raw_headers = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers]
-        self._truncated = truncated
+        self._cut = cut
 
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if self._truncated:
+        if self._cut is not None:
             await send({"type": "http.response.body", "body": self.body[: len(self.body) // 2], "more_body": True})
+            self._cut(scope)
+            await _disconnected(receive)
             return
         await send({"type": "http.response.body", "body": self.body})
 
@@ -204,6 +205,11 @@ class _HungUp(Response):
 
     async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
         """Return at once."""
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _failed(fault: Fault) -> Answer:

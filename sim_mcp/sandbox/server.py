@@ -127,7 +127,7 @@ def _server(core: Core, base_url: str) -> "_Server":
     def hang_up(scope: Scope) -> None:
         transport = connections.get(tuple(scope["client"]))
         if transport is not None:
-            transport.abort()
+            transport.close()
 
     config = uvicorn.Config(
         build(core, base_url, hang_up),

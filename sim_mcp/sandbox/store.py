@@ -67,6 +67,7 @@ _BOTH = ", ".join(
     [f"sim.{name}" for name in SIM_COLUMNS.split()] + [f"endpoint.{name}" for name in ENDPOINT_COLUMNS.split()]
 )
 _SELECT_SIM = f"SELECT {_BOTH} FROM sim LEFT JOIN endpoint ON endpoint.id = sim.endpoint"  # noqa: S608  # names of ours
+_REMEMBERED = 1000
 _SIM_WIDTH = len(SIM_COLUMNS.split())
 
 Value: TypeAlias = str | int | float | None
@@ -241,6 +242,8 @@ class Store:
     def count(self, table: str, selection: Selection) -> int:
         """Count rows; the answer is remembered until something changes."""
         with self._lock:
+            if len(self._counts) > _REMEMBERED:
+                self._counts.clear()
             if (table, selection) not in self._counts:
                 sql = f"SELECT count(*) FROM {table} WHERE {selection.where}"  # noqa: S608  # conditions come from query.py, values are bound
                 self._counts[table, selection] = int(str(self.rows(sql, *selection.values)[0][0]))

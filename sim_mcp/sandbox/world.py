@@ -41,9 +41,7 @@ def open_world(settings: SandboxSettings, clock: Clock) -> Store:
         WorldMismatchError: if the file holds anything else.
     """
     if settings.db is None:
-        store = Store()
-        _make(store, settings, clock)
-        return store
+        return _made(Store(), settings, clock)
     if settings.db.exists():
         store = _reopen(settings.db, settings)
         done = store.rows("SELECT max(at) FROM event")[0][0]
@@ -52,9 +50,7 @@ def open_world(settings: SandboxSettings, clock: Clock) -> Store:
         return store
     unfinished = settings.db.with_name(settings.db.name + ".part")
     unfinished.unlink(missing_ok=True)
-    store = Store(str(unfinished))
-    _make(store, settings, clock)
-    store.close()
+    _made(Store(str(unfinished)), settings, clock).close()
     unfinished.rename(settings.db)
     return Store(str(settings.db))
 
@@ -85,6 +81,15 @@ def _reopen(path: Path, settings: SandboxSettings) -> Store:
     if unlike:
         store.close()
         raise WorldMismatchError(f"{path} holds a world with {', '.join(unlike)}; use another file or delete it")
+    return store
+
+
+def _made(store: Store, settings: SandboxSettings, clock: Clock) -> Store:
+    try:
+        _make(store, settings, clock)
+    except BaseException:
+        store.close()
+        raise
     return store
 
 

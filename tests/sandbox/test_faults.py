@@ -100,10 +100,14 @@ def test_a_dropped_connection_says_nothing_of_the_outcome(start: Start, kind: st
     assert desk.sim("healthy")["status"]["id"] == status
 
 
-def test_a_truncated_answer_ends_too_soon(start: Start) -> None:
+def test_a_truncated_answer_ends_too_soon(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
     desk = broken(start(), "truncate=x1")
-    with pytest.raises(DROPPED):
-        desk.get("/sim")
+    with desk.http.stream("GET", f"{API}/sim") as answer:
+        assert answer.status_code == 200
+        assert int(answer.headers["content-length"]) > 1000
+        with pytest.raises(DROPPED):
+            answer.read()
+    assert capfd.readouterr() == ("", "")
     assert len(desk.found("/sim", per_page=4)) == 4
 
 
