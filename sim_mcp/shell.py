@@ -33,12 +33,13 @@ async def call(server: SimServer, tool: str, words: Sequence[str], *, interactiv
     Raises:
         ArgumentError: There is no such tool, or a word is not `key=value` with a key of the tool.
     """
+    known = {found.name: found for found in await list_tools(server)}
+    if tool not in known:
+        raise ArgumentError(f"There is no tool {tool!r}. Tools: {', '.join(known)}.")
+    arguments = parse_arguments(known[tool], words)
     answer = _answer_at_terminal if interactive else None
     async with Client(server, elicitation_callback=answer) as client:
-        known = {found.name: found for found in (await client.list_tools()).tools}
-        if tool not in known:
-            raise ArgumentError(f"There is no tool {tool!r}. Tools: {', '.join(known)}.")
-        return await client.call_tool(tool, parse_arguments(known[tool], words))
+        return await client.call_tool(tool, arguments)
 
 
 def parse_arguments(tool: Tool, words: Sequence[str]) -> dict[str, Any]:

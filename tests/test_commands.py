@@ -1,0 +1,182 @@
+"""The commands of `sim-mcp`, run as a shell runs them."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from anyio.streams.text import TextReceiveStream
+
+from tests.support import Fleet
+from tests.test_serving import environment
+
+
+def run(*words: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sim_mcp", *words]
+    return subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment(None) if env is None else env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
+
+
+async def run_on(fleet: Fleet, *words: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    return await anyio.to_thread.run_sync(lambda: run(*words, env=environment(fleet, **extra)))
+
+
+def test_a_call_without_a_token_exits_2_and_names_the_two_ways_on(tmp_path: Path) -> None:
+    done = run("call", "list_sims", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "EMNIFY_APPLICATION_TOKEN" in done.stderr
+    assert "--sandbox" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_setting_that_cannot_be_used_exits_2_and_names_it(tmp_path: Path) -> None:
+    done = run("tools", env=environment(None, SIM_MCP_CONFIRM="maybe"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "SIM_MCP_CONFIRM" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_env_file_of_the_working_directory_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SIM_MCP_READ_ONLY=1\n")
+    done = run("tools", "--json", cwd=tmp_path)
+    assert "delete_sims" not in {tool["name"] for tool in json.loads(done.stdout)}
+
+
+def test_tools_are_listed_for_people_and_for_programs(tmp_path: Path) -> None:
+    assert "list_sims" in run("tools", cwd=tmp_path).stdout
+    assert len(json.loads(run("tools", "--json", cwd=tmp_path).stdout)) == 11
+
+
+def test_the_sandbox_option_needs_nothing_else(tmp_path: Path) -> None:
+    done = run("call", "--sandbox", "list_sims", "status=suspended", "per_page=2", "--json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert [row["status"] for row in json.loads(done.stdout)["sims"]] == ["Suspended", "Suspended"]
+
+
+async def test_a_person_gets_a_table_and_a_program_gets_json(fleet: Fleet) -> None:
+    sim = fleet.stories["injected_control"]["iccid_with_luhn"]
+    table = await run_on(fleet, "call", "get_sim", f"sim={sim}")
+    assert table.returncode == 0
+    assert sim in table.stdout
+    assert "\x1b[2K" not in table.stdout
+    structure = await run_on(fleet, "call", "get_sim", f"sim={sim}", "--json")
+    assert json.loads(structure.stdout)["iccid"] == sim
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nope"], "There is no tool 'nope'"),
+        (["get_sim", "8988303000000000129"], "key=value"),
+        (["get_sim", "simm=1"], "'simm=1'"),
+        (["list_sims", "page=two"], "whole number"),
+        (["list_sims", "has_device=perhaps"], "true or false"),
+        (["list_sims", "page=1", "page=2"], "given twice"),
+    ],
+)
+async def test_words_that_do_not_fit_exit_2_with_nothing_sent(fleet: Fleet, words: list[str], says: str) -> None:
+    done = await run_on(fleet, "call", *words)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert await fleet.requests() == []
+
+
+async def test_a_tool_that_says_no_exits_1(fleet: Fleet) -> None:
+    done = await run_on(fleet, "call", "get_sim", "sim=89883030000060000005")
+    assert done.returncode == 1
+    assert "should be 4" in done.stderr
+    as_json = await run_on(fleet, "call", "get_sim", "sim=89883030000060000005", "--json")
+    assert "should be 4" in json.loads(as_json.stdout)["error"]
+
+
+async def test_without_a_terminal_a_change_is_not_confirmed(fleet: Fleet) -> None:
+    sim = fleet.stories["healthy"]["iccid"]
+    done = await run_on(fleet, "call", "set_sim_status", f"sims={sim}", "status=suspended")
+    assert done.returncode == 1
+    assert "Nothing changed" in done.stderr
+    assert await fleet.writes() == []
+
+
+@pytest.mark.parametrize(("answer", "code", "writes"), [("y\n", 0, 1), ("n\n", 1, 0), ("\n", 1, 0), ("\x04", 1, 0)])
+async def test_at_a_terminal_the_form_is_answered_there(fleet: Fleet, answer: str, code: int, writes: int) -> None:
+    sim = fleet.stories["healthy"]["iccid"]
+    words = ["call", "set_sim_status", f"sims={sim}", "status=suspended"]
+    returned, screen = await anyio.to_thread.run_sync(lambda: at_a_terminal(words, answer, environment(fleet)))
+    assert "Activated → Suspended" in screen
+    assert returned == code, screen
+    assert len(await fleet.writes()) == writes
+
+
+def at_a_terminal(words: list[str], answer: str, env: dict[str, str]) -> tuple[int, str]:
+    """Run a command with a terminal of its own and type an answer once it asks."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-m", "sim_mcp", *words], env)  # noqa: S606  # no shell is wanted.
+    screen = ""
+    typed = False
+    while True:
+        try:
+            read = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not read:
+            break
+        screen += read.decode(errors="replace")
+        if not typed and "[y/N]" in screen:
+            typed = True
+            os.write(terminal, answer.encode())
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status), screen
+
+
+async def test_the_sandbox_prints_what_is_needed_to_use_it() -> None:
+    command = [sys.executable, "-m", "sim_mcp", "sandbox", "--port", "0", "--sims", "50", "--limits"]
+    command += ["--clock", "2026-03-15T09:00:00Z", "--seed", "7", "--faults", "latency=0.001"]
+    async with await anyio.open_process(command, env=environment(None)) as process:
+        assert process.stdout is not None
+        text = ""
+        with anyio.fail_after(30):
+            async for chunk in TextReceiveStream(process.stdout):
+                text += chunk
+                if "Ctrl-C" in text:
+                    break
+        found: dict[str, Any] = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        async with httpx.AsyncClient(base_url=found["EMNIFY_BASE_URL"]) as http:
+            body = {"application_token": found["enterprise: EMNIFY_APPLICATION_TOKEN"]}
+            token = (await http.post("/api/v1/authenticate", json=body)).json()["auth_token"]
+            page = await http.get("/api/v1/sim", headers={"Authorization": f"Bearer {token}"})
+            assert page.headers["Date"].startswith("Sun, 15 Mar 2026")
+            assert len(page.json()) > 20
+        process.terminate()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [(["--faults", "nonsense"], "nonsense"), (["--clock", "noon"], "noon"), (["--sims", "0"], "0")],
+)
+def test_a_sandbox_that_cannot_be_as_asked_exits_2(words: list[str], says: str) -> None:
+    done = run("sandbox", "--port", "0", *words)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_demonstration_holds(tmp_path: Path) -> None:
+    done = run("demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Everything held." in done.stdout
+    assert "✗" not in done.stdout

@@ -1,0 +1,50 @@
+"""What holds for the project as a whole: its arrows, its README, what it ships."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_arrows_of_the_house_hold() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_readme_leads_with_two_commands_each_enough_by_itself() -> None:
+    blocks = re.findall(r"```sh\n(.*?)\n```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks[0].endswith("sim-mcp demo")
+    assert "pytest" in blocks[1]
+    assert all("pip install -q uv &&" in block and "\n" not in block for block in blocks[:2])
+
+
+def test_the_readme_lists_every_tool_and_every_command() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tools = {path.stem for path in (ROOT / "tests/tools/__snapshots__/test_definitions").glob("*.json")}
+    names = {re.sub(r".*\[(\w+)\].*", r"\1", name) for name in tools}
+    assert len(names) == 11
+    assert all(f"| `{name}` |" in readme for name in names)
+    assert all(f"sim-mcp {command}" in readme for command in ("demo", "tools", "call", "sandbox", "serve"))
+
+
+def test_only_apply_and_batch_write_to_emnify() -> None:
+    """Nothing in the project writes to emnify but what was planned and agreed to."""
+    writing = re.compile(r"\.(update_sim|delete_sims?|register_batch|create_operation|migrate_sims)\(")
+    allowed = {"sim_mcp/changes/apply.py", "sim_mcp/changes/batch.py"}
+    found = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "sim_mcp").rglob("*.py")
+        if "sandbox" not in path.parts and writing.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == allowed
+
+
+def test_the_wheel_ships_the_prompts_and_the_version_is_told_in_one_place() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {"prompts": "sim_mcp/_prompts"}
+    assert project["project"]["version"] not in (ROOT / "sim_mcp/__init__.py").read_text(encoding="utf-8")
