@@ -1,5 +1,6 @@
 """Application token -> auth token; never more than one sign-in under way."""
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class Authenticator:
             if (fresh := self._fresh()) is not None:
                 return fresh
             if self._refused is not None and self._clock() < self._quiet_until:
-                raise AuthenticationError(str(self._refused), operation=self._refused.operation, status=401)
+                raise _still(self._refused, self._quiet_until - self._clock())
             try:
                 bearer = await self._sign_in()
             except AuthenticationError as error:
@@ -81,17 +82,31 @@ class Authenticator:
         return token if token is not None and self._clock() < token.renew_at else None
 
 
+def _still(refused: AuthenticationError, wait_s: float) -> AuthenticationError:
+    """Return the same refusal, saying for how long the token is kept back."""
+    return AuthenticationError(
+        f"{refused}; so that it does not lock the account, it is not offered again for {math.ceil(wait_s)} s",
+        operation=refused.operation,
+        status=refused.status,
+        code=refused.code,
+        token=refused.token,
+        upstream_message=refused.upstream_message,
+    )
+
+
 def _read(bearer: str, now: float) -> AuthToken:
     """Read a token's lifetime as `exp` minus `iat`: whose clock is wrong does not matter then."""
     claims: dict[str, Any] = {}
     try:
         claims = jwt.decode(bearer, options={"verify_signature": False})
         lifetime = float(claims["exp"]) - float(claims["iat"])
-    except (jwt.PyJWTError, KeyError, TypeError, ValueError):
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError):
+        lifetime = _UNREADABLE_LIFETIME_S
+    if not (math.isfinite(lifetime) and lifetime > 0):
         lifetime = _UNREADABLE_LIFETIME_S
     organisation = claims.get("esc.org")
     return AuthToken(
         bearer=bearer,
-        renew_at=now + max(0.0, lifetime - min(_EARLY_S, lifetime * _EARLY_SHARE)),
+        renew_at=now + lifetime - min(_EARLY_S, lifetime * _EARLY_SHARE),
         organisation_id=organisation if isinstance(organisation, int) else None,
     )

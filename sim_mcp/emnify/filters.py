@@ -24,6 +24,7 @@ SimSortField = Literal[
     "model",
 ]
 MOST_ALTERNATIVES = 6
+_LONGEST_VALUE = 500
 SEVERITIES = {"info": 0, "warn": 1, "critical": 2}
 SOURCES = {"network": 0, "policy_control": 1, "api": 2}
 
@@ -43,8 +44,10 @@ class SimSort:
 class SimFilter:
     """What GET /api/v1/sim can filter by; `without_device` finds SIMs that are in no device."""
 
+    id: int | None = None
     status: SimStatus | None = None
     iccid: str | None = None
+    iccid_with_luhn: str | None = None
     imsi: str | None = None
     msisdn: str | None = None
     eid: str | None = None
@@ -113,6 +116,8 @@ class EventFilter:
             )
         terms = []
         if self.since is not None and self.until is not None:
+            if _in_utc(self.since) > _in_utc(self.until):
+                raise InvalidValueError(f"since {_zulu(self.since)} is after until {_zulu(self.until)}; swap them")
             terms += [f"from:{_zulu(self.since)}", f"until:{_zulu(self.until)}"]
         if self.types:
             terms.append("type:" + "|".join(map(str, self.types)))
@@ -129,7 +134,7 @@ def term(field: str, value: str | date | SimStatus | int) -> str:
     """Write one `field:value`.
 
     Raises:
-        InvalidValueError: The value is empty, or holds a comma, a bar, a line break or a control character,
+        InvalidValueError: The value is empty or too long, or holds a comma, a bar, a line break or a control character,
             for which emnify documents no escape (emnify docs: collections, filtering).
     """
     if isinstance(value, int):
@@ -137,6 +142,8 @@ def term(field: str, value: str | date | SimStatus | int) -> str:
     text = value.isoformat() if isinstance(value, date) else value.strip()
     if not text:
         raise InvalidValueError(f"an empty {field} finds nothing; leave the filter out or give a value")
+    if len(text) > _LONGEST_VALUE:
+        raise InvalidValueError(f"{field} {shown(text)} is too long ({len(text)} characters); give a part of it")
     for char in text:
         if char in ",|" or unicodedata.category(char)[0] == "C" or char in "\u2028\u2029":
             what = {",": "a comma", "|": "a bar (|)"}.get(char, "a line break or control character")
@@ -170,4 +177,9 @@ def event_type_id(said: str) -> int:
 
 
 def _zulu(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{_in_utc(moment):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Take a moment without a zone for UTC, wherever this machine stands."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

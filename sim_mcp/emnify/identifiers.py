@@ -17,7 +17,8 @@ _IMSI_LENGTHS = (14, 15)
 _MSISDN_LENGTHS = range(7, 16)
 _LONGEST_ID = 12
 _SHOWN = 60
-_SEPARATORS = re.compile(r"[\s\-‐‑‒–—./()]+")  # noqa: RUF001  # people paste every kind of dash.
+_SEPARATORS = re.compile(r"[\s\-‐‑‒–—−./()\u200b-\u200f\u2060\ufeff]+")  # noqa: RUF001  # people paste every dash.
+_LONGEST_NAME = 200
 _BIC = re.compile(r"#[0-9A-Z]{15}")
 
 
@@ -94,22 +95,26 @@ def readings(said: str) -> tuple[SimReference, ...]:
     """Return every way to read what a person typed, likeliest first; the last is always a device name.
 
     Raises:
-        InvalidValueError: It is empty, holds control characters, or is an ICCID with a wrong check digit.
+        InvalidValueError: It is empty or too long, holds control characters, or is an ICCID with a wrong check digit.
     """
     name = said.strip()
     if not name:
         raise InvalidValueError("an empty name fits no SIM; give an ICCID, IMSI, MSISDN, EID, SIM id or device name")
     if any(unicodedata.category(char) == "Cc" for char in name):
         raise InvalidValueError(f"{shown(said)} holds a line break or control character; give one SIM at a time")
-    found = _numbers(name)
-    if len(name) <= 200:  # noqa: PLR2004  # longer than any device name.
-        found.append(SimReference("device", name))
-    return tuple(found)
+    if len(name) > _LONGEST_NAME:
+        raise InvalidValueError(f"{shown(said)} is too long to name a SIM; give one ICCID, id or device name")
+    return (*_numbers(name), SimReference("device", name))
 
 
 def compact(said: str) -> str:
     """Return the text without blanks, dashes and other separators, its digits plain ASCII ones."""
-    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", said))
+    return _SEPARATORS.sub("", _plain(said))
+
+
+def _plain(said: str) -> str:
+    """Write full-width and other scripts' digits as ASCII ones."""
+    return "".join(str(unicodedata.decimal(char, char)) for char in unicodedata.normalize("NFKC", said))
 
 
 def shown(said: str) -> str:
@@ -130,7 +135,8 @@ def _numbers(name: str) -> list[SimReference]:
     found: list[SimReference] = []
     if len(digits) == _EID_LENGTH and digits.startswith("89"):
         found.append(SimReference("eid", digits))
-    if len(digits) <= _LONGEST_ID and int(digits) > 0:
+    # An id has no separators: "2024/11" and "10.0.0.1" are names of devices.
+    if _is_number(_plain(name)) and len(digits) <= _LONGEST_ID and int(digits) > 0:
         found.append(SimReference("id", str(int(digits))))
     if len(digits) in _IMSI_LENGTHS:
         found.append(SimReference("imsi", digits))

@@ -2,7 +2,7 @@
 
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from sim_mcp.emnify.identifiers import luhn_digit
 from sim_mcp.emnify.values import Moment, Number, Record, SimStatus, Text, Whole
@@ -37,7 +37,7 @@ class Label(Record):
     """An id with its description; some services call the description a name."""
 
     id: Whole | None = None
-    description: Text | None = None
+    description: Text | None = Field(default=None, validation_alias=AliasChoices("description", "name"))
 
     @field_validator("description", mode="before")
     @classmethod
@@ -153,6 +153,7 @@ class Event(Record):
     sim: SimRef | None = None
     device: Device | None = Field(default=None, alias="endpoint")
     imsi: Text | None = None
+    user: Label | None = None
 
     @field_validator("imsi", mode="before")
     @classmethod

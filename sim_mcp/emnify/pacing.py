@@ -78,8 +78,8 @@ class _Bucket:
         self._tolerance = max(0, rate.burst - _SLACK - 1) * self._interval
         self._full_at = 0.0
 
-    def ready_at(self) -> float:
-        return self._full_at - self._tolerance
+    def ready_at(self, now: float, ahead: float = 0) -> float:
+        return max(self._full_at, now) + ahead * self._interval - self._tolerance
 
     def take(self, now: float, slowness: float) -> None:
         self._full_at = max(self._full_at, now) + self._interval * slowness
@@ -93,10 +93,11 @@ class _Sliding:
         self._window = window
         self._sent: deque[float] = deque(maxlen=window.requests)
 
-    def ready_at(self) -> float:
-        if len(self._sent) < self._window.requests:
-            return 0.0
-        return self._sent[0] + self._window.seconds + _WINDOW_MARGIN_S
+    def ready_at(self, now: float, ahead: float = 0) -> float:
+        leaving = len(self._sent) + int(ahead) - self._window.requests
+        if leaving < 0 or not self._sent:
+            return now
+        return self._sent[min(leaving, len(self._sent) - 1)] + self._window.seconds + _WINDOW_MARGIN_S
 
     def take(self, now: float, slowness: float) -> None:  # noqa: ARG002  # a window does not stretch.
         self._sent.append(now)
@@ -128,6 +129,8 @@ class Pacer:
             gates: list[_Gate] = []
             own = self._own.get(operation)
             for gate in (self._address,) if own is None else (own, self._address):
+                queue = gate.lock.statistics()
+                self._in_time([gate], operation, queue.tasks_waiting + queue.locked)
                 await held.enter_async_context(gate.lock)
                 gates.append(gate)
                 await self._wait_for(gates, operation)
@@ -137,10 +140,16 @@ class Pacer:
 
     def throttled(self, retry_after_s: float | None) -> float:
         """Slow everything down after a 429; return for how many seconds everything pauses."""
+        now = self._clock()
+        braking = now < self._braked_until
         pause = retry_after_s if retry_after_s is not None else self._brake_s
-        self._braked_until = max(self._braked_until, self._clock() + pause)
-        self._brake_s = min(self._brake_s * 2, _LONGEST_BRAKE_S)
-        self._slowness = min(self._slowness * 2, _SLOWEST)
+        if braking and retry_after_s is None:
+            return self._braked_until - now
+        self._braked_until = max(self._braked_until, now + pause)
+        # Many requests may be under way when it happens: their 429s are one event, not many.
+        if not braking:
+            self._brake_s = min(self._brake_s * 2, _LONGEST_BRAKE_S)
+            self._slowness = min(self._slowness * 2, _SLOWEST)
         return pause
 
     def answered(self) -> None:
@@ -150,15 +159,21 @@ class Pacer:
 
     async def _wait_for(self, gates: list[_Gate], operation: str) -> None:
         while True:
-            now = self._clock()
-            wait_s = max([self._braked_until, *(gate.ready_at() for gate in gates)]) - now
+            wait_s = self._in_time(gates, operation)
             if wait_s <= 0:
                 return
-            if wait_s > anyio.current_effective_deadline() - anyio.current_time():
-                raise RateLimitedError(
-                    f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s, "
-                    "which is longer than this call may take",
-                    retry_after_s=wait_s,
-                    operation=operation,
-                )
             await anyio.sleep(wait_s)
+
+    def _in_time(self, gates: list[_Gate], operation: str, ahead: int = 0) -> float:
+        """Return the seconds until the gates open for one who has so many ahead; raise where that is too late."""
+        now = self._clock()
+        ready_at = max(gate.ready_at(now, ahead * self._slowness) for gate in gates)
+        wait_s = max(self._braked_until, ready_at) - now
+        if wait_s > anyio.current_effective_deadline() - anyio.current_time():
+            raise RateLimitedError(
+                f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s, "
+                "which is longer than this call may take",
+                retry_after_s=wait_s,
+                operation=operation,
+            )
+        return wait_s

@@ -22,8 +22,11 @@ def page_of(model: type[R], answer: Answer, *, page: int, per_page: int) -> Page
     """
     pages = _header(answer, "X-Total-Pages", "X-Pages")
     total = _header(answer, "X-Total-Count", "X-Count")
+    # A size beyond emnify's largest is cut to it without a word but this header.
+    per_page = _header(answer, "X-Count-Per-Page", "X-Per-Page") or per_page
+    sent = _header(answer, "X-Current-Page", "X-Page")
     items, unreadable = read_rows(model, answer)
-    if pages is not None and page > max(pages, 1):
+    if (pages is not None and page > max(pages, 1)) or (sent is not None and sent < page):
         items, unreadable = [], 0
     return Page(items=items, page=page, per_page=per_page, total=total, pages=pages, unreadable=unreadable)
 
@@ -57,7 +60,10 @@ def read_one(model: type[R], answer: Answer) -> R:
         return model.model_validate(data)
     except ValidationError:
         raise UnreadableAnswerError(
-            "emnify's answer holds no such record", operation=answer.operation, status=answer.status
+            "emnify's answer holds no such record",
+            operation=answer.operation,
+            status=answer.status,
+            changed="nothing" if answer.operation.startswith("GET ") else "unknown",
         ) from None
 
 

@@ -57,6 +57,21 @@ def refusal(operation: str, subject: str, response: httpx.Response) -> EmnifyErr
             return RuleError(f"emnify refused for {subject}: {_why(code, 'one of its rules forbids it')}", **facts)
 
 
+def sign_in_refusal(operation: str, response: httpx.Response) -> EmnifyError:
+    """Return the exception for a 4xx answer to POST /api/v1/authenticate, where 400 and 404 are about the token too."""
+    error = refusal(operation, "the application token", response)
+    if response.status_code not in (400, 404):
+        return error
+    return AuthenticationError(
+        "emnify does not accept the application token: it cannot be read or is not known",
+        operation=operation,
+        status=error.status,
+        code=error.code,
+        token=error.token,
+        upstream_message=error.upstream_message,
+    )
+
+
 def _why(code: int | None, otherwise: str) -> str:
     known = _RULES.get(code) if code is not None else None
     return f"{known or otherwise}{f' (error {code})' if code is not None else ''}"

@@ -1,11 +1,9 @@
 """One call to emnify: paced, signed in, retried where that is safe, and its failures told apart."""
 
-import email.utils
 import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -15,10 +13,12 @@ import stamina
 from pydantic import SecretStr
 
 from sim_mcp.emnify.auth import Authenticator, AuthToken
+from sim_mcp.emnify.clock import UpstreamClock
 from sim_mcp.emnify.errors import (
     AuthenticationError,
     DeadlineExceededError,
     EmnifyError,
+    InvalidValueError,
     OutcomeUnknownError,
     RateLimitedError,
     UnreachableError,
@@ -26,15 +26,13 @@ from sim_mcp.emnify.errors import (
     UpstreamError,
 )
 from sim_mcp.emnify.pacing import AUTHENTICATE, Limits, Pacer
-from sim_mcp.emnify.refusals import refusal
+from sim_mcp.emnify.refusals import refusal, sign_in_refusal
+from sim_mcp.emnify.retrying import Progress
 
 log = logging.getLogger(__name__)
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_PASSING = frozenset({502, 503, 504})
-_MOST_FAULTS = 5
-"""Attempts at a read that keeps failing; 429s do not count, they are waited out."""
-
+_JSON = "application/json"
 _UNAUTHORIZED, _TOO_MANY, _SERVER_ERROR, _CLIENT_ERROR = 401, 429, 500, 400
 
 
@@ -47,8 +45,8 @@ class Call:
     subject: str
     ids: Mapping[str, str | int] | None = None
     params: Mapping[str, str | int] | None = None
-    json: Any = None
-    accept: str = "application/json"
+    json: Any = field(default=None, repr=False)  # signing in sends a secret.
+    accept: str = _JSON
 
     @property
     def operation(self) -> str:
@@ -70,7 +68,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """A success: its headers, and what its body holds; None where there is no readable body."""
+    """A success: its headers, and what its body holds: `data` of JSON, None where unreadable; `text` of the rest."""
 
     operation: str
     status: int
@@ -106,16 +104,11 @@ class Transport:
         self._application_token = application_token
         self._pacer = Pacer(limits)
         self.auth = Authenticator(self._sign_in)
-        self._clock_ahead: timedelta | None = None
-        self._clock_read_at = 0.0
+        self.clock = UpstreamClock()
 
     async def close(self) -> None:
         """Close every connection."""
         await self._http.aclose()
-
-    def now(self) -> datetime:
-        """Return emnify's time, by the Date of its newest answer; before the first answer, this machine's."""
-        return datetime.now(UTC) + (self._clock_ahead or timedelta())
 
     async def send(self, call: Call, deadline_s: float) -> Answer:
         """Send a call and return its answer, which is a success.
@@ -124,7 +117,7 @@ class Transport:
             EmnifyError: The call failed; which member of the tree tells how, and `changed` whether it may have had
                 an effect.
         """
-        progress = _Progress()
+        progress = Progress()
         try:
             with anyio.fail_after(deadline_s):
                 async for attempt in stamina.retry_context(
@@ -135,6 +128,7 @@ class Transport:
                     wait_max=5.0,
                     wait_jitter=0.5,
                 ):
+                    progress.attempts = attempt.num
                     with attempt:
                         return await self._authorised(call, progress)
         except TimeoutError:
@@ -143,7 +137,7 @@ class Transport:
             f"{call.operation} was never tried", operation=call.operation
         )  # pragma: no cover  # stamina either returns or raises.
 
-    async def _authorised(self, call: Call, progress: "_Progress") -> Answer:
+    async def _authorised(self, call: Call, progress: Progress) -> Answer:
         """Send once, and once more with a new token if the first is not accepted."""
         token = await self.auth.token()
         response = await self._paced(call, token, progress)
@@ -159,11 +153,12 @@ class Transport:
             )
         return self._judged(call, response)
 
-    async def _paced(self, call: Call, token: AuthToken, progress: "_Progress") -> httpx.Response:
-        headers = {"Authorization": f"Bearer {token.bearer}", "Accept": call.accept}
+    async def _paced(self, call: Call, token: AuthToken, progress: Progress) -> httpx.Response:
+        # httpx's own Headers keep the token out of their repr, and so out of tracebacks that show locals.
+        headers = httpx.Headers({"Authorization": f"Bearer {token.bearer}", "Accept": call.accept})
         return await self._once(call, headers, progress)
 
-    async def _once(self, call: Call, headers: Mapping[str, str], progress: "_Progress") -> httpx.Response:
+    async def _once(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
         await self._pacer.turn(call.operation)
         progress.in_flight = True
         started = time.monotonic()
@@ -174,13 +169,18 @@ class Transport:
             raise UnreachableError(
                 f"emnify could not be reached ({type(error).__name__})", operation=call.operation
             ) from None
+        except (httpx.InvalidURL, httpx.LocalProtocolError):
+            progress.in_flight = False
+            raise InvalidValueError(
+                f"the request about {call.subject} cannot be written as a URL", operation=call.operation
+            ) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             log.info("%s broke: %s", call.operation, type(error).__name__)
             raise self._broken(call, type(error).__name__) from None
         progress.in_flight = False
         took_ms = (time.monotonic() - started) * 1000
-        log.info("%s %d in %.0f ms", call.operation, response.status_code, took_ms)
-        self._read_clock(response)
+        log.info("%s %d in %.0f ms, attempt %d", call.operation, response.status_code, took_ms, progress.attempts)
+        self.clock.read(response.headers.get("Date", ""))
         self._heed(call, response)
         return response
 
@@ -189,7 +189,7 @@ class Transport:
         if response.status_code != _TOO_MANY:
             self._pacer.answered()
             return
-        told = _retry_after(response, self.now())
+        told = self.clock.wait_s(response.headers.get("Retry-After", ""))
         pause = self._pacer.throttled(told)
         raise RateLimitedError(
             "emnify asks to slow down (429)",
@@ -216,14 +216,16 @@ class Transport:
                 status=status,
                 changed="unknown" if call.writes else "nothing",
             )
-        data = None
+        if call.accept != _JSON:
+            return Answer(call.operation, status, response.headers, None, response.text)
         try:
             data = _json(response, call.operation)
         except UnreadableAnswerError:
             # A write has done its work whatever its body says; a read is worth another try.
-            if not call.writes and call.accept == "application/json":
+            if not call.writes:
                 raise
-        return Answer(call.operation, status, response.headers, data, response.text)
+            data = None
+        return Answer(call.operation, status, response.headers, data)
 
     def _broken(self, call: Call, how: str) -> EmnifyError:
         if call.writes and call.operation != AUTHENTICATE:
@@ -233,7 +235,7 @@ class Transport:
             )
         return UpstreamError(f"the connection to emnify broke before an answer came ({how})", operation=call.operation)
 
-    def _out_of_time(self, call: Call, deadline_s: float, progress: "_Progress") -> EmnifyError:
+    def _out_of_time(self, call: Call, deadline_s: float, progress: Progress) -> EmnifyError:
         if call.writes and progress.in_flight:
             return OutcomeUnknownError(
                 f"the change of {call.subject} was sent, but no answer came within {deadline_s:g} s",
@@ -247,65 +249,29 @@ class Transport:
 
     async def _sign_in(self) -> str:
         """Exchange the application token for an auth token (POST /api/v1/authenticate)."""
-        body = {"application_token": self._application_token.get_secret_value()}
-        call = Call("POST", "/api/v1/authenticate", "the application token", json=body)
-        response = await self._once(call, {"Accept": "application/json"}, _Progress())
+        call = Call(
+            "POST",
+            "/api/v1/authenticate",
+            "the application token",
+            json={"application_token": self._application_token.get_secret_value()},
+        )
+        response = await self._once(call, httpx.Headers({"Accept": _JSON}), Progress())
         if response.status_code >= _SERVER_ERROR:
             raise UpstreamError("emnify could not sign in", operation=call.operation, status=response.status_code)
         if response.is_client_error:
-            raise refusal(call.operation, call.subject, response)
-        token = _json(response, call.operation)
-        if isinstance(token, dict) and isinstance(token.get("auth_token"), str):
-            return str(token["auth_token"])
+            raise sign_in_refusal(call.operation, response)
+        answer = _json(response, call.operation)
+        bearer = answer.get("auth_token") if isinstance(answer, dict) else None
+        # Anything else could not be sent in a header.
+        if isinstance(bearer, str) and bearer and all("!" <= char <= "~" for char in bearer):
+            return bearer
         raise UnreadableAnswerError("emnify's answer to signing in holds no auth token", operation=call.operation)
-
-    def _read_clock(self, response: httpx.Response) -> None:
-        try:
-            said = email.utils.parsedate_to_datetime(response.headers.get("Date", ""))
-        except ValueError:
-            return
-        self._clock_ahead = said - datetime.now(UTC)
-
-
-class _Progress:
-    """Remember, over the attempts of one call, what decides about the next."""
-
-    def __init__(self) -> None:
-        self.in_flight = False
-        self.signed_in_again = False
-        self.last: EmnifyError | None = None
-        self._faults = 0
-
-    def retry_in(self, error: Exception) -> bool | float:
-        """Tell stamina whether to try again: at once where the pacer does the waiting, else with jitter."""
-        if isinstance(error, RateLimitedError) and error.status == _TOO_MANY:
-            self.last = error
-            left = anyio.current_effective_deadline() - anyio.current_time()
-            return False if (error.retry_after_s or 0) > left else 0.0
-        passing = isinstance(error, UpstreamError) and (error.status is None or error.status in _PASSING)
-        unread = isinstance(error, UnreadableAnswerError) and error.changed == "nothing"
-        if isinstance(error, EmnifyError) and (passing or unread or isinstance(error, UnreachableError)):
-            self.last = error
-            self._faults += 1
-            return self._faults < _MOST_FAULTS
-        return False
 
 
 def _json(response: httpx.Response, operation: str) -> Any:
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         kind = response.headers.get("Content-Type", "no content type").split(";")[0]
         what = "an empty answer" if not response.content else f"an answer that is not JSON ({kind[:40]})"
         raise UnreadableAnswerError(f"emnify sent {what}", operation=operation, status=response.status_code) from None
-
-
-def _retry_after(response: httpx.Response, now: datetime) -> float | None:
-    """Return the seconds a `Retry-After` header asks for, written as seconds or as a date."""
-    said = response.headers.get("Retry-After", "").strip()
-    if said.isdecimal():
-        return float(said)
-    try:
-        return max(0.0, (email.utils.parsedate_to_datetime(said) - now).total_seconds())
-    except ValueError:
-        return None

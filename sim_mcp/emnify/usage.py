@@ -54,7 +54,7 @@ class SimUsage(Record):
                 if isinstance(part, dict):
                     merged |= part
             return merged
-        return value if isinstance(value, dict) else {}
+        return {} if value is None else value
 
     @property
     def last_hour_mb(self) -> float | None:

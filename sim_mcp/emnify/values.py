@@ -67,6 +67,9 @@ class SimStatus(IntEnum):
         return cls[word.strip().replace(" ", "_").upper()]
 
 
+_MOST_DIGITS = 30
+
+
 def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -90,7 +93,8 @@ def _number(value: Any) -> Decimal:
         number = Decimal(str(value).strip())
     except InvalidOperation:
         raise ValueError("not a number") from None
-    if not number.is_finite():
+    # No volume or cost is that long; written out, 1e999999 would fill the memory.
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
         raise ValueError("not a number")
     return number
 
