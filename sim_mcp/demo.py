@@ -14,13 +14,10 @@ from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextCon
 from rich.console import Console
 from rich.panel import Panel
 from rich.rule import Rule
-from rich.table import Table
 from rich.text import Text
 
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
-from sim_mcp.terminal import records, show
-
-_BAR = 36
+from sim_mcp.terminal import chart, records, show
 
 
 @dataclass
@@ -84,10 +81,12 @@ async def _reading(morning: Morning, client: Client) -> None:
 
     morning.ask("Why was it so expensive? What did it use?")
     used = await _call(morning, client, "get_sim_daily_usage", sim=card)
-    morning.console.print(_chart(used.get("days", [])))
+    morning.console.print(chart(used.get("days", [])))
     morning.check(bool(used.get("days")), "usage by day, in MB and money")
     events = await _call(morning, client, "list_sim_events", sim=card, per_page=5)
-    morning.console.print(records(events.get("events", []), title="Its newest events"))
+    columns = ("time", "type", "network", "country", "data_mb")
+    newest = [{column: row.get(column) for column in columns} for row in events.get("events", [])]
+    morning.console.print(records(newest, title="Its newest events"))
     times = [event["time"] for event in events.get("events", [])]
     morning.check(bool(times) and times == sorted(times, reverse=True), "events, newest first")
 
@@ -138,21 +137,6 @@ async def _call(morning: Morning, client: Client, tool: str, **arguments: Any) -
     if result.is_error:
         morning.console.print(Text(_text(result), style="red"))
     return result.structured_content or {}
-
-
-def _chart(days: list[dict[str, Any]]) -> Table:
-    most = max((day.get("data_mb") or 0 for day in days), default=0) or 1
-    table = Table(box=None, title="Data per day", title_justify="left")
-    table.add_column("day")
-    table.add_column("")
-    table.add_column("MB", justify="right")
-    table.add_column("cost", justify="right")
-    for day in days:
-        volume = day.get("data_mb") or 0
-        bar = Text("█" * max(1, round(volume / most * _BAR)) if volume else "", style="cyan")
-        cost = "" if day.get("data_cost") is None else f"{day['data_cost']:.2f} {day.get('currency', '')}"
-        table.add_row(day["date"], bar, f"{volume:,.3f}", cost)
-    return table
 
 
 @asynccontextmanager

@@ -19,7 +19,10 @@ _STATUS_COLOURS = {
     "Warn": "yellow",
     "Critical": "red",
 }
-_BARS = " ▁▂▃▄▅▆▇█"
+_UNBROKEN = {"iccid", "time", "date", "imsi", "msisdn", "status", "outcome"}
+"""Columns that people compare or copy: a number broken over two lines is of no use."""
+
+_LONGEST_BAR = 36
 
 
 def show(structure: Mapping[str, Any], console: Console) -> None:
@@ -33,6 +36,8 @@ def show(structure: Mapping[str, Any], console: Console) -> None:
     if facts.row_count:
         console.print(facts)
     for name, value in structure.items():
+        if name == "days" and _is_records(value):
+            console.print(chart(value))
         if _is_records(value):
             console.print(records(value, title=_heading(name)))
 
@@ -43,19 +48,31 @@ def records(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> Tabl
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", header_style="bold")
     for column in columns:
         numeric = all(isinstance(row.get(column), int | float | None) for row in rows)
-        table.add_column(_heading(column), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            _heading(column),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=numeric or column in _UNBROKEN,
+        )
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     return table
 
 
-def sparkline(values: Sequence[float]) -> str:
-    """Draw values as one line of bars, the largest full height."""
-    top = max(values, default=0.0)
-    if top <= 0:
-        return _BARS[1] * len(values)
-    steps = len(_BARS) - 1
-    return "".join(_BARS[max(1, round(value / top * steps))] if value > 0 else _BARS[0] for value in values)
+def chart(days: Sequence[Mapping[str, Any]]) -> Table:
+    """Return data per day as bars, with its cost where it is known."""
+    most = max((day.get("data_mb") or 0 for day in days), default=0) or 1
+    table = Table(box=None, title="Data per day", title_justify="left")
+    table.add_column("day", no_wrap=True)
+    table.add_column("")
+    table.add_column("MB", justify="right", no_wrap=True)
+    table.add_column("cost", justify="right", no_wrap=True)
+    for day in days:
+        volume = day.get("data_mb") or 0
+        bar = Text("█" * max(1, round(volume / most * _LONGEST_BAR)) if volume else "", style="cyan")
+        cost = "" if day.get("data_cost") is None else f"{day['data_cost']:.2f} {day.get('currency') or ''}"
+        table.add_row(str(day["date"]), bar, f"{volume:,.3f}", cost)
+    return table
 
 
 def _is_records(value: Any) -> bool:
