@@ -107,10 +107,14 @@ class Usage(Answer):
     hint: str | None = None
 
 
-class Day(Amounts):
-    """One day's usage."""
+class Dated(Answer):
+    """Something of one day; a base of its own so that the day comes first."""
 
     date: str
+
+
+class Day(Amounts, Dated):
+    """One day's usage."""
 
 
 class DailyUsage(Answer):
