@@ -106,6 +106,17 @@ def test_a_suspended_sim_makes_no_traffic(start: Start) -> None:
     assert again[0]["date"] >= "2026-11-25"
 
 
+def test_a_suspension_ends_the_session_that_is_open(start: Start) -> None:
+    desk = start()
+    assert desk.get(desk.device_path("healthy", "/connectivity")).json()["status"]["description"] == "ONLINE"
+    opened = desk.events("healthy", "type:3")[-1]
+    desk.set_status("healthy", SUSPENDED)
+    desk.advance(86_400)
+    suspended, ended = desk.events("healthy", "type:9")[-1], desk.events("healthy", "type:5")[-1]
+    assert ended["detail"]["session_id"] == opened["detail"]["session_id"]
+    assert ended["timestamp"][:16] == suspended["timestamp"][:16]
+
+
 # Owners
 
 

@@ -51,6 +51,11 @@ def test_usage_of_a_day_is_what_its_ended_sessions_carried(desk: Desk) -> None:
     assert volume(day) == pytest.approx(carried, abs=1e-5)
 
 
+def test_no_day_is_like_another(desk: Desk) -> None:
+    *days, _ = desk.found(desk.sim_path("healthy", "/stats/daily"))
+    assert len({row["data"]["volume"] for row in days}) == len(days) > 20
+
+
 def test_usage_has_the_known_shape(desk: Desk) -> None:
     stats = desk.get(desk.sim_path("healthy", "/stats")).json()
     assert list(stats) == ["last_month", "current_month", "last_hour"]

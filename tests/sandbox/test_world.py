@@ -61,7 +61,9 @@ def test_a_world_in_a_file_goes_on_after_a_restart(kept: Path) -> None:
         "            token = (await client.post('/authenticate', json=body)).json()['auth_token']\n"
         "            client.headers['Authorization'] = 'Bearer ' + token\n"
         "            sim = (await client.get('/sim/2500000')).json()\n"
-        "            print(sim['status']['id'])\n"
+        "            done = (await client.get('/sim/2500000/event?q=type:9')).json()\n"
+        "            print(sim['status']['id'], len(done))\n"
+        "            await client.post(sandbox.base_url + '/sandbox/clock', json={'advance_s': 3600})\n"
         "            await client.patch('/sim/2500000', json={'status': {'id': 2}})\n"
         "anyio.run(main)\n"
     )
@@ -69,7 +71,7 @@ def test_a_world_in_a_file_goes_on_after_a_restart(kept: Path) -> None:
         subprocess.run([sys.executable, "-c", script, kept], capture_output=True, text=True, check=True).stdout.strip()
         for _ in range(2)
     ]
-    assert outputs == ["1", "2"]
+    assert outputs == ["1 0", "2 1"]
 
 
 @pytest.mark.parametrize("other", [{"sims": 61}, {"seed": 2}, {"clock": None}])
