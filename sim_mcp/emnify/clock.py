@@ -3,7 +3,7 @@
 import email.utils
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 
 _LONGEST_WAIT_S = 3600.0
 
@@ -49,7 +49,9 @@ class UpstreamClock:
 def _http_date(text: str) -> datetime | None:
     try:
         moment = email.utils.parsedate_to_datetime(text)
+        # "-0000" and a missing zone both mean UTC in HTTP.
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError):
         return None
-    # "-0000" and a missing zone both mean UTC in HTTP.
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    # Time runs on from there, and Python's ends with the year 9999.
+    return moment if moment.year < MAXYEAR else None

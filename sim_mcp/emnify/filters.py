@@ -25,6 +25,10 @@ SimSortField = Literal[
 ]
 MOST_ALTERNATIVES = 6
 _LONGEST_VALUE = 500
+_UNSENDABLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_JOINERS = "\u200c\u200d"
+"""Invisible, but part of how some scripts and emoji are written."""
+
 SEVERITIES = {"info": 0, "warn": 1, "critical": 2}
 SOURCES = {"network": 0, "policy_control": 1, "api": 2}
 
@@ -145,7 +149,7 @@ def term(field: str, value: str | date | SimStatus | int) -> str:
     if len(text) > _LONGEST_VALUE:
         raise InvalidValueError(f"{field} {shown(text)} is too long ({len(text)} characters); give a part of it")
     for char in text:
-        if char in ",|" or unicodedata.category(char)[0] == "C" or char in "\u2028\u2029":
+        if char in ",|" or (unicodedata.category(char) in _UNSENDABLE and char not in _JOINERS):
             what = {",": "a comma", "|": "a bar (|)"}.get(char, "a line break or control character")
             raise InvalidValueError(
                 f"{field} {shown(text)} holds {what}, which emnify's filters cannot express; "

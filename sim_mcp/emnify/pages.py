@@ -10,6 +10,7 @@ from sim_mcp.emnify.transport import Answer
 from sim_mcp.emnify.values import Record
 
 R = TypeVar("R", bound=Record)
+_LONGEST_COUNT = 18
 
 
 def page_of(model: type[R], answer: Answer, *, page: int, per_page: int) -> Page[R]:
@@ -81,6 +82,6 @@ def array(answer: Answer) -> list[Any]:
 def _header(answer: Answer, *names: str) -> int | None:
     for name in names:
         said = answer.headers.get(name, "").strip()
-        if said.isdecimal():
+        if said.isdecimal() and len(said) <= _LONGEST_COUNT:
             return int(said)
     return None

@@ -1,6 +1,7 @@
 """One call to emnify: paced, signed in, retried where that is safe, and its failures told apart."""
 
 import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -191,9 +192,10 @@ class Transport:
             return
         told = self.clock.wait_s(response.headers.get("Retry-After", ""))
         pause = self._pacer.throttled(told)
+        wait_s = told if told is not None else pause
         raise RateLimitedError(
-            "emnify asks to slow down (429)",
-            retry_after_s=told if told is not None else pause,
+            f"emnify asks to slow down (429) for {math.ceil(wait_s)} s",
+            retry_after_s=wait_s,
             operation=call.operation,
         )
 
