@@ -17,7 +17,7 @@ from rich.console import Console
 
 from sim_mcp import __version__, shell
 from sim_mcp import demo as demonstration
-from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, running
+from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns, running
 from sim_mcp.sandbox import serve as serve_sandbox
 from sim_mcp.server import build_server
 from sim_mcp.settings import Settings, SettingsError, is_loopback, read_settings
@@ -74,8 +74,22 @@ def serve(*, http: bool, host: str, port: int, sandbox: bool) -> None:
 @click.option("--db", type=click.Path(dir_okay=False, path_type=Path), help="Keep the world in this SQLite file.")
 @click.option("--limits", is_flag=True, help="Enforce emnify's published rate limits.")
 @click.option("--faults", multiple=True, metavar="FAULT", help="A bad day, e.g. throttle=0.1; may be repeated.")
+@click.option(
+    "--unknown",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Choose where emnify's answer is not known, e.g. same_status=422; may be repeated.",
+)
 def sandbox_command(
-    *, port: int, sims: int, seed: int, clock: str | None, db: Path | None, limits: bool, faults: Sequence[str]
+    *,
+    port: int,
+    sims: int,
+    seed: int,
+    clock: str | None,
+    db: Path | None,
+    limits: bool,
+    faults: Sequence[str],
+    unknown: Sequence[str],
 ) -> None:
     """Run an emnify of your own on this machine, for anything that speaks HTTP."""
     try:
@@ -87,6 +101,7 @@ def sandbox_command(
             db=db,
             limits=limits,
             faults=Faults.parse(list(faults)),
+            unknowns=Unknowns.parse(list(unknown)),
         )
         serve_sandbox(settings, _announce)
     except (ValueError, OSError) as error:

@@ -166,7 +166,12 @@ async def test_the_sandbox_prints_what_is_needed_to_use_it() -> None:
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(["--faults", "nonsense"], "nonsense"), (["--clock", "noon"], "noon"), (["--sims", "0"], "0")],
+    [
+        (["--faults", "nonsense"], "nonsense"),
+        (["--clock", "noon"], "noon"),
+        (["--sims", "0"], "0"),
+        (["--unknown", "nope=1"], "nope"),
+    ],
 )
 def test_a_sandbox_that_cannot_be_as_asked_exits_2(words: list[str], says: str) -> None:
     done = run("sandbox", "--port", "0", *words)
