@@ -18,7 +18,7 @@ from sim_mcp.emnify.errors import (
     UpstreamError,
 )
 from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort, SimSortField, event_type_id
-from sim_mcp.emnify.identifiers import Bic, SimReference, compact, luhn_digit, parse_iccid, readings
+from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, SimReference, compact, luhn_digit, parse_iccid, readings
 from sim_mcp.emnify.models import Batch, Device, Event, Label, Organisation, Page, Sim, SimRef
 from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Rate, Window
 from sim_mcp.emnify.usage import DailyUsage, DayUsage, MonthUsage, SimUsage, Traffic
@@ -26,6 +26,7 @@ from sim_mcp.emnify.values import SimStatus
 
 __all__ = [
     "CLEAR",
+    "ICCID_LENGTH",
     "PUBLISHED_LIMITS",
     "AuthenticationError",
     "Batch",

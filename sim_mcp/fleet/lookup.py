@@ -1,8 +1,10 @@
 """Whatever a person typed -> one SIM, or the candidates."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sim_mcp.emnify import (
+    ICCID_LENGTH,
     Device,
     DeviceFilter,
     EmnifyClient,
@@ -17,6 +19,9 @@ from sim_mcp.untrusted import fence, quoted
 
 _CANDIDATES = 10
 _SUGGESTIONS = 5
+_FIRST_LOOK = 100
+_DEVICE_PAGE, _SIM_PAGE = 1000, 2500
+_MOST_PAGES = 10
 _WORDS = {
     "id": "SIM id",
     "iccid": "ICCID",
@@ -36,10 +41,10 @@ class SimNotFoundError(LookupFailedError):
 
     def __init__(self, said: str, tried: Sequence[str], near: Sequence[Sim] = (), hint: str = "") -> None:
         message = f"No SIM found for {quoted(said)}. Searched as {', '.join(tried)}."
+        if hint or not near:
+            message += f" {hint or 'Compare the digits, or find it with list_sims by a part of them.'}"
         if near:
             message += f" Did you mean one of these?\n{_listed(near)}"
-        else:
-            message += f" {hint or 'Compare the digits, or find it with list_sims by a part of them.'}"
         super().__init__(message)
 
 
@@ -47,10 +52,10 @@ class AmbiguousSimError(LookupFailedError):
     """Several SIMs go by that, and none is guessed."""
 
     def __init__(self, said: str, candidates: Sequence[Sim]) -> None:
-        more = f"\nand {len(candidates) - _CANDIDATES} more" if len(candidates) > _CANDIDATES else ""
+        many = f"More than {_CANDIDATES}" if len(candidates) > _CANDIDATES else len(candidates)
         super().__init__(
-            f"{len(candidates)} SIMs go by {quoted(said)}. Ask which is meant and name it by its ICCID:\n"
-            f"{_listed(candidates[:_CANDIDATES])}{more}"
+            f"{many} SIMs go by {quoted(said)}. Ask which is meant and name it by its ICCID:\n"
+            f"{_listed(candidates[:_CANDIDATES])}"
         )
 
 
@@ -76,8 +81,9 @@ async def find_sim(client: EmnifyClient, said: str) -> Sim:
             # A name with a comma cannot be searched for; that matters only if nothing else was found.
             hint = f"As a device name: {error}."
             continue
-        for sim in hits:
-            (found if _matches(sim, reading) else near)[sim.id] = sim
+        hint = hits.hint or hint
+        found |= {sim.id: sim for sim in hits.exact}
+        near |= {sim.id: sim for sim in hits.near}
     if len(found) == 1:
         return next(iter(found.values()))
     if found:
@@ -106,40 +112,81 @@ async def find_sims(client: EmnifyClient, names: Sequence[str]) -> list[Sim]:
     return list(found.values())
 
 
-async def _search(client: EmnifyClient, reading: SimReference) -> list[Sim]:
+@dataclass(frozen=True)
+class _Hits:
+    """What one reading led to: SIMs that go by exactly that, SIMs that emnify's partial match found beside, a hint."""
+
+    exact: Sequence[Sim] = ()
+    near: Sequence[Sim] = ()
+    hint: str = ""
+
+
+async def _search(client: EmnifyClient, reading: SimReference) -> _Hits:
     if reading.kind == "id":
         try:
-            return [await client.get_sim(int(reading.value))]
+            return _Hits([await client.get_sim(int(reading.value))])
         except NotFoundError:
-            return []
+            return _Hits()
     if reading.kind == "device":
         return await _by_device(client, reading.value)
-    number = reading.value
-    by_number = {
+    return await _by_number(client, reading.kind, reading.value)
+
+
+async def _by_number(client: EmnifyClient, kind: str, number: str) -> _Hits:
+    """Find the SIMs with that number; emnify matches parts, so the one that is meant may come late in a long list."""
+    wanted = {
         "iccid": SimFilter(iccid=number),
         "imsi": SimFilter(imsi=number),
         "msisdn": SimFilter(msisdn=number),
         "eid": SimFilter(eid=number),
-    }
-    return (await client.list_sims(by_number[reading.kind], per_page=_CANDIDATES + 1)).items
+    }[kind]
+    first = await client.list_sims(wanted, per_page=_CANDIDATES + 1)
+    exact = [sim for sim in first.items if _number_of(sim, kind) == number]
+    if exact or not first.has_next:
+        return _Hits(exact, [sim for sim in first.items if sim not in exact])
+    pages = 0
+    async for page in client.iter_sim_pages(wanted, per_page=_SIM_PAGE):
+        pages += 1
+        exact += [sim for sim in page.items if _number_of(sim, kind) == number]
+        if exact or pages == _MOST_PAGES:
+            break
+    return _Hits(exact, first.items)
 
 
-async def _by_device(client: EmnifyClient, name: str) -> list[Sim]:
+async def _by_device(client: EmnifyClient, name: str) -> _Hits:
     """Find the SIMs of devices of that name; where none is called exactly so, those whose name comes near."""
-    page = await client.list_devices(DeviceFilter(name=name), per_page=100)
-    with_sim = [device for device in page.items if device.sim is not None]
-    exact = [device for device in with_sim if _called(device, name)]
-    chosen = exact[: _CANDIDATES + 1] or with_sim[:_SUGGESTIONS]
-    return [await client.get_sim(device.sim.id) for device in chosen if device.sim is not None]
+    wanted = DeviceFilter(name=name)
+    page = await client.list_devices(wanted, per_page=_FIRST_LOOK)
+    seen = list(page.items)
+    if page.has_next:
+        # "Pump 1" is also part of "Pump 10" to "Pump 1999": whether there is one, or two, only the whole list tells.
+        seen, number = [], 1
+        while number <= _MOST_PAGES:
+            page = await client.list_devices(wanted, page=number, per_page=_DEVICE_PAGE)
+            seen += page.items
+            if not page.has_next:
+                break
+            number += 1
+    called = [device for device in seen if _called(device, name)]
+    exact = await _sims_in(client, called, _CANDIDATES + 1)
+    if exact:
+        return _Hits(exact)
+    if called:
+        return _Hits(hint=f"There is a device of that name (id {called[0].id}), but no SIM is in it.")
+    hint = f"More than {len(seen):,} device names hold that; say the whole name, or the ICCID." if page.has_next else ""
+    return _Hits(near=await _sims_in(client, seen, _SUGGESTIONS), hint=hint)
 
 
-def _matches(sim: Sim, reading: SimReference) -> bool:
-    """Compare what came back with what was asked for: emnify matches parts of numbers."""
-    if reading.kind == "id":
-        return str(sim.id) == reading.value
-    if reading.kind == "device":
-        return sim.device is not None and _called(sim.device, reading.value)
-    return bool(getattr(sim, reading.kind) == reading.value)
+async def _sims_in(client: EmnifyClient, devices: Sequence[Device], most: int) -> list[Sim]:
+    ids = [device.sim.id for device in devices if device.sim is not None]
+    return [await client.get_sim(sim_id) for sim_id in ids[:most]]
+
+
+def _number_of(sim: Sim, kind: str) -> str | None:
+    if kind == "iccid":
+        # The check digit is left out, as in what is searched for.
+        return (sim.iccid or sim.iccid_with_luhn or "")[:ICCID_LENGTH]
+    return {"imsi": sim.imsi, "msisdn": sim.msisdn, "eid": sim.eid}[kind]
 
 
 def _called(device: Device, name: str) -> bool:
