@@ -1,0 +1,173 @@
+"""What people type off cards, labels and spreadsheets, and what is made of it."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim_mcp.emnify import Bic, EmnifyError, InvalidValueError, SimReference, luhn_digit, parse_iccid, readings
+
+DIGITS = st.text(string.digits, min_size=19, max_size=19)
+SEPARATORS = st.sampled_from(["", " ", "-", "  ", "\u2013", "\u2212", "\u00a0", ".", "\u200b", "\ufeff", "\t"])
+ZEROS = st.sampled_from([0x30, 0xFF10, 0x660, 0x966])
+"""Where the digits begin: plain, full-width, Arabic, Devanagari."""
+
+
+@st.composite
+def written(draw: st.DrawFn, digits: str) -> str:
+    """The same digits as a person might paste them."""
+    zero = draw(ZEROS)
+    return "".join(chr(zero + int(digit)) + draw(SEPARATORS) for digit in digits)
+
+
+def kinds(said: str) -> list[str]:
+    return [reading.kind for reading in readings(said)]
+
+
+@pytest.mark.parametrize(
+    ("digits", "check"),
+    [("7992739871", "3"), ("8988303000006738593", "7"), ("0000000000000000000", "0"), ("411111111111111", "1")],
+)
+def test_check_digits_agree_with_known_numbers(digits: str, check: str) -> None:
+    assert luhn_digit(digits) == check
+
+
+@given(st.data(), DIGITS)
+def test_an_iccid_survives_any_way_of_writing_it(data: st.DataObject, iccid: str) -> None:
+    with_check = iccid + luhn_digit(iccid)
+    assert parse_iccid(data.draw(written(iccid))) == iccid
+    assert parse_iccid(data.draw(written(with_check))) == iccid
+    assert parse_iccid(with_check + "F") == iccid
+
+
+@given(DIGITS, st.integers(0, 19), st.integers(1, 9))
+def test_one_wrong_digit_in_a_printed_iccid_is_always_found(iccid: str, at: int, off: int) -> None:
+    printed = iccid + luhn_digit(iccid)
+    wrong = printed[:at] + str((int(printed[at]) + off) % 10) + printed[at + 1 :]
+    with pytest.raises(InvalidValueError):
+        parse_iccid(wrong)
+    with pytest.raises(InvalidValueError):
+        readings(wrong)
+
+
+@given(DIGITS, st.integers(0, 18))
+def test_swapped_neighbours_are_found_except_nought_and_nine(iccid: str, at: int) -> None:
+    printed = iccid + luhn_digit(iccid)
+    left, right = printed[at], printed[at + 1]
+    swapped = printed[:at] + right + left + printed[at + 2 :]
+    if left == right or {left, right} == {"0", "9"}:
+        assert parse_iccid(swapped) == swapped[:19]
+    else:
+        with pytest.raises(InvalidValueError):
+            parse_iccid(swapped)
+
+
+def test_a_wrong_check_digit_is_explained_with_the_right_one() -> None:
+    with pytest.raises(InvalidValueError, match="its last digit should be 7 if the others are right"):
+        parse_iccid("8988 3030 0000 6738 5931")
+
+
+@pytest.mark.parametrize("said", ["", "898830300000673859", "898830300000673859371", "8988303O00006738593", "x" * 19])
+def test_what_is_no_iccid_is_told_how_one_looks(said: str) -> None:
+    with pytest.raises(InvalidValueError, match="it has 19 digits, or 20 with the check digit"):
+        parse_iccid(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("166", ["id", "device"]),
+        ("123456789012", ["id", "msisdn", "device"]),
+        ("1234567890123", ["msisdn", "device"]),
+        ("8988303000006738593", ["iccid", "device"]),
+        ("8988 3030 0000 6738 5937", ["iccid", "device"]),
+        ("8988303000006738593F", ["iccid", "device"]),
+        ("295050999900095", ["imsi", "msisdn", "device"]),
+        ("29505099990009", ["imsi", "msisdn", "device"]),
+        ("423663999900095", ["imsi", "msisdn", "device"]),
+        ("+423 663 999 900 095", ["msisdn", "device"]),
+        ("+55 (11) 91234-5678", ["msisdn", "device"]),
+        ("89033023422222222222222222222223", ["eid", "device"]),
+        ("10.0.0.1", ["device"]),
+        ("2024/11", ["device"]),
+        ("0", ["device"]),
+        ("-5", ["device"]),
+        ("Elevator Hamburg", ["device"]),
+        ("٣", ["id", "device"]),
+    ],
+)
+def test_a_name_is_read_as_everything_it_can_be(said: str, expected: list[str]) -> None:
+    assert kinds(said) == expected
+
+
+def test_numbers_are_searched_for_as_emnify_writes_them() -> None:
+    assert readings("+423 663 999 900 095")[0] == SimReference("msisdn", "423663999900095")
+    assert readings(" 0166 ")[0] == SimReference("id", "166")
+    assert readings("8988 3030 0000 6738 5937")[0] == SimReference("iccid", "8988303000006738593")
+    assert readings("  Pump 3 ") == (SimReference("device", "Pump 3"),)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("", "empty name"),
+        ("   ", "empty name"),
+        ("8988303000006738593\n8988303000006738594", "one SIM at a time"),
+        ("pump\x07 3", "control character"),
+        ("pump\x00 3", "control character"),
+        ("x" * 201, "too long"),
+    ],
+)
+def test_what_names_no_sim_is_refused_with_a_reason(said: str, why: str) -> None:
+    with pytest.raises(InvalidValueError, match=why):
+        readings(said)
+
+
+@given(st.text(st.characters(), max_size=250))
+def test_whatever_is_typed_is_read_or_refused_never_a_crash(said: str) -> None:
+    refusal = ""
+    try:
+        found = readings(said)
+    except EmnifyError as error:
+        found, refusal = (), str(error)
+    assert bool(found) != bool(refusal)
+    assert all(char.isprintable() for char in refusal)
+    assert all(reading.value.isascii() for reading in found[:-1])
+    assert found[-1:] in ((), (SimReference("device", said.strip()),))
+
+
+@given(st.text(string.digits + string.ascii_uppercase, min_size=15, max_size=15), st.data())
+def test_a_batch_code_survives_blanks_dashes_and_small_letters(code: str, data: st.DataObject) -> None:
+    typed = "".join(char + data.draw(SEPARATORS) for char in "#" + code)
+    assert Bic.parse(typed.lower()) == Bic("#" + code)
+    assert Bic.parse(Bic.parse(typed).display).code == "#" + code
+
+
+def test_a_batch_code_goes_into_a_path_without_a_fragment() -> None:
+    bic = Bic.parse("#31f 6e2s 6xtr 3ney")
+    assert bic.path_segment == "%2331F6E2S6XTR3NEY"
+    assert bic.display == "#31F 6E2S 6XTR 3NEY"
+
+
+def test_a_batch_code_without_its_first_sign_is_told_so() -> None:
+    with pytest.raises(InvalidValueError, match="the leading '#' is missing: #31F6E2S6XTR3NEY"):
+        Bic.parse("31F 6E2S 6XTR 3NEY")
+
+
+@pytest.mark.parametrize(
+    "said", ["", "#", "#31F6E2S6XTR3NE", "#31F6E2S6XTR3NEYY", "#31F6E2S6XTR3NÉY", "31F6E2S#6XTR3NEY"]
+)
+def test_what_is_no_batch_code_is_told_how_one_looks(said: str) -> None:
+    with pytest.raises(InvalidValueError, match="it has 16 characters, '#' first"):
+        Bic.parse(said)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_batch_code_or_refused(said: str) -> None:
+    try:
+        code = Bic.parse(said).code
+    except InvalidValueError:
+        code = "#" + "0" * 15
+    assert len(code) == 16
+    assert Bic.parse(code).code == code
