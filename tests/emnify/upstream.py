@@ -68,6 +68,7 @@ class Upstream:
     replies: deque[Reply] = field(default_factory=deque)
     sign_in_replies: deque[Reply] = field(default_factory=deque)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
 
     def script(self, *replies: Reply) -> None:
         self.replies = deque(replies)
@@ -83,6 +84,8 @@ class Upstream:
         signing_in = seen.target == "/api/v1/authenticate"
         (self.sign_ins if signing_in else self.calls).append(seen)
         self.arrived.set()
+        if not signing_in:
+            self.called.set()
         script = self.sign_in_replies if signing_in else self.replies
         if not script:
             return Reply(json={"auth_token": token(len(self.sign_ins))}) if signing_in else Reply(json=[])
