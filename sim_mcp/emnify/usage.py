@@ -1,10 +1,11 @@
 """What a SIM used and cost: data in MB, SMS as a count; rx is what the device received."""
 
+from decimal import Decimal
 from typing import Any
 
 from pydantic import Field, model_validator
 
-from sim_mcp.emnify.values import DayOnly, Moment, Number, Record, Text
+from sim_mcp.emnify.values import DayOnly, Moment, Number, Record, Text, number_in
 
 
 class Currency(Record):
@@ -64,8 +65,9 @@ class SimUsage(Record):
             return None
         minutes = [minute for way in ("rx", "tx") for minute in _list(data.get(way))]
         volumes = [minute[1] for minute in minutes if isinstance(minute, list) and len(minute) > 1]
-        numbers = [float(volume) for volume in volumes if isinstance(volume, int | float)]
-        return sum(numbers) if numbers else None
+        numbers = [_number(volume) for volume in volumes]
+        known = [number for number in numbers if number is not None]
+        return float(sum(known)) if known else None
 
 
 class DayUsage(Record):
@@ -98,6 +100,13 @@ class DailyUsage(Record):
             except ValueError:
                 unreadable += 1
         return cls(days=tuple(sorted(days, key=lambda day: day.date)), total=total, unreadable=unreadable)
+
+
+def _number(value: Any) -> Decimal | None:
+    try:
+        return number_in(value)
+    except ValueError:
+        return None
 
 
 def _list(value: Any) -> list[Any]:

@@ -88,7 +88,12 @@ def _day(value: Any) -> Any:
     return value.strip()[:10] if isinstance(value, str) else value
 
 
-def _number(value: Any) -> Decimal:
+def number_in(value: Any) -> Decimal:
+    """Read a number, also where it comes as a string.
+
+    Raises:
+        ValueError: It is none, or longer than any volume or cost.
+    """
     try:
         number = Decimal(str(value).strip())
     except InvalidOperation:
@@ -101,7 +106,7 @@ def _number(value: Any) -> Decimal:
 
 def _whole(value: Any) -> Any:
     # Some of emnify's services send "5" or 5.0 where others send 5.
-    number = _number(value)
+    number = number_in(value)
     if number != number.to_integral_value() or abs(number) >= 2**63:
         raise ValueError("not a whole number")
     return int(number)
@@ -116,7 +121,7 @@ Moment = Annotated[datetime, BeforeValidator(_moment)]
 DayOnly = Annotated[date, BeforeValidator(_day)]
 """A day, also where a time of day follows."""
 
-Number = Annotated[Decimal, BeforeValidator(_number)]
+Number = Annotated[Decimal, BeforeValidator(number_in)]
 """A number, also where it comes as a string."""
 
 Whole = Annotated[int, BeforeValidator(_whole)]
