@@ -167,14 +167,17 @@ async def _by_device(client: EmnifyClient, name: str) -> _Hits:
             if not page.has_next:
                 break
             number += 1
+    if page.has_next:
+        # Whether that name is the only one of its kind is not known then, and none is guessed.
+        hint = f"More than {len(seen):,} device names hold that; name the SIM by its ICCID."
+        return _Hits(near=await _sims_in(client, seen, _SUGGESTIONS), hint=hint)
     called = [device for device in seen if _called(device, name)]
     exact = await _sims_in(client, called, _CANDIDATES + 1)
     if exact:
         return _Hits(exact)
     if called:
         return _Hits(hint=f"There is a device of that name (id {called[0].id}), but no SIM is in it.")
-    hint = f"More than {len(seen):,} device names hold that; say the whole name, or the ICCID." if page.has_next else ""
-    return _Hits(near=await _sims_in(client, seen, _SUGGESTIONS), hint=hint)
+    return _Hits(near=await _sims_in(client, seen, _SUGGESTIONS))
 
 
 async def _sims_in(client: EmnifyClient, devices: Sequence[Device], most: int) -> list[Sim]:

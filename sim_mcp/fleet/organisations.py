@@ -6,6 +6,9 @@ from sim_mcp.untrusted import quoted
 SEEN_ON = 2500
 """SIMs looked at: the largest page, so that finding a name costs one call."""
 
+_LISTED = 20
+_LONGEST_ID = 12
+
 
 class OrganisationNotFoundError(Exception):
     """No organisation, or more than one, goes by that name among the SIMs looked at."""
@@ -19,18 +22,21 @@ async def find_organisation(client: EmnifyClient, said: str) -> Organisation:
     Raises:
         OrganisationNotFoundError: No organisation seen has that name, or several have.
     """
-    if said.strip().isdecimal():
-        return Organisation(id=int(said))
+    name = said.strip()
+    if name.isdecimal() and len(name) <= _LONGEST_ID:
+        return Organisation(id=int(name))
     page = await client.list_sims(per_page=SEEN_ON)
     seen: dict[int, Organisation] = {}
     for sim in page.items:
         for organisation in (sim.customer_org, sim.reseller_org, sim.issuer_org):
             if organisation is not None:
                 seen.setdefault(organisation.id, organisation)
-    hits = [found for found in seen.values() if (found.name or "").casefold() == said.strip().casefold()]
+    hits = [found for found in seen.values() if found.name and found.name.strip().casefold() == name.casefold()]
     if len(hits) == 1:
         return hits[0]
-    listed = ", ".join(f"{quoted(found.name)} (id {found.id})" for found in (hits or seen.values())) or "none"
+    named = [f"{quoted(found.name)} (id {found.id})" for found in (hits or seen.values())]
+    more = f" and {len(named) - _LISTED:,} more" if len(named) > _LISTED else ""
+    listed = ", ".join(named[:_LISTED]) + more or "none"
     problem = "Several organisations are" if hits else "No organisation seen is"
     raise OrganisationNotFoundError(
         f"{problem} called {quoted(said)}. Seen on {len(page.items):,} SIMs: {listed}. Use the id. Nothing changed."
