@@ -7,16 +7,19 @@ limits count in windows where emnify's gateway (AWS API Gateway) counts in bucke
 import math
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
 
 from sim_mcp.emnify.errors import RateLimitedError
 
-_SLACK = 2
-"""Of a bucket's burst this much stays unused, so that a slow network cannot bunch requests beyond it."""
+MOST_AT_ONCE = 40
+"""Requests under way: enough for 100 a second at 400 ms each."""
+
+_JITTER_S = 0.3
+"""Requests may be that much later than others and still not arrive bunched: the burst that takes stays unused."""
 
 _MARGIN = 0.985
 """The share of a rate that is used; the rest absorbs clocks that run differently."""
@@ -75,7 +78,7 @@ class _Bucket:
     def __init__(self, rate: Rate) -> None:
         self.lock = anyio.Lock()
         self._interval = 1 / (rate.per_second * _MARGIN)
-        self._tolerance = max(0, rate.burst - _SLACK - 1) * self._interval
+        self._tolerance = max(0, rate.burst - math.ceil(rate.per_second * _JITTER_S) - 1) * self._interval
         self._full_at = 0.0
 
     def ready_at(self, now: float, ahead: float = 0) -> float:
@@ -114,16 +117,23 @@ class Pacer:
         self._own: dict[str, _Gate] = {operation: _Bucket(rate) for operation, rate in limits.per_operation.items()}
         self._own[AUTHENTICATE] = _Sliding(limits.authenticate)
         self._address: _Gate = _Sliding(limits.per_address)
+        self._under_way = anyio.Semaphore(MOST_AT_ONCE)
         self._braked_until = 0.0
         self._brake_s = _FIRST_BRAKE_S
         self._slowness = 1.0
 
-    async def turn(self, operation: str) -> None:
-        """Wait until a request of this operation may be sent.
+    @asynccontextmanager
+    async def turn(self, operation: str) -> AsyncIterator[None]:
+        """Wait until a request of this operation may be sent; the request is under way until the context ends.
 
         Raises:
             RateLimitedError: The wait is known to be longer than the caller's time; nothing was sent.
         """
+        async with AsyncExitStack() as under_way:
+            await self._wait(operation, under_way)
+            yield
+
+    async def _wait(self, operation: str, under_way: AsyncExitStack) -> None:
         # Whoever is cancelled while waiting has taken nothing: a place is taken only on leaving.
         async with AsyncExitStack() as held:
             gates: list[_Gate] = []
@@ -134,6 +144,9 @@ class Pacer:
                 await held.enter_async_context(gate.lock)
                 gates.append(gate)
                 await self._wait_for(gates, operation)
+            # A request that then queued for a connection would be sent later, together with the next ones.
+            await under_way.enter_async_context(self._under_way)
+            await self._wait_for(gates, operation)
             now = self._clock()
             for gate in gates:
                 gate.take(now, self._slowness)

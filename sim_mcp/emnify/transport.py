@@ -26,7 +26,7 @@ from sim_mcp.emnify.errors import (
     UnreadableAnswerError,
     UpstreamError,
 )
-from sim_mcp.emnify.pacing import AUTHENTICATE, Limits, Pacer
+from sim_mcp.emnify.pacing import AUTHENTICATE, MOST_AT_ONCE, Limits, Pacer
 from sim_mcp.emnify.refusals import refusal, sign_in_refusal
 from sim_mcp.emnify.retrying import Progress
 
@@ -98,7 +98,7 @@ class Transport:
             trust_env=not on_this_machine,
             headers={"User-Agent": user_agent},
             timeout=httpx.Timeout(20.0, connect=5.0),
-            limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
+            limits=httpx.Limits(max_connections=2 * MOST_AT_ONCE, max_keepalive_connections=MOST_AT_ONCE),
             follow_redirects=False,
             transport=transport,
         )
@@ -160,7 +160,13 @@ class Transport:
         return await self._once(call, headers, progress)
 
     async def _once(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
-        await self._pacer.turn(call.operation)
+        async with self._pacer.turn(call.operation):
+            response = await self._exchange(call, headers, progress)
+        self.clock.read(response.headers.get("Date", ""))
+        self._heed(call, response)
+        return response
+
+    async def _exchange(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
         progress.in_flight = True
         started = time.monotonic()
         try:
@@ -181,8 +187,6 @@ class Transport:
         progress.in_flight = False
         took_ms = (time.monotonic() - started) * 1000
         log.info("%s %d in %.0f ms, attempt %d", call.operation, response.status_code, took_ms, progress.attempts)
-        self.clock.read(response.headers.get("Date", ""))
-        self._heed(call, response)
         return response
 
     def _heed(self, call: Call, response: httpx.Response) -> None:
