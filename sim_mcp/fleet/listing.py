@@ -50,7 +50,11 @@ async def _by_device_name(client: EmnifyClient, wanted: Listing, name: str) -> P
         per_page=wanted.per_page,
     )
     sims = [sim for device in found.items if (sim := _sim_in(device)) is not None]
-    return Page(items=sims, page=found.page, per_page=found.per_page, total=found.total, pages=found.pages)
+    total = found.total
+    if len(sims) < len(found.items):
+        # emnify counts devices, those without a SIM too: only where all are on this page are the SIMs counted as well.
+        total = len(sims) if found.page == 1 and not found.has_next else None
+    return Page(items=sims, page=found.page, per_page=found.per_page, total=total, pages=found.pages)
 
 
 async def _with_device(client: EmnifyClient, wanted: Listing) -> Page[Sim]:
