@@ -68,6 +68,7 @@ class Upstream:
     replies: deque[Reply] = field(default_factory=deque)
     sign_in_replies: deque[Reply] = field(default_factory=deque)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    conversations: set[asyncio.Task[Any]] = field(default_factory=set)
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
     def script(self, *replies: Reply) -> None:
@@ -92,6 +93,9 @@ class Upstream:
         return script.popleft() if len(script) > 1 else script[0]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.conversations.add(task)
         try:
             while (seen := await _read(reader)) is not None:
                 reply = self._reply(seen)
@@ -105,7 +109,15 @@ class Upstream:
         except (ConnectionError, asyncio.CancelledError):
             return
         finally:
+            self.conversations.discard(task)
             writer.close()
+
+    async def end(self) -> None:
+        """End every conversation, also those that wait for what will never happen."""
+        open_still = list(self.conversations)
+        for each in open_still:
+            each.cancel()
+        await asyncio.gather(*open_still, return_exceptions=True)
 
 
 async def _read(reader: asyncio.StreamReader) -> Seen | None:
@@ -127,7 +139,5 @@ async def upstream_running() -> AsyncIterator[Upstream]:
     try:
         yield upstream
     finally:
-        for reply in (*upstream.replies, *upstream.sign_in_replies):
-            if reply.after is not None:
-                reply.after.set()
         server.close()
+        await upstream.end()
