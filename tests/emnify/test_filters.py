@@ -118,6 +118,11 @@ def test_a_filter_is_written_as_emnify_reads_it(wanted: Any, q: str) -> None:
     assert str(wanted) == q
 
 
+@pytest.mark.parametrize("name", ["👩\u200d🚀 1", "नेट\u200cवर्क", "❤\ufe0f", "水表 7", "a:b;c=d", "50% & more"])
+def test_names_in_any_script_can_be_searched_for(name: str) -> None:
+    assert str(DeviceFilter(name=name)) == f"name:{name}"
+
+
 def test_ascending_has_no_prefix_for_a_plus_would_arrive_as_a_blank() -> None:
     assert [str(SimSort("status", descending=True)), str(SimSort("id"))] == ["-status", "id"]
 

@@ -62,6 +62,17 @@ async def test_the_sim_that_is_found_comes_with_all_that_is_known_of_it(known: F
     assert by_name.customer_org is not None
 
 
+@pytest.mark.parametrize(
+    ("key", "requests"), [("iccid", 1), ("iccid_with_luhn", 1), ("sim_id", 2), ("eid", 1), ("imsi", 2), ("msisdn", 2)]
+)
+async def test_a_sim_named_by_a_number_is_not_looked_for_among_the_devices_as_well(
+    known: Fleet, client: EmnifyClient, key: str, requests: int
+) -> None:
+    before = await asked(known)
+    await find_sim(client, str(known.stories["euicc"][key]))
+    assert await asked(known) == before + requests
+
+
 async def test_near_identical_iccids_are_told_apart_by_their_check_digit(known: Fleet, client: EmnifyClient) -> None:
     cards = [known.stories[f"lookalike_{letter}"]["iccid_with_luhn"] for letter in "abc"]
     found = await find_sims(client, cards)
