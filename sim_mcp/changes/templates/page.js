@@ -1,0 +1,57 @@
+"use strict";
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const buttons = document.querySelectorAll("button");
+  const grouped = new Intl.NumberFormat("en");
+  let over = false;
+
+  const disable = () => buttons.forEach((button) => { button.disabled = true; });
+
+  // The browser reads the form after this event: a button disabled at once could not send it.
+  document.querySelectorAll("form").forEach((form) => form.addEventListener("submit", () => setTimeout(disable)));
+  addEventListener("pageshow", () => { if (!over) buttons.forEach((button) => { button.disabled = false; }); });
+
+  const countdown = byId("countdown");
+  const end = Date.now() + Number(countdown.dataset.seconds) * 1000;
+  const milestones = [300, 60, 30, 10];
+  const inWords = (left) => (left >= 60 ? `${left / 60} min` : `${left} seconds`);
+
+  const tick = () => {
+    const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
+    const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    countdown.textContent = left ? `in ${clock}` : "expired";
+    if (milestones.includes(left)) byId("spoken").textContent = `${inWords(left)} left to decide`;
+    if (left) return;
+    over = true;
+    clearInterval(timer);
+    disable();
+    byId("spoken").textContent = "The time to decide is over. Nothing was decided.";
+    byId("decision").textContent = "The time to decide is over. Nothing was decided.";
+  };
+  countdown.hidden = false;
+  const timer = setInterval(tick, 1000);
+  tick();
+
+  const rows = Array.from(byId("rows").rows);
+  const query = byId("query");
+  let texts = null;
+
+  const matches = (text, wanted) => {
+    const digits = wanted.replace(/[\s-]/g, "");
+    if (/^\d{5,}$/.test(digits) && text.includes(digits)) return true;
+    return wanted.split(/\s+/).every((word) => text.includes(word));
+  };
+
+  query.addEventListener("input", () => {
+    texts ??= rows.map((row) => Array.from(row.cells, (cell) => cell.textContent).join(" ").toLowerCase());
+    const wanted = query.value.trim().toLowerCase();
+    let found = 0;
+    rows.forEach((row, index) => {
+      row.hidden = wanted !== "" && !matches(texts[index], wanted);
+      if (!row.hidden) found += 1;
+    });
+    byId("found").textContent = wanted
+      ? `${grouped.format(found)} of ${grouped.format(rows.length)} shown. A decision is about all of them.` : "";
+  });
+  byId("search").hidden = rows.length < 2;
+})();
