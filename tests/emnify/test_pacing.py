@@ -208,7 +208,7 @@ def test_after_a_429_everything_pauses_and_then_goes_slower_until_it_goes_well()
 def test_429s_of_one_moment_are_one_reason_to_slow_down_and_each_later_one_another() -> None:
     async def scene() -> list[float]:
         pacer = pacer_of()
-        pauses = [pacer.throttled(None) for _ in range(20)]
+        pauses = [pacer.throttled(told) for told in [None, 1.0] * 10]
         await anyio.sleep(1.01)
         return [*pauses, pacer.throttled(None)]
 

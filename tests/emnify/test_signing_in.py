@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 import anyio
 import pytest
 
-from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, Limits, SimChange, SimStatus
+from sim_mcp.emnify import (
+    AuthenticationError,
+    DeadlineExceededError,
+    EmnifyClient,
+    EmnifyError,
+    Limits,
+    SimChange,
+    SimStatus,
+)
 from sim_mcp.emnify.auth import Authenticator
 from tests.emnify.conftest import CANARY
 from tests.emnify.upstream import Reply, Upstream, token
@@ -82,6 +90,23 @@ async def test_a_call_signs_in_again_once_and_then_gives_up(
         await client.get_sim(1)
     assert (failed.value.status, failed.value.changed) == (401, "nothing")
     assert (len(upstream.sign_ins), len(upstream.calls)) == (2, 2)
+
+
+async def test_a_call_signs_in_again_once_over_all_its_attempts(client: EmnifyClient, upstream: Upstream) -> None:
+    upstream.script(GATEWAY, Reply(503), GATEWAY, Reply(json=[]))
+    with pytest.raises(AuthenticationError):
+        await client.list_sims()
+    assert (len(upstream.sign_ins), len(upstream.calls)) == (2, 3)
+
+
+async def test_a_write_that_was_not_let_in_and_got_no_new_token_in_time_changed_nothing(
+    client: EmnifyClient, upstream: Upstream
+) -> None:
+    upstream.script_sign_in(Reply(json={"auth_token": token()}), Reply(after=asyncio.Event()))
+    upstream.script(GATEWAY)
+    with pytest.raises(DeadlineExceededError) as failed:
+        await client.delete_sim(1, deadline_s=0.4)
+    assert failed.value.changed == "nothing"
 
 
 async def test_a_write_that_was_not_let_in_is_sent_again_with_a_new_token(
@@ -247,6 +272,12 @@ async def test_no_token_shows_in_errors_logs_reprs_or_tracebacks_with_locals(
         with pytest.raises(EmnifyError) as failed:
             await client.get_sim(1)
         shown.append(repr(failed.value) + str(vars(failed.value)))
+        shown += _frames(failed.value)
+    for reply in (Reply(500, json={"message": CANARY}), Reply(drop=True), EMPTY):
+        upstream.script_sign_in(reply)
+        async with EmnifyClient(base_url=upstream.base_url, application_token=CANARY) as stranger:
+            with pytest.raises(EmnifyError) as failed:
+                await stranger.list_sims()
         shown += _frames(failed.value)
     everything = "\n".join([*shown, caplog.text, *(str(vars(record)) for record in caplog.records)])
     assert "get_sim" in everything
