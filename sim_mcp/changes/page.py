@@ -23,6 +23,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sim_mcp.untrusted import clean
 
@@ -163,7 +164,9 @@ class ApprovalPage:
             with anyio.move_on_after(max(0.0, min(timeout_s, left))):
                 await event.wait()
             view = self._decisions.view(plan_id)
-        return view.state if view else "expired"
+        if view is None or (view.state == "waiting" and self._now() >= view.expires_at):
+            return "expired"
+        return view.state
 
     def message(self, status: int, heading: str, text: str) -> Response:
         """Return a page that only says something, with no plan on it."""
@@ -284,13 +287,13 @@ async def listening(page: ApprovalPage) -> AsyncIterator[str]:
     app = Starlette(routes=page.routes(), exception_handlers={404: lost, 405: lost, 500: failed})
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=_Wire,
         ws="none",
         loop="asyncio",
         lifespan="off",
         log_config=None,
-        access_log=False,  # it would write the secrets of links.
         server_header=False,
+        date_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
@@ -303,13 +306,29 @@ async def listening(page: ApprovalPage) -> AsyncIterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.ended.set()
             with anyio.CancelScope(shield=True):
                 await serving
 
 
+class _Wire(H11Protocol):
+    """Log no access, which would write the secrets of links, however the process logs that of other servers."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they come
+        self.access_log = False
+
+
 class _Server(uvicorn.Server):
-    """Leave the signals to the process that serves the page beside its own work."""
+    """Sleep until told to end, and leave the signals to the process that serves the page beside its own work."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ended = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Wait for the end, where uvicorn would look ten times a second."""
+        await self.ended.wait()
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
