@@ -4,6 +4,7 @@
   const buttons = document.querySelectorAll("button");
   const grouped = new Intl.NumberFormat("en");
   let over = false;
+  let before = Infinity;
 
   const disable = () => buttons.forEach((button) => { button.disabled = true; });
 
@@ -14,13 +15,17 @@
   const countdown = byId("countdown");
   const end = Date.now() + Number(countdown.dataset.seconds) * 1000;
   const milestones = [300, 60, 30, 10];
-  const inWords = (left) => (left >= 60 ? `${left / 60} min` : `${left} seconds`);
+  const inWords = (left) => (left >= 60 ? `${Math.round(left / 60)} min` : `${left} seconds`);
 
   const tick = () => {
     const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
     const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
     countdown.textContent = left ? `in ${clock}` : "expired";
-    if (milestones.includes(left)) byId("spoken").textContent = `${inWords(left)} left to decide`;
+    // Background tabs tick rarely: a milestone may be passed rather than met.
+    if (milestones.some((milestone) => left <= milestone && milestone < before)) {
+      byId("spoken").textContent = `${inWords(left)} left to decide`;
+    }
+    before = left;
     if (left) return;
     over = true;
     clearInterval(timer);
