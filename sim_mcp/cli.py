@@ -1,5 +1,7 @@
 """The commands of `sim-mcp`: arguments in, calls out."""
 
+import csv
+import json
 import logging
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -17,11 +19,14 @@ from rich.console import Console
 
 from sim_mcp import __version__, shell
 from sim_mcp import demo as demonstration
+from sim_mcp.changes.audit import AuditRow
+from sim_mcp.changes.audit import audit as told
+from sim_mcp.changes.journal import JournalError
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns, running
 from sim_mcp.sandbox import serve as serve_sandbox
 from sim_mcp.server import build_server
 from sim_mcp.settings import Settings, SettingsError, is_loopback, read_settings
-from sim_mcp.terminal import records
+from sim_mcp.terminal import records, spreadsheet_safe
 from sim_mcp.tools.state import HOW_TO_GO_ON
 
 USAGE_ERROR = 2
@@ -155,6 +160,32 @@ def tools(*, as_json: bool) -> None:
 
 
 @main.command()
+@click.option("--since", help="ISO 8601 moment or day; without a zone it is UTC.")
+@click.option("--sim", help="Only what has these digits in its ICCID.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@json_option
+def audit(*, since: str | None, sim: str | None, as_csv: bool, as_json: bool) -> None:
+    """Tell what was changed, by whom, when, how it was agreed and what came of it."""
+    settings = _settings()
+    moment = _moment(since, "--since") if since else None
+    try:
+        rows = [row._asdict() for row in told(settings.state_directory(), moment, sim)]
+    except (JournalError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    elif as_csv:
+        writer = csv.DictWriter(sys.stdout, AuditRow._fields)
+        writer.writeheader()
+        writer.writerows({name: spreadsheet_safe(value) for name, value in row.items()} for row in rows)
+    elif rows:
+        shown = ("sim", "before", "after", "outcome", "agreed")
+        Console().print(records([{"at": row["at"][:19], **{name: row[name] for name in shown}} for row in rows]))
+    else:
+        click.echo("Nothing was changed.")
+
+
+@main.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="Also ask a server on this port of this machine.")
 def health(*, port: int | None) -> None:
     """Exit 0 if the server can be built and, with --port, if the one serving there answers."""
@@ -183,7 +214,9 @@ async def _serve_http(settings: Settings, sandbox: bool, host: str, port: int) -
 
 async def _call(settings: Settings, sandbox: bool, tool: str, words: Sequence[str]) -> CallToolResult:
     async with _upstream(settings, sandbox) as ready:
-        return await shell.call(build_server(ready), tool, words, interactive=sys.stdin.isatty())
+        # A shell that ends with the call cannot wait for a page; its forms are answered at the terminal.
+        without_page = ready.model_copy(update={"approval_page": False})
+        return await shell.call(build_server(without_page), tool, words, interactive=sys.stdin.isatty())
 
 
 class _AnnouncingServer(uvicorn.Server):
@@ -226,13 +259,13 @@ def _warn_without_token(settings: Settings) -> None:
         click.echo(f"sim-mcp: {HOW_TO_GO_ON}", err=True)
 
 
-def _moment(text: str | None) -> datetime | None:
+def _moment(text: str | None, option: str = "--clock") -> datetime | None:
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UsageProblem(f"--clock {text}: should be ISO 8601, such as 2026-03-15T09:00:00Z") from None
+        raise UsageProblem(f"{option} {text}: should be ISO 8601, such as 2026-03-15T09:00:00Z") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

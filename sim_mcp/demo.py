@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -49,6 +50,11 @@ class Morning:
 
 async def run(console: Console) -> bool:
     """Walk through the morning; return whether everything held."""
+    with TemporaryDirectory() as state_dir:
+        return await _walk(console, state_dir)
+
+
+async def _walk(console: Console, state_dir: str) -> bool:
     async with running(SandboxSettings(sims=500)) as world, httpx.AsyncClient(base_url=world.base_url) as upstream:
         found = (await upstream.get("/sandbox/stories")).json()
         morning = Morning(console, upstream, {story["key"]: story for story in found})
@@ -59,11 +65,11 @@ async def run(console: Console) -> bool:
                 title="sim-mcp demo",
             )
         )
-        async with _client(world, forms=False) as client:
-            morning.check(len((await client.list_tools()).tools) >= 11, f"connected, MCP {client.protocol_version}")  # noqa: PLR2004  # the eleven tools promised.
+        async with _client(world, state_dir, forms=False) as client:
+            morning.check(len((await client.list_tools()).tools) >= 12, f"connected, MCP {client.protocol_version}")  # noqa: PLR2004  # the twelve tools promised.
             await _reading(morning, client)
             await _nobody_asked(morning, client)
-        async with _client(world, forms=True) as client:
+        async with _client(world, state_dir, forms=True) as client:
             await _agreed(morning, client)
             await _batch(morning, client)
     console.print(Rule(style="dim"))
@@ -105,7 +111,8 @@ async def _nobody_asked(morning: Morning, client: Client) -> None:
     sim = morning.stories["went_silent"]["iccid"]
     result = await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"})
     morning.console.print(Text(_text(result), style="yellow"))
-    morning.check(bool(result.is_error) and await morning.writes() == before, "refused, and nothing was sent to emnify")
+    waits = (result.structured_content or {}).get("state") == "waiting for approval"
+    morning.check(waits and await morning.writes() == before, "it waits for a person; nothing was sent to emnify")
 
 
 async def _agreed(morning: Morning, client: Client) -> None:
@@ -127,7 +134,8 @@ async def _batch(morning: Morning, client: Client) -> None:
     morning.check(bool(checked.get("sims")), "the batch can be registered")
     done = await _call(morning, client, "register_sim_batch", bic=bic, status="issued")
     show(done, morning.console)
-    morning.check(bool(done.get("sims")) and done.get("sims") == checked.get("sims"), "registered and read back")
+    held = done.get("counts") == {"changed": 1} and f"{checked.get('sims')} SIMs registered" in done["sims"][0]["note"]
+    morning.check(held, "registered and read back")
 
 
 async def _call(morning: Morning, client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -140,10 +148,15 @@ async def _call(morning: Morning, client: Client, tool: str, **arguments: Any) -
 
 
 @asynccontextmanager
-async def _client(world: Sandbox, *, forms: bool) -> AsyncIterator[Client]:
+async def _client(world: Sandbox, state_dir: str, *, forms: bool) -> AsyncIterator[Client]:
     """Start the server as a process and connect to it, as a client that can show forms or cannot."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("EMNIFY_", "SIM_MCP_"))}
-    environment |= {"EMNIFY_BASE_URL": world.base_url, "EMNIFY_APPLICATION_TOKEN": world.tokens["enterprise"]}
+    environment |= {
+        "EMNIFY_BASE_URL": world.base_url,
+        "EMNIFY_APPLICATION_TOKEN": world.tokens["enterprise"],
+        "SIM_MCP_APPROVAL_WAIT": "0",
+        "SIM_MCP_STATE_DIR": state_dir,
+    }
     server = StdioServerParameters(command=sys.executable, args=["-m", "sim_mcp"], env=environment)
     async with Client(server, elicitation_callback=_agree if forms else None) as client:
         yield client

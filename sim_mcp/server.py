@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import anyio
 from mcp.server import MCPServer
 from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import Context
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sim_mcp import __version__
-from sim_mcp.changes.consent import UsedOnce
+from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.prompts import add_prompts
 from sim_mcp.settings import Settings
@@ -82,8 +83,6 @@ def build_server(settings: Settings) -> SimServer:
             "prompts/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
         },
     )
-    # First in the chain, so that it sees a form's state as the client sent it, sealed.
-    server.middleware.insert(0, UsedOnce())
     add_prompts(server)
     server.custom_route("/health", methods=["GET"], name="health")(_health)
     return server
@@ -93,12 +92,18 @@ def _lifespan(settings: Settings) -> Callable[[MCPServer[AppState]], AbstractAsy
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
         async with AsyncExitStack() as stack:
-            client = None
-            if settings.application_token is not None:
-                client = await stack.enter_async_context(
-                    EmnifyClient(base_url=settings.base_url, application_token=settings.application_token)
-                )
-            yield AppState(settings, client)
+            if settings.application_token is None:
+                yield AppState(settings, None, None)
+                return
+            client = await stack.enter_async_context(
+                EmnifyClient(base_url=settings.base_url, application_token=settings.application_token)
+            )
+            desk = ChangeDesk(client, settings)
+            stack.callback(desk.close)
+            async with anyio.create_task_group() as background:
+                background.start_soon(desk.host_page)
+                yield AppState(settings, client, desk)
+                background.cancel_scope.cancel()
 
     return lifespan
 

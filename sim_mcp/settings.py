@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+import platformdirs
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -36,12 +37,27 @@ class Settings(BaseModel):
     base_url: str = Field(default=PRODUCTION_URL, alias="EMNIFY_BASE_URL")
     confirm: Confirm = Field(default=Confirm.ASK, alias="SIM_MCP_CONFIRM")
     read_only: bool = Field(default=False, alias="SIM_MCP_READ_ONLY")
+    policy: Path | None = Field(default=None, alias="SIM_MCP_POLICY")
+    approval_page: bool = Field(default=True, alias="SIM_MCP_APPROVAL_PAGE")
+    open_browser: bool = Field(default=False, alias="SIM_MCP_OPEN_BROWSER")
+    approval_wait_s: int = Field(default=40, ge=0, le=600, alias="SIM_MCP_APPROVAL_WAIT")
+    max_sims_per_change: int = Field(default=100, ge=1, alias="SIM_MCP_MAX_SIMS_PER_CHANGE")
+    max_sims_per_hour: int = Field(default=500, ge=1, alias="SIM_MCP_MAX_SIMS_PER_HOUR")
+    state_dir: Path | None = Field(default=None, alias="SIM_MCP_STATE_DIR")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="WARNING", alias="SIM_MCP_LOG_LEVEL")
 
     @property
     def may_write(self) -> bool:
         """Tell whether tools that change something are offered at all."""
         return not self.read_only and self.confirm is not Confirm.BLOCK
+
+    def state_directory(self) -> Path:
+        """Return where the record of changes is kept; made here only if nobody chose another place.
+
+        Raises:
+            OSError: The usual place cannot be made.
+        """
+        return self.state_dir or Path(platformdirs.user_state_dir("sim-mcp", appauthor=False, ensure_exists=True))
 
     @field_validator("application_token", mode="before")
     @classmethod

@@ -19,7 +19,7 @@ _STATUS_COLOURS = {
     "Warn": "yellow",
     "Critical": "red",
 }
-_UNBROKEN = {"iccid", "time", "date", "imsi", "msisdn", "status", "outcome"}
+_UNBROKEN = {"at", "sim", "iccid", "time", "date", "imsi", "msisdn", "status", "outcome"}
 """Columns that people compare or copy: a number broken over two lines is of no use."""
 
 _LONGEST_BAR = 36
@@ -73,6 +73,12 @@ def chart(days: Sequence[Mapping[str, Any]]) -> Table:
         cost = "" if day.get("data_cost") is None else f"{day['data_cost']:.2f} {day.get('currency') or ''}"
         table.add_row(str(day["date"]), bar, f"{volume:,.3f}", cost)
     return table
+
+
+def spreadsheet_safe(value: object) -> str:
+    """Return a cell that no spreadsheet takes for a formula."""
+    text = str(value)
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
 def _is_records(value: Any) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -10,7 +12,7 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import SecretStr
 
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
-from sim_mcp.settings import Confirm, Settings
+from sim_mcp.settings import Settings
 
 
 @dataclass
@@ -20,15 +22,14 @@ class Fleet:
     world: Sandbox
     control: httpx.AsyncClient
     stories: dict[str, dict[str, Any]]
+    state_dir: Path
 
-    def settings(
-        self, *, role: str = "enterprise", confirm: Confirm = Confirm.ASK, read_only: bool = False
-    ) -> Settings:
+    def settings(self, *, role: str = "enterprise", **chosen: Any) -> Settings:
         return Settings(
+            state_dir=self.state_dir,
             base_url=self.world.base_url,
             application_token=SecretStr(self.world.tokens[role]),
-            confirm=confirm,
-            read_only=read_only,
+            **{"approval_wait_s": 0, **chosen},
         )
 
     async def requests(self) -> list[dict[str, Any]]:
@@ -51,9 +52,10 @@ class Fleet:
 
 @asynccontextmanager
 async def fleet_of(settings: SandboxSettings) -> AsyncIterator[Fleet]:
-    async with running(settings) as world, httpx.AsyncClient(base_url=world.base_url) as control:
-        stories = (await control.get("/sandbox/stories")).json()
-        yield Fleet(world, control, {story["key"]: story for story in stories})
+    with TemporaryDirectory() as state_dir:
+        async with running(settings) as world, httpx.AsyncClient(base_url=world.base_url) as control:
+            stories = (await control.get("/sandbox/stories")).json()
+            yield Fleet(world, control, {story["key"]: story for story in stories}, Path(state_dir))
 
 
 def said(result: CallToolResult) -> str:

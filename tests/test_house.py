@@ -27,15 +27,15 @@ def test_the_readme_lists_every_tool_and_every_command() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     tools = {path.stem for path in (ROOT / "tests/tools/__snapshots__/test_definitions").glob("*.json")}
     names = {re.sub(r".*\[(\w+)\].*", r"\1", name) for name in tools}
-    assert len(names) == 11
+    assert len(names) == 12
     assert all(f"| `{name}` |" in readme for name in names)
     assert all(f"sim-mcp {command}" in readme for command in ("demo", "tools", "call", "sandbox", "serve"))
 
 
-def test_only_apply_and_batch_write_to_emnify() -> None:
+def test_only_apply_and_registration_write_to_emnify() -> None:
     """Nothing in the project writes to emnify but what was planned and agreed to."""
     writing = re.compile(r"\.(update_sim|delete_sims?|register_batch|create_operation|migrate_sims)\(")
-    allowed = {"sim_mcp/changes/apply.py", "sim_mcp/changes/batch.py"}
+    allowed = {"sim_mcp/changes/apply.py", "sim_mcp/changes/registration.py"}
     found = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "sim_mcp").rglob("*.py")

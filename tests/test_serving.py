@@ -27,8 +27,10 @@ TWO_WAYS_ON = ("EMNIFY_APPLICATION_TOKEN", "--sandbox")
 
 def environment(fleet: Fleet | None, **extra: str) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("EMNIFY_", "SIM_MCP_"))}
+    clean["SIM_MCP_APPROVAL_WAIT"] = "0"
     if fleet is not None:
         clean["EMNIFY_BASE_URL"] = fleet.world.base_url
+        clean["SIM_MCP_STATE_DIR"] = str(fleet.state_dir)
         clean["EMNIFY_APPLICATION_TOKEN"] = fleet.world.tokens["enterprise"]
     return clean | extra
 
@@ -86,7 +88,7 @@ async def test_all_ten_operations_work_from_a_client(fleet: Fleet, wire: Wire, e
         deleted = facts(await client.call_tool("delete_sims", {"sims": [idle]}))
         assert deleted["counts"] == {"changed": 1}
         assert facts(await client.call_tool("validate_sim_batch", {"bic": bic}))["sims"] == 10
-        assert facts(await client.call_tool("register_sim_batch", {"bic": bic}))["sims"] == 10
+        assert facts(await client.call_tool("register_sim_batch", {"bic": bic}))["counts"] == {"changed": 1}
         assert (client.protocol_version >= "2026-07-28") is (era == "auto")
     sent = {(request["method"], _template(request["path"])) for request in await fleet.requests()}
     assert sent >= {
@@ -119,7 +121,7 @@ async def test_prompts_are_served(wire: Wire, era: Era) -> None:
 @pytest.mark.parametrize(("wire", "era"), EVERY_WAY)
 async def test_without_a_token_tools_are_listed_and_calls_name_the_two_ways_on(wire: Wire, era: Era) -> None:
     async with connected(wire, era, environment(None)) as client:
-        assert len((await client.list_tools()).tools) == 11
+        assert len((await client.list_tools()).tools) == 12
         for tool, arguments in (("list_sims", {}), ("delete_sims", {"sims": ["1"]})):
             result = await client.call_tool(tool, arguments)
             assert result.is_error
@@ -209,7 +211,7 @@ async def test_a_client_that_shows_only_urls_is_not_asked_by_form(fleet: Fleet) 
                 "Mcp-Name": "set_sim_status",
             },
         )
-    assert "cannot show a form" in response.text, response.text
+    assert "waiting for approval" in response.text, response.text
     assert await fleet.writes() == []
 
 
@@ -234,7 +236,7 @@ async def test_health_answers_while_serving(fleet: Fleet) -> None:
         assert (await http.get(address.replace("/mcp", "/health"))).json()["status"] == "ok"
         port = httpx.URL(address).port
         done = await anyio.run_process([sys.executable, "-m", "sim_mcp", "health", "--port", str(port)])
-        assert b"11 tools" in done.stdout
+        assert b"12 tools" in done.stdout
 
 
 async def test_with_sandbox_the_server_needs_nothing_else(tmp_path: Path) -> None:

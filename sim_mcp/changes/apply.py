@@ -1,17 +1,23 @@
-"""Carry out what was agreed: read again, leave what moved, write once, read back, report."""
+"""Carry out what was agreed: read again, leave what moved, record, write once, read back, record.
+
+Nothing else in the project writes to emnify. A run that ends early, by its time, a cancelled call or a killed
+process, is taken up again where the record says it stood: what is settled is not touched, what was sent without a
+recorded outcome is settled by reading, and is never sent again.
+"""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import NamedTuple
 
 import anyio
+import anyio.lowlevel
 
+from sim_mcp.changes.journal import Journal, Outcome, OutcomeKind, StoredPlan
 from sim_mcp.changes.plan import (
     Assign,
     Change,
     Delete,
-    Plan,
-    PlannedSim,
+    Planned,
+    Register,
     Role,
     SetStatus,
     fingerprint,
@@ -19,6 +25,7 @@ from sim_mcp.changes.plan import (
     same_organisation,
     state_of,
 )
+from sim_mcp.changes.registration import register, settle_registration
 from sim_mcp.emnify import (
     CLEAR,
     AuthenticationError,
@@ -26,7 +33,6 @@ from sim_mcp.emnify import (
     EmnifyClient,
     EmnifyError,
     ForbiddenError,
-    NotFoundError,
     RuleError,
     Sim,
     SimChange,
@@ -34,71 +40,175 @@ from sim_mcp.emnify import (
     Target,
     UnreachableError,
 )
+from sim_mcp.fleet.reading import FEW, read_sims
 
-OutcomeKind = Literal["changed", "already", "refused", "moved", "failed", "unknown"]
+CHUNK = 50
+"""SIMs read together before and after being written: few calls, and no reading older than the chunk takes."""
+
 Progress = Callable[[int, int, str], Awaitable[None]]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Tell what became of one SIM."""
+class Step(NamedTuple):
+    """One item of a plan, by its place in it."""
 
-    sim: Sim
-    kind: OutcomeKind
-    before: str
-    after: str
-    note: str
+    number: int
+    item: Planned
 
 
-async def run(client: EmnifyClient, plan: Plan, progress: Progress) -> list[Outcome]:
-    """Carry out an agreed plan, one SIM at a time, and return one outcome per SIM, in the plan's order.
+class Run:
+    """One attempt at carrying out a plan that was agreed to."""
 
-    Cancellation takes effect between SIMs: a write that was begun is read back and reported first.
-    """
-    outcomes: list[Outcome] = []
-    stopped: str | None = None
-    for number, planned in enumerate(plan.sims, start=1):
-        if planned.verdict != "change":
-            kind: OutcomeKind = "already" if planned.verdict == "already" else "refused"
-            outcomes.append(Outcome(planned.sim, kind, planned.before, planned.before, planned.reason))
-        elif stopped is not None:
-            note = f"not tried, because {stopped}; nothing changed"
-            outcomes.append(Outcome(planned.sim, "failed", planned.before, planned.before, note))
-        else:
-            # What has begun is finished and read back: a half-known state helps nobody.
+    def __init__(self, client: EmnifyClient, journal: Journal, stored: StoredPlan, progress: Progress) -> None:
+        self._client = client
+        self._journal = journal
+        self._stored = stored
+        self._change = stored.plan.change
+        self._progress = progress
+        self._hopeless: str | None = None
+
+    async def until(self, deadline: float) -> bool:
+        """Go on until all is settled or the moment (of the event loop's clock) has come; tell whether all is.
+
+        Raises:
+            JournalError: The record cannot be written; nothing more was sent.
+        """
+        sent, settled = self._journal.progress(self._stored.id)
+        steps = [Step(number, item) for number, item in enumerate(self._stored.plan.items) if number not in settled]
+        for step in [step for step in steps if step.item.verdict != "change"]:
+            kind: OutcomeKind = "already" if step.item.verdict == "already" else "refused"
+            self._settle(step, Outcome(kind, step.item.before, step.item.before, step.item.reason))
+            steps.remove(step)
+        interrupted = [step for step in steps if step.number in sent]
+        if interrupted:
+            await self._settle_by_reading(interrupted, dict.fromkeys((step.number for step in interrupted), _LOST))
+        steps = [step for step in steps if step.number not in sent]
+        while steps and anyio.current_time() < deadline:
+            chunk, steps = steps[:CHUNK], steps[CHUNK:]
+            left = await self._chunk(chunk, deadline)
+            steps = left + steps
+        return not steps
+
+    async def _chunk(self, chunk: list[Step], deadline: float) -> list[Step]:
+        """Read, write and read back some items; return those there was no time for."""
+        if isinstance(self._change, Register):
+            await self._register(chunk[0])
+            return []
+        try:
+            now = await read_sims(self._client, [step.item.sim_id for step in chunk])
+        except EmnifyError as error:
+            for step in chunk:
+                self._settle(step, _failed(step.item, f"it could not be read again: {error}"))
+            return []
+        ready = [step for step in chunk if not self._moved(step, now[step.item.sim_id])]
+        doubts: dict[int, str | None] = {}
+        try:
+            if isinstance(self._change, Delete) and len(ready) > FEW:
+                await self._delete_together(ready, doubts)
+                return []
+            for place, step in enumerate(ready):
+                # Cancellation and the end of the caller's time take effect here, between two SIMs.
+                await anyio.lowlevel.checkpoint()
+                if anyio.current_time() >= deadline:
+                    return ready[place:]
+                with anyio.CancelScope(shield=True):
+                    await self._send(step, doubts)
+                await self._tell(step.number + 1)
+            return []
+        finally:
             with anyio.CancelScope(shield=True):
-                outcome, stopped = await _change(client, plan.change, planned)
-            outcomes.append(outcome)
-        await progress(number, len(plan.sims), f"{number} of {len(plan.sims)} SIMs")
-    return outcomes
+                await self._settle_by_reading([step for step in ready if step.number in doubts], doubts)
 
-
-async def _change(client: EmnifyClient, change: Change, planned: PlannedSim) -> tuple[Outcome, str | None]:
-    """Return the outcome for one SIM, and why the rest should not be tried, if so."""
-    try:
-        now = await client.get_sim(planned.sim.id)
-    except EmnifyError as error:
-        return _failed(planned, f"it could not be read again: {error}"), _hopeless(error)
-    if fingerprint(now) != fingerprint(planned.sim):
+    def _moved(self, step: Step, now: Sim | None) -> bool:
+        """Settle an item that is no longer as it was shown; tell whether it is so."""
+        if now is not None and fingerprint(now) == step.item.fingerprint:
+            return False
+        after = "Deleted" if now is None else state_of(self._change, now)
         note = "it changed since the plan was shown, so it was left alone; nothing changed here"
-        return Outcome(now, "moved", planned.before, state_of(change, now), note), None
-    try:
-        await _write(client, change, now.id)
-    except EmnifyError as error:
+        self._settle(step, Outcome("moved", step.item.before, after, note))
+        return True
+
+    async def _send(self, step: Step, doubts: dict[int, str | None]) -> None:
+        """Record the intent and write; what needs reading back is left in `doubts`, with why, if there is a why."""
+        if self._hopeless is not None:
+            self._settle(step, _failed(step.item, f"not tried, because {self._hopeless}"))
+            return
+        if not self._journal.intend(self._stored.id, step.number, step.item.identity):
+            doubts[step.number] = _LOST
+            return
+        try:
+            await _write(self._client, self._change, step.item.sim_id)
+        except EmnifyError as error:
+            self._judge(step, error, doubts)
+        else:
+            doubts[step.number] = None
+
+    def _judge(self, step: Step, error: EmnifyError, doubts: dict[int, str | None]) -> None:
         if error.changed == "unknown":
-            return await _settle(client, change, planned, str(error)), None
-        if isinstance(error, RuleError | ConflictError | ForbiddenError):
-            return Outcome(now, "refused", planned.before, planned.before, f"{error}; nothing changed"), None
-        return _failed(planned, str(error)), _hopeless(error)
-    return await _settle(client, change, planned, None), None
+            doubts[step.number] = str(error)
+        elif isinstance(error, RuleError | ConflictError | ForbiddenError):
+            note = f"{error}; nothing changed"
+            self._settle(step, Outcome("refused", step.item.before, step.item.before, note))
+        else:
+            self._settle(step, _failed(step.item, str(error)))
+            self._hopeless = _hopeless(error)
+
+    async def _delete_together(self, ready: list[Step], doubts: dict[int, str | None]) -> None:
+        """Delete in one request (DELETE /api/v1/sim/multi); what became of each is read back."""
+        fresh = [step for step in ready if self._journal.intend(self._stored.id, step.number, step.item.identity)]
+        doubts.update(dict.fromkeys((step.number for step in ready), _LOST))
+        if not fresh:
+            return
+        why: str | None = None
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._client.delete_sims([step.item.sim_id for step in fresh])
+            except EmnifyError as error:
+                why = str(error)
+        doubts.update(dict.fromkeys((step.number for step in fresh), why))
+
+    async def _settle_by_reading(self, steps: list[Step], doubts: dict[int, str | None]) -> None:
+        """Read back and record what is so now; a doubt is why the write itself did not tell."""
+        if not steps:
+            return
+        if isinstance(self._change, Register):
+            for step in steps:
+                self._settle(step, await settle_registration(self._client, self._change, doubts[step.number]))
+            return
+        try:
+            now = await read_sims(self._client, [step.item.sim_id for step in steps])
+        except EmnifyError as error:
+            for step in steps:
+                known = doubts[step.number] or "emnify accepted it"
+                note = f"{known}, but reading back failed ({error}); look at this SIM before trying again"
+                self._settle(step, Outcome("unknown", step.item.before, "unknown", note))
+            return
+        for step in steps:
+            self._settle(step, _read_back(self._change, step.item, now[step.item.sim_id], doubts[step.number]))
+
+    async def _register(self, step: Step) -> None:
+        if not isinstance(self._change, Register):
+            raise TypeError(self._change)
+        if not self._journal.intend(self._stored.id, step.number, self._change.bic):
+            await self._settle_by_reading([step], {step.number: _LOST})
+            return
+        with anyio.CancelScope(shield=True):
+            self._settle(step, await register(self._client, self._change))
+
+    def _settle(self, step: Step, outcome: Outcome) -> None:
+        self._journal.settle(self._stored.id, step.number, outcome, step.item.identity)
+
+    async def _tell(self, done: int) -> None:
+        total = len(self._stored.plan.items)
+        await self._progress(done, total, f"{done} of {total} done")
+
+
+_LOST = "it was sent before, and what came of it was not recorded"
 
 
 async def _write(client: EmnifyClient, change: Change, sim_id: int) -> None:
     if isinstance(change, SetStatus):
         await client.update_sim(sim_id, SimChange(status=change.target))
-    elif isinstance(change, Delete):
-        await client.delete_sim(sim_id)
-    else:
+    elif isinstance(change, Assign):
         held: dict[Role, Target] = {
             role: CLEAR if organisation is None else organisation.id for role, organisation in change.organisations
         }
@@ -108,25 +218,19 @@ async def _write(client: EmnifyClient, change: Change, sim_id: int) -> None:
                 issuer_org=held.get("issuer"), reseller_org=held.get("reseller"), customer_org=held.get("customer")
             ),
         )
+    else:
+        await client.delete_sim(sim_id)
 
 
-async def _settle(client: EmnifyClient, change: Change, planned: PlannedSim, doubt: str | None) -> Outcome:
-    """Read back and say what is so now; `doubt` is why the write itself did not tell."""
-    try:
-        now: Sim | None = await client.get_sim(planned.sim.id)
-    except NotFoundError:
-        now = None
-    except EmnifyError as error:
-        known = doubt or "emnify accepted it"
-        note = f"{known}, but reading back failed ({error}); look at this SIM before trying again"
-        return Outcome(planned.sim, "unknown", planned.before, "unknown", note)
+def _read_back(change: Change, item: Planned, now: Sim | None, doubt: str | None) -> Outcome:
     after = "Deleted" if now is None else state_of(change, now)
     if _is_done(change, now):
-        note = "read back: done" if doubt is None else f"{doubt}; read back: it was done"
-        return Outcome(now or planned.sim, "changed", planned.before, after, note)
-    lag = doubt or "emnify accepted it"
-    note = f"{lag}, but it still reads {after}; it may follow late, so look again before repeating"
-    return Outcome(now or planned.sim, "unknown", planned.before, after, note)
+        note = "read back: done" if doubt is None else f"{doubt}; read back: it is done"
+        return Outcome("changed", item.before, after, note)
+    if doubt is _LOST:
+        return Outcome("failed", item.before, after, f"{doubt}; it reads {after} now and was not sent again")
+    note = f"{doubt or 'emnify accepted it'}, but it still reads {after}; it may follow late, so look before repeating"
+    return Outcome("unknown", item.before, after, note)
 
 
 def _is_done(change: Change, now: Sim | None) -> bool:
@@ -136,15 +240,13 @@ def _is_done(change: Change, now: Sim | None) -> bool:
         return False
     if isinstance(change, SetStatus):
         return now.known_status is change.target
-    return _assigned(change, now)
+    return isinstance(change, Assign) and all(
+        same_organisation(organisation_in(now, role), target) for role, target in change.organisations
+    )
 
 
-def _assigned(change: Assign, now: Sim) -> bool:
-    return all(same_organisation(organisation_in(now, role), target) for role, target in change.organisations)
-
-
-def _failed(planned: PlannedSim, note: str) -> Outcome:
-    return Outcome(planned.sim, "failed", planned.before, planned.before, f"{note}; nothing changed")
+def _failed(item: Planned, note: str) -> Outcome:
+    return Outcome("failed", item.before, item.before, f"{note}; nothing changed")
 
 
 def _hopeless(error: EmnifyError) -> str | None:

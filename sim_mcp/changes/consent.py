@@ -1,25 +1,20 @@
 """A person's yes, by form, or the operator's standing decision. Nothing else counts as consent."""
 
-import hashlib
-from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context, Elicit
-from mcp.types import CallToolResult, ClientCapabilities, TextContent
+from mcp.types import ClientCapabilities
 from pydantic import BaseModel, Field
 
-from sim_mcp.settings import Confirm
+from sim_mcp.changes.journal import StoredPlan
+from sim_mcp.changes.plan import typed_right
+from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError
 
 MODERN = "2026-07-28"
-_REMEMBERED = 10_000
-
-
-class NotConfirmedError(Exception):
-    """Nobody agreed, so nothing changed; the message says why and what can be done."""
+_SHOWN = 25
+"""Lines a form can hold and a person can read; the rest is counted."""
 
 
 class Agreement(BaseModel):
@@ -35,34 +30,10 @@ class TypedAgreement(BaseModel):
 
 
 @dataclass(frozen=True)
-class Standing:
-    """An answer that needed no form: the operator's decision, or nothing to decide."""
+class NoForm:
+    """Why no form was shown: it is decided already, there is nothing to decide, or nobody can be asked this way."""
 
-    how: Literal["the operator's setting", "nothing to agree to"]
-
-
-class Proposal(Protocol):
-    """What consent needs to know of a plan."""
-
-    @property
-    def summary(self) -> str:
-        """Say what would be done, in a few words."""
-
-    @property
-    def lines(self) -> Sequence[str]:
-        """Say what it means, a line for each thing touched."""
-
-    @property
-    def anything_to_do(self) -> bool:
-        """Tell whether anything would change at all."""
-
-    @property
-    def expected_words(self) -> tuple[str, ...]:
-        """Return what a person may type to confirm; empty where nothing is to be typed."""
-
-    @property
-    def typing_request(self) -> str:
-        """Ask for the words to type; empty where nothing is to be typed."""
+    reason: Literal["the operator's policy", "nothing to agree to", "cannot be asked"]
 
 
 def can_be_asked(ctx: Context[Any, Any]) -> bool:
@@ -73,97 +44,67 @@ def can_be_asked(ctx: Context[Any, Any]) -> bool:
     return version >= MODERN or ctx.session.can_send_request
 
 
-def ask(ctx: Context[Any, Any], confirm: Confirm, plan: Proposal) -> Elicit[Agreement] | Standing:
-    """Return the form for a change that can be taken back, or the standing answer.
+def ask(ctx: Context[Any, Any], decision: Decision, stored: StoredPlan) -> Elicit[Agreement] | NoForm:
+    """Return the form for a change that can be taken back, or why there is none.
 
     Raises:
-        NotConfirmedError: The caller cannot be asked and the operator has not decided otherwise.
+        ForbiddenByPolicyError: The operator's policy forbids the change.
     """
-    return _standing(ctx, confirm, plan) or Elicit(question(plan), Agreement)
+    return _no_form(ctx, decision, stored) or Elicit(question(stored), Agreement)
 
 
-def ask_typed(ctx: Context[Any, Any], confirm: Confirm, plan: Proposal) -> Elicit[TypedAgreement] | Standing:
-    """Return the form for a deletion, which wants something typed, or the standing answer.
+def ask_typed(ctx: Context[Any, Any], decision: Decision, stored: StoredPlan) -> Elicit[TypedAgreement] | NoForm:
+    """Return the form for a deletion, which wants something typed, or why there is none.
 
     Raises:
-        NotConfirmedError: The caller cannot be asked and the operator has not decided otherwise.
+        ForbiddenByPolicyError: The operator's policy forbids the change.
     """
-    return _standing(ctx, confirm, plan) or Elicit(question(plan), TypedAgreement)
+    return _no_form(ctx, decision, stored) or Elicit(question(stored), TypedAgreement)
 
 
-def settle(plan: Proposal, answer: ElicitationResult[Any]) -> str:
-    """Return how the change was agreed to.
-
-    Raises:
-        NotConfirmedError: The answer is not a yes to exactly this plan.
-    """
+def agreed_by(stored: StoredPlan, answer: ElicitationResult[Any]) -> str | None:
+    """Return how the change was agreed to, or None where it was not: anything but a clear yes is none."""
     if not isinstance(answer, AcceptedElicitation):
-        raise NotConfirmedError(
-            f"Not confirmed: {plan.summary}. Nothing changed. The form came back without a yes "
-            f"({answer.action}); perhaps nobody saw it. If a person wants this change, call again."
-        )
-    given = answer.data
-    if isinstance(given, Standing):
-        return given.how
-    if isinstance(given, Agreement) and given.agree:
-        return "a person, by form"
-    if isinstance(given, TypedAgreement) and "".join(given.typed.split()) in plan.expected_words:
-        return "a person, by form"
-    reason = "what was typed is not what the form asked for" if plan.expected_words else "the box was not ticked"
-    raise NotConfirmedError(
-        f"Not confirmed: {plan.summary}. Nothing changed, because {reason}. If a person wants this change, call again."
-    )
-
-
-def question(plan: Proposal) -> str:
-    """Word the question; the same plan always gives the same words, as the protocol demands."""
-    return "\n".join([f"{plan.summary}?", *(f"• {line}" for line in plan.lines), plan.typing_request]).rstrip()
-
-
-class UsedOnce:
-    """Let each answered form be used once: the protocol itself lets a client send it again."""
-
-    def __init__(self) -> None:
-        self._seen: OrderedDict[str, None] = OrderedDict()
-
-    async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """Refuse a `tools/call` whose sealed `requestState` has been here before."""
-        state = (ctx.params or {}).get("requestState")
-        if isinstance(state, str) and ctx.method == "tools/call":
-            digest = hashlib.sha256(state.encode()).hexdigest()
-            if digest in self._seen:
-                return _already_used()
-            self._seen[digest] = None
-            if len(self._seen) > _REMEMBERED:
-                self._seen.popitem(last=False)
-        return await call_next(ctx)
-
-
-def _standing(ctx: Context[Any, Any], confirm: Confirm, plan: Proposal) -> Standing | None:
-    if not plan.anything_to_do:
-        return Standing("nothing to agree to")
-    if confirm is Confirm.HOST:
-        return Standing("the operator's setting")
-    if can_be_asked(ctx):
         return None
-    lines = "\n".join(f"- {line}" for line in plan.lines)
-    raise NotConfirmedError(
-        f"Not done: {plan.summary}. Nothing changed. A person has to agree first, and this client "
-        f"cannot show a form to ask with. It would have been:\n{lines}\n"
-        "What the operator can do: use a client that shows forms (such as Claude Code, VS Code or Cursor), "
-        "or set SIM_MCP_CONFIRM=host where the host asks a person before each call."
-    )
+    given = answer.data
+    if isinstance(given, NoForm):
+        return None if given.reason == "cannot be asked" else given.reason
+    if isinstance(given, Agreement):
+        return "a person, by form" if given.agree else None
+    if isinstance(given, TypedAgreement):
+        return "a person, by form" if typed_right(stored.plan, given.typed) else None
+    return None
+
+
+def was_asked(answer: ElicitationResult[Any]) -> bool:
+    """Tell whether a form went out at all."""
+    return not (isinstance(answer, AcceptedElicitation) and isinstance(answer.data, NoForm))
+
+
+def question(stored: StoredPlan) -> str:
+    """Word the question; the same plan always gives the same words, and another plan gives others.
+
+    The id in it is what makes an answer good for one plan only: an answer sent again meets a new question.
+    """
+    lines = [f"• {line}" for line in stored.plan.lines[:_SHOWN]]
+    more = [f"• and {len(stored.plan.lines) - _SHOWN:,} more"] if len(stored.plan.lines) > _SHOWN else []
+    head = f"{stored.plan.summary}? (plan {stored.id})"
+    return "\n".join([head, *lines, *more, stored.plan.typing_request]).rstrip()
+
+
+def _no_form(ctx: Context[Any, Any], decision: Decision, stored: StoredPlan) -> NoForm | None:
+    if not stored.plan.to_do:
+        return NoForm("nothing to agree to")
+    if decision == "never":
+        raise ForbiddenByPolicyError(
+            f"Not done: {stored.plan.summary}. Nothing changed. The operator's policy (SIM_MCP_POLICY) forbids it."
+        )
+    if decision == "allow":
+        return NoForm("the operator's policy")
+    return None if can_be_asked(ctx) else NoForm("cannot be asked")
 
 
 def _declares_forms(capabilities: ClientCapabilities | None) -> bool:
     elicitation = capabilities.elicitation if capabilities is not None else None
     # A bare `elicitation: {}` is how clients from before the modes say "forms".
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
-
-
-def _already_used() -> CallToolResult:
-    text = (
-        "This confirmation was used already; each one counts once. Nothing changed now. "
-        "If a person wants the change again, call the tool anew."
-    )
-    return CallToolResult(content=[TextContent(text=text)], is_error=True)

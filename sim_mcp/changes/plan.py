@@ -1,7 +1,10 @@
 """What a change would do, SIM by SIM, worked out before anybody is asked."""
 
-from dataclasses import dataclass
-from typing import Literal
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from sim_mcp.changes import rules
 from sim_mcp.emnify import Organisation, Sim, SimStatus
@@ -12,10 +15,16 @@ ROLES: tuple[Role, ...] = ("customer", "reseller", "issuer")
 Verdict = Literal["change", "already", "refused"]
 
 
-@dataclass(frozen=True)
-class SetStatus:
+class Part(BaseModel):
+    """A part of a plan: unchangeable, and as durable as the journal it is written to."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class SetStatus(Part):
     """Give SIMs another status: PATCH /api/v1/sim/{id}."""
 
+    kind: Literal["status"] = "status"
     target: SimStatus
 
     def summary(self, sims: str) -> str:
@@ -23,62 +32,90 @@ class SetStatus:
         return f"Set {sims} to {self.target.label}"
 
 
-@dataclass(frozen=True)
-class Assign:
+class Assign(Part):
     """Give SIMs another organisation, or none, in one or more roles: PATCH /api/v1/sim/{id}."""
 
+    kind: Literal["assign"] = "assign"
     organisations: tuple[tuple[Role, Organisation | None], ...]
 
     def summary(self, sims: str) -> str:
         """Say what is asked for, in a few words."""
-        steps = ", ".join(f"{role} to {_organisation(target)}" for role, target in self.organisations)
+        steps = ", ".join(f"{role} to {name_of(target)}" for role, target in self.organisations)
         return f"Reassign {sims}: {steps}"
 
 
-@dataclass(frozen=True)
-class Delete:
+class Delete(Part):
     """Delete SIMs for good: DELETE /api/v1/sim/{id}."""
+
+    kind: Literal["delete"] = "delete"
 
     def summary(self, sims: str) -> str:
         """Say what is asked for, in a few words."""
         return f"Delete {sims} for good"
 
 
-Change = SetStatus | Assign | Delete
+class Register(Part):
+    """Take a delivered batch in: PATCH /api/v1/sim_batch/bic/{bic}."""
+
+    kind: Literal["register"] = "register"
+    bic: str
+    size: str
+    target: SimStatus
+
+    def summary(self, sims: str) -> str:  # noqa: ARG002  # a batch is counted by emnify, not by us.
+        """Say what is asked for, in a few words."""
+        return f"Register batch {self.bic} ({self.size}) as {self.target.label}"
 
 
-@dataclass(frozen=True)
-class PlannedSim:
-    """Show one SIM as it was read, and what the change means for it."""
+Change = Annotated[SetStatus | Assign | Delete | Register, Field(discriminator="kind")]
 
-    sim: Sim
+
+class Planned(Part):
+    """Show one SIM, or one batch, as it was read, and what the change means for it."""
+
+    sim_id: int
+    iccid: str | None
+    device: str | None = None
+    organisation: str | None = None
     before: str
     after: str
     verdict: Verdict
     reason: str
+    fingerprint: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Name it as a person would check it: ICCID as printed on the card, and its device."""
+        device = f" in device {quoted(self.device, 40)}" if self.device else ""
+        return f"SIM {self.iccid or f'id {self.sim_id}'}{device}"
 
     @property
     def line(self) -> str:
-        """Describe the SIM and its change in one line for a person."""
+        """Describe it and its change in one line for a person."""
         step = f"{self.before} → {self.after}" if self.verdict == "change" else self.before
-        return f"{identity(self.sim)}: {step}. {self.reason[:1].upper()}{self.reason[1:]}."
+        return f"{self.identity}: {step}. {self.reason[:1].upper()}{self.reason[1:]}."
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Hold one change and every SIM it concerns, as read when it was made."""
+class Plan(Part):
+    """Hold one change and everything it concerns, as read when it was made."""
 
+    tool: str
     change: Change
-    sims: tuple[PlannedSim, ...]
+    items: tuple[Planned, ...]
 
-    def having(self, verdict: Verdict) -> tuple[PlannedSim, ...]:
-        """Return the SIMs with this verdict, in the order they were named."""
-        return tuple(planned for planned in self.sims if planned.verdict == verdict)
+    def having(self, verdict: Verdict) -> tuple[Planned, ...]:
+        """Return what has this verdict, in the order it was named."""
+        return tuple(item for item in self.items if item.verdict == verdict)
 
     @property
-    def to_do(self) -> tuple[PlannedSim, ...]:
-        """Return the SIMs that would really change."""
+    def to_do(self) -> tuple[Planned, ...]:
+        """Return what would really change."""
         return self.having("change")
+
+    @property
+    def digest(self) -> str:
+        """Return a digest of the tool, the change, the exact SIMs and the state they were in."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @property
     def summary(self) -> str:
@@ -89,13 +126,10 @@ class Plan:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Describe every SIM of the plan, a line each."""
-        return tuple(planned.line for planned in self.sims)
-
-    @property
-    def anything_to_do(self) -> bool:
-        """Tell whether any SIM would change."""
-        return bool(self.to_do)
+        """Describe every item of the plan, a line each."""
+        if isinstance(self.change, Register):
+            return tuple(item.reason for item in self.items)
+        return tuple(item.line for item in self.items)
 
     @property
     def expected_words(self) -> tuple[str, ...]:
@@ -104,17 +138,17 @@ class Plan:
             return ()
         if len(self.to_do) != 1:
             return (str(len(self.to_do)),)
-        iccid = self.to_do[0].sim.printed_iccid
-        return (iccid[-4:],) if iccid else (str(self.to_do[0].sim.id),)
+        only = self.to_do[0]
+        return (only.iccid[-4:],) if only.iccid else (str(only.sim_id),)
 
     @property
     def typing_request(self) -> str:
-        """Ask for what confirms a deletion."""
+        """Ask for what confirms a deletion; empty where nothing is to be typed."""
         if not isinstance(self.change, Delete):
             return ""
         if len(self.to_do) != 1:
             return "This cannot be undone. To confirm, type the number of SIMs to delete."
-        what = "last four digits of the ICCID" if self.to_do[0].sim.printed_iccid else "id of the SIM"
+        what = "last four digits of the ICCID" if self.to_do[0].iccid else "id of the SIM"
         return f"This cannot be undone. To confirm, type the {what}."
 
 
@@ -126,22 +160,27 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def make(change: Change, sims: list[Sim], *, own_organisation: int | None = None) -> Plan:
+def make(tool: str, change: Change, sims: list[Sim], *, own_organisation: int | None = None) -> Plan:
     """Judge each SIM, as just read, by emnify's rules; `own_organisation` is the workspace of the token."""
-    return Plan(change, tuple(_judge(change, sim, own_organisation) for sim in sims))
+    return Plan(tool=tool, change=change, items=tuple(_judge(change, sim, own_organisation) for sim in sims))
+
+
+def typed_right(plan: Plan, typed: str) -> bool:
+    """Tell whether what was typed is what the plan asks for; anything is, where it asks for nothing."""
+    return not plan.expected_words or "".join(typed.split()) in plan.expected_words
 
 
 def state_of(change: Change, sim: Sim) -> str:
     """Describe the part of a SIM's state that this change concerns."""
     if isinstance(change, Assign):
-        return ", ".join(f"{role} {_organisation(organisation_in(sim, role))}" for role, _ in change.organisations)
+        return ", ".join(f"{role} {name_of(organisation_in(sim, role))}" for role, _ in change.organisations)
     return status_label(sim)
 
 
-def fingerprint(sim: Sim) -> tuple[object, ...]:
+def fingerprint(sim: Sim) -> str:
     """Return what must not have moved between asking and doing."""
-    organisations = tuple(org.id if (org := organisation_in(sim, role)) else None for role in ROLES)
-    return (sim.status_id, sim.device.id if sim.device else None, *organisations)
+    organisations = [org.id if (org := organisation_in(sim, role)) else None for role in ROLES]
+    return json.dumps([sim.status_id, sim.device.id if sim.device else None, *organisations])
 
 
 def organisation_in(sim: Sim, role: Role) -> Organisation | None:
@@ -149,10 +188,9 @@ def organisation_in(sim: Sim, role: Role) -> Organisation | None:
     return {"issuer": sim.issuer_org, "reseller": sim.reseller_org, "customer": sim.customer_org}[role]
 
 
-def identity(sim: Sim) -> str:
-    """Name a SIM as a person would check it: ICCID as printed on the card, and its device."""
-    device = f" in device {quoted(sim.device.name, 40)}" if sim.device and sim.device.name else ""
-    return f"SIM {sim.printed_iccid or f'id {sim.id}'}{device}"
+def same_organisation(left: Organisation | None, right: Organisation | None) -> bool:
+    """Tell whether both are the same organisation, or both are none."""
+    return (left.id if left else None) == (right.id if right else None)
 
 
 def status_label(sim: Sim) -> str:
@@ -163,26 +201,42 @@ def status_label(sim: Sim) -> str:
     return clean(sim.status.description if sim.status else None, 30) or "unknown status"
 
 
-def _judge(change: Change, sim: Sim, own: int | None) -> PlannedSim:
+def name_of(organisation: Organisation | None) -> str:
+    """Name an organisation for a person, with its id."""
+    if organisation is None:
+        return "nobody"
+    name = f"{quoted(organisation.name, 40)} " if organisation.name else ""
+    return f"{name}(id {organisation.id})"
+
+
+def _judge(change: Change, sim: Sim, own: int | None) -> Planned:
     before = state_of(change, sim)
     if isinstance(change, SetStatus):
         after, already = change.target.label, sim.known_status is change.target
         forbidden = _seller_rule(sim, own, "change the status of") or rules.refusal(sim.known_status, change.target)
         effect = rules.effect(sim.known_status, change.target)
-    elif isinstance(change, Delete):
-        after, already = "Deleted", sim.known_status is SimStatus.DELETED
-        forbidden = _seller_rule(sim, own, "delete") or _still_in_device(sim)
-        effect = rules.DELETION_EFFECT
-    else:
-        after = ", ".join(f"{role} {_organisation(target)}" for role, target in change.organisations)
+    elif isinstance(change, Assign):
+        after = ", ".join(f"{role} {name_of(target)}" for role, target in change.organisations)
         already = all(same_organisation(organisation_in(sim, role), target) for role, target in change.organisations)
         forbidden = _customer_rule(sim, own)
         effect = "the organisation named gets it, and those it replaces lose it; billing follows their contracts"
-    if already:
-        return PlannedSim(sim, before, before, "already", "already so, nothing to change")
-    if forbidden:
-        return PlannedSim(sim, before, before, "refused", f"refused: {forbidden}")
-    return PlannedSim(sim, before, after, "change", effect)
+    else:
+        after, already = "Deleted", sim.known_status is SimStatus.DELETED
+        forbidden = _seller_rule(sim, own, "delete") or _still_in_device(sim)
+        effect = rules.DELETION_EFFECT
+    verdict: Verdict = "already" if already else "refused" if forbidden else "change"
+    reasons = {"already": "already so, nothing to change", "refused": f"refused: {forbidden}", "change": effect}
+    return Planned(
+        sim_id=sim.id,
+        iccid=sim.printed_iccid,
+        device=clean(sim.device.name) or None if sim.device else None,
+        organisation=clean(sim.customer_org.name) or None if sim.customer_org else None,
+        before=before,
+        after=after if verdict == "change" else before,
+        verdict=verdict,
+        reason=reasons[verdict],
+        fingerprint=fingerprint(sim),
+    )
 
 
 def _still_in_device(sim: Sim) -> str | None:
@@ -207,15 +261,3 @@ def _customer_rule(sim: Sim, own: int | None) -> str | None:
 
 def _holds(organisation: Organisation | None, own: int) -> bool:
     return organisation is not None and organisation.id == own
-
-
-def same_organisation(left: Organisation | None, right: Organisation | None) -> bool:
-    """Tell whether both are the same organisation, or both are none."""
-    return (left.id if left else None) == (right.id if right else None)
-
-
-def _organisation(organisation: Organisation | None) -> str:
-    if organisation is None:
-        return "nobody"
-    name = f"{quoted(organisation.name, 40)} " if organisation.name else ""
-    return f"{name}(id {organisation.id})"

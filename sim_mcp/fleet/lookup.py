@@ -13,10 +13,12 @@ from sim_mcp.emnify import (
     Sim,
     SimFilter,
     SimReference,
+    SimSort,
     readings,
 )
 from sim_mcp.untrusted import fence, quoted
 
+_FEW = 5
 _CANDIDATES = 10
 _SUGGESTIONS = 5
 _FIRST_LOOK = 100
@@ -100,9 +102,10 @@ async def find_sims(client: EmnifyClient, names: Sequence[str]) -> list[Sim]:
     """
     found: dict[int, Sim] = {}
     failed: list[str] = []
+    read_together = await _by_iccid(client, names) if len(names) > _FEW else {}
     for name in names:
         try:
-            sim = await find_sim(client, name)
+            sim = read_together.get(name) or await find_sim(client, name)
         except (LookupFailedError, InvalidValueError) as error:
             failed.append(str(error))
         else:
@@ -110,6 +113,28 @@ async def find_sims(client: EmnifyClient, names: Sequence[str]) -> list[Sim]:
     if failed:
         raise LookupFailedError("\n".join([*failed, "Nothing changed."]))
     return list(found.values())
+
+
+async def _by_iccid(client: EmnifyClient, names: Sequence[str]) -> dict[str, Sim]:
+    """Return the SIMs of those names that are ICCIDs, from list pages where these cost less than a search for each."""
+    wanted: dict[str, list[str]] = {}
+    for name in names:
+        try:
+            likeliest = readings(name)[0]
+        except InvalidValueError:
+            continue
+        if likeliest.kind == "iccid":
+            wanted.setdefault(likeliest.value, []).append(name)
+    found: dict[str, Sim] = {}
+    if not wanted:
+        return found
+    async for page in client.iter_sim_pages(sort=[SimSort("id")]):
+        for sim in page.items:
+            for name in wanted.pop(sim.iccid or "", ()):
+                found[name] = sim
+        if not wanted or (page.pages or 1) > len(wanted):
+            break
+    return found
 
 
 @dataclass(frozen=True)

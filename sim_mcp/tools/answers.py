@@ -156,7 +156,7 @@ class EventList(Answer):
 
 
 class OutcomeRow(Answer):
-    """What became of one SIM: changed, already, refused, moved, failed or unknown."""
+    """What became of one SIM or batch: changed, already, refused, moved, failed or unknown."""
 
     iccid: str
     device: str | None = None
@@ -167,12 +167,18 @@ class OutcomeRow(Answer):
 
 
 class ChangeReport(Answer):
-    """What a change did, SIM by SIM."""
+    """How a change stands and what it did, SIM by SIM."""
 
+    plan: str
     summary: str
-    agreed: str
+    state: str = Field(description="done, not finished, or waiting for approval")
+    agreed: str | None = None
+    approve_at: str | None = Field(default=None, description="page for a person")
     counts: dict[str, int]
     sims: list[OutcomeRow]
+    not_shown: int | None = None
+    planned: list[str] | None = None
+    next: str | None = None
 
 
 class BatchState(Answer):
@@ -183,15 +189,3 @@ class BatchState(Answer):
     model: str | None = None
     status: str | None = None
     next: str
-
-
-class BatchReport(Answer):
-    """What registering a batch did."""
-
-    bic: str
-    outcome: str
-    agreed: str
-    sims: int
-    statuses: dict[str, int] = Field(description="as read back")
-    iccids: list[str] = Field(description="at most 20")
-    note: str

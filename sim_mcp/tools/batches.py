@@ -6,14 +6,16 @@ from mcp.server.elicitation import ElicitationResult
 from mcp.server.mcpserver import Elicit, Resolve
 from mcp.types import CallToolResult
 
-from sim_mcp.changes import batch, consent
-from sim_mcp.changes.batch import READ_BACK, BatchPlan
-from sim_mcp.changes.consent import Agreement, Standing
+from sim_mcp.changes import consent
+from sim_mcp.changes.consent import Agreement, NoForm
+from sim_mcp.changes.journal import StoredPlan
+from sim_mcp.changes.registration import plan_registration
 from sim_mcp.emnify import Bic, SimStatus
 from sim_mcp.tools import answers, text
+from sim_mcp.tools.outcomes import carry_out
 from sim_mcp.tools.parameters import BicText, ready_call
 from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ToolContext, emnify_of, settings_of
+from sim_mcp.tools.state import ToolContext, caller_of, desk_of, emnify_of
 from sim_mcp.untrusted import clean
 
 BatchStatus = Literal["issued", "activated", "factory_test"]
@@ -35,15 +37,19 @@ async def validate_sim_batch(ctx: ToolContext, bic: BicText) -> Annotated[CallTo
     return answer(state, text.batch(state))
 
 
-async def _plan_registration(ctx: ToolContext, bic: str, status: BatchStatus) -> BatchPlan:
-    return await batch.plan_batch(emnify_of(ctx), Bic.parse(bic), SimStatus.from_word(status))
+async def _plan_registration(ctx: ToolContext, bic: str, status: BatchStatus) -> StoredPlan:
+    client, desk = emnify_of(ctx), desk_of(ctx)
+    code = Bic.parse(bic)
+    desk.insist_on_record()
+    plan = await plan_registration("register_sim_batch", client, code, SimStatus.from_word(status))
+    return desk.keep(plan, caller_of(ctx))
 
 
-_Plan = Annotated[BatchPlan, Resolve(_plan_registration)]
+_Plan = Annotated[StoredPlan, Resolve(_plan_registration)]
 
 
-def _ask_registration(ctx: ToolContext, plan: _Plan) -> Elicit[Agreement] | Standing:
-    return consent.ask(ctx, settings_of(ctx).confirm, plan)
+def _ask_registration(ctx: ToolContext, plan: _Plan) -> Elicit[Agreement] | NoForm:
+    return consent.ask(ctx, desk_of(ctx).decision(plan.plan), plan)
 
 
 async def register_sim_batch(
@@ -52,20 +58,9 @@ async def register_sim_batch(
     plan: _Plan,
     agreed: Annotated[ElicitationResult[Agreement], Resolve(_ask_registration)],
     status: BatchStatus = "issued",
-) -> Annotated[CallToolResult, answers.BatchReport]:
+) -> Annotated[CallToolResult, answers.ChangeReport]:
     """Register a delivered batch of SIM cards in this workspace by its BIC, after a person agreed. The status decides
     what the SIMs cost: issued nothing yet, factory_test nothing while testing, activated the hosting fee at once.
     Returns how many were registered and the statuses they really read.
     """  # noqa: D205  # the description is one paragraph for the model.
-    how = consent.settle(plan, agreed)
-    done = await batch.register(emnify_of(ctx), plan)
-    report = answers.BatchReport(
-        bic=plan.bic.display,
-        outcome="registered" if done.certain else "unknown",
-        agreed=how,
-        sims=len(done.registered),
-        statuses=done.statuses,
-        iccids=[reference.iccid for reference in done.registered[:READ_BACK] if reference.iccid],
-        note=done.note,
-    )
-    return answer(report, text.batch_report(report))
+    return await carry_out(ctx, plan, agreed)

@@ -1,6 +1,5 @@
-"""The tools that change SIMs. Each plans, asks a person, and only then writes."""
+"""The tools that change SIMs. Each plans, sees that a person agrees, and only then writes."""
 
-from collections import Counter
 from typing import Annotated, Literal
 
 from mcp.server.elicitation import ElicitationResult
@@ -8,66 +7,69 @@ from mcp.server.mcpserver import Elicit, Resolve
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from sim_mcp.changes import apply, consent
-from sim_mcp.changes.consent import Agreement, Standing, TypedAgreement
-from sim_mcp.changes.plan import Assign, Change, Delete, Plan, Role, SetStatus, make
+from sim_mcp.changes import consent
+from sim_mcp.changes.consent import Agreement, NoForm, TypedAgreement
+from sim_mcp.changes.journal import StoredPlan
+from sim_mcp.changes.plan import Assign, Change, Delete, Role, SetStatus, make
 from sim_mcp.emnify import InvalidValueError, Organisation, SimStatus
 from sim_mcp.fleet.lookup import find_sims
 from sim_mcp.fleet.organisations import find_organisation
-from sim_mcp.tools import answers, text
+from sim_mcp.tools import answers
+from sim_mcp.tools.outcomes import carry_out, reported
 from sim_mcp.tools.parameters import Name, SimNames
-from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ToolContext, emnify_of, settings_of
-from sim_mcp.untrusted import clean
+from sim_mcp.tools.state import ToolContext, caller_of, desk_of, emnify_of
 
 _OrganisationName = Annotated[Name | None, Field(description='organisation name or id; "none" to clear')]
 
 
 async def _plan_status(
     ctx: ToolContext, sims: list[str], status: Literal["activated", "suspended", "factory_test"]
-) -> Plan:
-    return await _plan(ctx, sims, SetStatus(SimStatus.from_word(status)))
+) -> StoredPlan:
+    return await _plan(ctx, "set_sim_status", sims, SetStatus(target=SimStatus.from_word(status)))
 
 
 async def _plan_assignment(
     ctx: ToolContext, sims: list[str], customer: str | None, reseller: str | None, issuer: str | None
-) -> Plan:
+) -> StoredPlan:
     named: dict[Role, str | None] = {"customer": customer, "reseller": reseller, "issuer": issuer}
     targets = [(role, await _organisation(ctx, said)) for role, said in named.items() if said is not None]
     if not targets:
         raise InvalidValueError("name at least one of customer, reseller or issuer")
-    return await _plan(ctx, sims, Assign(tuple(targets)))
+    return await _plan(ctx, "assign_sims", sims, Assign(organisations=tuple(targets)))
 
 
-async def _plan_deletion(ctx: ToolContext, sims: list[str]) -> Plan:
-    return await _plan(ctx, sims, Delete())
+async def _plan_deletion(ctx: ToolContext, sims: list[str]) -> StoredPlan:
+    return await _plan(ctx, "delete_sims", sims, Delete())
 
 
-async def _plan(ctx: ToolContext, sims: list[str], change: Change) -> Plan:
+async def _plan(ctx: ToolContext, tool: str, sims: list[str], change: Change) -> StoredPlan:
     client = emnify_of(ctx)
+    desk = desk_of(ctx)
+    desk.insist_on_record()
     found = await find_sims(client, sims)
-    return make(change, found, own_organisation=client.own_organisation_id)
+    plan = make(tool, change, found, own_organisation=client.own_organisation_id)
+    return desk.keep(plan, caller_of(ctx))
 
 
 async def _organisation(ctx: ToolContext, said: str) -> Organisation | None:
     return None if said.strip().lower() == "none" else await find_organisation(emnify_of(ctx), said)
 
 
-_StatusPlan = Annotated[Plan, Resolve(_plan_status)]
-_AssignmentPlan = Annotated[Plan, Resolve(_plan_assignment)]
-_DeletionPlan = Annotated[Plan, Resolve(_plan_deletion)]
+_StatusPlan = Annotated[StoredPlan, Resolve(_plan_status)]
+_AssignmentPlan = Annotated[StoredPlan, Resolve(_plan_assignment)]
+_DeletionPlan = Annotated[StoredPlan, Resolve(_plan_deletion)]
 
 
-def _ask_status(ctx: ToolContext, plan: _StatusPlan) -> Elicit[Agreement] | Standing:
-    return consent.ask(ctx, settings_of(ctx).confirm, plan)
+def _ask_status(ctx: ToolContext, plan: _StatusPlan) -> Elicit[Agreement] | NoForm:
+    return consent.ask(ctx, desk_of(ctx).decision(plan.plan), plan)
 
 
-def _ask_assignment(ctx: ToolContext, plan: _AssignmentPlan) -> Elicit[Agreement] | Standing:
-    return consent.ask(ctx, settings_of(ctx).confirm, plan)
+def _ask_assignment(ctx: ToolContext, plan: _AssignmentPlan) -> Elicit[Agreement] | NoForm:
+    return consent.ask(ctx, desk_of(ctx).decision(plan.plan), plan)
 
 
-def _ask_deletion(ctx: ToolContext, plan: _DeletionPlan) -> Elicit[TypedAgreement] | Standing:
-    return consent.ask_typed(ctx, settings_of(ctx).confirm, plan)
+def _ask_deletion(ctx: ToolContext, plan: _DeletionPlan) -> Elicit[TypedAgreement] | NoForm:
+    return consent.ask_typed(ctx, desk_of(ctx).decision(plan.plan), plan)
 
 
 async def set_sim_status(
@@ -81,7 +83,7 @@ async def set_sim_status(
     month, the hosting fee; activating starts both. A person sees each SIM with its effect on service and bill first.
     Returns each SIM's outcome with its status before and after.
     """  # noqa: D205  # the description is one paragraph for the model.
-    return await _carry_out(ctx, plan, agreed)
+    return await carry_out(ctx, plan, agreed)
 
 
 async def assign_sims(
@@ -97,7 +99,7 @@ async def assign_sims(
     person agreed. Only issuers and resellers of a SIM may do so, not its customer. Returns each SIM's outcome with
     its organisations before and after.
     """  # noqa: D205  # the description is one paragraph for the model.
-    return await _carry_out(ctx, plan, agreed)
+    return await carry_out(ctx, plan, agreed)
 
 
 async def delete_sims(
@@ -109,28 +111,13 @@ async def delete_sims(
     """Delete SIM cards for good, after a person agreed and typed a confirmation. It cannot be undone; suspending can.
     A SIM that is still in a device cannot be deleted. Returns each SIM's outcome.
     """  # noqa: D205  # the description is one paragraph for the model.
-    return await _carry_out(ctx, plan, agreed)
+    return await carry_out(ctx, plan, agreed)
 
 
-async def _carry_out(
-    ctx: ToolContext, plan: Plan, agreed: ElicitationResult[Agreement] | ElicitationResult[TypedAgreement]
-) -> CallToolResult:
-    how = consent.settle(plan, agreed)
-    outcomes = await apply.run(emnify_of(ctx), plan, ctx.report_progress)
-    report = answers.ChangeReport(
-        summary=plan.summary,
-        agreed=how,
-        counts=dict(Counter(outcome.kind for outcome in outcomes)),
-        sims=[
-            answers.OutcomeRow(
-                iccid=outcome.sim.printed_iccid or f"id {outcome.sim.id}",
-                device=clean(outcome.sim.device.name) or None if outcome.sim.device else None,
-                outcome=outcome.kind,
-                before=outcome.before,
-                after=outcome.after,
-                note=outcome.note,
-            )
-            for outcome in outcomes
-        ],
-    )
-    return answer(report, text.change_report(report))
+async def continue_change(
+    ctx: ToolContext, plan: Annotated[Name, Field(description="plan id, as a change gave it")]
+) -> Annotated[CallToolResult, answers.ChangeReport]:
+    """Continue a change of SIM cards that waits for approval or was interrupted, by its plan id. Tells how the plan
+    stands and carries it out only if a person approved it; what is done already is not done again.
+    """  # noqa: D205  # the description is one paragraph for the model.
+    return reported(await desk_of(ctx).go_on(plan, caller_of(ctx), ctx.report_progress))

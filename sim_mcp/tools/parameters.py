@@ -40,8 +40,8 @@ SimNames = Annotated[
     list[Annotated[Name, Field()]],
     Field(
         min_length=1,
-        max_length=20,
-        description="1 to 20 SIMs: each an ICCID, IMSI, MSISDN, EID, SIM id or device name",
+        max_length=3000,
+        description="SIMs, each an ICCID, IMSI, MSISDN, EID, SIM id or device name",
     ),
 ]
 Status = Literal["issued", "activated", "suspended", "factory_test"]

@@ -5,7 +5,9 @@ from typing import Any
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import ValidationError
 
-from sim_mcp.changes.consent import NotConfirmedError
+from sim_mcp.changes.desk import NotConfirmedError
+from sim_mcp.changes.journal import JournalError
+from sim_mcp.changes.policy import ForbiddenByPolicyError
 from sim_mcp.emnify import (
     AuthenticationError,
     DeadlineExceededError,
@@ -34,6 +36,16 @@ _NEXT: tuple[tuple[type[EmnifyError], str], ...] = (
 )
 
 
+_WORDED = (
+    NotConfirmedError,
+    ForbiddenByPolicyError,
+    JournalError,
+    NoTokenError,
+    LookupFailedError,
+    OrganisationNotFoundError,
+)
+"""Failures that word themselves for the model."""
+
 NO_USABLE_ANSWER = (
     "Not confirmed: the form came back without a usable answer; perhaps nobody saw it. Nothing changed. "
     "If a person wants this change, call again."
@@ -42,7 +54,7 @@ NO_USABLE_ANSWER = (
 
 def explain(cause: BaseException | None) -> str | None:
     """Word an anticipated failure, or return None for a crash, whose text stays on the server."""
-    if isinstance(cause, NotConfirmedError | NoTokenError | LookupFailedError | OrganisationNotFoundError):
+    if isinstance(cause, _WORDED):
         return str(cause)
     if isinstance(cause, ValidationError):
         return explain_arguments(cause)

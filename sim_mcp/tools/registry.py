@@ -42,6 +42,7 @@ _WRITING = (
     Entry(changing.set_sim_status, "Set SIM status", reads=False, destroys=True),
     Entry(changing.assign_sims, "Assign SIMs to organisations", reads=False, destroys=True),
     Entry(changing.delete_sims, "Delete SIMs", reads=False, destroys=True),
+    Entry(changing.continue_change, "Continue a change", reads=False, destroys=True),
     Entry(batches.register_sim_batch, "Register a SIM batch", reads=False, destroys=True, idempotent=False),
 )
 

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 from mcp.server.mcpserver import Context
 
+from sim_mcp.changes.desk import ChangeDesk
+from sim_mcp.changes.journal import Caller
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.settings import Settings
+from sim_mcp.untrusted import clean
 
 HOW_TO_GO_ON = (
     "There is no emnify token yet, so nothing was asked and nothing changed. Two ways on, both for the operator: "
@@ -27,6 +30,7 @@ class AppState:
 
     settings: Settings
     client: EmnifyClient | None
+    desk: ChangeDesk | None
 
     @property
     def emnify(self) -> EmnifyClient:
@@ -53,7 +57,21 @@ def emnify_of(ctx: ToolContext) -> EmnifyClient:
     return state.emnify
 
 
-def settings_of(ctx: ToolContext) -> Settings:
-    """Return the operator's settings."""
+def desk_of(ctx: ToolContext) -> ChangeDesk:
+    """Return the change desk behind this call.
+
+    Raises:
+        NoTokenError: The server was started without a token.
+    """
     state: AppState = ctx.request_context.lifespan_context
-    return state.settings
+    if state.desk is None:
+        raise NoTokenError
+    return state.desk
+
+
+def caller_of(ctx: ToolContext) -> Caller:
+    """Return who asks, as far as the protocol tells; what a client says of itself is no proof of identity."""
+    params = ctx.session.client_params
+    info = params.client_info if params is not None else None
+    name = clean(f"{info.name} {info.version}", 60) if info is not None else "an unnamed client"
+    return Caller("this machine", name)

@@ -71,33 +71,28 @@ def event_list(answer: answers.EventList) -> str:
 
 
 def change_report(answer: answers.ChangeReport) -> str:
-    """Write what a change did: totals, then each SIM before and after."""
-    counts = ", ".join(f"{number} {kind}" for kind, number in answer.counts.items())
+    """Write how a change stands: totals, then each SIM before and after, or what waits for approval where."""
+    counts = ", ".join(f"{number:,} {kind}" for kind, number in answer.counts.items())
     rows = "\n".join(
         f"{row.iccid}{f' {quoted(row.device)}' if row.device else ''} {row.outcome}: "
         f"{row.before} → {row.after} ({row.note})"
         for row in answer.sims
     )
-    return _lines(f"{answer.summary}. Result: {counts}. Agreed by: {answer.agreed}.", fence(rows))
+    return _lines(
+        f"{answer.summary}. Plan {answer.plan}: {answer.state}.",
+        f"Nothing changed yet. A person has to approve it at {answer.approve_at}" if answer.approve_at else None,
+        f"Result: {counts}. Agreed by: {answer.agreed or 'nobody had to'}." if counts else None,
+        fence(rows) if rows else None,
+        f"{answer.not_shown:,} more not shown; sim-mcp audit has them all." if answer.not_shown else None,
+        fence("\n".join(answer.planned)) if answer.planned else None,
+        _next(answer.next),
+    )
 
 
 def batch(answer: answers.BatchState) -> str:
     """Write what is known of a batch that can be registered."""
     facts = _pairs(("SIMs", answer.sims), ("model", answer.model), ("status", answer.status))
     return _lines(f"Batch {answer.bic} can be registered. {facts}".rstrip(), answer.next)
-
-
-def batch_report(answer: answers.BatchReport) -> str:
-    """Write what registering a batch did."""
-    read = ", ".join(f"{number} {status}" for status, number in answer.statuses.items())
-    shown = f"ICCIDs: {', '.join(answer.iccids)}" if answer.iccids else None
-    more = f" and {answer.sims - len(answer.iccids):,} more" if shown and answer.sims > len(answer.iccids) else ""
-    return _lines(
-        f"Batch {answer.bic}: {answer.outcome}, {answer.sims:,} SIMs. Agreed by: {answer.agreed}.",
-        f"Read back: {read}" if read else None,
-        f"{shown}{more}" if shown else None,
-        answer.note,
-    )
 
 
 def amounts(row: answers.Amounts) -> str:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.async_api import Browser, Page, ViewportSize
+from playwright.async_api import Browser, ViewportSize
 
 from sim_mcp.changes.page import Row, View
-from tests.browser.desk import Counter, deletion, form_on, plan, rows
+from tests.browser.desk import Counter, deletion, plan, rows
 
 WIDE: ViewportSize = {"width": 1200, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}

@@ -1,0 +1,79 @@
+"""Plans as the approval page shows and decides them: the record behind the page."""
+
+from typing import Literal
+
+from sim_mcp.changes import rules
+from sim_mcp.changes.journal import Journal, StoredPlan
+from sim_mcp.changes.page import Row, View
+from sim_mcp.changes.plan import Assign, Delete, Register, SetStatus, typed_right
+
+BY_PAGE = "a person, on the approval page"
+
+
+class Approvals:
+    """Let a person see and decide plans, each once."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def view(self, plan_id: str) -> View | None:
+        """Return what the page shows of a plan."""
+        stored = self._journal.plan(plan_id)
+        return None if stored is None else _view(stored)
+
+    def approve(self, plan_id: str, typed: str) -> Literal["approved", "mistyped", "expired", "decided"]:
+        """Record a yes, if what was typed shows that the plan was read."""
+        stored = self._journal.plan(plan_id)
+        if stored is None or stored.state == "expired":
+            return "expired"
+        if stored.state != "waiting":
+            return "decided"
+        if not typed_right(stored.plan, typed):
+            return "mistyped"
+        return "approved" if self._journal.decide(plan_id, approved=True, how=BY_PAGE) else "decided"
+
+    def reject(self, plan_id: str) -> Literal["rejected", "expired", "decided"]:
+        """Record a no."""
+        stored = self._journal.plan(plan_id)
+        if stored is None or stored.state == "expired":
+            return "expired"
+        return "rejected" if self._journal.decide(plan_id, approved=False, how=BY_PAGE) else "decided"
+
+
+def _view(stored: StoredPlan) -> View:
+    change = stored.plan.change
+    rows = tuple(
+        Row(
+            iccid=item.iccid or (change.bic if isinstance(change, Register) else f"id {item.sim_id}"),
+            device=item.device or "",
+            organisation=item.organisation or "",
+            before=item.before,
+            after=item.after,
+            verdict=item.verdict,
+            effect=item.reason,
+        )
+        for item in stored.plan.items
+    )
+    service, bill = _consequences(stored)
+    return View(
+        plan_id=stored.id,
+        summary=stored.plan.summary,
+        rows=rows,
+        service=service,
+        bill=bill,
+        client=stored.caller.client,
+        expires_at=stored.expires_at,
+        typing_request=stored.plan.typing_request,
+        irreversible=isinstance(change, Delete),
+        state=stored.state,
+    )
+
+
+def _consequences(stored: StoredPlan) -> tuple[str, str]:
+    """Say what the whole change means for service and for the bill."""
+    change = stored.plan.change
+    if isinstance(change, SetStatus | Register):
+        return rules.SERVICE[change.target], rules.BILL[change.target]
+    if isinstance(change, Assign):
+        return "stays as it is", "follows the contracts of the organisations named"
+    return "ends for good", rules.BILL[rules.DELETED]

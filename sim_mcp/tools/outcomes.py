@@ -1,0 +1,63 @@
+"""How a change is carried out for a tool, and how its outcome is told."""
+
+from collections import Counter
+from typing import Any
+
+from mcp.server.elicitation import ElicitationResult
+from mcp.types import CallToolResult
+
+from sim_mcp.changes import consent
+from sim_mcp.changes.desk import Report
+from sim_mcp.changes.journal import Outcome, StoredPlan
+from sim_mcp.changes.plan import Planned, Register
+from sim_mcp.tools import answers, text
+from sim_mcp.tools.parameters import ready_call
+from sim_mcp.tools.results import answer
+from sim_mcp.tools.state import ToolContext, desk_of
+
+ROWS = 40
+"""Outcomes told one by one: what fits into an answer. What needs a look comes first."""
+
+_URGENCY = ("unknown", "failed", "moved", "refused", "changed", "already")
+
+
+async def carry_out(ctx: ToolContext, stored: StoredPlan, agreed: ElicitationResult[Any]) -> CallToolResult:
+    """Carry a plan out if it was agreed to; otherwise offer the approval page and wait a while."""
+    desk = desk_of(ctx)
+    how = consent.agreed_by(stored, agreed)
+    if how is not None:
+        return reported(await desk.carry_out(stored, how, ctx.report_progress))
+    return reported(await desk.offer_page(stored, ctx.report_progress, asked=consent.was_asked(agreed)))
+
+
+def reported(report: Report) -> CallToolResult:
+    """Tell how a plan stands, as a tool result."""
+    stored = report.stored
+    ranked = sorted(report.outcomes, key=lambda pair: _URGENCY.index(pair[1].kind))
+    waiting = stored.state == "waiting" and bool(stored.plan.to_do)
+    state = "waiting for approval" if waiting else "done" if not report.open_items else "not finished"
+    told = answers.ChangeReport(
+        plan=stored.id,
+        summary=stored.plan.summary,
+        state=state,
+        agreed=stored.agreed,
+        approve_at=report.link,
+        counts=dict(Counter(outcome.kind for _, outcome in report.outcomes)),
+        sims=[_row(stored, item, outcome) for item, outcome in ranked[:ROWS]],
+        not_shown=max(0, len(ranked) - ROWS) or None,
+        planned=list(stored.plan.lines[:ROWS]) if waiting else None,
+        next=ready_call("continue_change", {"plan": stored.id}) if report.open_items else None,
+    )
+    return answer(told, text.change_report(told))
+
+
+def _row(stored: StoredPlan, item: Planned, outcome: Outcome) -> answers.OutcomeRow:
+    change = stored.plan.change
+    return answers.OutcomeRow(
+        iccid=change.bic if isinstance(change, Register) else item.iccid or f"id {item.sim_id}",
+        device=item.device,
+        outcome=outcome.kind,
+        before=outcome.before,
+        after=outcome.after,
+        note=outcome.note,
+    )

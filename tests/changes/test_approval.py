@@ -1,0 +1,166 @@
+"""A client that cannot show a form: the plan waits on a page, and only a person's click there carries it out."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import anyio
+import httpx
+import pytest
+from mcp import Client
+
+from sim_mcp.server import build_server
+from tests.support import Fleet, facts, said
+
+Era = Literal["auto", "legacy"]
+ERAS: tuple[Era, ...] = ("auto", "legacy")
+
+
+@asynccontextmanager
+async def claude_desktop(fleet: Fleet, *, era: Era = "auto", **chosen: Any) -> AsyncIterator[Client]:
+    """A client without forms, as Claude Desktop is."""
+    async with Client(build_server(fleet.settings(**chosen)), mode=era) as client:
+        yield client
+
+
+async def press(link: str, button: Literal["approve", "reject"], typed: str = "") -> httpx.Response:
+    """Open the page and press a button, as a browser does for a person."""
+    origin = f"http://{httpx.URL(link).host}:{httpx.URL(link).port}"
+    async with httpx.AsyncClient() as browser:
+        page = await browser.get(link)
+        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text))
+        action = re.search(r'<form[^>]*action="([^"]+)"', page.text)
+        assert action, page.text
+        return await browser.post(
+            origin + action[1],
+            data={**hidden, "decision": button, "typed": typed},
+            headers={"Origin": origin, "Sec-Fetch-Site": "same-origin"},
+        )
+
+
+def suspend(fleet: Fleet, *stories: str) -> dict[str, Any]:
+    return {"sims": [fleet.stories[story]["iccid"] for story in stories], "status": "suspended"}
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_an_approved_plan_is_carried_out_by_continue_change(fleet: Fleet, era: Era) -> None:
+    async with claude_desktop(fleet, era=era) as client:
+        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        assert waiting["state"] == "waiting for approval"
+        assert waiting["next"] == f'continue_change(plan="{waiting["plan"]}")'
+        assert await fleet.writes() == []
+        assert (await press(waiting["approve_at"], "approve")).status_code < 400
+        done = facts(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+    assert done["counts"] == {"changed": 1}
+    assert done["agreed"] == "a person, on the approval page"
+    assert len(await fleet.writes()) == 1
+
+
+async def test_a_call_that_waits_goes_on_at_once_when_approved_and_tells_progress(fleet: Fleet) -> None:
+    links: list[str] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        del progress, total
+        if message and "http://" in message:
+            links.append(message[message.index("http://") :])
+
+    async with claude_desktop(fleet, approval_wait_s=60) as client, anyio.create_task_group() as group:
+
+        async def call() -> None:
+            result = await client.call_tool("set_sim_status", suspend(fleet, "healthy"), progress_callback=on_progress)
+            assert facts(result)["counts"] == {"changed": 1}
+            group.cancel_scope.cancel()
+
+        group.start_soon(call)
+        with anyio.fail_after(30):
+            while not links:  # noqa: ASYNC110  # what is awaited is a message from another process.
+                await anyio.sleep(0.05)
+        await press(links[0], "approve")
+
+
+async def test_a_rejected_plan_stays_undone(fleet: Fleet) -> None:
+    async with claude_desktop(fleet) as client:
+        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        await press(waiting["approve_at"], "reject")
+        result = await client.call_tool("continue_change", {"plan": waiting["plan"]})
+    assert result.is_error
+    assert "rejected on the approval page" in said(result)
+    assert await fleet.writes() == []
+
+
+async def test_a_deletion_wants_the_right_word_on_the_page(fleet: Fleet) -> None:
+    story = fleet.stories["no_device"]
+    async with claude_desktop(fleet) as client:
+        waiting = facts(await client.call_tool("delete_sims", {"sims": [story["iccid"]]}))
+        await press(waiting["approve_at"], "approve", typed="0000")
+        still = facts(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+        assert still["state"] == "waiting for approval"
+        await press(still["approve_at"], "approve", typed=story["iccid_with_luhn"][-4:])
+        done = facts(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+    assert done["counts"] == {"changed": 1}
+    assert len(await fleet.writes()) == 1
+
+
+async def test_the_same_call_again_is_the_same_plan_until_it_is_decided(fleet: Fleet) -> None:
+    async with claude_desktop(fleet) as client:
+        first = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        second = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        assert first["plan"] == second["plan"]
+        await press(first["approve_at"], "approve")
+        await client.call_tool("continue_change", {"plan": first["plan"]})
+        again = facts(await client.call_tool("continue_change", {"plan": first["plan"]}))
+    assert again["counts"] == {"changed": 1}
+    assert len(await fleet.writes()) == 1
+
+
+@pytest.mark.parametrize("story", ["no plan", "deadbeef", "../../x", "' OR 1=1"])
+async def test_a_guessed_plan_does_nothing(fleet: Fleet, story: str) -> None:
+    async with claude_desktop(fleet) as client:
+        await client.call_tool("set_sim_status", suspend(fleet, "healthy"))
+        result = await client.call_tool("continue_change", {"plan": story})
+    assert result.is_error
+    assert await fleet.writes() == []
+
+
+async def test_opening_the_link_or_posting_without_the_page_approves_nothing(fleet: Fleet) -> None:
+    async with claude_desktop(fleet) as client, httpx.AsyncClient() as http:
+        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        link = waiting["approve_at"]
+        origin = f"http://{httpx.URL(link).host}:{httpx.URL(link).port}"
+        for method, url in (("GET", link), ("HEAD", link), ("POST", link), ("POST", f"{link}/decision")):
+            await http.request(method, url, data={"decision": "approve"} if method == "POST" else None)
+        for headers in ({"Origin": "https://evil.example"}, {"Origin": origin}, {}):
+            await http.post(f"{link}/decision", data={"decision": "approve"}, headers=headers)
+        still = facts(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+    assert still["state"] == "waiting for approval"
+    assert await fleet.writes() == []
+
+
+async def test_what_changed_after_approval_is_left_alone(fleet: Fleet) -> None:
+    story = fleet.stories["healthy"]
+    async with claude_desktop(fleet) as client:
+        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy", "went_silent")))
+        await press(waiting["approve_at"], "approve")
+        body = {"sim": {"id": None}}
+        await fleet.api("PATCH", f"/endpoint/{story['device_id']}", role="enterprise", json=body)
+        done = facts(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+    assert done["counts"] == {"moved": 1, "changed": 1}
+    assert not [write for write in await fleet.writes() if write["path"].endswith(f"/sim/{story['sim_id']}")]
+
+
+async def test_where_the_server_opens_the_browser_the_model_never_gets_the_link(fleet: Fleet) -> None:
+    async with claude_desktop(fleet, open_browser=True, approval_page=True) as client:
+        result = await client.call_tool("set_sim_status", suspend(fleet, "healthy"))
+    assert "http://" not in said(result)
+    assert "/approve/" not in result.model_dump_json()
+
+
+async def test_carrying_out_twice_at_once_writes_once(fleet: Fleet) -> None:
+    async with claude_desktop(fleet) as client:
+        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy", "went_silent")))
+        await press(waiting["approve_at"], "approve")
+        async with anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(client.call_tool, "continue_change", {"plan": waiting["plan"]})
+    assert len(await fleet.writes()) == 2

@@ -1,0 +1,171 @@
+"""The record comes first: limits, policy, once-only, killed processes, and the tale of it all."""
+
+import csv
+import io
+import json
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+
+from sim_mcp.changes.audit import audit
+from sim_mcp.changes.journal import Caller, Journal, Outcome
+from sim_mcp.changes.plan import Delete, Plan, Planned
+from sim_mcp.changes.policy import PolicyError, read_policy
+from sim_mcp.server import build_server
+from sim_mcp.settings import Confirm
+from tests.support import Fleet, facts, said
+from tests.test_commands import run_on
+
+CALLER = Caller("this machine", "a test")
+
+
+def plan_of(number: int = 2) -> Plan:
+    items = tuple(
+        Planned(
+            sim_id=n, iccid=str(n), before="Issued", after="Deleted", verdict="change", reason="gone", fingerprint="[]"
+        )
+        for n in range(1, number + 1)
+    )
+    return Plan(tool="delete_sims", change=Delete(), items=items)
+
+
+def test_a_plan_is_decided_once_and_each_item_sent_and_settled_once(tmp_path: Path) -> None:
+    journal, other = Journal(tmp_path), Journal(tmp_path)
+    stored = journal.keep(plan_of(), CALLER)
+    assert other.keep(plan_of(), CALLER).id == stored.id
+    assert journal.keep(plan_of(), Caller("this machine", "another client")).id != stored.id
+    assert journal.decide(stored.id, approved=True, how="form")
+    assert not other.decide(stored.id, approved=True, how="page")
+    assert journal.intend(stored.id, 0, "x")
+    assert not other.intend(stored.id, 0, "x")
+    journal.settle(stored.id, 0, Outcome("changed", "a", "b", "first"), "x")
+    other.settle(stored.id, 0, Outcome("failed", "a", "a", "second"), "x")
+    assert other.progress(stored.id) == ({0}, {0: Outcome("changed", "a", "b", "first")})
+
+
+def test_a_plan_lapses_and_cannot_be_decided_then(tmp_path: Path) -> None:
+    clock = [datetime(2026, 3, 15, tzinfo=UTC)]
+    journal = Journal(tmp_path, now=lambda: clock[0])
+    stored = journal.keep(plan_of(), CALLER)
+    clock[0] += timedelta(minutes=15)
+    found = journal.plan(stored.id)
+    assert found is not None
+    assert found.state == "expired"
+    assert not journal.decide(stored.id, approved=True, how="form")
+    assert journal.keep(plan_of(), CALLER).id != stored.id
+
+
+def test_the_record_cannot_be_rewritten(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.keep(plan_of(), CALLER)
+    with sqlite3.connect(tmp_path / "journal.sqlite3") as db:
+        for statement in ("UPDATE entries SET body = '{}'", "DELETE FROM entries"):
+            with pytest.raises(sqlite3.IntegrityError, match="only ever appended"):
+                db.execute(statement)
+
+
+async def test_without_a_place_for_the_record_nothing_is_even_planned(fleet: Fleet, tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    settings = fleet.settings(confirm=Confirm.HOST).model_copy(update={"state_dir": missing})
+    async with Client(build_server(settings)) as client:
+        result = await client.call_tool("delete_sims", {"sims": [fleet.stories["no_device"]["iccid"]]})
+        assert result.is_error
+        assert str(missing) in said(result)
+        assert "SIM_MCP_STATE_DIR" in said(result)
+        assert await fleet.requests() == []
+        assert facts(await client.call_tool("list_sims", {}))["total"]
+
+
+async def test_a_record_that_cannot_be_written_stops_every_write(fleet: Fleet) -> None:
+    (fleet.state_dir / "journal.sqlite3").write_bytes(b"this is no database, whatever its name says" * 100)
+    async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
+        result = await client.call_tool("delete_sims", {"sims": [fleet.stories["no_device"]["iccid"]]})
+    assert result.is_error
+    assert "nothing may be changed" in said(result)
+    assert await fleet.writes() == []
+
+
+POLICY = """
+default = "ask"
+[[rule]]
+tool = "set_sim_status"
+status = "suspended"
+max_sims = 2
+decision = "allow"
+[[rule]]
+status = "activated"
+decision = "never"
+[[rule]]
+decision = "allow"
+max_sims = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("tool", "stories", "status", "outcome"),
+    [
+        ("set_sim_status", ["healthy", "went_silent"], "suspended", "done"),
+        ("set_sim_status", ["healthy", "went_silent", "euicc"], "suspended", "waiting for approval"),
+        ("set_sim_status", ["suspended"], "activated", "forbidden"),
+        ("delete_sims", ["no_device"], None, "waiting for approval"),
+    ],
+)
+async def test_the_operators_rules_decide_by_tool_status_and_count(
+    fleet: Fleet, tmp_path: Path, tool: str, stories: list[str], status: str | None, outcome: str
+) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(POLICY)
+    arguments: dict[str, Any] = {"sims": [fleet.stories[story]["iccid"] for story in stories]}
+    if status:
+        arguments["status"] = status
+    async with Client(build_server(fleet.settings(policy=file))) as client:
+        result = await client.call_tool(tool, arguments)
+    if outcome == "forbidden":
+        assert "policy" in said(result)
+    else:
+        assert facts(result)["state"] == outcome
+    assert len(await fleet.writes()) == (len(stories) if outcome == "done" else 0)
+
+
+@pytest.mark.parametrize("text", ["rule = 5", "[[rule]]\ndecision = 'maybe'", "[[rule]]\nx = 1", "not toml ["])
+def test_a_policy_that_cannot_be_read_is_an_error_not_a_silence(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(text)
+    with pytest.raises(PolicyError, match=r"policy\.toml"):
+        read_policy(file, Confirm.ASK)
+    with pytest.raises(PolicyError, match="cannot be read"):
+        read_policy(tmp_path / "missing", Confirm.ASK)
+
+
+async def test_limits_per_change_and_per_hour_are_kept(fleet: Fleet) -> None:
+    sims = [fleet.stories[story]["iccid"] for story in ("healthy", "went_silent", "euicc")]
+    small = fleet.settings(confirm=Confirm.HOST, max_sims_per_change=2)
+    async with Client(build_server(small)) as client:
+        result = await client.call_tool("set_sim_status", {"sims": sims, "status": "suspended"})
+        assert "SIM_MCP_MAX_SIMS_PER_CHANGE" in said(result)
+    assert await fleet.writes() == []
+    hourly = fleet.settings(confirm=Confirm.HOST, max_sims_per_hour=2)
+    async with Client(build_server(hourly)) as client:
+        await client.call_tool("set_sim_status", {"sims": sims[:2], "status": "suspended"})
+        result = await client.call_tool("set_sim_status", {"sims": sims[2:], "status": "suspended"})
+        assert "SIM_MCP_MAX_SIMS_PER_HOUR" in said(result)
+    assert len(await fleet.writes()) == 2
+
+
+async def test_the_audit_tells_who_what_when_how_and_what_came_of_it(fleet: Fleet) -> None:
+    sim = fleet.stories["healthy"]["iccid_with_luhn"]
+    async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
+        await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"})
+    (row,) = audit(fleet.state_dir)
+    assert (row.sim, row.before, row.after, row.outcome) == (sim, "Activated", "Suspended", "changed")
+    assert (row.tool, row.agreed) == ("set_sim_status", "the operator's policy")
+    told = json.loads((await run_on(fleet, "audit", "--json", "--sim", sim)).stdout)
+    assert [line["sim"] for line in told] == [sim]
+    table = list(csv.DictReader(io.StringIO((await run_on(fleet, "audit", "--csv")).stdout)))
+    assert table[0]["after"] == "Suspended"
+    assert json.loads((await run_on(fleet, "audit", "--json", "--since", "2999-01-01")).stdout) == []
+    assert sim in (await run_on(fleet, "audit")).stdout
