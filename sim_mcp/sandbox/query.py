@@ -196,13 +196,15 @@ class Filters:
         return (f"{column} = ?", (value,)) if exact else self._text(column, value)
 
     def _text(self, column: str, value: str) -> Condition:
+        # SQLite's own lower() knows ASCII only; a device named "Ölpumpe" has to be found by its name.
+        wanted, folded = value.casefold(), f"casefold({column})"
         match self._unknowns.q_match:
             case "exact":
-                return f"lower({column}) = ?", (value.lower(),)
+                return f"{folded} = ?", (wanted,)
             case "prefix":
-                return f"substr(lower({column}), 1, ?) = ?", (len(value), value.lower())
+                return f"substr({folded}, 1, ?) = ?", (len(wanted), wanted)
             case _:
-                return f"instr(lower({column}), ?) > 0", (value.lower(),)
+                return f"instr({folded}, ?) > 0", (wanted,)
 
     def _printed(self, value: str) -> Condition | None:
         if re.fullmatch(r"[0-9]{20}", value):

@@ -143,12 +143,17 @@ class Selection:
     order: str = "id"
 
 
+def _casefold(text: object) -> str | None:
+    return None if text is None else str(text).casefold()
+
+
 class Store:
     """Keep a world in one SQLite connection that threads may share; changes go through `changing`."""
 
     def __init__(self, path: str = "") -> None:
         """Open the file, or a private database that vanishes when closed."""
         self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self.connection.create_function("casefold", 1, _casefold, deterministic=True)
         self._lock = threading.RLock()
         self._counts: dict[tuple[str, Selection], int] = {}
         self.generation = 0

@@ -214,3 +214,15 @@ def test_events_of_an_organisation_include_what_is_stored(desk: Desk) -> None:
 def test_no_filter_and_no_order_breaks_the_server(desk: Desk, q: str, sort: str) -> None:
     for path in ("/sim", "/endpoint", desk.sim_path("healthy", "/event")):
         assert desk.get(path, q=q, sort=sort, per_page=3).status_code in {200, 400, 422}
+
+
+def test_a_device_is_found_by_its_name_however_it_is_written(desk: Desk) -> None:
+    names = [
+        device["name"]
+        for device in desk.found("/endpoint")
+        if not device["name"].isascii() and "," not in device["name"]
+    ]
+    assert any(char.isupper() and not char.isascii() for name in names for char in name)
+    for name in names[:20]:
+        for written in (name, name.upper(), name.lower()):
+            assert name in {device["name"] for device in desk.found("/endpoint", q=f"name:{written}")}
