@@ -17,11 +17,16 @@ FROM python:3.13-slim-bookworm
 LABEL org.opencontainers.image.title="sim-mcp" \
       org.opencontainers.image.description="An MCP server for emnify SIM cards" \
       org.opencontainers.image.licenses="MIT"
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin sim
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin sim \
+    && install -d -o 10001 -m 700 /var/lib/sim-mcp
 COPY --from=build /opt/sim-mcp /opt/sim-mcp
 ENV PATH=/opt/sim-mcp/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    SIM_MCP_APPROVAL_PAGE=0 \
+    SIM_MCP_STATE_DIR=/var/lib/sim-mcp
+# The record of changes has to outlive the container; the approval page could not be reached from outside it.
+VOLUME /var/lib/sim-mcp
 USER 10001
 WORKDIR /tmp
 HEALTHCHECK --interval=60s --timeout=20s --start-period=10s CMD ["sim-mcp", "health"]

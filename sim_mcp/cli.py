@@ -251,6 +251,8 @@ def _settings() -> Settings:
     logging.basicConfig(
         level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    # It announces each retry in words that name nothing; the client's own log says what was tried again.
+    logging.getLogger("stamina").setLevel(logging.ERROR)
     return settings
 
 

@@ -245,3 +245,11 @@ async def test_with_sandbox_the_server_needs_nothing_else(tmp_path: Path) -> Non
     )
     async with Client(server) as client:
         assert facts(await client.call_tool("list_sims", {}))["total"] > 400
+
+
+async def test_without_a_token_stderr_says_so_once(tmp_path: Path) -> None:
+    done = await anyio.run_process(
+        [sys.executable, "-m", "sim_mcp"], input=b"", check=False, env=environment(None), cwd=tmp_path
+    )
+    assert done.stderr.count(b"EMNIFY_APPLICATION_TOKEN") == 1
+    assert done.stdout == b""
