@@ -3,6 +3,9 @@
 import csv
 import json
 import logging
+import os
+import socket
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -30,6 +33,7 @@ from sim_mcp.terminal import records, spreadsheet_safe
 from sim_mcp.tools.state import HOW_TO_GO_ON
 
 USAGE_ERROR = 2
+INTERRUPTED = 130
 
 sandbox_option = click.option("--sandbox", is_flag=True, help="Use made-up SIMs on this machine, not emnify.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
@@ -68,6 +72,8 @@ def serve(*, http: bool, host: str, port: int, sandbox: bool) -> None:
             f"--host {host}: serving is not authenticated yet, so only this machine may connect. Use 127.0.0.1 "
             "and put a tunnel or an authenticating proxy in front. Nothing was started."
         )
+    if port and _taken(host, port):
+        raise UsageProblem(f"Port {port} is taken: try another --port, 0 takes any free one. Nothing was started.")
     anyio.run(_serve_http, _settings(), sandbox, host, port)
 
 
@@ -109,8 +115,11 @@ def sandbox_command(
             unknowns=Unknowns.parse(list(unknown)),
         )
         serve_sandbox(settings, _announce)
-    except (ValueError, OSError) as error:
-        raise UsageProblem(str(error)) from None
+    except OSError as error:
+        raise UsageProblem(f"{error.strerror or error}: try another --port, 0 takes any free one.") from None
+    except (ValueError, sqlite3.Error) as error:
+        place = f" ({db})" if db is not None else ""
+        raise UsageProblem(f"{error}{place}") from None
 
 
 @main.command()
@@ -131,10 +140,14 @@ def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool)
         raise UsageProblem(HOW_TO_GO_ON)
     try:
         result = anyio.run(_call, settings, sandbox, tool, arguments)
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted: an open form was not answered, so nothing changed by it.", err=True)
+        # The thread that waits for a key would keep an orderly exit waiting for that key.
+        os._exit(INTERRUPTED)
     except shell.ArgumentError as error:
         raise UsageProblem(f"{error} Nothing was sent.") from None
     shell.print_result(result, as_json=as_json, console=Console())
-    sys.exit(1 if result.is_error else 0)
+    sys.exit(0 if shell.succeeded(result) else 1)
 
 
 @main.command()
@@ -254,6 +267,13 @@ def _settings() -> Settings:
     # It announces each retry in words that name nothing; the client's own log says what was tried again.
     logging.getLogger("stamina").setLevel(logging.ERROR)
     return settings
+
+
+def _taken(host: str, port: int) -> bool:
+    """Tell whether somebody listens there already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex((host, port)) == 0
 
 
 def _warn_without_token(settings: Settings) -> None:

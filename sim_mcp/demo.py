@@ -157,7 +157,7 @@ async def _client(world: Sandbox, state_dir: str, *, forms: bool) -> AsyncIterat
         "SIM_MCP_APPROVAL_WAIT": "0",
         "SIM_MCP_STATE_DIR": state_dir,
     }
-    server = StdioServerParameters(command=sys.executable, args=["-m", "sim_mcp"], env=environment)
+    server = StdioServerParameters(command=sys.executable, args=["-m", "sim_mcp"], env=environment, cwd=state_dir)
     async with Client(server, elicitation_callback=_agree if forms else None) as client:
         yield client
 

@@ -78,6 +78,10 @@ class Settings(BaseModel):
     @classmethod
     def _never_in_clear(cls, value: str) -> str:
         url = urlsplit(value.strip())
+        try:
+            url.port  # noqa: B018  # reading it is what checks it.
+        except ValueError:
+            raise ValueError("must have a port between 0 and 65535") from None
         if url.username or url.password or url.query or url.fragment or not url.hostname:
             raise ValueError("must be a plain base address such as https://cdn.emnify.net")
         if url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname)):

@@ -63,6 +63,12 @@ def parse_arguments(tool: Tool, words: Sequence[str]) -> dict[str, Any]:
     return arguments
 
 
+def succeeded(result: CallToolResult) -> bool:
+    """Tell whether a tool did as asked: a change does if every item is as wanted now."""
+    counts: dict[str, int] = (result.structured_content or {}).get("counts", {})
+    return not result.is_error and not set(counts) - {"changed", "already"}
+
+
 def print_result(result: CallToolResult, *, as_json: bool, console: Console) -> None:
     """Print what a tool answered, for a person or for a program."""
     text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
@@ -106,4 +112,5 @@ async def _answer_at_terminal(context: ClientRequestContext, params: ElicitReque
             return ElicitResult(action="cancel")
         return ElicitResult(action="accept", content=content)
 
-    return await anyio.to_thread.run_sync(prompt)
+    # Ctrl-C ends the call; a thread that waits for a key must not keep it alive.
+    return await anyio.to_thread.run_sync(prompt, abandon_on_cancel=True)

@@ -19,7 +19,7 @@ _STATUS_COLOURS = {
     "Warn": "yellow",
     "Critical": "red",
 }
-_UNBROKEN = {"at", "sim", "iccid", "time", "date", "imsi", "msisdn", "status", "outcome"}
+_UNBROKEN = {"at", "sim", "iccid", "time", "date", "imsi", "msisdn", "status", "outcome", "before", "after"}
 """Columns that people compare or copy: a number broken over two lines is of no use."""
 
 _LONGEST_BAR = 36

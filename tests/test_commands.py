@@ -103,6 +103,13 @@ async def test_a_tool_that_says_no_exits_1(fleet: Fleet) -> None:
     assert "should be 4" in json.loads(as_json.stdout)["error"]
 
 
+async def test_a_change_that_was_refused_exits_1(fleet: Fleet) -> None:
+    sim = fleet.stories["fresh"]["iccid"]
+    done = await run_on(fleet, "call", "set_sim_status", f"sims={sim}", "status=suspended")
+    assert done.returncode == 1
+    assert "refused" in done.stdout
+
+
 async def test_without_a_terminal_a_change_is_not_confirmed(fleet: Fleet) -> None:
     sim = fleet.stories["healthy"]["iccid"]
     done = await run_on(fleet, "call", "set_sim_status", f"sims={sim}", "status=suspended")
@@ -111,7 +118,9 @@ async def test_without_a_terminal_a_change_is_not_confirmed(fleet: Fleet) -> Non
     assert await fleet.writes() == []
 
 
-@pytest.mark.parametrize(("answer", "code", "writes"), [("y\n", 0, 1), ("n\n", 1, 0), ("\n", 1, 0), ("\x04", 1, 0)])
+@pytest.mark.parametrize(
+    ("answer", "code", "writes"), [("y\n", 0, 1), ("n\n", 1, 0), ("\n", 1, 0), ("\x04", 1, 0), ("\x03", 130, 0)]
+)
 async def test_at_a_terminal_the_form_is_answered_there(fleet: Fleet, answer: str, code: int, writes: int) -> None:
     sim = fleet.stories["healthy"]["iccid"]
     words = ["call", "set_sim_status", f"sims={sim}", "status=suspended"]
@@ -171,6 +180,7 @@ async def test_the_sandbox_prints_what_is_needed_to_use_it() -> None:
         (["--clock", "noon"], "noon"),
         (["--sims", "0"], "0"),
         (["--unknown", "nope=1"], "nope"),
+        (["--db", "/nonexistent/world.db"], "/nonexistent/world.db"),
     ],
 )
 def test_a_sandbox_that_cannot_be_as_asked_exits_2(words: list[str], says: str) -> None:

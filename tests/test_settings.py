@@ -47,6 +47,7 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
         "https://cdn.emnify.net/?x=1",
         "cdn.emnify.net",
         "https://",
+        "http://127.0.0.1:999999",
     ],
 )
 def test_an_address_that_would_carry_the_token_in_clear_is_refused(address: str, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context, Elicit
 from mcp.types import ClientCapabilities
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from sim_mcp.changes.journal import StoredPlan
 from sim_mcp.changes.plan import typed_right
@@ -20,7 +20,7 @@ _SHOWN = 25
 class Agreement(BaseModel):
     """The form for a change that can be taken back."""
 
-    agree: bool = Field(title="Do exactly this", description="Yes, carry out the change described above.")
+    agree: StrictBool = Field(title="Do exactly this", description="Yes, carry out the change described above.")
 
 
 class TypedAgreement(BaseModel):

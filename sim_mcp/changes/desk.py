@@ -15,11 +15,13 @@ from sim_mcp.changes.policy import Decision, read_policy
 from sim_mcp.emnify import EmnifyClient, InvalidValueError
 from sim_mcp.settings import Settings
 
-RUN_FOR_S = 40.0
-"""How long one call works on a plan; many clients give up on a call after 60 s, and the next call goes on."""
+RUN_FOR_S = 45.0
+"""How long one call waits and works; many clients give up on a call after 60 s, and the next call goes on."""
 
 _LOCK_RETRY_S = 0.1
 _TELL_EVERY_S = 5.0
+_LEAST_S = 5.0
+"""What a call works on a plan at least, however late it was approved."""
 
 
 class NotConfirmedError(Exception):
@@ -95,7 +97,7 @@ class ChangeDesk:
         """
         if stored.plan.to_do and not self._journal.decide(stored.id, approved=True, how=how):
             self._insist_on_approval(stored.id)
-        return await self._run(stored.id, progress)
+        return await self._run(stored.id, progress, anyio.current_time() + RUN_FOR_S)
 
     async def offer_page(self, stored: StoredPlan, progress: Progress, *, asked: bool = False) -> Report:
         """Show the plan on a page of this machine, wait for a person as long as one call may, then go on.
@@ -123,7 +125,7 @@ class ChangeDesk:
         if stored.state == "waiting":
             return await self.offer_page(stored, progress)
         self._insist_on_approval(plan_id)
-        return await self._run(plan_id, progress)
+        return await self._run(plan_id, progress, anyio.current_time() + RUN_FOR_S)
 
     async def host_page(self) -> None:
         """Serve the approval page from the moment it is first needed, until cancelled."""
@@ -159,7 +161,8 @@ class ChangeDesk:
         return self._page, self._page_address
 
     async def _await_decision(self, stored: StoredPlan, page: ApprovalPage, link: str, progress: Progress) -> Report:
-        deadline = anyio.current_time() + self._settings.approval_wait_s
+        started = anyio.current_time()
+        deadline = started + self._settings.approval_wait_s
         await progress(0, len(stored.plan.items), f"waiting for approval at {self._shown(link)}")
         while (left := deadline - anyio.current_time()) > 0:
             if await page.wait_for_decision(stored.id, min(left, _TELL_EVERY_S)) != "waiting":
@@ -169,7 +172,7 @@ class ChangeDesk:
         if now.state == "waiting":
             return Report(now, (), self._shown(link))
         self._insist_on_approval(stored.id)
-        return await self._run(stored.id, progress)
+        return await self._run(stored.id, progress, max(started + RUN_FOR_S, anyio.current_time() + _LEAST_S))
 
     def _shown(self, link: str) -> str:
         """Return the link for the model, or none where the browser is opened for the person already."""
@@ -183,9 +186,8 @@ class ChangeDesk:
         state = words.get(stored.state if stored else "", "was not agreed to")
         raise NotConfirmedError(f"Not done: plan {plan_id} {state}. Nothing changed. A new call makes a new plan.")
 
-    async def _run(self, plan_id: str, progress: Progress) -> Report:
-        """Carry out what is left of a plan, one run at a time on this machine."""
-        deadline = anyio.current_time() + RUN_FOR_S
+    async def _run(self, plan_id: str, progress: Progress, deadline: float) -> Report:
+        """Carry out what is left of a plan until the deadline, one run at a time on this machine."""
         lock = FileLock(self._journal.directory / "changes.lock", thread_local=False)
         while True:
             try:

@@ -41,6 +41,8 @@ async def register(client: EmnifyClient, change: Register) -> Outcome:
             return await settle_registration(client, change, str(error))
         kind: OutcomeKind = "refused" if isinstance(error, RuleError) else "failed"
         return Outcome(kind, _BEFORE, _BEFORE, f"{error}; nothing changed")
+    if not registered:
+        return await settle_registration(client, change, "emnify accepted it without naming its SIMs")
     statuses = await _statuses(client, registered)
     read = ", ".join(f"{count} {label}" for label, count in statuses.items()) or "none"
     note = f"{counted(len(registered), 'SIM')} registered, read back: {read}"

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import anyio
 from mcp.server.elicitation import ElicitationResult
 from mcp.server.mcpserver import Elicit, Resolve
 from mcp.types import CallToolResult
@@ -11,13 +12,16 @@ from sim_mcp.changes import consent
 from sim_mcp.changes.consent import Agreement, NoForm, TypedAgreement
 from sim_mcp.changes.journal import StoredPlan
 from sim_mcp.changes.plan import Assign, Change, Delete, Role, SetStatus, make
-from sim_mcp.emnify import InvalidValueError, Organisation, SimStatus
+from sim_mcp.emnify import DeadlineExceededError, InvalidValueError, Organisation, SimStatus
 from sim_mcp.fleet.lookup import find_sims
 from sim_mcp.fleet.organisations import find_organisation
 from sim_mcp.tools import answers
 from sim_mcp.tools.outcomes import carry_out, reported
 from sim_mcp.tools.parameters import Name, SimNames
 from sim_mcp.tools.state import ToolContext, caller_of, desk_of, emnify_of
+
+PLANNING_TAKES_S = 30.0
+"""The longest that planning works, so that there is time left to ask and to act before a host gives up."""
 
 _OrganisationName = Annotated[Name | None, Field(description='organisation name or id; "none" to clear')]
 
@@ -46,7 +50,13 @@ async def _plan(ctx: ToolContext, tool: str, sims: list[str], change: Change) ->
     client = emnify_of(ctx)
     desk = desk_of(ctx)
     desk.insist_on_record()
-    found = await find_sims(client, sims)
+    try:
+        with anyio.fail_after(PLANNING_TAKES_S):
+            found = await find_sims(client, sims)
+    except TimeoutError:
+        raise DeadlineExceededError(
+            f"finding {len(sims)} SIMs took longer than {PLANNING_TAKES_S:.0f} s, so nothing was planned; name fewer"
+        ) from None
     plan = make(tool, change, found, own_organisation=client.own_organisation_id)
     return desk.keep(plan, caller_of(ctx))
 

@@ -114,11 +114,12 @@ def usage(sim: Sim, usage_read: SimUsage) -> answers.Usage:
 
 
 def daily(sim: Sim, read: DailyUsage, start: str, end: str) -> answers.DailyUsage:
-    """Return usage day by day, with a total summed over the very days shown."""
+    """Return usage day by day with emnify's own total: its days are rounded, so their sum may differ in a cent."""
     days = [answers.Day(date=row.date.isoformat(), **_amounts(row)) for row in read.days]
+    total = _sum(days) if read.total is None else answers.Amounts(**_amounts(read.total))
     hint = "No traffic on these days. Ask for other days, or look at list_sim_events." if not days else None
     return answers.DailyUsage(
-        iccid=sim.printed_iccid or f"id {sim.id}", start=start, end=end, days=days, total=_sum(days), hint=hint
+        iccid=sim.printed_iccid or f"id {sim.id}", start=start, end=end, days=days, total=total, hint=hint
     )
 
 

@@ -2,11 +2,13 @@
 
 import json
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 _EXACT_IN_JSON = 2**53
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
+"""No SIM of emnify's is older, and no plan of anybody's goes further."""
 
 
 def _number_as_text(value: Any) -> Any:
@@ -16,6 +18,10 @@ def _number_as_text(value: Any) -> Any:
     return value
 
 
+def _as_word(value: Any) -> Any:
+    return value.strip().lower().replace(" ", "_") if isinstance(value, str) else value
+
+
 def _in_utc_unless_said(value: Any) -> Any:
     if isinstance(value, str):
         try:
@@ -23,6 +29,15 @@ def _in_utc_unless_said(value: Any) -> Any:
         except ValueError:
             return value
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return value
+
+
+_Dated = TypeVar("_Dated", date, datetime)
+
+
+def _of_this_age(value: _Dated) -> _Dated:
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ValueError(f"should lie between {_FIRST_YEAR} and {_LAST_YEAR}")
     return value
 
 
@@ -44,11 +59,17 @@ SimNames = Annotated[
         description="SIMs, each an ICCID, IMSI, MSISDN, EID, SIM id or device name",
     ),
 ]
-Status = Literal["issued", "activated", "suspended", "factory_test"]
+Status = Annotated[Literal["issued", "activated", "suspended", "factory_test"], BeforeValidator(_as_word)]
+"""A status as people write it; emnify's own spelling is understood too."""
 Page = Annotated[int, Field(ge=1, le=1_000_000)]
 PerPage = Annotated[int, Field(ge=1, le=100)]
-Moment = Annotated[AwareDatetime, BeforeValidator(_in_utc_unless_said), Field(examples=["2026-11-01T00:00:00Z"])]
-Day = Annotated[date, Field(examples=["2026-11-01"])]
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_in_utc_unless_said),
+    AfterValidator(_of_this_age),
+    Field(examples=["2026-11-01T00:00:00Z"]),
+]
+Day = Annotated[date, AfterValidator(_of_this_age), Field(examples=["2026-11-01"])]
 BicText = Annotated[
     Name,
     Field(

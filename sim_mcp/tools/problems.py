@@ -90,6 +90,8 @@ def _next_step(error: EmnifyError) -> str:
     if isinstance(error, RateLimitedError):
         wait = error.retry_after_s
         return f"Try again in {wait:.0f} s." if wait is not None else "Try again in 30 s."
+    if isinstance(error, NotFoundError) and "/sim_batch/" in (error.operation or ""):
+        return "Compare the code with the packaging; it has 16 characters, '#' first."
     return next((step for kind, step in _NEXT if isinstance(error, kind)), "")
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from sim_mcp.emnify import EventFilter, InvalidValueError, event_type_id
+from sim_mcp.emnify import Event, EventFilter, InvalidValueError, event_type_id
+from sim_mcp.emnify import Page as EmnifyPage
 from sim_mcp.fleet.lookup import find_sim
 from sim_mcp.tools import answers, facts, text
 from sim_mcp.tools.parameters import Day, Moment, Name, Page, SimName, ready_call
@@ -97,28 +98,29 @@ async def list_sim_events(
     found = await find_sim(client, sim)
     read = await client.list_sim_events(found.id, chosen, newest_first=newest_first, page=page, per_page=per_page)
     given = {
-        "sim": sim,
         "type": type,
         "severity": severity,
         "source": source,
         "text_contains": text_contains,
         "since": since,
         "until": until,
-        "per_page": per_page if per_page != _EVENTS else None,
     }
+    shape = {"newest_first": None if newest_first else False, "per_page": per_page if per_page != _EVENTS else None}
     listed = answers.EventList(
         iccid=found.printed_iccid or f"id {found.id}",
         total=read.total,
         page=read.page,
         pages=read.pages,
         events=[facts.event_row(event) for event in read.items],
-        next=ready_call("list_sim_events", given, page=read.page + 1) if read.has_next else None,
-        hint=None if read.items else _no_events(filtered=any((type, severity, source, text_contains, since, until))),
+        next=ready_call("list_sim_events", {"sim": sim} | given | shape, page=read.page + 1) if read.has_next else None,
+        hint=None if read.items else _no_events(read, filtered=any(given.values())),
     )
     return answer(listed, text.event_list(listed))
 
 
-def _no_events(*, filtered: bool) -> str:
+def _no_events(read: EmnifyPage[Event], *, filtered: bool) -> str:
+    if read.total:
+        return f"Page {read.page} is past the last: {read.total:,} events on {read.pages or 1:,} pages match."
     if filtered:
         return "Nothing fits these filters; leave some out to see what there is. emnify keeps events for 30 days."
     return (

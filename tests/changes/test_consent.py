@@ -397,3 +397,38 @@ async def test_what_only_emnify_knows_to_be_forbidden_is_reported_as_refused(fle
         row = facts(await client.call_tool("assign_sims", {"sims": sims, "customer": "13887"}))["sims"][0]
     assert row["outcome"] == "refused"
     assert "nothing changed" in row["note"]
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_cancelled_change_stops_between_two_sims(fleet: Fleet, era: Era) -> None:
+    """Nobody listens to progress here: that alone must not keep the change going."""
+    sims = [fleet.stories[key]["iccid"] for key in ("healthy", "went_silent", "euicc", "imei_lock", "twin_a", "twin_b")]
+    await fleet.faults("latency=0.3@PATCH")
+    async with client_of(fleet, era=era, confirm=Confirm.HOST) as client:
+        async with anyio.create_task_group() as group:
+            group.start_soon(client.call_tool, "set_sim_status", {"sims": sims, "status": "suspended"})
+            while not await fleet.writes():  # noqa: ASYNC110  # the sandbox tells nobody.
+                await anyio.sleep(0.01)
+            group.cancel_scope.cancel()
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(1)
+    assert len(await fleet.writes()) <= 2
+
+
+async def test_an_agreement_that_is_not_a_plain_true_is_none(fleet: Fleet) -> None:
+    answer = answering(ElicitResult(action="accept", content={"agree": "yes"}), [])
+    async with client_of(fleet, answer=answer) as client:
+        arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+        assert (await client.call_tool("set_sim_status", arguments)).is_error
+    assert await fleet.writes() == []
+
+
+@pytest.mark.parametrize("fault", ["empty=x1@PATCH", "malformed=x1@PATCH"])
+async def test_a_batch_whose_answer_cannot_be_read_is_settled_by_asking_again(fleet: Fleet, fault: str) -> None:
+    await fleet.faults(fault)
+    async with client_of(fleet, confirm=Confirm.HOST) as client:
+        arguments = {"bic": fleet.stories["batch_registrable"]["bic"]}
+        (row,) = facts(await client.call_tool("register_sim_batch", arguments))["sims"]
+    assert row["outcome"] == "changed"
+    assert "it is registered now" in row["note"]
+    assert len(await fleet.writes()) == 1

@@ -140,6 +140,12 @@ async def test_past_the_last_page_nothing_is_repeated(desk: Client) -> None:
     assert "past the last" in page["hint"]
 
 
+async def test_past_the_last_page_of_events_nobody_is_called_silent(fleet: Fleet, desk: Client) -> None:
+    page = facts(await desk.call_tool("list_sim_events", {"sim": fleet.stories["healthy"]["iccid"], "page": 99}))
+    assert page["events"] == []
+    assert "past the last" in page["hint"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "holds"),
     [
