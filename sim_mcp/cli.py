@@ -25,6 +25,7 @@ from sim_mcp import demo as demonstration
 from sim_mcp.changes.audit import AuditRow
 from sim_mcp.changes.audit import audit as told
 from sim_mcp.changes.journal import JournalError
+from sim_mcp.changes.policy import PolicyError, read_policy
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns, running
 from sim_mcp.sandbox import serve as serve_sandbox
 from sim_mcp.server import build_server
@@ -258,7 +259,8 @@ async def _upstream(settings: Settings, sandbox: bool) -> AsyncIterator[Settings
 def _settings() -> Settings:
     try:
         settings = read_settings()
-    except SettingsError as error:
+        read_policy(settings.policy, settings.confirm)
+    except (SettingsError, PolicyError) as error:
         raise UsageProblem(str(error)) from None
     # stdout is the wire: everything else goes to stderr.
     logging.basicConfig(

@@ -50,6 +50,12 @@ def test_a_setting_that_cannot_be_used_exits_2_and_names_it(tmp_path: Path) -> N
     assert "Traceback" not in done.stderr
 
 
+def test_a_policy_that_cannot_be_used_exits_2_and_names_the_file(tmp_path: Path) -> None:
+    done = run("tools", env=environment(None, SIM_MCP_POLICY=str(tmp_path / "missing.toml")), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "missing.toml" in done.stderr
+
+
 def test_the_env_file_of_the_working_directory_is_read(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("SIM_MCP_READ_ONLY=1\n")
     done = run("tools", "--json", cwd=tmp_path)
