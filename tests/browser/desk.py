@@ -39,6 +39,8 @@ def deletion(plan_id: str = "p1") -> View:
     return plan(
         plan_id,
         summary="Delete 3 SIMs for good",
+        rows=tuple(replace(row, after="Deleted", effect="never connects again") for row in rows(3)),
+        bill="No fee is due for a deleted SIM from next month on.",
         service="3 SIMs never connect again.",
         typing_request="To confirm, type the number of SIMs to delete.",
         irreversible=True,
