@@ -2,6 +2,7 @@
 
 import logging
 import math
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -96,6 +97,8 @@ class Transport:
             base_url=base_url,
             # A proxy for the world outside has no business with an address of this machine.
             trust_env=not on_this_machine,
+            # Nor with certificates, whose loading would be the longest part of starting.
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if on_this_machine else True,
             headers={"User-Agent": user_agent},
             timeout=httpx.Timeout(20.0, connect=5.0),
             limits=httpx.Limits(max_connections=2 * MOST_AT_ONCE, max_keepalive_connections=MOST_AT_ONCE),

@@ -11,7 +11,7 @@ import pytest
 from mcp import Client
 
 from sim_mcp.server import build_server
-from tests.support import Fleet, facts, said
+from tests.support import Fleet, facts, said, unencrypted
 
 Era = Literal["auto", "legacy"]
 ERAS: tuple[Era, ...] = ("auto", "legacy")
@@ -27,7 +27,7 @@ async def claude_desktop(fleet: Fleet, *, era: Era = "auto", **chosen: Any) -> A
 async def press(link: str, button: Literal["approve", "reject"], typed: str = "") -> httpx.Response:
     """Open the page and press a button, as a browser does for a person."""
     origin = f"http://{httpx.URL(link).host}:{httpx.URL(link).port}"
-    async with httpx.AsyncClient() as browser:
+    async with unencrypted() as browser:
         page = await browser.get(link)
         hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text))
         action = re.search(r'<form[^>]*action="([^"]+)"', page.text)
@@ -124,7 +124,7 @@ async def test_a_guessed_plan_does_nothing(fleet: Fleet, story: str) -> None:
 
 
 async def test_opening_the_link_or_posting_without_the_page_approves_nothing(fleet: Fleet) -> None:
-    async with claude_desktop(fleet) as client, httpx.AsyncClient() as http:
+    async with claude_desktop(fleet) as client, unencrypted() as http:
         waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
         link = waiting["approve_at"]
         origin = f"http://{httpx.URL(link).host}:{httpx.URL(link).port}"
