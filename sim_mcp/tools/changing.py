@@ -70,16 +70,16 @@ _AssignmentPlan = Annotated[StoredPlan, Resolve(_plan_assignment)]
 _DeletionPlan = Annotated[StoredPlan, Resolve(_plan_deletion)]
 
 
-def _ask_status(ctx: ToolContext, plan: _StatusPlan) -> Elicit[Agreement] | NoForm:
-    return consent.ask(ctx, desk_of(ctx).decision(plan.plan), plan)
+async def _ask_status(ctx: ToolContext, plan: _StatusPlan) -> Elicit[Agreement] | NoForm:
+    return consent.ask(ctx, desk_of(ctx).decision(plan.plan), plan, Agreement)
 
 
-def _ask_assignment(ctx: ToolContext, plan: _AssignmentPlan) -> Elicit[Agreement] | NoForm:
-    return consent.ask(ctx, desk_of(ctx).decision(plan.plan), plan)
+async def _ask_assignment(ctx: ToolContext, plan: _AssignmentPlan) -> Elicit[Agreement] | NoForm:
+    return consent.ask(ctx, desk_of(ctx).decision(plan.plan), plan, Agreement)
 
 
-def _ask_deletion(ctx: ToolContext, plan: _DeletionPlan) -> Elicit[TypedAgreement] | NoForm:
-    return consent.ask_typed(ctx, desk_of(ctx).decision(plan.plan), plan)
+async def _ask_deletion(ctx: ToolContext, plan: _DeletionPlan) -> Elicit[TypedAgreement] | NoForm:
+    return consent.ask(ctx, desk_of(ctx).decision(plan.plan), plan, TypedAgreement)
 
 
 async def set_sim_status(
