@@ -22,6 +22,7 @@ from sim_mcp.changes import consent
 from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.prompts import add_prompts
+from sim_mcp.resources import add_resources
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.problems import explain, is_unusable_form
@@ -112,6 +113,7 @@ def build_server(settings: Settings) -> SimServer:
         },
     )
     add_prompts(server)
+    add_resources(server, settings)
     server.custom_route("/health", methods=["GET"], name="health")(_health)
     return server
 

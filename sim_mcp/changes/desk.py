@@ -204,6 +204,11 @@ class ChangeDesk:
             stored = self._journal.plan(plan_id)
             if stored is not None:
                 await Run(self._client, self._journal, stored, progress).until(deadline)
+        except JournalError as error:
+            raise JournalError(
+                f"{error} Plan {plan_id} was stopped there; SIMs before that point may have been changed. Once the "
+                f'record can be written again, continue_change(plan="{plan_id}") reads how each SIM stands and goes on.'
+            ) from None
         finally:
             lock.release()
         return self._report(plan_id)

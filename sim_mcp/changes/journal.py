@@ -66,6 +66,8 @@ class Outcome:
     before: str
     after: str
     note: str
+    request: str | None = None
+    """emnify's id of the request that was sent, by which its support can find it."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,7 @@ class Journal:
                 sent.add(item)
             else:
                 told = json.loads(body)
-                settled[item] = Outcome(told["kind"], told["before"], told["after"], told["note"])
+                settled[item] = Outcome(told["kind"], told["before"], told["after"], told["note"], told.get("request"))
         return sent, settled
 
     def sent_within_the_hour(self) -> int:
@@ -242,6 +244,6 @@ class Journal:
             raise
         except (sqlite3.Error, OSError) as error:
             raise JournalError(
-                f"The record of changes at {self._path} cannot be written ({error}), so nothing may be changed. "
+                f"The record of changes at {self._path} cannot be written ({error}), so nothing more may be changed. "
                 "The operator should look at the disk and at SIM_MCP_STATE_DIR."
             ) from None

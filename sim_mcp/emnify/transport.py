@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 import ssl
 import time
 from collections.abc import Mapping
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _JSON = "application/json"
+_LONGEST_ID = 64
+_REQUEST_ID = re.compile(r"[\w.:=/+-]+", re.ASCII)
 _UNAUTHORIZED, _TOO_MANY, _SERVER_ERROR, _CLIENT_ERROR = 401, 429, 500, 400
 
 
@@ -77,6 +80,11 @@ class Answer:
     headers: Mapping[str, str]
     data: Any
     text: str = field(default="", repr=False)
+
+    @property
+    def request_id(self) -> str | None:
+        """Return emnify's own id of the request, by which its support can find it."""
+        return _request_id(self.headers)
 
 
 class Transport:
@@ -155,7 +163,11 @@ class Transport:
                 operation=call.operation,
                 status=_UNAUTHORIZED,
             )
-        return self._judged(call, response)
+        try:
+            return self._judged(call, response)
+        except EmnifyError as error:
+            error.request_id = _request_id(response.headers)
+            raise
 
     async def _paced(self, call: Call, token: AuthToken, progress: Progress) -> httpx.Response:
         # httpx's own Headers keep the token out of their repr, and so out of tracebacks that show locals.
@@ -275,6 +287,11 @@ class Transport:
         if isinstance(bearer, str) and bearer and all("!" <= char <= "~" for char in bearer):
             return bearer
         raise UnreadableAnswerError("emnify's answer to signing in holds no auth token", operation=call.operation)
+
+
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    told = headers.get("x-amzn-RequestId", "")[:_LONGEST_ID]
+    return told if _REQUEST_ID.fullmatch(told) else None
 
 
 def _json(response: httpx.Response, operation: str) -> Any:
