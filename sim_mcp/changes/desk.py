@@ -185,7 +185,10 @@ class ChangeDesk:
         stored = self._journal.plan(plan_id)
         if stored is not None and stored.state == "approved":
             return
-        words = {"rejected": "was rejected on the approval page", "expired": "expired before anybody agreed"}
+        words = {
+            "rejected": "was rejected on the approval page",
+            "expired": "expired: plans, and approvals not acted on, lapse",
+        }
         state = words.get(stored.state if stored else "", "was not agreed to")
         raise NotConfirmedError(f"Not done: plan {plan_id} {state}. Nothing changed. A new call makes a new plan.")
 

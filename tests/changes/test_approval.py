@@ -3,13 +3,16 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import anyio
 import httpx
 import pytest
 from mcp import Client
+from mcp.types import Implementation
 
+from sim_mcp.changes.journal import Journal
 from sim_mcp.server import build_server
 from tests.support import Fleet, facts, said, unencrypted
 
@@ -120,6 +123,39 @@ async def test_a_guessed_plan_does_nothing(fleet: Fleet, story: str) -> None:
         await client.call_tool("set_sim_status", suspend(fleet, "healthy"))
         result = await client.call_tool("continue_change", {"plan": story})
     assert result.is_error
+    assert await fleet.writes() == []
+
+
+async def test_another_clients_plan_does_nothing_even_once_it_is_approved(fleet: Fleet) -> None:
+    other = Client(build_server(fleet.settings()), client_info=Implementation(name="another agent", version="1"))
+    async with claude_desktop(fleet) as client, other:
+        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        before = await other.call_tool("continue_change", {"plan": waiting["plan"]})
+        await press(waiting["approve_at"], "approve")
+        after = await other.call_tool("continue_change", {"plan": waiting["plan"]})
+    for result in (before, after):
+        assert result.is_error
+        assert "no plan" in said(result)
+        assert "/approve/" not in said(result)
+    assert await fleet.writes() == []
+
+
+@pytest.mark.parametrize("approved", [False, True])
+async def test_a_plan_after_its_time_does_nothing(fleet: Fleet, approved: bool) -> None:
+    """The plan is as the server keeps it, an hour old; if approved, then when it was fresh."""
+    async with claude_desktop(fleet) as client:
+        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        fresh = Journal(fleet.state_dir).plan(waiting["plan"])
+        assert fresh is not None
+        an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+        past = Journal(fleet.state_dir, now=lambda: an_hour_ago)
+        old = past.keep(fresh.plan.model_copy(update={"selection": "an hour ago"}), fresh.caller)
+        if approved:
+            assert past.decide(old.id, approved=True, how="a person, on the approval page")
+        result = await client.call_tool("continue_change", {"plan": old.id})
+    assert result.is_error
+    assert "expired" in said(result)
+    assert "Nothing changed" in said(result)
     assert await fleet.writes() == []
 
 

@@ -64,6 +64,18 @@ def test_a_plan_lapses_and_cannot_be_decided_then(tmp_path: Path) -> None:
     assert journal.keep(plan_of(), CALLER).id != stored.id
 
 
+def test_an_approval_nobody_acted_on_lapses_but_a_change_once_begun_may_be_finished(tmp_path: Path) -> None:
+    clock = [datetime(2026, 3, 15, tzinfo=UTC)]
+    journal = Journal(tmp_path, now=lambda: clock[0])
+    idle, begun = (journal.keep(plan_of(number), CALLER).id for number in (1, 2))
+    for plan_id in (idle, begun):
+        clock[0] += timedelta(minutes=7)
+        assert journal.decide(plan_id, approved=True, how="page")
+    journal.intend(begun, 0, "x")
+    clock[0] += timedelta(minutes=15)
+    assert [found.state for plan_id in (idle, begun) if (found := journal.plan(plan_id))] == ["expired", "approved"]
+
+
 def test_the_record_cannot_be_rewritten(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.keep(plan_of(), CALLER)
