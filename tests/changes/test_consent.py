@@ -6,6 +6,7 @@ where they arrive.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import anyio
@@ -25,7 +26,7 @@ from mcp.types import (
 
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm
-from tests.support import Fleet, facts, said
+from tests.support import Fleet, UrlOnlyClient, facts, said
 
 Era = Literal["auto", "legacy"]
 ERAS: tuple[Era, ...] = ("auto", "legacy")
@@ -177,6 +178,25 @@ async def test_a_form_that_stays_open_too_long_leads_to_the_page_within_the_call
     assert shown.is_set()
     assert told["state"] == "waiting for approval"
     assert await fleet.writes() == []
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_who_shows_only_links_is_given_the_page_not_a_form(fleet: Fleet, era: Era) -> None:
+    asked: Asked = []
+    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    async with UrlOnlyClient(build_server(fleet.settings()), mode=era, elicitation_callback=yes(asked)) as client:
+        assert facts(await client.call_tool("set_sim_status", arguments))["state"] == "waiting for approval"
+    assert (asked, await fleet.writes()) == ([], [])
+
+
+async def test_where_forms_are_not_trusted_the_policy_asks_on_the_page_alone(fleet: Fleet, tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('default = "page"')
+    asked: Asked = []
+    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    async with Client(build_server(fleet.settings(policy=file)), elicitation_callback=yes(asked)) as client:
+        assert facts(await client.call_tool("set_sim_status", arguments))["state"] == "waiting for approval"
+    assert (asked, await fleet.writes()) == ([], [])
 
 
 @pytest.mark.parametrize("era", ERAS)
