@@ -380,6 +380,17 @@ async def test_a_lost_answer_is_settled_by_reading_back_and_never_sent_twice(fle
     assert len(await fleet.writes()) == 1
 
 
+async def test_a_bulk_deletion_that_is_refused_is_read_back_sim_by_sim(fleet: Fleet) -> None:
+    """Whether the bulk operation does all or nothing is not documented."""
+    listed = (await fleet.api("GET", "/sim", role="enterprise", params={"q": "endpoint:null", "per_page": 12})).json()
+    await fleet.faults("error=403:x1@DELETE")
+    async with client_of(fleet, confirm=Confirm.HOST) as client:
+        report = facts(await client.call_tool("delete_sims", {"sims": [sim["iccid"] for sim in listed[:10]]}))
+    assert report["counts"] == {"refused": len(listed[:10])}
+    assert all("read back: nothing changed" in row["note"] for row in report["sims"])
+    assert [write["path"] for write in await fleet.writes()] == ["/api/v1/sim/multi"]
+
+
 async def test_a_throttled_write_is_tried_again_for_it_never_happened(fleet: Fleet) -> None:
     await fleet.faults("throttle=x1@PATCH")
     arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
