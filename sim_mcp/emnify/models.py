@@ -8,6 +8,7 @@ from sim_mcp.emnify.identifiers import luhn_digit
 from sim_mcp.emnify.values import Moment, Number, Record, SimStatus, Text, Whole
 
 _API_ICCID_LENGTH = 19
+_IMEISV_LENGTH, _IMEI_BODY = 16, 14
 T = TypeVar("T")
 
 
@@ -89,6 +90,13 @@ class Device(Record):
     service_profile: Label | None = None
     tariff_profile: Label | None = None
     sim: SimRef | None = None
+
+    @property
+    def printed_imei(self) -> str | None:
+        """Return the IMEI as printed on the device: emnify sends an IMEISV, which ends in a version instead."""
+        if self.imei and len(self.imei) == _IMEISV_LENGTH and self.imei.isdecimal():
+            return self.imei[:_IMEI_BODY] + luhn_digit(self.imei[:_IMEI_BODY])
+        return self.imei
 
 
 class SimModel(Record):
