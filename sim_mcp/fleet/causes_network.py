@@ -105,7 +105,9 @@ def attached_without_session(evidence: Evidence) -> Finding | None:
         return None
     attach = evidence.last(lambda each: each.attached)
     newest = evidence.sessions[0] if evidence.sessions else None
-    if attach is None or not is_late(evidence.sessions, evidence.now) or _purged(evidence):
+    if attach is None or _purged(evidence) or wrong_apn(evidence):
+        return None
+    if not is_late(evidence.sessions, evidence.now):
         return None
     if newest is not None and newest.when is not None and newest.when >= attach.when:
         return None
