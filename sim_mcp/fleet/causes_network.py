@@ -64,7 +64,7 @@ def registration_rejected(evidence: Evidence) -> Finding | None:
     A rejection that a success follows, on whichever network or IMSI, is harmless.
     """
     rejections = evidence.open_rejections
-    if not rejections:
+    if not rejections or operator_blocked(evidence) or policy_forbids_network(evidence):
         return None
     stale = evidence.now - rejections[0].when > _ABSENCE
     return Finding(
