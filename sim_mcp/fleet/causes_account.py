@@ -29,7 +29,7 @@ def sim_deleted(evidence: Evidence) -> Finding | None:
     return Finding(
         "The SIM is deleted: it can never be used again.",
         "certain",
-        shown(evidence.of_types(happenings.DELETION)),
+        shown(evidence, evidence.of_types(happenings.DELETION)),
         ("Put another SIM into the device.",),
     )
 
@@ -41,7 +41,7 @@ def sim_issued(evidence: Evidence) -> Finding | None:
     return Finding(
         "The SIM was never activated: an Issued SIM has no network access.",
         "certain",
-        shown(evidence.open_refusals),
+        shown(evidence, evidence.open_refusals),
         (f"Activate it: {_activation(evidence)}; this month's hosting fee falls due.",),
     )
 
@@ -54,7 +54,7 @@ def sim_suspended(evidence: Evidence) -> Finding | None:
     return Finding(
         "The SIM is suspended: it has no network access.",
         "certain",
-        shown([*last, *evidence.open_refusals]),
+        shown(evidence, [*last, *evidence.open_refusals]),
         (f"If it shall work again: {_activation(evidence)}; hosting fees begin again.",),
     )
 
@@ -66,7 +66,7 @@ def no_device(evidence: Evidence) -> Finding | None:
     return Finding(
         "The SIM is assigned to no device in emnify: without one it has no service profile and no data.",
         "certain",
-        shown(evidence.of_types(happenings.RELEASED)[:1]),
+        shown(evidence, evidence.of_types(happenings.RELEASED)[:1]),
         ("Create a device for it, or assign it to one, in the emnify portal.",),
     )
 
@@ -79,7 +79,7 @@ def device_disabled(evidence: Evidence) -> Finding | None:
     return Finding(
         f"The device is {what} in emnify: its SIM gets no network access, whatever the SIM's own status.",
         "certain",
-        shown(evidence.of_types(happenings.DEVICE_DISABLED)[:1]),
+        shown(evidence, evidence.of_types(happenings.DEVICE_DISABLED)[:1]),
         ("Enable the device in the emnify portal, if it shall work.",),
     )
 
@@ -93,7 +93,7 @@ def workspace_blocked(evidence: Evidence) -> Finding | None:
     return Finding(
         "emnify blocked the services of the whole workspace, and this SIM had no data session since.",
         "likely",
-        shown(blocks),
+        shown(evidence, blocks),
         ("Top up the prepaid balance or raise the monthly cost limit in the portal; all SIMs are affected.",),
     )
 
@@ -134,7 +134,7 @@ def quota_used_up(evidence: Evidence) -> Finding | None:
     return Finding(
         f"The data quota of the device is used up, and its data is {'blocked' if blocks else 'slowed down'}.",
         "certain" if read or refusals else "likely",
-        (*_quota_shown(evidence), *shown([*refusals, *ended])),
+        (*_quota_shown(evidence), *shown(evidence, [*refusals, *ended])),
         ("Assign more data quota to the device in the portal, or wait for its refill where it has one.",),
     )
 
@@ -150,7 +150,7 @@ def quota_expired(evidence: Evidence) -> Finding | None:
     return Finding(
         "The data quota of the device has expired.",
         "certain" if read else "likely",
-        (*_quota_shown(evidence), *shown(ended)),
+        (*_quota_shown(evidence), *shown(evidence, ended)),
         ("Assign a new data quota to the device in the portal.",),
     )
 
@@ -175,7 +175,7 @@ def traffic_limit(evidence: Evidence) -> Finding | None:
     return Finding(
         "The device exceeded its traffic limit, and emnify blocks its data.",
         "certain" if refusals or evidence.state == "BLOCKED" else "likely",
-        shown([*refusals, *blocks]),
+        shown(evidence, [*refusals, *blocks]),
         ("Find out what used so much (get_sim_daily_usage); extend or raise the limit in the portal.",),
     )
 
@@ -193,7 +193,7 @@ def not_activated_yet(evidence: Evidence) -> Finding | None:
     return Finding(
         "Data sessions are still refused as if the SIM were not activated, though its status says otherwise.",
         "likely",
-        shown(refusals),
+        shown(evidence, refusals),
         ("Reset its connectivity in the portal; if refusals go on after an hour, give emnify support the ICCID.",),
     )
 
@@ -208,7 +208,7 @@ def refused_otherwise(evidence: Evidence) -> Finding | None:
     return Finding(
         "emnify refuses the data sessions; the text of the refusal names the reason.",
         _freshness(evidence, others[0], "likely"),
-        shown(others),
+        shown(evidence, others),
         ("Act on the reason in the text; if it is unclear, give emnify support the ICCID and the event's time.",),
     )
 
@@ -231,7 +231,7 @@ def _refused(evidence: Evidence, words: str, cause: str, step: str) -> Finding |
     refusals = [each for each in evidence.open_refusals if words in each.text.lower()]
     if not refusals:
         return None
-    return Finding(cause, _freshness(evidence, refusals[0], "certain"), shown(refusals), (step,))
+    return Finding(cause, _freshness(evidence, refusals[0], "certain"), shown(evidence, refusals), (step,))
 
 
 def _freshness(evidence: Evidence, newest: Happening, fresh: Sure) -> Sure:

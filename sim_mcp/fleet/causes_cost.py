@@ -54,7 +54,7 @@ def factory_test_ended(evidence: Evidence) -> Finding | None:
     return Finding(
         "Its factory test ended by itself when the test volume was reached; since then it is charged.",
         "certain",
-        shown(ended[:1]),
+        shown(evidence, ended[:1]),
         ("If it shall not cost yet, suspend it; a SIM cannot go back into factory test.",),
         kind="cost",
     )
@@ -112,7 +112,7 @@ def in_factory_test(evidence: Evidence) -> Finding | None:
     return Finding(
         "It is in factory test: after about 100 KB or 10 SMS it becomes Activated by itself, and charged.",
         "certain",
-        shown(evidence.of_types(happenings.FACTORY_TEST)[:1]),
+        shown(evidence, evidence.of_types(happenings.FACTORY_TEST)[:1]),
         kind="note",
     )
 
@@ -128,7 +128,7 @@ def sms_quota_used_up(evidence: Evidence) -> Finding | None:
     return Finding(
         "The SMS quota of the device is used up: SMS are blocked, data is not.",
         "certain" if status == _SMS_EXHAUSTED else "likely",
-        shown(ended),
+        shown(evidence, ended),
         ("Assign more SMS quota to the device in the portal.",),
         kind="note",
     )
@@ -144,7 +144,7 @@ def changed_of_late(evidence: Evidence) -> Finding | None:
     return Finding(
         "SIM or device were changed within the last 24 hours; what began then may come from it.",
         "possible",
-        shown(changes),
+        shown(evidence, changes),
         kind="note",
     )
 

@@ -37,7 +37,7 @@ def operator_blocked(evidence: Evidence) -> Finding | None:
     return Finding(
         "The device tries networks that its own operator blocklist forbids, and no other took it in since.",
         "likely",
-        (f"blocked for this device: {listed}", *shown(rejections)),
+        (f"blocked for this device: {listed}", *shown(evidence, rejections)),
         ("Take the network off the operator blocklist of the device in the portal, if it may be used again.",),
     )
 
@@ -53,7 +53,7 @@ def policy_forbids_network(evidence: Evidence) -> Finding | None:
     return Finding(
         "The rejection speaks of roaming, radio type or coverage: the coverage policy may not include this network.",
         "likely",
-        shown(rejections),
+        shown(evidence, rejections),
         ("Compare country, network and radio type with the device's coverage policy (tariff profile) in the portal.",),
     )
 
@@ -70,7 +70,7 @@ def registration_rejected(evidence: Evidence) -> Finding | None:
     return Finding(
         "Networks reject the registration of the SIM, and none has accepted it since.",
         "possible" if stale else "likely",
-        shown(rejections),
+        shown(evidence, rejections),
         (
             "Check that the coverage policy and the operator blocklist of the device allow networks where it stands.",
             "Restart the device, so that it searches all networks anew and forgets those that rejected it.",
@@ -116,7 +116,7 @@ def attached_without_session(evidence: Evidence) -> Finding | None:
         "The device registers with a network but opens no data session: "
         "its APN is wrong, or mobile data or data roaming is off.",
         "likely",
-        (last, *shown([attach])),
+        (last, *shown(evidence, [attach])),
         (
             "Check in the device: APN em (or emnify), mobile data on, data roaming on.",
             "Check in the portal: data and the radio types are switched on in the service profile.",
@@ -149,7 +149,7 @@ def reported_absent(evidence: Evidence) -> Finding | None:
     return Finding(
         "The network reports the device absent: it lost power or coverage, or was switched off, up to 2 days before.",
         "likely",
-        (*shown([purge]), *last, *_network_said(evidence)),
+        (*shown(evidence, [purge]), *last, *_network_said(evidence)),
         _POWER_STEPS,
     )
 
@@ -164,7 +164,7 @@ def attach_is_stale(evidence: Evidence) -> Finding | None:
     return Finding(
         "It counts as attached, but nothing was heard of it for more than 2 days: it may be off or out of coverage.",
         "possible",
-        (*shown([newest]), *_network_said(evidence)),
+        (*shown(evidence, [newest]), *_network_said(evidence)),
         _POWER_STEPS,
     )
 
@@ -180,7 +180,7 @@ def offline_without_word(evidence: Evidence) -> Finding | None:
         "Nothing was heard of the device for longer than it is usually silent: it is off, out of coverage, "
         "or stopped trying.",
         "possible",
-        (*shown([newest]), *_rhythm(evidence), *_network_said(evidence)),
+        (*shown(evidence, [newest]), *_rhythm(evidence), *_network_said(evidence)),
         _POWER_STEPS,
     )
 
@@ -236,7 +236,7 @@ def _network_said(evidence: Evidence) -> tuple[str, ...]:
 
 def _rhythm(evidence: Evidence) -> tuple[str, ...]:
     gap = usual_gap(evidence.sessions)
-    return () if gap is None else (f"usual time between its sessions: up to {gap.total_seconds() / 3600:.0f} h",)
+    return () if gap is None else (f"by its own rhythm the next one is late after {gap.total_seconds() / 3600:.0f} h",)
 
 
 def _is_own(apn: str | None) -> bool:

@@ -144,7 +144,7 @@ def resting(evidence: Evidence) -> Finding | None:
     gap = usual_gap(evidence.sessions)
     if gap is None and evidence.now - (newest.when or newest.start or evidence.now) > _JUST_NOW:
         return None
-    usual = () if gap is None else (f"usual time between its sessions: up to {gap.total_seconds() / 3600:.0f} h",)
+    usual = () if gap is None else (f"by its own rhythm the next one is late after {gap.total_seconds() / 3600:.0f} h",)
     return Finding(
         "Nothing wrong to see: the device is between data sessions, no longer than usual for it.",
         "likely",

@@ -56,6 +56,9 @@ OF_DEVICE: tuple[Source, ...] = (
 RETENTION = timedelta(days=30)
 """How long emnify keeps events (emnify docs: events)."""
 
+CLOCKS_APART = timedelta(minutes=1)
+"""emnify's time is known to the second and from another machine than its events: what just happened counts too."""
+
 _NEWEST = 100
 _SELECTED = 50
 _FIRST_S, _SECOND_S = 15.0, 10.0
@@ -171,8 +174,8 @@ async def gather(client: EmnifyClient, sim: Sim) -> Evidence:
     Raises:
         AuthenticationError: The token is not accepted any more, so that nothing can be read.
     """
-    until = client.now()
-    kept = EventFilter(since=until - RETENTION, until=until)
+    now = client.now()
+    kept = EventFilter(since=now - RETENTION, until=now + CLOCKS_APART)
     found = _Reader(_FIRST_S)
     device, ask = sim.device, client.reachability
     async with anyio.create_task_group() as group:
@@ -197,7 +200,7 @@ async def gather(client: EmnifyClient, sim: Sim) -> Evidence:
         raise found.locked_out
     newest: Page[Event] | None = found.values.get("events")
     more = await _further(client, sim, kept, newest, found)
-    return _evidence(until, sim, found, newest, more)
+    return _evidence(now, sim, found, newest, more)
 
 
 async def _further(

@@ -43,15 +43,16 @@ class Rule:
         return self.find.__name__
 
 
-def shown(events: Iterable[Happening]) -> tuple[str, ...]:
-    """Write events as proof, the newest first; repetitions of one text are counted."""
+def shown(evidence: Evidence, events: Iterable[Happening]) -> tuple[str, ...]:
+    """Write events as proof, the newest first; repetitions of one text are counted, as far back as was read."""
+    about = "" if evidence.all_events else "at least "
     counted: dict[tuple[str, str], list[Happening]] = {}
     for event in events:
         counted.setdefault((event.name, event.text), []).append(event)
     lines = []
     for (name, text), alike in list(counted.items())[:_MOST_PROOF]:
         newest, oldest = alike[0], alike[-1]
-        times = f" ({len(alike)} times since {moment(oldest.at)})" if len(alike) > 1 else ""
+        times = f" ({about}{len(alike)} times since {moment(oldest.at)})" if len(alike) > 1 else ""
         lines.append(f"{moment(newest.at)} {name}{times}: {quoted(text, _TEXT)}")
     if len(counted) > _MOST_PROOF:
         lines.append(f"and {len(counted) - _MOST_PROOF} more kinds of such events")

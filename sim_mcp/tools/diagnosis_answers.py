@@ -1,8 +1,14 @@
 """What the diagnosis tools answer, as structured content; rows are loose, for their schema is read with every list."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import WithJsonSchema
 
 from sim_mcp.tools.answers import Answer
+
+Facts = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
+Rows = Annotated[list[dict[str, Any]], WithJsonSchema({"type": "array"})]
+Lines = Annotated[list[str], WithJsonSchema({"type": "array"})]
 
 
 class Diagnosis(Answer):
@@ -10,13 +16,12 @@ class Diagnosis(Answer):
 
     iccid: str
     as_of: str
-    state: dict[str, Any]
-    most_likely: dict[str, Any]
-    other_findings: list[dict[str, Any]] | None = None
-    ruled_out: list[str]
-    next_steps: list[str]
-    not_checked: list[str] | None = None
-    unread: list[str] | None = None
+    state: Facts
+    findings: Rows
+    """The likeliest cause first."""
+    ruled_out: Lines
+    next_steps: Lines
+    unread: Lines
 
 
 class Timeline(Answer):
@@ -25,10 +30,9 @@ class Timeline(Answer):
     iccid: str
     start: str
     end: str
-    totals: dict[str, Any]
+    totals: Facts
     page: int
     pages: int
-    entries: list[dict[str, Any]]
-    left_out: str | None = None
+    entries: Rows
     next: str | None = None
     hint: str | None = None

@@ -15,7 +15,7 @@ from sim_mcp.fleet.timeline import Timeline, Totals
 from sim_mcp.tools import diagnosis_answers as answers
 from sim_mcp.untrusted import clean
 
-ENTRIES = 20
+ENTRIES = 15
 _MOST_NETWORKS = 5
 _NAMES_SHOWN = 5
 _WHOLE = 10
@@ -28,12 +28,10 @@ def diagnosis(found: Diagnosis) -> answers.Diagnosis:
         iccid=evidence.sim.printed_iccid or f"id {evidence.sim.id}",
         as_of=second(evidence.now),
         state=_without_nulls(state(evidence)),
-        most_likely=_finding(found.most_likely),
-        other_findings=[_finding(each) for each in found.others] or None,
+        findings=[_finding(each) for each in (found.most_likely, *found.others)],
         ruled_out=list(found.ruled_out),
         next_steps=list(found.steps),
-        not_checked=list(found.not_checked) or None,
-        unread=_unread(evidence) or None,
+        unread=_unread(found),
     )
 
 
@@ -71,7 +69,6 @@ def state(evidence: Evidence) -> dict[str, Any]:
 
 def timeline(found: Timeline, page: int, next_call: str | None) -> answers.Timeline:
     """Return one page of a timeline, with the totals of all of it and what was not read."""
-    pages = pages_of(found)
     entries = found.entries[(page - 1) * ENTRIES : page * ENTRIES]
     return answers.Timeline(
         iccid=found.sim.printed_iccid or f"id {found.sim.id}",
@@ -79,11 +76,10 @@ def timeline(found: Timeline, page: int, next_call: str | None) -> answers.Timel
         end=second(found.end),
         totals=_totals(found.totals),
         page=page,
-        pages=pages,
+        pages=pages_of(found),
         entries=[_entry(entry) for entry in entries],
-        left_out=_left_out(found),
         next=next_call,
-        hint=None if entries else _nothing(found, page),
+        hint=" ".join(filter(None, [_left_out(found), None if entries else _nothing(found, page)])) or None,
     )
 
 
@@ -106,11 +102,13 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return found
 
 
-def _unread(evidence: Evidence) -> list[str]:
+def _unread(found: Diagnosis) -> list[str]:
+    """Return what could not be read, and why, and what could not be ruled out without it."""
     reasons: dict[str, list[str]] = {}
-    for source, why in unread(evidence).items():
+    for source, why in unread(found.evidence).items():
         reasons.setdefault(clean(why, 200), []).append(source)
-    return [f"{', '.join(sources)}: {why}" for why, sources in reasons.items()]
+    lines = [f"{', '.join(sources)}: {why}" for why, sources in reasons.items()]
+    return [*lines, f"so not to be ruled out: {'; '.join(found.not_checked)}"] if found.not_checked else lines
 
 
 def _quota(quota: Quota | None, unit: str) -> str | None:
@@ -165,11 +163,11 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 def _left_out(found: Timeline) -> str | None:
     if found.read_back_to is None:
-        return f"{found.unreadable:,} events could not be read" if found.unreadable else None
+        return f"{found.unreadable:,} events could not be read." if found.unreadable else None
     many = f"{found.left_out:,} events" if found.left_out else "events"
     why = f" ({clean(found.why, 200)})" if found.why else ""
     # emnify filters to the second, so the next part begins with the second that this one ended in.
-    return f"{many} before {second(found.read_back_to)} were not read{why}; ask again with that as end"
+    return f"{many} before {second(found.read_back_to)} were not read{why}; ask again with that as end."
 
 
 def _nothing(found: Timeline, page: int) -> str:

@@ -24,15 +24,14 @@ _QUOTED = {"device", "network", "country", "blocked_operators", "network_answers
 def diagnosis(answer: answers.Diagnosis) -> str:
     """Write the state, the causes with their evidence, what was ruled out, what to do, and what is not known."""
     state = "; ".join(_stands(name, value) for name, value in answer.state.items())
-    others = [_finding(each) for each in answer.other_findings or ()]
+    likeliest, *others = [_finding(each) for each in answer.findings]
     lines = [
         f"Diagnosis of SIM {answer.iccid}, as of {answer.as_of}.",
         f"State now:\n{fence(state)}",
-        f"Most likely: {_finding(answer.most_likely)}",
+        f"Most likely: {likeliest}",
         "\n".join(["Also found:", *others]) if others else "",
         f"Ruled out: {'; '.join(answer.ruled_out) or 'nothing'}.",
         "\n".join(["What a person can do next:", *(f"- {step}" for step in answer.next_steps)]),
-        f"Could not be checked: {'; '.join(answer.not_checked)}." if answer.not_checked else "",
         "\n".join(["Could not be read:", *(f"- {each}" for each in answer.unread)]) if answer.unread else "",
     ]
     return "\n".join(line for line in lines if line)
@@ -50,10 +49,9 @@ def timeline(answer: answers.Timeline) -> str:
     )
     rows = [f"data by network: {where}"] if where else []
     rows += [_entry(entry) for entry in answer.entries]
-    left_out = f"Left out: {answer.left_out}." if answer.left_out else ""
     following = f"Next: {answer.next}" if answer.next else ""
     return "\n".join(
-        line for line in (head, fence("\n".join(rows)) if rows else "", left_out, following, answer.hint or "") if line
+        line for line in (head, fence("\n".join(rows)) if rows else "", following, answer.hint or "") if line
     )
 
 
