@@ -108,9 +108,9 @@ def _session(events: list[Happening]) -> Session:
         country=next((each.country for each in known if each.country), None),
         radio=next((each.radio for each in known if each.radio), None),
         apn=next((each.apn for each in known if each.apn), None),
-        mb=last.mb,
-        rx_mb=last.rx_mb,
-        tx_mb=last.tx_mb,
+        mb=last.mb if ended else None,
+        rx_mb=last.rx_mb if ended else None,
+        tx_mb=last.tx_mb if ended else None,
     )
 
 
