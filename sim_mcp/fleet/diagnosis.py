@@ -157,12 +157,14 @@ def resting(evidence: Evidence) -> Finding | None:
 def cannot_tell(evidence: Evidence) -> Finding:
     """Say that no rule explains what was read, and what to collect (emnify docs: contacting support)."""
     newest = evidence.last(lambda each: each.type in FROM_NETWORK)
+    again = "Call diagnose_sim again in a minute: part of what it looks at could not be read."
     seen = f"last heard of {moment(newest.at)}" if newest is not None else "nothing heard of it in what was read"
     return Finding(
         "I cannot tell from this: nothing that was read explains it.",
         "unknown",
         (seen,),
         (
+            *((again,) if unread(evidence) else ()),
             f'Restart the device on site and look whether new events come: get_sim_timeline(sim="{named(evidence)}").',
             "emnify support asks for company name, ICCID, device type, a description and a phone number.",
         ),

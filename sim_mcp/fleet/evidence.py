@@ -112,8 +112,8 @@ class Evidence:
 
     @property
     def active(self) -> bool:
-        """Tell whether the SIM's status lets it use networks (emnify docs: SIM lifecycle)."""
-        return self.status in (SimStatus.ACTIVATED, SimStatus.FACTORY_TEST)
+        """Tell whether the SIM's status lets it use networks; one not known here may (emnify docs: SIM lifecycle)."""
+        return self.status not in (SimStatus.ISSUED, SimStatus.SUSPENDED, SimStatus.DELETED)
 
     @property
     def device_status(self) -> int | None:

@@ -368,11 +368,17 @@ def test_network_rules_say_nothing_while_the_sim_may_not_use_networks() -> None:
     assert not {"registration rejected (network, coverage policy, blocklist)"} & {*found.ruled_out, *found.not_checked}
 
 
+def test_a_status_not_known_here_forbids_nothing() -> None:
+    found = judge(evidence(rejection(1), sim={"status": {"id": 17, "description": "Hibernating"}}))
+    assert found.most_likely.rule == "registration_rejected"
+
+
 def test_what_nothing_explains_is_said_so_with_what_to_collect() -> None:
     found = judge(evidence(*session(80), state="ATTACHED", usage=usage(1, 1)))
     assert (found.most_likely.rule, found.most_likely.sure) == ("attach_is_stale", "possible")
     found = judge(evidence(state=None, unread={"events": "x", "connectivity": "y", "device": "z"}, all_events=False))
     assert (found.most_likely.rule, found.most_likely.sure) == ("cannot_tell", "unknown")
+    assert "again in a minute" in found.steps[0]
     assert "company name" in "".join(found.steps)
     assert "no sign of life" in found.not_checked
     assert "no sign of life" not in found.ruled_out
