@@ -47,17 +47,19 @@ def survives(guard: Guard, copy: Path) -> str:
     if before.count(guard.with_it) < 1:
         return "is not there any more: mend this list"
     file.write_text(before.replace(guard.with_it, guard.without, 1), encoding="utf-8")
+    ended = 0
     try:
         for tests in ([f"tests/changes/{name}.py" for name in LOOK_FIRST[guard.file]], ["tests/changes"]):
             command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
             done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=300, check=False)
-            if done.returncode == 1:
+            ended = done.returncode
+            if ended == 1:
                 return ""
     except subprocess.TimeoutExpired:
         return ""
     finally:
         file.write_text(before, encoding="utf-8")
-    return f"can go without a test noticing (pytest ended with {done.returncode})"
+    return f"can go without a test noticing (pytest ended with {ended})"
 
 
 def main() -> int:
