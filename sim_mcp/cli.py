@@ -30,8 +30,9 @@ from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns, running
 from sim_mcp.sandbox import serve as serve_sandbox
 from sim_mcp.server import build_server
 from sim_mcp.settings import Settings, SettingsError, is_loopback, read_settings
-from sim_mcp.terminal import records, spreadsheet_safe
+from sim_mcp.terminal import records
 from sim_mcp.tools.state import HOW_TO_GO_ON
+from sim_mcp.untrusted import spreadsheet_safe
 
 USAGE_ERROR = 2
 INTERRUPTED = 130

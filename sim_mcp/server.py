@@ -20,7 +20,9 @@ from starlette.responses import JSONResponse, Response
 from sim_mcp import __version__
 from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.emnify import EmnifyClient
+from sim_mcp.exports.desk import WAITS_S, ExportDesk
 from sim_mcp.prompts import add_prompts
+from sim_mcp.resources import add_resources
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.problems import NO_USABLE_ANSWER, explain
@@ -79,26 +81,35 @@ class SimServer(MCPServer[AppState]):
             raise ToolError(explained) from None
 
 
-def build_server(settings: Settings) -> SimServer:
-    """Build the server; nothing is sent anywhere before the first tool call."""
+def build_server(settings: Settings, *, waits_s: float = WAITS_S) -> SimServer:
+    """Build the server; nothing is sent anywhere before the first tool call.
+
+    Args:
+        settings: what the operator decided.
+        waits_s: how long a call waits for work that goes on without it.
+    """
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
         title="SIM cards (emnify)",
         version=__version__,
         instructions=INSTRUCTIONS,
-        lifespan=_lifespan(settings),
+        lifespan=_lifespan(settings, waits_s),
         log_level=settings.log_level,
         cache_hints={
             "tools/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
             "prompts/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
+            "resources/templates/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
         },
     )
     add_prompts(server)
+    add_resources(server)
     server.custom_route("/health", methods=["GET"], name="health")(_health)
     return server
 
 
-def _lifespan(settings: Settings) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
+def _lifespan(
+    settings: Settings, waits_s: float
+) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
         async with AsyncExitStack() as stack:
@@ -112,7 +123,8 @@ def _lifespan(settings: Settings) -> Callable[[MCPServer[AppState]], AbstractAsy
             stack.callback(desk.close)
             async with anyio.create_task_group() as background:
                 background.start_soon(desk.host_page)
-                yield AppState(settings, client, desk)
+                exports = ExportDesk(client, settings.export_dir, background, waits_s=waits_s)
+                yield AppState(settings, client, desk, exports)
                 background.cancel_scope.cancel()
 
     return lifespan

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from inspect import getdoc
 from typing import Any
 
-from sim_mcp.tools import batches, changing, listing, reading
+from sim_mcp.tools import batches, changing, exporting, listing, reading
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ _READING = (
     Entry(reading.list_sim_events, "List a SIM's events"),
     Entry(batches.validate_sim_batch, "Validate a SIM batch"),
 )
+_FILING = (Entry(exporting.export_sims, "Export SIMs to a file", reads=False, idempotent=False),)
+"""They change nothing at emnify, but they leave something on this machine."""
+
 _WRITING = (
     Entry(changing.set_sim_status, "Set SIM status", reads=False, destroys=True),
     Entry(changing.assign_sims, "Assign SIMs to organisations", reads=False, destroys=True),
@@ -48,5 +51,5 @@ _WRITING = (
 
 
 def tools(*, may_write: bool) -> Sequence[Entry]:
-    """Return the tools to offer; those that write only where the operator allows writing."""
-    return (*_READING, *_WRITING) if may_write else _READING
+    """Return the tools to offer; those that write to emnify only where the operator allows writing."""
+    return (*_READING, *_FILING, *_WRITING) if may_write else (*_READING, *_FILING)
