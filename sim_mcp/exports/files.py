@@ -144,11 +144,11 @@ def read_back(path: Path) -> str:
         ExportRefusedError: It is gone, or larger than what is handed out this way.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        file = open(path, "rb", opener=_not_elsewhere)  # noqa: SIM115  # a path's own open takes no opener; closed below.
     except OSError:
         raise ExportRefusedError(f"{path.name} is no longer there.") from None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
+    with file:
+        found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise ExportRefusedError(f"{path.name} is no longer there.")
         if found.st_size > MOST_READ_BACK:
@@ -187,6 +187,11 @@ def _worded(directory: Path) -> Iterator[None]:
             f"{directory} cannot be written to ({error.strerror or type(error).__name__}): the operator has to mend "
             "that or change SIM_MCP_EXPORT_DIR. No file was kept."
         ) from None
+
+
+def _not_elsewhere(path: str, flags: int) -> int:
+    """Open what lies there itself: a link that took its place leads elsewhere, and a pipe would never answer."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _made(path: Path, encoding: str) -> IO[str]:

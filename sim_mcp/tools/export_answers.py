@@ -4,13 +4,12 @@ from typing import Any
 from urllib.parse import quote
 
 from mcp.types import ResourceLink
-from pydantic import Field
 
 from sim_mcp.exports.cells import MIME_TYPES, Cell
 from sim_mcp.exports.desk import Export
 from sim_mcp.exports.rows import COLUMNS, What
 from sim_mcp.tools.answers import Answer
-from sim_mcp.untrusted import clean, fence, quoted
+from sim_mcp.untrusted import clean, fence
 
 EXPORT_URI = "export://files/"
 """A place in front of the name: the first part of an address is written in small letters by whoever tidies it."""
@@ -22,16 +21,15 @@ _NOUNS: dict[What, str] = {"sims": "SIM", "usage": "row of daily usage", "events
 class ExportReport(Answer):
     """How an export stands, and the file once it is there."""
 
-    state: str = Field(description="done, running or nothing")
+    state: str
     rows: int
     of_sims: int | None = None
-    file: str | None = None
     path: str | None = None
     uri: str | None = None
     bytes: int | None = None
     as_of: str
     columns: list[str] | None = None
-    preview: list[dict[str, Any]] | None = Field(default=None, description="some columns of 3 rows")
+    preview: list[Any] | None = None
     left_s: int | None = None
     hint: str | None = None
     next: str | None = None
@@ -58,7 +56,6 @@ def export_report(export: Export, now: float) -> ExportReport:
         update={
             "state": "done",
             "of_sims": None if what == "sims" else export.sims,
-            "file": file,
             "path": str(export.written.path),
             "uri": f"{EXPORT_URI}{quote(file)}",
             "bytes": export.written.size,
@@ -84,8 +81,7 @@ def export_text(answer: ExportReport, what: What) -> str:
         )
     rows = "\n".join(", ".join(f"{name} {cell}" for name, cell in row.items()) for row in answer.preview or ())
     return _lines(
-        f"Done: {_counted(answer.rows, _NOUNS[what])}{of_sims} in {quoted(answer.file)}, {answer.bytes:,} bytes, "
-        f"as of {answer.as_of}.",
+        f"Done: {_counted(answer.rows, _NOUNS[what])}{of_sims}, {answer.bytes:,} bytes, as of {answer.as_of}.",
         f"Path: {answer.path}",
         f"Resource: {answer.uri}",
         f"Columns: {', '.join(answer.columns or ())}",
@@ -96,10 +92,10 @@ def export_text(answer: ExportReport, what: What) -> str:
 
 def export_link(answer: ExportReport, export: Export) -> ResourceLink | None:
     """Return the link by which a host fetches the file, once it is there."""
-    if answer.uri is None or answer.file is None:
+    if answer.uri is None or export.written is None:
         return None
     kind = MIME_TYPES[export.order.format]
-    return ResourceLink(name=answer.file, uri=answer.uri, mime_type=kind, size=answer.bytes)
+    return ResourceLink(name=export.written.path.name, uri=answer.uri, mime_type=kind, size=answer.bytes)
 
 
 def _hint(export: Export) -> str | None:

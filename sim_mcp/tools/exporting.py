@@ -29,21 +29,19 @@ _MOST_NAMES = 1000
 async def export_sims(
     ctx: ToolContext,
     what: What = "sims",
-    sims: Annotated[
-        list[Name] | None, Field(max_length=_MOST_NAMES, description="only these: ICCIDs, IMSIs, device names")
-    ] = None,
+    sims: Annotated[list[Name] | None, Field(max_length=_MOST_NAMES, description="only these, e.g. by ICCID")] = None,
     status: Status | None = None,
     organisation: Annotated[Name | None, Field(description="customer: name or id")] = None,
     model: Name | None = None,
     has_device: bool | None = None,
-    start: Annotated[Day | None, Field(description="of usage and events; default: 29 days before end")] = None,
-    end: Annotated[Day | None, Field(description="default: today")] = None,
+    start: Annotated[Day | None, Field(description="of usage, events; default: 30 days")] = None,
+    end: Day | None = None,
     format: Format = "csv",  # noqa: A002  # the word people use.
-    file_name: Annotated[Name | None, Field(description="without folder; default: what and time")] = None,
+    file_name: Annotated[str | None, Field(description="without folder")] = None,
 ) -> Annotated[CallToolResult, ExportReport]:
-    """Export all matching SIM cards, their daily usage or their events to a CSV or JSON file on the server's machine,
-    in the directory the operator set, never over another file. Returns path, row count, link and first rows.
-    A long export goes on in the background; the same call picks it up.
+    """Export all matching SIM cards, or their daily usage or events, to a CSV or JSON file in the operator's directory,
+    never over another file. Returns path, row count and first rows. What takes longer than a call goes on; the same
+    call picks it up.
     """  # noqa: D205  # the description is one paragraph for the model.
     desk = exports_of(ctx)
     given = {
