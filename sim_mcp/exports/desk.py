@@ -91,12 +91,15 @@ class ExportDesk:
         """
         export = self._found(order) or self._begun(order)
         export.waiting += 1
+        told = -1
         try:
             with anyio.move_on_after(self._waits_s):
                 while not export.over.is_set():
+                    if export.sims > told:
+                        told = export.sims
+                        await tell(export)
                     with anyio.move_on_after(_TELL_EVERY_S):
                         await export.over.wait()
-                    await tell(export)
         except anyio.get_cancelled_exc_class():
             if export.waiting == 1:
                 export.scope.cancel()
