@@ -63,10 +63,13 @@ def main(ctx: click.Context, *, sandbox: bool) -> None:
 @click.option("--http", is_flag=True, help="Serve Streamable HTTP instead of stdio.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address on this machine to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
+@click.option("--stateless", is_flag=True, help="With --http: keep no sessions; older clients cannot be asked by form.")
 @sandbox_option
-def serve(*, http: bool, host: str, port: int, sandbox: bool) -> None:
+def serve(*, http: bool, host: str, port: int, stateless: bool, sandbox: bool) -> None:
     """Serve MCP over stdio, or with --http over Streamable HTTP at /mcp."""
     if not http:
+        if stateless:
+            raise UsageProblem("--stateless goes with --http. Nothing was started.")
         anyio.run(_serve_stdio, _settings(), sandbox)
         return
     if not is_loopback(host):
@@ -76,7 +79,7 @@ def serve(*, http: bool, host: str, port: int, sandbox: bool) -> None:
         )
     if port and _taken(host, port):
         raise UsageProblem(f"Port {port} is taken: try another --port, 0 takes any free one. Nothing was started.")
-    anyio.run(_serve_http, _settings(), sandbox, host, port)
+    anyio.run(_serve_http, _settings(), sandbox, host, port, stateless)
 
 
 @main.command("sandbox")
@@ -219,10 +222,10 @@ async def _serve_stdio(settings: Settings, sandbox: bool) -> None:
         await build_server(ready).run_stdio_async()
 
 
-async def _serve_http(settings: Settings, sandbox: bool, host: str, port: int) -> None:
+async def _serve_http(settings: Settings, sandbox: bool, host: str, port: int, stateless: bool) -> None:
     async with _upstream(settings, sandbox) as ready:
         _warn_without_token(ready)
-        app = build_server(ready).streamable_http_app(host=host)
+        app = build_server(ready).streamable_http_app(host=host, stateless_http=stateless)
         server = _AnnouncingServer(uvicorn.Config(app, host=host, port=port, log_level="warning"))
         await server.serve()
 

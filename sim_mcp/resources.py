@@ -1,5 +1,7 @@
-"""The resources a client can read: the files that exports wrote."""
+"""What a client can attach to a conversation: the record of changes, and the files that exports wrote."""
 
+import json
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -8,14 +10,38 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError
 
+from sim_mcp.changes.audit import audit
+from sim_mcp.changes.journal import JournalError
 from sim_mcp.exports.cells import MIME_TYPES, Format
 from sim_mcp.exports.files import ExportRefusedError
+from sim_mcp.settings import Settings
 from sim_mcp.tools.export_answers import EXPORT_URI
 from sim_mcp.tools.state import NoTokenError, exports_of
 
+NEWEST = 200
+"""Items of the record that one resource holds; the command `sim-mcp audit` tells them all."""
 
-def add_resources(server: MCPServer[Any]) -> None:
-    """Offer the files of exports through the server, each format with its type."""
+_JSON = "application/json"
+
+
+def add_resources(server: MCPServer[Any], settings: Settings) -> None:
+    """Offer the record of changes: as a whole, of one SIM, and of one plan; and exported files, by format."""
+
+    @server.resource("audit://changes", title="What was changed", mime_type=_JSON)
+    def changes() -> str:
+        """The newest changes of SIM cards, newest first: who, when, what, how agreed, what came of it."""
+        return _told(settings)
+
+    @server.resource("audit://sims/{iccid}", title="What was changed about one SIM", mime_type=_JSON)
+    def changes_of_sim(iccid: str) -> str:
+        """The newest changes of the SIM cards with these digits in their ICCID, newest first."""
+        return _told(settings, sim=iccid)
+
+    @server.resource("audit://plans/{plan}", title="What one plan did", mime_type=_JSON)
+    def changes_of_plan(plan: str) -> str:
+        """What became of each item of one plan, newest first."""
+        return _told(settings, plan=plan)
+
     for file_format, mime_type in MIME_TYPES.items():
         server.resource(
             f"{EXPORT_URI}{{name}}.{file_format}",
@@ -23,10 +49,21 @@ def add_resources(server: MCPServer[Any]) -> None:
             title=f"Exported file ({file_format.upper()})",
             description=f"A {file_format.upper()} file that export_sims wrote since this server started.",
             mime_type=mime_type,
-        )(_reader(file_format))
+        )(_exported(file_format))
 
 
-def _reader(file_format: Format) -> Callable[[str, Context[Any]], Coroutine[Any, Any, str]]:
+def _told(settings: Settings, *, sim: str | None = None, plan: str | None = None) -> str:
+    try:
+        rows = audit(settings.state_directory(), sim=sim)
+        found = [row._asdict() for row in rows if plan in (None, row.plan)]
+    except (JournalError, OSError) as error:
+        raise ResourceError(f"{error} Nothing changed.") from None
+    newest = list(deque(found, maxlen=NEWEST))[::-1]
+    told: dict[str, Any] = {"total": len(found), "shown": len(newest), "changes": newest}
+    return json.dumps(told, ensure_ascii=False, indent=1)
+
+
+def _exported(file_format: Format) -> Callable[[str, Context[Any]], Coroutine[Any, Any, str]]:
     async def read(name: str, ctx: Context[Any]) -> str:
         try:
             return await anyio.to_thread.run_sync(exports_of(ctx).text_of, f"{name}.{file_format}")

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sim_mcp import __version__
+from sim_mcp.changes import consent
 from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.exports.desk import WAITS_S, ExportDesk
@@ -25,7 +26,7 @@ from sim_mcp.prompts import add_prompts
 from sim_mcp.resources import add_resources
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
-from sim_mcp.tools.problems import NO_USABLE_ANSWER, explain
+from sim_mcp.tools.problems import explain, is_unusable_form
 from sim_mcp.tools.schema import slim_input, slim_output
 from sim_mcp.tools.state import AppState
 
@@ -47,8 +48,9 @@ _LISTS_LIVE_MS = 3_600_000
 class SimServer(MCPServer[AppState]):
     """Word every anticipated failure for the model, in one place."""
 
-    def __init__(self, tools: Sequence[Tool], **options: Any) -> None:
+    def __init__(self, tools: Sequence[Tool], form_waits_s: float, **options: Any) -> None:
         super().__init__("sim_mcp", tools=list(tools), **options)
+        self._form_waits_s = form_waits_s
         self._reading = {tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint}
         self._parameters = {tool.name: tuple(tool.parameters["properties"]) for tool in tools}
 
@@ -63,22 +65,37 @@ class SimServer(MCPServer[AppState]):
         if name in self._parameters:
             _refuse_unknown(arguments, self._parameters[name])
         try:
-            with anyio.fail_after(READING_TAKES_S if name in self._reading else None):
+            if name not in self._reading:
+                return await self._call_with_consent(name, arguments, context)
+            with anyio.fail_after(READING_TAKES_S):
                 return await super().call_tool(name, arguments, context)
         except TimeoutError:
             raise ToolError(
                 f"{name} did not finish within {READING_TAKES_S:.0f} s: emnify is slow or its rate limits are spent. "
                 "Ask for less at once, or try again in a minute. Nothing changed."
             ) from None
-        except MCPError as error:
-            # Only a form leads here: the client broke off or answered with an error of its own.
-            log.info("The form of %s came back as a protocol error %d", name, error.error.code)
-            raise ToolError(NO_USABLE_ANSWER) from None
         except ToolError as error:
             explained = explain(error.__cause__)
             if explained is None:
                 raise
             raise ToolError(explained) from None
+
+    async def _call_with_consent(
+        self, name: str, arguments: dict[str, Any], context: Context[AppState, Any] | None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool that may ask by form, and where the form came to nothing, once more without: with the page."""
+        started = anyio.current_time()
+        try:
+            with consent.asking(started, self._form_waits_s):
+                return await super().call_tool(name, arguments, context)
+        except MCPError as error:
+            # Only a form leads here: the client broke off or answered with an error of its own.
+            log.info("The form of %s came back as a protocol error %d", name, error.error.code)
+        except ToolError as error:
+            if not is_unusable_form(error):
+                raise
+        with consent.asking(started, self._form_waits_s, failed=True):
+            return await super().call_tool(name, arguments, context)
 
 
 def build_server(settings: Settings, *, waits_s: float = WAITS_S) -> SimServer:
@@ -90,6 +107,7 @@ def build_server(settings: Settings, *, waits_s: float = WAITS_S) -> SimServer:
     """
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
+        settings.form_wait_s,
         title="SIM cards (emnify)",
         version=__version__,
         instructions=INSTRUCTIONS,
@@ -102,7 +120,7 @@ def build_server(settings: Settings, *, waits_s: float = WAITS_S) -> SimServer:
         },
     )
     add_prompts(server)
-    add_resources(server)
+    add_resources(server, settings)
     server.custom_route("/health", methods=["GET"], name="health")(_health)
     return server
 

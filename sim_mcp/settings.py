@@ -40,6 +40,7 @@ class Settings(BaseModel):
     policy: Path | None = Field(default=None, alias="SIM_MCP_POLICY")
     approval_page: bool = Field(default=True, alias="SIM_MCP_APPROVAL_PAGE")
     open_browser: bool = Field(default=False, alias="SIM_MCP_OPEN_BROWSER")
+    form_wait_s: float = Field(default=40, gt=0, le=600, alias="SIM_MCP_FORM_WAIT")
     approval_wait_s: int = Field(default=40, ge=0, le=600, alias="SIM_MCP_APPROVAL_WAIT")
     max_sims_per_change: int = Field(default=100, ge=1, alias="SIM_MCP_MAX_SIMS_PER_CHANGE")
     max_sims_per_hour: int = Field(default=500, ge=1, alias="SIM_MCP_MAX_SIMS_PER_HOUR")

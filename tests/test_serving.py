@@ -38,6 +38,15 @@ def environment(fleet: Fleet | None, **extra: str) -> dict[str, str]:
 @asynccontextmanager
 async def served(arguments: list[str], env: Mapping[str, str], cwd: Path | None = None) -> AsyncIterator[str]:
     """Serve over HTTP as a process on a free port; yield the address it announces."""
+    async with server_process(arguments, env, cwd) as (address, _):
+        yield address
+
+
+@asynccontextmanager
+async def server_process(
+    arguments: list[str], env: Mapping[str, str], cwd: Path | None = None
+) -> AsyncIterator[tuple[str, int]]:
+    """Serve over HTTP as a process on a free port; yield the address it announces, and its number."""
     command = [sys.executable, "-m", "sim_mcp", "serve", "--http", "--port", "0", *arguments]
     async with await anyio.open_process(command, env=env, cwd=cwd) as process:
         assert process.stderr is not None
@@ -47,7 +56,7 @@ async def served(arguments: list[str], env: Mapping[str, str], cwd: Path | None 
                 said_so_far += chunk
                 if "http://" in said_so_far and "/mcp" in said_so_far:
                     break
-        yield said_so_far[said_so_far.index("http://") :].split()[0]
+        yield said_so_far[said_so_far.index("http://") :].split()[0], process.pid
         process.terminate()
 
 

@@ -55,6 +55,17 @@ class Step(NamedTuple):
     item: Planned
 
 
+class Sent(NamedTuple):
+    """How a write was answered: why it is in doubt, if it is, emnify's id of the request, and whether it said no."""
+
+    doubt: str | None = None
+    request: str | None = None
+    refused: bool = False
+
+
+_LOST = Sent("it was sent before, and what came of it was not recorded")
+
+
 class Run:
     """One attempt at carrying out a plan that was agreed to."""
 
@@ -72,16 +83,16 @@ class Run:
         Raises:
             JournalError: The record cannot be written; nothing more was sent.
         """
-        sent, settled = self._journal.progress(self._stored.id)
+        begun, settled = self._journal.progress(self._stored.id)
         steps = [Step(number, item) for number, item in enumerate(self._stored.plan.items) if number not in settled]
         for step in [step for step in steps if step.item.verdict != "change"]:
             kind: OutcomeKind = "already" if step.item.verdict == "already" else "refused"
             self._settle(step, Outcome(kind, step.item.before, step.item.before, step.item.reason))
             steps.remove(step)
-        interrupted = [step for step in steps if step.number in sent]
+        interrupted = [step for step in steps if step.number in begun]
         if interrupted:
             await self._settle_by_reading(interrupted, dict.fromkeys((step.number for step in interrupted), _LOST))
-        steps = [step for step in steps if step.number not in sent]
+        steps = [step for step in steps if step.number not in begun]
         while steps and anyio.current_time() < deadline:
             chunk, steps = steps[:CHUNK], steps[CHUNK:]
             left = await self._chunk(chunk, deadline)
@@ -100,10 +111,10 @@ class Run:
                 self._settle(step, _failed(step.item, f"it could not be read again: {error}"))
             return []
         ready = [step for step in chunk if not self._moved(step, now[step.item.sim_id])]
-        doubts: dict[int, str | None] = {}
+        sent: dict[int, Sent] = {}
         try:
             if isinstance(self._change, Delete) and len(ready) > FEW:
-                await self._delete_together(ready, doubts)
+                await self._delete_together(ready, sent)
                 return []
             for place, step in enumerate(ready):
                 # Cancellation and the end of the caller's time take effect here, between two SIMs.
@@ -111,12 +122,12 @@ class Run:
                 if anyio.current_time() >= deadline:
                     return ready[place:]
                 with anyio.CancelScope(shield=True):
-                    await self._send(step, doubts)
+                    await self._send(step, sent)
                 await self._tell(step.number + 1)
             return []
         finally:
             with anyio.CancelScope(shield=True):
-                await self._settle_by_reading([step for step in ready if step.number in doubts], doubts)
+                await self._settle_by_reading([step for step in ready if step.number in sent], sent)
 
     def _moved(self, step: Step, now: Sim | None) -> bool:
         """Settle an item that is no longer as it was shown; tell whether it is so."""
@@ -127,63 +138,61 @@ class Run:
         self._settle(step, Outcome("moved", step.item.before, after, note))
         return True
 
-    async def _send(self, step: Step, doubts: dict[int, str | None]) -> None:
-        """Record the intent and write; what needs reading back is left in `doubts`, with why, if there is a why."""
+    async def _send(self, step: Step, sent: dict[int, Sent]) -> None:
+        """Record the intent and write; what needs reading back is left in `sent`."""
         if self._hopeless is not None:
             self._settle(step, _failed(step.item, f"not tried, because {self._hopeless}"))
             return
         if not self._journal.intend(self._stored.id, step.number, step.item.identity):
-            doubts[step.number] = _LOST
+            sent[step.number] = _LOST
             return
         try:
-            await _write(self._client, self._change, step.item.sim_id)
+            sent[step.number] = Sent(request=await _write(self._client, self._change, step.item.sim_id))
         except EmnifyError as error:
-            self._judge(step, error, doubts)
-        else:
-            doubts[step.number] = None
+            self._judge(step, error, sent)
 
-    def _judge(self, step: Step, error: EmnifyError, doubts: dict[int, str | None]) -> None:
+    def _judge(self, step: Step, error: EmnifyError, sent: dict[int, Sent]) -> None:
         if error.changed == "unknown":
-            doubts[step.number] = str(error)
+            sent[step.number] = Sent(str(error), error.request_id)
         elif isinstance(error, RuleError | ConflictError | ForbiddenError):
             note = f"{error}; nothing changed"
-            self._settle(step, Outcome("refused", step.item.before, step.item.before, note))
+            self._settle(step, Outcome("refused", step.item.before, step.item.before, note, error.request_id))
         else:
-            self._settle(step, _failed(step.item, str(error)))
+            self._settle(step, _failed(step.item, str(error), error.request_id))
             self._hopeless = _hopeless(error)
 
-    async def _delete_together(self, ready: list[Step], doubts: dict[int, str | None]) -> None:
+    async def _delete_together(self, ready: list[Step], sent: dict[int, Sent]) -> None:
         """Delete in one request (DELETE /api/v1/sim/multi); what became of each is read back."""
         fresh = [step for step in ready if self._journal.intend(self._stored.id, step.number, step.item.identity)]
-        doubts.update(dict.fromkeys((step.number for step in ready), _LOST))
+        sent.update(dict.fromkeys((step.number for step in ready), _LOST))
         if not fresh:
             return
-        why: str | None = None
         with anyio.CancelScope(shield=True):
             try:
-                await self._client.delete_sims([step.item.sim_id for step in fresh])
+                answered = Sent(request=await self._client.delete_sims([step.item.sim_id for step in fresh]))
             except EmnifyError as error:
-                why = str(error)
-        doubts.update(dict.fromkeys((step.number for step in fresh), why))
+                answered = Sent(str(error), error.request_id, refused=error.changed == "nothing")
+        sent.update(dict.fromkeys((step.number for step in fresh), answered))
 
-    async def _settle_by_reading(self, steps: list[Step], doubts: dict[int, str | None]) -> None:
+    async def _settle_by_reading(self, steps: list[Step], sent: dict[int, Sent]) -> None:
         """Read back and record what is so now; a doubt is why the write itself did not tell."""
         if not steps:
             return
         if isinstance(self._change, Register):
             for step in steps:
-                self._settle(step, await settle_registration(self._client, self._change, doubts[step.number]))
+                self._settle(step, await settle_registration(self._client, self._change, sent[step.number].doubt))
             return
         try:
             now = await read_sims(self._client, [step.item.sim_id for step in steps])
         except EmnifyError as error:
             for step in steps:
-                known = doubts[step.number] or "emnify accepted it"
+                known = sent[step.number].doubt or "emnify accepted it"
                 note = f"{known}, but reading back failed ({error}); look at this SIM before trying again"
-                self._settle(step, Outcome("unknown", step.item.before, "unknown", note))
+                request = sent[step.number].request
+                self._settle(step, Outcome("unknown", step.item.before, "unknown", note, request))
             return
         for step in steps:
-            self._settle(step, _read_back(self._change, step.item, now[step.item.sim_id], doubts[step.number]))
+            self._settle(step, _read_back(self._change, step.item, now[step.item.sim_id], sent[step.number]))
 
     async def _register(self, step: Step) -> None:
         if not isinstance(self._change, Register):
@@ -202,35 +211,34 @@ class Run:
         await self._progress(done, total, f"{done} of {total} done")
 
 
-_LOST = "it was sent before, and what came of it was not recorded"
-
-
-async def _write(client: EmnifyClient, change: Change, sim_id: int) -> None:
+async def _write(client: EmnifyClient, change: Change, sim_id: int) -> str | None:
     if isinstance(change, SetStatus):
-        await client.update_sim(sim_id, SimChange(status=change.target))
-    elif isinstance(change, Assign):
+        return await client.update_sim(sim_id, SimChange(status=change.target))
+    if isinstance(change, Assign):
         held: dict[Role, Target] = {
             role: CLEAR if organisation is None else organisation.id for role, organisation in change.organisations
         }
-        await client.update_sim(
+        return await client.update_sim(
             sim_id,
             SimChange(
                 issuer_org=held.get("issuer"), reseller_org=held.get("reseller"), customer_org=held.get("customer")
             ),
         )
-    else:
-        await client.delete_sim(sim_id)
+    return await client.delete_sim(sim_id)
 
 
-def _read_back(change: Change, item: Planned, now: Sim | None, doubt: str | None) -> Outcome:
+def _read_back(change: Change, item: Planned, now: Sim | None, sent: Sent) -> Outcome:
+    doubt = sent.doubt
     after = "Deleted" if now is None else state_of(change, now)
     if _is_done(change, now):
         note = "read back: done" if doubt is None else f"{doubt}; read back: it is done"
-        return Outcome("changed", item.before, after, note)
-    if doubt is _LOST:
+        return Outcome("changed", item.before, after, note, sent.request)
+    if sent is _LOST:
         return Outcome("failed", item.before, after, f"{doubt}; it reads {after} now and was not sent again")
+    if sent.refused:
+        return Outcome("refused", item.before, after, f"{doubt}; read back: nothing changed", sent.request)
     note = f"{doubt or 'emnify accepted it'}, but it still reads {after}; it may follow late, so look before repeating"
-    return Outcome("unknown", item.before, after, note)
+    return Outcome("unknown", item.before, after, note, sent.request)
 
 
 def _is_done(change: Change, now: Sim | None) -> bool:
@@ -245,8 +253,8 @@ def _is_done(change: Change, now: Sim | None) -> bool:
     )
 
 
-def _failed(item: Planned, note: str) -> Outcome:
-    return Outcome("failed", item.before, item.before, f"{note}; nothing changed")
+def _failed(item: Planned, note: str, request: str | None = None) -> Outcome:
+    return Outcome("failed", item.before, item.before, f"{note}; nothing changed", request)
 
 
 def _hopeless(error: EmnifyError) -> str | None:

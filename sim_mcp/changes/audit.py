@@ -34,6 +34,7 @@ class AuditRow(NamedTuple):
     agreed: str
     outcome: str
     note: str
+    request: str
 
 
 def audit(directory: Path, since: datetime | None = None, sim: str | None = None) -> Iterator[AuditRow]:
@@ -82,4 +83,5 @@ def _row(
         agreed=decided["how"] if decided else "nobody had to",
         outcome=outcome["kind"],
         note=outcome["note"],
+        request=outcome.get("request") or "",
     )

@@ -1,8 +1,13 @@
 """A person's yes, by form, or the operator's standing decision. Nothing else counts as consent."""
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+import anyio
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context, Elicit
 from mcp.types import ClientCapabilities
@@ -29,6 +34,9 @@ class TypedAgreement(BaseModel):
     typed: str = Field(title="To confirm, type what the text above asks for", max_length=40)
 
 
+FormT = TypeVar("FormT", Agreement, TypedAgreement)
+
+
 @dataclass(frozen=True)
 class NoForm:
     """Why no form was shown: it is decided already, there is nothing to decide, or nobody can be asked this way."""
@@ -36,30 +44,60 @@ class NoForm:
     reason: Literal["the operator's policy", "nothing to agree to", "cannot be asked"]
 
 
+@dataclass(frozen=True)
+class Asking:
+    """How asking by form stands within one call: since when it runs, and whether a form came to nothing."""
+
+    started: float
+    waits_s: float
+    scope: anyio.CancelScope
+    failed: bool
+
+
+_asking: ContextVar[Asking | None] = ContextVar("asking", default=None)
+
+
+@contextmanager
+def asking(started: float, waits_s: float, *, failed: bool = False) -> Iterator[None]:
+    """Leave the block early when a form was open for `waits_s`; after one that failed, show none.
+
+    `started` is the moment of the event loop's clock at which the call began.
+    """
+    with anyio.CancelScope() as scope:
+        token = _asking.set(Asking(started, waits_s, scope, failed))
+        try:
+            yield
+        finally:
+            _asking.reset(token)
+
+
+def answered() -> float:
+    """Stop the clock of the form, if there was one, and return since when the call runs."""
+    state = _asking.get()
+    if state is None:
+        return anyio.current_time()
+    state.scope.deadline = math.inf
+    return state.started
+
+
 def can_be_asked(ctx: Context[Any, Any]) -> bool:
     """Tell whether a form can reach a person behind this very call."""
-    if not _declares_forms(ctx.client_capabilities):
+    if _failed() or not _declares_forms(ctx.client_capabilities):
         return False
     version = ctx.protocol_version or ""
     return version >= MODERN or ctx.session.can_send_request
 
 
-def ask(ctx: Context[Any, Any], decision: Decision, stored: StoredPlan) -> Elicit[Agreement] | NoForm:
-    """Return the form for a change that can be taken back, or why there is none.
+def ask(ctx: Context[Any, Any], decision: Decision, stored: StoredPlan, form: type[FormT]) -> Elicit[FormT] | NoForm:
+    """Return the form to ask with, or why there is none; from here on its time runs.
 
     Raises:
         ForbiddenByPolicyError: The operator's policy forbids the change.
     """
-    return _no_form(ctx, decision, stored) or Elicit(question(stored), Agreement)
-
-
-def ask_typed(ctx: Context[Any, Any], decision: Decision, stored: StoredPlan) -> Elicit[TypedAgreement] | NoForm:
-    """Return the form for a deletion, which wants something typed, or why there is none.
-
-    Raises:
-        ForbiddenByPolicyError: The operator's policy forbids the change.
-    """
-    return _no_form(ctx, decision, stored) or Elicit(question(stored), TypedAgreement)
+    reason = _no_form(ctx, decision, stored)
+    if reason is None and (state := _asking.get()) is not None:
+        state.scope.deadline = anyio.current_time() + state.waits_s
+    return reason or Elicit(question(stored), form)
 
 
 def agreed_by(stored: StoredPlan, answer: ElicitationResult[Any]) -> str | None:
@@ -78,7 +116,7 @@ def agreed_by(stored: StoredPlan, answer: ElicitationResult[Any]) -> str | None:
 
 def was_asked(answer: ElicitationResult[Any]) -> bool:
     """Tell whether a form went out at all."""
-    return not (isinstance(answer, AcceptedElicitation) and isinstance(answer.data, NoForm))
+    return _failed() or not (isinstance(answer, AcceptedElicitation) and isinstance(answer.data, NoForm))
 
 
 def question(stored: StoredPlan) -> str:
@@ -92,6 +130,11 @@ def question(stored: StoredPlan) -> str:
     return "\n".join([head, *lines, *more, stored.plan.typing_request]).rstrip()
 
 
+def _failed() -> bool:
+    state = _asking.get()
+    return state is not None and state.failed
+
+
 def _no_form(ctx: Context[Any, Any], decision: Decision, stored: StoredPlan) -> NoForm | None:
     if not stored.plan.to_do:
         return NoForm("nothing to agree to")
@@ -101,7 +144,7 @@ def _no_form(ctx: Context[Any, Any], decision: Decision, stored: StoredPlan) -> 
         )
     if decision == "allow":
         return NoForm("the operator's policy")
-    return None if can_be_asked(ctx) else NoForm("cannot be asked")
+    return NoForm("cannot be asked") if decision == "page" or not can_be_asked(ctx) else None
 
 
 def _declares_forms(capabilities: ClientCapabilities | None) -> bool:

@@ -88,8 +88,8 @@ class ChangeDesk:
         """Return what the operator's policy says about a plan."""
         return self._policy.decide(plan)
 
-    async def carry_out(self, stored: StoredPlan, how: str, progress: Progress) -> Report:
-        """Record that a plan was agreed to and carry it out, as far as one call's time allows.
+    async def carry_out(self, stored: StoredPlan, how: str, progress: Progress, started: float) -> Report:
+        """Record that a plan was agreed to and carry it out, as far as the time of a call begun then allows.
 
         Raises:
             NotConfirmedError: It expired, or was decided otherwise, meanwhile.
@@ -97,10 +97,12 @@ class ChangeDesk:
         """
         if stored.plan.to_do and not self._journal.decide(stored.id, approved=True, how=how):
             self._insist_on_approval(stored.id)
-        return await self._run(stored.id, progress, anyio.current_time() + RUN_FOR_S)
+        return await self._run(stored.id, progress, _deadline(started))
 
-    async def offer_page(self, stored: StoredPlan, progress: Progress, *, asked: bool = False) -> Report:
-        """Show the plan on a page of this machine, wait for a person as long as one call may, then go on.
+    async def offer_page(
+        self, stored: StoredPlan, progress: Progress, started: float, *, asked: bool = False
+    ) -> Report:
+        """Show the plan on a page of this machine, wait for a person as long as a call begun then may, then go on.
 
         Raises:
             NotConfirmedError: There is no page to offer, or the person rejected the plan.
@@ -111,7 +113,7 @@ class ChangeDesk:
         link = address + page.path_for(stored.id)
         if self._settings.open_browser:
             await anyio.to_thread.run_sync(_open_browser, link)
-        return await self._await_decision(stored, page, link, progress)
+        return await self._await_decision(stored, page, link, progress, started)
 
     async def go_on(self, plan_id: str, caller: Caller, progress: Progress) -> Report:
         """Tell how a plan stands, and carry out what is approved and not done yet.
@@ -123,9 +125,9 @@ class ChangeDesk:
         if stored is None or stored.caller != caller:
             raise NotConfirmedError(f"There is no plan {plan_id[:20]!r} of this client. Nothing changed.")
         if stored.state == "waiting":
-            return await self.offer_page(stored, progress)
+            return await self.offer_page(stored, progress, anyio.current_time())
         self._insist_on_approval(plan_id)
-        return await self._run(plan_id, progress, anyio.current_time() + RUN_FOR_S)
+        return await self._run(plan_id, progress, _deadline(anyio.current_time()))
 
     async def host_page(self) -> None:
         """Serve the approval page from the moment it is first needed, until cancelled."""
@@ -160,8 +162,9 @@ class ChangeDesk:
             raise RuntimeError("the page is ready but is not there")
         return self._page, self._page_address
 
-    async def _await_decision(self, stored: StoredPlan, page: ApprovalPage, link: str, progress: Progress) -> Report:
-        started = anyio.current_time()
+    async def _await_decision(
+        self, stored: StoredPlan, page: ApprovalPage, link: str, progress: Progress, started: float
+    ) -> Report:
         deadline = started + self._settings.approval_wait_s
         await progress(0, len(stored.plan.items), f"waiting for approval at {self._shown(link)}")
         while (left := deadline - anyio.current_time()) > 0:
@@ -172,7 +175,7 @@ class ChangeDesk:
         if now.state == "waiting":
             return Report(now, (), self._shown(link))
         self._insist_on_approval(stored.id)
-        return await self._run(stored.id, progress, max(started + RUN_FOR_S, anyio.current_time() + _LEAST_S))
+        return await self._run(stored.id, progress, _deadline(started))
 
     def _shown(self, link: str) -> str:
         """Return the link for the model, or none where the browser is opened for the person already."""
@@ -182,7 +185,10 @@ class ChangeDesk:
         stored = self._journal.plan(plan_id)
         if stored is not None and stored.state == "approved":
             return
-        words = {"rejected": "was rejected on the approval page", "expired": "expired before anybody agreed"}
+        words = {
+            "rejected": "was rejected on the approval page",
+            "expired": "expired: plans, and approvals not acted on, lapse",
+        }
         state = words.get(stored.state if stored else "", "was not agreed to")
         raise NotConfirmedError(f"Not done: plan {plan_id} {state}. Nothing changed. A new call makes a new plan.")
 
@@ -201,6 +207,11 @@ class ChangeDesk:
             stored = self._journal.plan(plan_id)
             if stored is not None:
                 await Run(self._client, self._journal, stored, progress).until(deadline)
+        except JournalError as error:
+            raise JournalError(
+                f"{error} Plan {plan_id} was stopped there; SIMs before that point may have been changed. Once the "
+                f'record can be written again, continue_change(plan="{plan_id}") reads how each SIM stands and goes on.'
+            ) from None
         finally:
             lock.release()
         return self._report(plan_id)
@@ -218,7 +229,7 @@ def not_confirmed(plan: Plan) -> str:
     """Word that a form came back without a yes; who, if anybody, saw it is not known."""
     return (
         f"Not confirmed: {plan.summary}. Nothing changed. The form came back without a clear yes; perhaps nobody saw "
-        "it. If a person wants this change, call again."
+        "it, and the approval page is switched off. If a person wants this change, call again."
     )
 
 
@@ -231,6 +242,10 @@ def no_way_to_ask(plan: Plan) -> str:
         "What the operator can do: leave SIM_MCP_APPROVAL_PAGE on, use a client that shows forms, or set "
         "SIM_MCP_CONFIRM=host where the host asks a person before each call."
     )
+
+
+def _deadline(started: float) -> float:
+    return max(started + RUN_FOR_S, anyio.current_time() + _LEAST_S)
 
 
 def _open_browser(link: str) -> None:

@@ -66,6 +66,8 @@ class Outcome:
     before: str
     after: str
     note: str
+    request: str | None = None
+    """emnify's id of the request that was sent, by which its support can find it."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,9 @@ class Journal:
     def plan(self, plan_id: str) -> StoredPlan | None:
         """Return a plan and how it stands, or None where there is none of that id."""
         rows = self._db.execute(
-            "SELECT kind, body FROM entries WHERE plan = ? AND kind IN ('planned', 'decided')", (plan_id,)
+            "SELECT kind, body, at FROM entries WHERE plan = ? AND kind IN ('planned', 'decided')", (plan_id,)
         ).fetchall()
-        found = {kind: json.loads(body) for kind, body in rows}
+        found = {kind: json.loads(body) | {"at": at} for kind, body, at in rows}
         if "planned" not in found:
             return None
         planned, decided = found["planned"], found.get("decided")
@@ -147,6 +149,8 @@ class Journal:
         state: State = "expired" if self._now() >= expires else "waiting"
         if decided is not None:
             state = "approved" if decided["approved"] else "rejected"
+            if state == "approved" and self._lapsed(plan_id, datetime.fromisoformat(decided["at"])):
+                state = "expired"
         return StoredPlan(
             id=plan_id,
             plan=Plan.model_validate(planned["plan"]),
@@ -155,6 +159,13 @@ class Journal:
             state=state,
             agreed=decided["how"] if decided else None,
         )
+
+    def _lapsed(self, plan_id: str, approved_at: datetime) -> bool:
+        """Tell whether nobody acted on an approval while it was fresh; a change once begun may always be finished."""
+        if self._now() < approved_at + PLANS_LIVE:
+            return False
+        begun = "SELECT 1 FROM entries WHERE plan = ? AND kind IN ('intent', 'outcome') LIMIT 1"
+        return self._db.execute(begun, (plan_id,)).fetchone() is None
 
     def decide(self, plan_id: str, *, approved: bool, how: str) -> bool:
         """Record the one decision on a plan; return False if it was decided before or has expired.
@@ -206,7 +217,7 @@ class Journal:
                 sent.add(item)
             else:
                 told = json.loads(body)
-                settled[item] = Outcome(told["kind"], told["before"], told["after"], told["note"])
+                settled[item] = Outcome(told["kind"], told["before"], told["after"], told["note"], told.get("request"))
         return sent, settled
 
     def sent_within_the_hour(self) -> int:
@@ -242,6 +253,6 @@ class Journal:
             raise
         except (sqlite3.Error, OSError) as error:
             raise JournalError(
-                f"The record of changes at {self._path} cannot be written ({error}), so nothing may be changed. "
+                f"The record of changes at {self._path} cannot be written ({error}), so nothing more may be changed. "
                 "The operator should look at the disk and at SIM_MCP_STATE_DIR."
             ) from None

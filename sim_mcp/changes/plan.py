@@ -102,6 +102,8 @@ class Plan(Part):
     tool: str
     change: Change
     items: tuple[Planned, ...]
+    selection: str = ""
+    """The filter that chose the SIMs, in words; empty where they were named one by one."""
 
     def having(self, verdict: Verdict) -> tuple[Planned, ...]:
         """Return what has this verdict, in the order it was named."""
@@ -121,8 +123,9 @@ class Plan(Part):
     def summary(self) -> str:
         """Say what would be done, in a few words."""
         left = [f"{len(found)} {word}" for verdict, word in _LEFT if (found := self.having(verdict))]
+        chosen = f", chosen from all {counted(len(self.items), 'SIM')} with {self.selection}" if self.selection else ""
         suffix = f" (and leave {', '.join(left)})" if left else ""
-        return self.change.summary(counted(len(self.to_do), "SIM")) + suffix
+        return self.change.summary(counted(len(self.to_do), "SIM")) + chosen + suffix
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -160,9 +163,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def make(tool: str, change: Change, sims: list[Sim], *, own_organisation: int | None = None) -> Plan:
+def make(
+    tool: str, change: Change, sims: list[Sim], *, own_organisation: int | None = None, selection: str = ""
+) -> Plan:
     """Judge each SIM, as just read, by emnify's rules; `own_organisation` is the workspace of the token."""
-    return Plan(tool=tool, change=change, items=tuple(_judge(change, sim, own_organisation) for sim in sims))
+    items = tuple(_judge(change, sim, own_organisation) for sim in sims)
+    return Plan(tool=tool, change=change, items=items, selection=selection)
 
 
 def typed_right(plan: Plan, typed: str) -> bool:

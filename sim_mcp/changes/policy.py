@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sim_mcp.changes.plan import Delete, Plan, Register, SetStatus
 from sim_mcp.settings import Confirm
 
-Decision = Literal["allow", "ask", "never"]
+Decision = Literal["allow", "ask", "page", "never"]
+"""Nobody is asked; by form or else on the page; on the page alone, for hosts that answer forms themselves; refused."""
 
 
 class PolicyError(Exception):

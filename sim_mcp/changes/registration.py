@@ -1,5 +1,7 @@
 """Register a delivered batch of SIMs: look first, register once, read back."""
 
+from dataclasses import replace
+
 from sim_mcp.changes import rules
 from sim_mcp.changes.journal import Outcome, OutcomeKind
 from sim_mcp.changes.plan import Plan, Planned, Register, counted
@@ -38,17 +40,19 @@ async def register(client: EmnifyClient, change: Register) -> Outcome:
         registered = await client.register_batch(Bic.parse(change.bic), change.target)
     except EmnifyError as error:
         if error.changed == "unknown":
-            return await settle_registration(client, change, str(error))
+            told = await settle_registration(client, change, str(error))
+            return replace(told, request=error.request_id)
         kind: OutcomeKind = "refused" if isinstance(error, RuleError) else "failed"
-        return Outcome(kind, _BEFORE, _BEFORE, f"{error}; nothing changed")
-    if not registered:
-        return await settle_registration(client, change, "emnify accepted it without naming its SIMs")
-    statuses = await _statuses(client, registered)
+        return Outcome(kind, _BEFORE, _BEFORE, f"{error}; nothing changed", error.request_id)
+    if not registered.sims:
+        told = await settle_registration(client, change, "emnify accepted it without naming its SIMs")
+        return replace(told, request=registered.request_id)
+    statuses = await _statuses(client, registered.sims)
     read = ", ".join(f"{count} {label}" for label, count in statuses.items()) or "none"
-    note = f"{counted(len(registered), 'SIM')} registered, read back: {read}"
+    note = f"{counted(len(registered.sims), 'SIM')} registered, read back: {read}"
     if any(label != change.target.label for label in statuses):
         note += f"; those not yet {change.target.label} may follow late, look again in a while"
-    return Outcome("changed", _BEFORE, f"registered as {change.target.label}", note)
+    return Outcome("changed", _BEFORE, f"registered as {change.target.label}", note, registered.request_id)
 
 
 async def settle_registration(client: EmnifyClient, change: Register, doubt: str | None) -> Outcome:

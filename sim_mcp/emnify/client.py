@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import anyio
@@ -27,6 +27,13 @@ DEFAULT_DEADLINE_S = 45.0
 LARGEST_PAGE = 2500
 LARGEST_DEVICE_PAGE = 1000
 _BIC = "/api/v1/sim_batch/bic/{bic}"
+
+
+class Registered(NamedTuple):
+    """The SIMs of a batch that was registered, as far as emnify named them, and its id of the request."""
+
+    sims: list[SimRef]
+    request_id: str | None
 
 
 class EmnifyClient:
@@ -118,24 +125,27 @@ class EmnifyClient:
         """Get one SIM (GET /api/v1/sim/{id})."""
         return read_one(Sim, await self._send(_on_sim("GET", "", sim_id), deadline_s))
 
-    async def update_sim(self, sim_id: int, change: SimChange, *, deadline_s: float | None = None) -> None:
-        """Change a SIM's status or organisations (PATCH /api/v1/sim/{id}); success has no body."""
+    async def update_sim(self, sim_id: int, change: SimChange, *, deadline_s: float | None = None) -> str | None:
+        """Change a SIM's status or organisations (PATCH /api/v1/sim/{id}); returns emnify's id of the request."""
         body = change.body()
         if not body:
             raise InvalidValueError("a change that changes nothing was not sent")
-        await self._send(_on_sim("PATCH", "", sim_id, json=body), deadline_s)
+        return (await self._send(_on_sim("PATCH", "", sim_id, json=body), deadline_s)).request_id
 
-    async def delete_sim(self, sim_id: int, *, deadline_s: float | None = None) -> None:
-        """Delete a SIM for good (DELETE /api/v1/sim/{id})."""
-        await self._send(_on_sim("DELETE", "", sim_id), deadline_s)
+    async def delete_sim(self, sim_id: int, *, deadline_s: float | None = None) -> str | None:
+        """Delete a SIM for good (DELETE /api/v1/sim/{id}); returns emnify's id of the request."""
+        return (await self._send(_on_sim("DELETE", "", sim_id), deadline_s)).request_id
 
-    async def delete_sims(self, sim_ids: Sequence[int], *, deadline_s: float | None = None) -> None:
-        """Delete several SIMs in one request (DELETE /api/v1/sim/multi); whether all or nothing is not documented."""
+    async def delete_sims(self, sim_ids: Sequence[int], *, deadline_s: float | None = None) -> str | None:
+        """Delete several SIMs in one request (DELETE /api/v1/sim/multi); whether all or nothing is not documented.
+
+        Returns emnify's id of the request.
+        """
         if not sim_ids:
             raise InvalidValueError("a deletion of no SIMs was not sent")
         body = [{"id": sim_id} for sim_id in sim_ids]
         call = Call("DELETE", "/api/v1/sim/multi", f"{len(sim_ids)} SIMs", json=body)
-        await self._send(call, deadline_s)
+        return (await self._send(call, deadline_s)).request_id
 
     async def list_sim_statuses(self, *, deadline_s: float | None = None) -> list[Label]:
         """List the statuses a SIM can have (GET /api/v1/sim/status)."""
@@ -204,8 +214,8 @@ class EmnifyClient:
             raise _why_not(bic, error) from None
         return read_one(Batch, answer)
 
-    async def register_batch(self, bic: Bic, status: SimStatus, *, deadline_s: float | None = None) -> list[SimRef]:
-        """Register a batch with a status for its SIMs (PATCH /api/v1/sim_batch/bic/{bic}); returns its SIMs.
+    async def register_batch(self, bic: Bic, status: SimStatus, *, deadline_s: float | None = None) -> Registered:
+        """Register a batch with a status for its SIMs (PATCH /api/v1/sim_batch/bic/{bic}).
 
         Raises:
             RuleError: Unknown, registered already, of another organisation, or factory test is not allowed:
@@ -216,7 +226,8 @@ class EmnifyClient:
         answer = await self._send(_on_batch("PATCH", bic, json={"sim_status": {"id": status.value}}), deadline_s)
         registered = answer.data.get("sim") if isinstance(answer.data, dict) else None
         references = Answer(answer.operation, answer.status, answer.headers, registered or [])
-        return read_rows(SimRef, references)[0] if isinstance(registered, list) else []
+        sims = read_rows(SimRef, references)[0] if isinstance(registered, list) else []
+        return Registered(sims, answer.request_id)
 
     # Devices
 

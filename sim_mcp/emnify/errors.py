@@ -41,6 +41,8 @@ class EmnifyError(Exception):
         self.token = token
         self.upstream_message = upstream_message
         self.changed: Changed = changed
+        self.request_id: str | None = None
+        """emnify's own id of the request, where it answered."""
 
 
 class InvalidValueError(EmnifyError, ValueError):

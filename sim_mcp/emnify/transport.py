@@ -2,6 +2,8 @@
 
 import logging
 import math
+import re
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _JSON = "application/json"
+_LONGEST_ID = 64
+_REQUEST_ID = re.compile(r"[\w.:=/+-]+", re.ASCII)
 _UNAUTHORIZED, _TOO_MANY, _SERVER_ERROR, _CLIENT_ERROR = 401, 429, 500, 400
 
 
@@ -77,6 +81,11 @@ class Answer:
     data: Any
     text: str = field(default="", repr=False)
 
+    @property
+    def request_id(self) -> str | None:
+        """Return emnify's own id of the request, by which its support can find it."""
+        return _request_id(self.headers)
+
 
 class Transport:
     """Send calls to one emnify with one application token."""
@@ -96,6 +105,8 @@ class Transport:
             base_url=base_url,
             # A proxy for the world outside has no business with an address of this machine.
             trust_env=not on_this_machine,
+            # Nor with certificates, whose loading would be the longest part of starting.
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if on_this_machine else True,
             headers={"User-Agent": user_agent},
             timeout=httpx.Timeout(20.0, connect=5.0),
             limits=httpx.Limits(max_connections=2 * MOST_AT_ONCE, max_keepalive_connections=MOST_AT_ONCE),
@@ -152,7 +163,11 @@ class Transport:
                 operation=call.operation,
                 status=_UNAUTHORIZED,
             )
-        return self._judged(call, response)
+        try:
+            return self._judged(call, response)
+        except EmnifyError as error:
+            error.request_id = _request_id(response.headers)
+            raise
 
     async def _paced(self, call: Call, token: AuthToken, progress: Progress) -> httpx.Response:
         # httpx's own Headers keep the token out of their repr, and so out of tracebacks that show locals.
@@ -272,6 +287,11 @@ class Transport:
         if isinstance(bearer, str) and bearer and all("!" <= char <= "~" for char in bearer):
             return bearer
         raise UnreadableAnswerError("emnify's answer to signing in holds no auth token", operation=call.operation)
+
+
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    told = headers.get("x-amzn-RequestId", "")[:_LONGEST_ID]
+    return told if _REQUEST_ID.fullmatch(told) else None
 
 
 def _json(response: httpx.Response, operation: str) -> Any:

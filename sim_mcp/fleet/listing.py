@@ -35,6 +35,28 @@ async def list_matching(client: EmnifyClient, wanted: Listing) -> Page[Sim]:
     return await client.list_sims(narrowed, sort=[wanted.sort], page=wanted.page, per_page=wanted.per_page)
 
 
+async def all_matching(client: EmnifyClient, wanted: SimFilter, *, has_device: bool | None, most: int) -> list[Sim]:
+    """Return every SIM that fits, by id, so that what moves between two pages neither vanishes nor counts twice.
+
+    Raises:
+        InvalidValueError: More than `most` fit.
+        EmnifyError: emnify could not be asked.
+    """
+    narrowed = replace(wanted, without_device=has_device is False)
+    found: dict[int, Sim] = {}
+    async for page in client.iter_sim_pages(narrowed, sort=[SimSort("id")], per_page=_SCAN):
+        found.update(
+            {sim.id: sim for sim in page.items if has_device is None or (sim.device is not None) is has_device}
+        )
+        # What emnify counts includes SIMs without a device, which it cannot leave out.
+        if len(found) > most or (not has_device and (page.total or 0) > most):
+            counted = f"More than {most:,}" if has_device else f"{page.total or len(found):,}"
+            raise InvalidValueError(
+                f"{counted} SIMs match, and {most:,} at most can be changed at once; narrow the filter; nothing changed"
+            )
+    return list(found.values())
+
+
 async def _by_device_name(client: EmnifyClient, wanted: Listing, name: str) -> Page[Sim]:
     """List devices by name (GET /api/v1/endpoint), for the SIM collection cannot be searched by it."""
     other = replace(wanted.filter, status=None, iccid=None, eid=None) != SimFilter()

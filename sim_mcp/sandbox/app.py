@@ -122,6 +122,7 @@ class Face:
                 ("Content-Encoding", "gzip")
             )
         headers = wire_headers(answer, http_date(core.clock.now()), number, core.settings.seed)
+        entry["request_id"] = next(value for name, value in headers if name.lower() == "x-amzn-requestid")
         return _Wired(answer, headers, self._hang_up if Kind.TRUNCATE in struck else None)
 
     def _before(self, request: Request, struck: dict[Kind, Fault]) -> Answer | None:

@@ -23,6 +23,7 @@ from sim_mcp.sandbox.store import Store
 from sim_mcp.sandbox.world import open_world
 
 _BACKLOG = 512
+_LAST_ANSWERS_S = 1.0
 _NAMELESS = 422
 Connections = dict[tuple[str, int], asyncio.Transport]
 
@@ -140,7 +141,6 @@ def _server(core: Core, base_url: str) -> "_Server":
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=1,
     )
     return _Server(config)
 
@@ -166,6 +166,22 @@ class _Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         if not self._ended.is_set():
             await self._wake.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Hang up; answers that are being made get a moment, where uvicorn would sleep even without any."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        tasks = set(self.server_state.tasks)
+        if tasks:
+            _, unfinished = await asyncio.wait(tasks, timeout=_LAST_ANSWERS_S)
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
+        await self.lifespan.shutdown()
 
 
 class _Conversation(h11.Connection):

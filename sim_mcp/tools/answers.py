@@ -1,8 +1,8 @@
 """What the tools answer, as structured content: each model is one tool's output schema."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 
 class Answer(BaseModel):
@@ -166,6 +166,10 @@ class OutcomeRow(Answer):
     note: str
 
 
+_LOOSE = WithJsonSchema({"type": "array", "items": {"type": "object"}})
+"""Rows that five tools return: spelt out in each of their schemas they would cost more than they tell."""
+
+
 class ChangeReport(Answer):
     """How a change stands and what it did, SIM by SIM."""
 
@@ -175,7 +179,7 @@ class ChangeReport(Answer):
     agreed: str | None = None
     approve_at: str | None = Field(default=None, description="page for a person")
     counts: dict[str, int]
-    sims: list[OutcomeRow]
+    sims: Annotated[list[OutcomeRow], _LOOSE]
     not_shown: int | None = None
     planned: list[str] | None = None
     next: str | None = None

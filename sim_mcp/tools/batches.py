@@ -48,8 +48,8 @@ async def _plan_registration(ctx: ToolContext, bic: str, status: BatchStatus) ->
 _Plan = Annotated[StoredPlan, Resolve(_plan_registration)]
 
 
-def _ask_registration(ctx: ToolContext, plan: _Plan) -> Elicit[Agreement] | NoForm:
-    return consent.ask(ctx, desk_of(ctx).decision(plan.plan), plan)
+async def _ask_registration(ctx: ToolContext, plan: _Plan) -> Elicit[Agreement] | NoForm:
+    return consent.ask(ctx, desk_of(ctx).decision(plan.plan), plan, Agreement)
 
 
 async def register_sim_batch(

@@ -24,10 +24,11 @@ _URGENCY = ("unknown", "failed", "moved", "refused", "changed", "already")
 async def carry_out(ctx: ToolContext, stored: StoredPlan, agreed: ElicitationResult[Any]) -> CallToolResult:
     """Carry a plan out if it was agreed to; otherwise offer the approval page and wait a while."""
     desk = desk_of(ctx)
+    started = consent.answered()
     how = consent.agreed_by(stored, agreed)
     if how is not None:
-        return reported(await desk.carry_out(stored, how, ctx.report_progress))
-    return reported(await desk.offer_page(stored, ctx.report_progress, asked=consent.was_asked(agreed)))
+        return reported(await desk.carry_out(stored, how, ctx.report_progress, started))
+    return reported(await desk.offer_page(stored, ctx.report_progress, started, asked=consent.was_asked(agreed)))
 
 
 def reported(report: Report) -> CallToolResult:

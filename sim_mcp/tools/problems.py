@@ -48,10 +48,10 @@ _WORDED = (
 )
 """Failures that word themselves for the model."""
 
-NO_USABLE_ANSWER = (
-    "Not confirmed: the form came back without a usable answer; perhaps nobody saw it. Nothing changed. "
-    "If a person wants this change, call again."
-)
+
+def is_unusable_form(error: ToolError) -> bool:
+    """Tell whether a form came back with what it has no room for; the SDK's words name our own functions."""
+    return isinstance(error.__cause__, ToolError) and str(error.__cause__).startswith("Resolver ")
 
 
 def explain(cause: BaseException | None) -> str | None:
@@ -61,8 +61,7 @@ def explain(cause: BaseException | None) -> str | None:
     if isinstance(cause, ValidationError):
         return explain_arguments(cause)
     if isinstance(cause, ToolError):
-        # The SDK names our own function here, which helps nobody who reads it.
-        return NO_USABLE_ANSWER if str(cause).startswith("Resolver ") else str(cause)
+        return str(cause)
     if isinstance(cause, EmnifyError):
         return _sentences(str(cause), _next_step(cause), _changed(cause, str(cause)))
     return None

@@ -1,5 +1,6 @@
 """What lives as long as the server and is handed to every tool."""
 
+import getpass
 from dataclasses import dataclass
 
 from mcp.server.mcpserver import Context
@@ -84,8 +85,15 @@ def exports_of(ctx: ToolContext) -> ExportDesk:
 
 
 def caller_of(ctx: ToolContext) -> Caller:
-    """Return who asks, as far as the protocol tells; what a client says of itself is no proof of identity."""
+    """Return who asks: the account the server runs under, and what the client says of itself, which proves nothing."""
     params = ctx.session.client_params
     info = params.client_info if params is not None else None
     name = clean(f"{info.name} {info.version}", 60) if info is not None else "an unnamed client"
-    return Caller("this machine", name)
+    return Caller(_account(), name)
+
+
+def _account() -> str:
+    try:
+        return clean(getpass.getuser(), 60)
+    except (OSError, KeyError):  # a container may run under a number that has no name.
+        return "this machine"

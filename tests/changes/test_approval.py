@@ -3,15 +3,18 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import anyio
 import httpx
 import pytest
 from mcp import Client
+from mcp.types import Implementation
 
+from sim_mcp.changes.journal import Journal
 from sim_mcp.server import build_server
-from tests.support import Fleet, facts, said
+from tests.support import Fleet, facts, said, unencrypted
 
 Era = Literal["auto", "legacy"]
 ERAS: tuple[Era, ...] = ("auto", "legacy")
@@ -27,7 +30,7 @@ async def claude_desktop(fleet: Fleet, *, era: Era = "auto", **chosen: Any) -> A
 async def press(link: str, button: Literal["approve", "reject"], typed: str = "") -> httpx.Response:
     """Open the page and press a button, as a browser does for a person."""
     origin = f"http://{httpx.URL(link).host}:{httpx.URL(link).port}"
-    async with httpx.AsyncClient() as browser:
+    async with unencrypted() as browser:
         page = await browser.get(link)
         hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text))
         action = re.search(r'<form[^>]*action="([^"]+)"', page.text)
@@ -123,8 +126,41 @@ async def test_a_guessed_plan_does_nothing(fleet: Fleet, story: str) -> None:
     assert await fleet.writes() == []
 
 
+async def test_another_clients_plan_does_nothing_even_once_it_is_approved(fleet: Fleet) -> None:
+    other = Client(build_server(fleet.settings()), client_info=Implementation(name="another agent", version="1"))
+    async with claude_desktop(fleet) as client, other:
+        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        before = await other.call_tool("continue_change", {"plan": waiting["plan"]})
+        await press(waiting["approve_at"], "approve")
+        after = await other.call_tool("continue_change", {"plan": waiting["plan"]})
+    for result in (before, after):
+        assert result.is_error
+        assert "no plan" in said(result)
+        assert "/approve/" not in said(result)
+    assert await fleet.writes() == []
+
+
+@pytest.mark.parametrize("approved", [False, True])
+async def test_a_plan_after_its_time_does_nothing(fleet: Fleet, approved: bool) -> None:
+    """The plan is as the server keeps it, an hour old; if approved, then when it was fresh."""
+    async with claude_desktop(fleet) as client:
+        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        fresh = Journal(fleet.state_dir).plan(waiting["plan"])
+        assert fresh is not None
+        an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+        past = Journal(fleet.state_dir, now=lambda: an_hour_ago)
+        old = past.keep(fresh.plan.model_copy(update={"selection": "an hour ago"}), fresh.caller)
+        if approved:
+            assert past.decide(old.id, approved=True, how="a person, on the approval page")
+        result = await client.call_tool("continue_change", {"plan": old.id})
+    assert result.is_error
+    assert "expired" in said(result)
+    assert "Nothing changed" in said(result)
+    assert await fleet.writes() == []
+
+
 async def test_opening_the_link_or_posting_without_the_page_approves_nothing(fleet: Fleet) -> None:
-    async with claude_desktop(fleet) as client, httpx.AsyncClient() as http:
+    async with claude_desktop(fleet) as client, unencrypted() as http:
         waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
         link = waiting["approve_at"]
         origin = f"http://{httpx.URL(link).host}:{httpx.URL(link).port}"

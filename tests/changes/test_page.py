@@ -3,7 +3,6 @@
 import ast
 import logging
 import re
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
@@ -21,13 +20,9 @@ from hypothesis import strategies as st
 from sim_mcp.changes import page as page_module
 from sim_mcp.changes.page import ApprovalPage, Row, listening
 from tests.browser.desk import Counter, Desk, deletion, form_on, open_counter, plan, rows
+from tests.support import unencrypted
 
 FORM = "application/x-www-form-urlencoded"
-
-
-def browsing(base_url: str = "") -> httpx.AsyncClient:
-    # Nothing here is encrypted: reading the machine's certificates would take longer than the test.
-    return httpx.AsyncClient(base_url=base_url, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
 @pytest.fixture
@@ -39,7 +34,7 @@ async def counter() -> AsyncIterator[Counter]:
 @pytest.fixture
 async def person(counter: Counter) -> AsyncIterator[httpx.AsyncClient]:
     """A browser's manners, without the browser: cookies are kept, redirects are not followed."""
-    async with browsing(counter.base_url) as client:
+    async with unencrypted(counter.base_url) as client:
         yield client
 
 
@@ -240,7 +235,7 @@ async def test_a_name_rebound_to_this_machine_sees_nothing(
 
 async def test_localhost_is_this_machine_too(counter: Counter) -> None:
     link = counter.link(plan()).replace("127.0.0.1", "localhost")
-    async with browsing(counter.base_url.replace("127.0.0.1", "localhost")) as person:
+    async with unencrypted(counter.base_url.replace("127.0.0.1", "localhost")) as person:
         assert (await send(person, link, await opened(person, link))).status_code == 303
 
 
@@ -309,7 +304,7 @@ async def test_only_the_form_of_this_link_decides(counter: Counter, person: http
 async def test_a_form_without_its_cookie_decides_nothing(counter: Counter, person: httpx.AsyncClient) -> None:
     link, other = counter.link(plan()), counter.link(plan("p2"))
     form = await opened(person, link)
-    async with browsing(counter.base_url) as thief:
+    async with unencrypted(counter.base_url) as thief:
         assert (await send(thief, link, form)).status_code == 403
         await opened(thief, other)
         cookie = next(iter(thief.cookies.jar)).value
@@ -382,7 +377,7 @@ async def test_asking_for_links_without_end_does_not_fill_the_memory(counter: Co
     first = counter.link(plan())
     newest = [counter.link(plan()) for _ in range(500)][-1]
     other = counter.link(plan("p2"))
-    async with browsing() as person:
+    async with unencrypted() as person:
         assert (await person.get(first)).status_code == 404
         assert (await person.get(newest)).status_code == 200
         assert (await person.get(other)).status_code == 200
@@ -558,7 +553,7 @@ class _BrokenDesk(Desk):
 async def test_a_decision_that_cannot_be_recorded_is_not_said_to_be_made() -> None:
     desk = _BrokenDesk({"p1": plan()})
     page = ApprovalPage(desk, now=desk.now)
-    async with listening(page) as base_url, browsing(base_url) as person:
+    async with listening(page) as base_url, unencrypted(base_url) as person:
         link = base_url + page.path_for("p1")
         answer = await send(person, link, await opened(person, link))
         assert answer.status_code == 500
@@ -573,7 +568,7 @@ async def test_a_decision_that_cannot_be_recorded_is_not_said_to_be_made() -> No
 )
 async def test_serving_ends_though_somebody_is_still_connected(sent: bytes) -> None:
     with anyio.fail_after(20):
-        async with open_counter() as counter, browsing() as person:
+        async with open_counter() as counter, unencrypted() as person:
             host, port = counter.base_url.removeprefix("http://").split(":")
             stream = await anyio.connect_tcp(host, int(port))
             await stream.send(sent)

@@ -3,13 +3,17 @@
 import csv
 import io
 import json
+import resource
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from mcp import Client
+from mcp.shared.exceptions import MCPError
+from mcp.types import CallToolResult, TextResourceContents
 
 from sim_mcp.changes.audit import audit
 from sim_mcp.changes.journal import Caller, Journal, Outcome
@@ -19,6 +23,7 @@ from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm
 from tests.support import Fleet, facts, said
 from tests.test_commands import run_on
+from tests.test_serving import environment, server_process
 
 CALLER = Caller("this machine", "a test")
 
@@ -59,6 +64,18 @@ def test_a_plan_lapses_and_cannot_be_decided_then(tmp_path: Path) -> None:
     assert journal.keep(plan_of(), CALLER).id != stored.id
 
 
+def test_an_approval_nobody_acted_on_lapses_but_a_change_once_begun_may_be_finished(tmp_path: Path) -> None:
+    clock = [datetime(2026, 3, 15, tzinfo=UTC)]
+    journal = Journal(tmp_path, now=lambda: clock[0])
+    idle, begun = (journal.keep(plan_of(number), CALLER).id for number in (1, 2))
+    for plan_id in (idle, begun):
+        clock[0] += timedelta(minutes=7)
+        assert journal.decide(plan_id, approved=True, how="page")
+    journal.intend(begun, 0, "x")
+    clock[0] += timedelta(minutes=15)
+    assert [found.state for plan_id in (idle, begun) if (found := journal.plan(plan_id))] == ["expired", "approved"]
+
+
 def test_the_record_cannot_be_rewritten(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.keep(plan_of(), CALLER)
@@ -80,12 +97,63 @@ async def test_without_a_place_for_the_record_nothing_is_even_planned(fleet: Fle
         assert facts(await client.call_tool("list_sims", {}))["total"]
 
 
+async def test_a_truncated_record_is_reported_and_stops_every_write(fleet: Fleet) -> None:
+    settings = fleet.settings(confirm=Confirm.HOST)
+    async with Client(build_server(settings)) as client:
+        await client.call_tool("set_sim_status", {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"})
+    file = fleet.state_dir / "journal.sqlite3"
+    file.write_bytes(file.read_bytes()[:-5000])
+    written = len(await fleet.writes())
+    async with Client(build_server(settings)) as client:
+        result = await client.call_tool("delete_sims", {"sims": [fleet.stories["no_device"]["iccid"]]})
+        assert result.is_error
+        assert "may be changed" in said(result)
+        with pytest.raises(MCPError, match="cannot be read"):
+            await client.read_resource("audit://changes")
+    assert "cannot be read" in (await run_on(fleet, "audit")).stderr
+    assert len(await fleet.writes()) == written
+
+
+async def test_a_full_disk_in_the_middle_stops_the_writes_and_is_reported(fleet: Fleet) -> None:
+    """The room is taken from the running server, so what it meets is the operating system's own refusal."""
+    await fleet.faults("latency=0.05@PATCH")
+    results: list[CallToolResult] = []
+    async with (
+        server_process([], environment(fleet, SIM_MCP_CONFIRM="host")) as (address, pid),
+        Client(address) as client,
+    ):
+
+        async def suspend() -> None:
+            arguments = {"status": "suspended", "with_status": "activated"}
+            results.append(await client.call_tool("set_sim_status", arguments))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(suspend)
+            while len(await fleet.writes()) < 3:  # noqa: ASYNC110  # the sandbox tells nobody.
+                await anyio.sleep(0.01)
+            sizes = [file.stat().st_size for file in fleet.state_dir.glob("journal*")]
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (max(sizes), resource.RLIM_INFINITY))
+        assert results[0].is_error
+        assert "cannot be written" in said(results[0])
+        assert "continue_change" in said(results[0])
+        before = len(await fleet.writes())
+        refused = await client.call_tool("delete_sims", {"sims": [fleet.stories["no_device"]["iccid"]]})
+        assert "cannot be written" in said(refused)
+        assert len(await fleet.writes()) == before
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        plan = said(results[0]).split('continue_change(plan="')[1][:8]
+        done = facts(await client.call_tool("continue_change", {"plan": plan}))
+    assert set(done["counts"]) <= {"changed", "already", "refused"}
+    paths = [write["path"] for write in await fleet.writes()]
+    assert len(paths) == len(set(paths)) == done["counts"]["changed"]
+
+
 async def test_a_record_that_cannot_be_written_stops_every_write(fleet: Fleet) -> None:
     (fleet.state_dir / "journal.sqlite3").write_bytes(b"this is no database, whatever its name says" * 100)
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
         result = await client.call_tool("delete_sims", {"sims": [fleet.stories["no_device"]["iccid"]]})
     assert result.is_error
-    assert "nothing may be changed" in said(result)
+    assert "may be changed" in said(result)
     assert await fleet.writes() == []
 
 
@@ -161,6 +229,9 @@ async def test_the_audit_tells_who_what_when_how_and_what_came_of_it(fleet: Flee
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
         await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"})
     (row,) = audit(fleet.state_dir)
+    (sent,) = await fleet.writes()
+    assert row.request == sent["request_id"]
+    assert row.principal
     assert (row.sim, row.before, row.after, row.outcome) == (sim, "Activated", "Suspended", "changed")
     assert (row.tool, row.agreed) == ("set_sim_status", "the operator's policy")
     told = json.loads((await run_on(fleet, "audit", "--json", "--sim", sim)).stdout)
@@ -169,3 +240,25 @@ async def test_the_audit_tells_who_what_when_how_and_what_came_of_it(fleet: Flee
     assert table[0]["after"] == "Suspended"
     assert json.loads((await run_on(fleet, "audit", "--json", "--since", "2999-01-01")).stdout) == []
     assert sim in (await run_on(fleet, "audit")).stdout
+
+
+async def test_a_client_can_read_the_record_as_a_resource(fleet: Fleet) -> None:
+    first, second = (fleet.stories[story]["iccid_with_luhn"] for story in ("healthy", "went_silent"))
+    async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
+
+        async def read(uri: str) -> dict[str, Any]:
+            (content,) = (await client.read_resource(uri)).contents
+            assert isinstance(content, TextResourceContents)
+            found: dict[str, Any] = json.loads(content.text)
+            return found
+
+        assert await read("audit://changes") == {"total": 0, "shown": 0, "changes": []}
+        plan = facts(await client.call_tool("set_sim_status", {"sims": [first], "status": "suspended"}))["plan"]
+        await client.call_tool("set_sim_status", {"sims": [second], "status": "suspended"})
+        assert [row["sim"] for row in (await read("audit://changes"))["changes"]] == [second, first]
+        assert [row["sim"] for row in (await read(f"audit://sims/{second}"))["changes"]] == [second]
+        (row,) = (await read(f"audit://plans/{plan}"))["changes"]
+    assert (row["sim"], row["outcome"], row["agreed"]) == (first, "changed", "the operator's policy")
+    assert row["client"].startswith("mcp ")
+    assert (await fleet.writes())[0]["request_id"] == row["request"]
+    assert fleet.world.tokens["enterprise"] not in json.dumps(row)

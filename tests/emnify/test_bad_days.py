@@ -83,7 +83,7 @@ async def test_a_batch_whose_answer_is_garbled_is_registered_once(fleet: Fleet, 
         await client.get_batch(bic)
         await fleet.faults(f"{fault}@PATCH /api/v1/sim_batch")
         try:
-            found = await client.register_batch(bic, SimStatus.ISSUED)
+            found = (await client.register_batch(bic, SimStatus.ISSUED)).sims
         except OutcomeUnknownError:
             found = []
     assert found == []

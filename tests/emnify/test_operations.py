@@ -213,7 +213,7 @@ async def test_validating_and_registering_a_batch(fleet: Fleet) -> None:
     async with signed_in(fleet) as client:
         batch = await client.get_batch(bic)
         assert (batch.bic, batch.quantity) == (UNREGISTERED, 10)
-        registered = await client.register_batch(bic, SimStatus.ACTIVATED)
+        registered = (await client.register_batch(bic, SimStatus.ACTIVATED)).sims
         assert await sent(fleet) == [
             ("GET", "/api/v1/sim_batch/bic/%2331F6E2S6XTR3NEY", "", None, 200),
             ("PATCH", "/api/v1/sim_batch/bic/%2331F6E2S6XTR3NEY", "", {"sim_status": {"id": 1}}, 200),

@@ -1,0 +1,83 @@
+"""A change is about SIMs that are named, or about all that fit a filter: counted, stated, and shown one by one."""
+
+from typing import Any
+
+import pytest
+from mcp import Client
+
+from sim_mcp.server import build_server
+from sim_mcp.settings import Confirm
+from tests.support import Fleet, facts, said
+
+
+async def of_status(fleet: Fleet, status: str, **more: Any) -> list[str]:
+    async with Client(build_server(fleet.settings())) as client:
+        listed = facts(await client.call_tool("list_sims", {"status": status, "per_page": 100, **more}))
+    return sorted(row["iccid"] for row in listed["sims"])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "shown"),
+    [
+        ({"with_status": "activated", "has_device": False}, {"status": "activated", "has_device": False}),
+        ({"with_status": "activated", "has_device": True}, {"status": "activated", "has_device": True}),
+        ({"with_status": "activated", "of_customer": "13886"}, {"status": "activated", "organisation": "13886"}),
+        (
+            {"with_status": "activated", "of_customer": "alpenwerk devices"},
+            {"status": "activated", "organisation": "13886"},
+        ),
+    ],
+)
+async def test_a_filter_chooses_what_a_listing_with_it_shows(
+    fleet: Fleet, chosen: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    wanted = await of_status(fleet, **shown)
+    async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
+        report = facts(await client.call_tool("set_sim_status", {"status": "suspended", **chosen}))
+    assert report["counts"] == ({"changed": len(wanted)})
+    assert f"chosen from all {len(wanted)} SIM" in report["summary"]
+    assert "status Activated" in report["summary"]
+    assert not set(wanted) & set(await of_status(fleet, "activated"))
+
+
+async def test_what_a_filter_chose_is_counted_and_stated_before_anybody_agrees(fleet: Fleet) -> None:
+    suspended = await of_status(fleet, "suspended")
+    async with Client(build_server(fleet.settings())) as client:
+        waiting = facts(await client.call_tool("delete_sims", {"with_status": "suspended"}))
+    assert f"chosen from all {len(suspended)} SIMs with status Suspended" in waiting["summary"]
+    told = "\n".join(waiting["planned"])
+    assert all(iccid in told for iccid in suspended)
+    assert await fleet.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "Name them in sims, or choose by with_status"),
+        ({"sims": ["1"], "with_status": "issued"}, "not both"),
+        ({"with_model": "no such model"}, 'no SIM fits: model "no such model"'),
+        ({"of_customer": "nobody we know"}, "No organisation seen is called"),
+        ({"of_customer": "77777"}, "no SIM fits: customer id 77777"),
+    ],
+)
+@pytest.mark.parametrize("tool", ["set_sim_status", "assign_sims", "delete_sims"])
+async def test_a_choice_that_chooses_nothing_says_so(
+    fleet: Fleet, tool: str, arguments: dict[str, Any], words: str
+) -> None:
+    needed: dict[str, Any] = {"set_sim_status": {"status": "suspended"}, "assign_sims": {"customer": "none"}}
+    async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
+        result = await client.call_tool(tool, {**needed.get(tool, {}), **arguments})
+    assert result.is_error
+    assert words in said(result)
+    assert "nothing changed" in said(result).lower()
+    assert await fleet.writes() == []
+
+
+async def test_one_more_sim_that_fits_makes_another_plan(fleet: Fleet) -> None:
+    story = fleet.stories["healthy"]
+    async with Client(build_server(fleet.settings())) as client:
+        first = facts(await client.call_tool("set_sim_status", {"status": "activated", "with_status": "suspended"}))
+        await fleet.api("PATCH", f"/sim/{story['sim_id']}", json={"status": {"id": 2}})
+        second = facts(await client.call_tool("set_sim_status", {"status": "activated", "with_status": "suspended"}))
+    assert first["plan"] != second["plan"]
+    assert len(second["planned"]) == len(first["planned"]) + 1
