@@ -52,6 +52,14 @@ def test_json_begins_with_no_mark(tmp_path: Path) -> None:
     file.discard()
 
 
+@pytest.mark.parametrize("file_format", ["csv", "json"])
+def test_half_a_character_is_written_as_a_question_mark_and_loses_no_row(tmp_path: Path, file_format: Format) -> None:
+    file = begun(tmp_path, "fleet", file_format)
+    file.add([{"id": 1, "name": "Pump \ud83d"}, {"id": 2}])
+    assert "Pump ?" in read_back(file.publish().path)
+    file.discard()
+
+
 def test_what_was_given_up_leaves_nothing(tmp_path: Path) -> None:
     file = begun(tmp_path)
     file.add([{"id": 1}])

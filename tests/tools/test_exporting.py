@@ -376,7 +376,9 @@ async def test_what_could_not_be_read_and_who_went_away_is_told(directory: Path)
 
 
 async def test_the_shell_waits_until_the_file_is_there(fleet: Fleet, directory: Path) -> None:
-    server = build_server(fleet.settings(export_dir=directory), waits_s=0)
+    # The first call cannot have the file: emnify takes longer to answer than a call waits.
+    await fleet.faults("latency=0.2@/api/v1/sim")
+    server = build_server(fleet.settings(export_dir=directory), waits_s=0.05)
     result: CallToolResult = await shell.call(server, "export_sims", ["file_name=fleet"], interactive=False)
     assert facts(result)["state"] == "done"
     assert names(directory) == ["fleet.csv"]
