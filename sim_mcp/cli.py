@@ -146,7 +146,10 @@ def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool)
     try:
         result = anyio.run(_call, settings, sandbox, tool, arguments)
     except KeyboardInterrupt:
-        click.echo("\nInterrupted: an open form was not answered, so nothing changed by it.", err=True)
+        click.echo(
+            "\nInterrupted: an open form was not answered, so nothing changed by it; an unfinished export left no file.",
+            err=True,
+        )
         # The thread that waits for a key would keep an orderly exit waiting for that key.
         os._exit(INTERRUPTED)
     except shell.ArgumentError as error:

@@ -4,6 +4,7 @@ import difflib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import anyio
@@ -22,6 +23,7 @@ from sim_mcp.changes import consent
 from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.exports.desk import WAITS_S, ExportDesk
+from sim_mcp.exports.sources import rows_of
 from sim_mcp.prompts import add_prompts
 from sim_mcp.resources import add_resources
 from sim_mcp.settings import Settings
@@ -141,7 +143,9 @@ def _lifespan(
             stack.callback(desk.close)
             async with anyio.create_task_group() as background:
                 background.start_soon(desk.host_page)
-                exports = ExportDesk(client, settings.export_dir, background, waits_s=waits_s)
+                exports = ExportDesk(
+                    partial(rows_of, client), client.now, settings.export_dir, background, waits_s=waits_s
+                )
                 yield AppState(settings, client, desk, exports)
                 background.cancel_scope.cancel()
 

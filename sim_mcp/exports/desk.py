@@ -1,7 +1,7 @@
 """The export desk: files in the making, which go on when a call has to answer before they are done."""
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,12 +10,14 @@ from pathlib import Path
 import anyio
 from anyio.abc import TaskGroup
 
-from sim_mcp.emnify import EmnifyClient
 from sim_mcp.exports.cells import Cell, Format
 from sim_mcp.exports.files import ExportFile, ExportRefusedError, Written, preview_of, read_back
 from sim_mcp.exports.rows import COLUMNS, TELLING
-from sim_mcp.exports.sources import Batch, Selection, rows_of
+from sim_mcp.exports.sources import Batch, Selection
 from sim_mcp.untrusted import quoted
+
+Source = Callable[[Selection], AsyncGenerator[Batch]]
+"""Where the rows of a selection come from."""
 
 WAITS_S = 45.0
 """How long one call waits; many clients give up on a call after 60 s, and the next call goes on."""
@@ -71,15 +73,18 @@ class ExportDesk:
     """Make files in the background, and hand each to whoever asks for it."""
 
     def __init__(
-        self, client: EmnifyClient, directory: Path | None, background: TaskGroup, *, waits_s: float = WAITS_S
+        self,
+        source: Source,
+        now: Callable[[], datetime],
+        directory: Path | None,
+        background: TaskGroup,
+        *,
+        waits_s: float = WAITS_S,
     ) -> None:
-        self._client, self._directory, self._background, self._waits_s = client, directory, background, waits_s
+        self._source, self.now, self._waits_s = source, now, waits_s
+        self._directory, self._background = directory, background
         self._exports: dict[str, Export] = {}
         self._written: dict[str, Path] = {}
-
-    def now(self) -> datetime:
-        """Return emnify's time."""
-        return self._client.now()
 
     async def export(self, order: Order, tell: Callable[[Export], Awaitable[None]]) -> Export:
         """Begin an export, or go on waiting for the same one; return it once it is over or the call's time is.
@@ -143,7 +148,7 @@ class ExportDesk:
                 f"{len(running)} exports are in the making: {names}. Wait until one is done. Nothing was written."
             )
         file = ExportFile(self._directory, order.name, order.format, COLUMNS[order.selection.what])
-        export = Export(order, file, self._client.now(), anyio.current_time())
+        export = Export(order, file, self.now(), anyio.current_time())
         self._exports[order.words] = export
         self._background.start_soon(self._make, export)
         return export
@@ -152,7 +157,7 @@ class ExportDesk:
         """Make the file; whatever ends this, a file that is not whole is gone after it."""
         try:
             with export.scope:
-                async with aclosing(rows_of(self._client, export.order.selection)) as batches:
+                async with aclosing(self._source(export.order.selection)) as batches:
                     await self._fill(export, batches)
         except Exception as failure:  # noqa: BLE001  # whoever picks the export up hears of it, and nobody else's is lost.
             export.failure = failure

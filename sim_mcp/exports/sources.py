@@ -17,7 +17,7 @@ MOST_SIMS = 10_000
 """SIMs whose usage or events one file may hold: a request each, which takes 25 minutes at 2,000 in five minutes."""
 
 _SIMS_A_PAGE, _EVENTS_A_PAGE = 2500, 1000
-_SIMS_AT_ONCE = 10
+_SIMS_AT_ONCE = 20
 _PATIENT_S = 600.0
 """The longest one request waits for its turn: emnify's window of five minutes, with others before it."""
 
