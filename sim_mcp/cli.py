@@ -30,8 +30,9 @@ from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns, running
 from sim_mcp.sandbox import serve as serve_sandbox
 from sim_mcp.server import build_server
 from sim_mcp.settings import Settings, SettingsError, is_loopback, read_settings
-from sim_mcp.terminal import records, spreadsheet_safe
+from sim_mcp.terminal import records
 from sim_mcp.tools.state import HOW_TO_GO_ON
+from sim_mcp.untrusted import spreadsheet_safe
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -145,7 +146,10 @@ def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool)
     try:
         result = anyio.run(_call, settings, sandbox, tool, arguments)
     except KeyboardInterrupt:
-        click.echo("\nInterrupted: an open form was not answered, so nothing changed by it.", err=True)
+        click.echo(
+            "\nInterrupted: an open form was not answered, so nothing changed; an unfinished export left no file.",
+            err=True,
+        )
         # The thread that waits for a key would keep an orderly exit waiting for that key.
         os._exit(INTERRUPTED)
     except shell.ArgumentError as error:

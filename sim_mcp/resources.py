@@ -1,15 +1,22 @@
-"""What a client can attach to a conversation: the record of changes."""
+"""What a client can attach to a conversation: the record of changes, and the files that exports wrote."""
 
 import json
 from collections import deque
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+import anyio.to_thread
 from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError
 
 from sim_mcp.changes.audit import audit
 from sim_mcp.changes.journal import JournalError
+from sim_mcp.exports.cells import MIME_TYPES, Format
+from sim_mcp.exports.files import ExportRefusedError
 from sim_mcp.settings import Settings
+from sim_mcp.tools.export_answers import EXPORT_URI
+from sim_mcp.tools.state import NoTokenError, exports_of
 
 NEWEST = 200
 """Items of the record that one resource holds; the command `sim-mcp audit` tells them all."""
@@ -18,7 +25,7 @@ _JSON = "application/json"
 
 
 def add_resources(server: MCPServer[Any], settings: Settings) -> None:
-    """Offer the record of changes: as a whole, of one SIM, and of one plan."""
+    """Offer the record of changes: as a whole, of one SIM, and of one plan; and exported files, by format."""
 
     @server.resource("audit://changes", title="What was changed", mime_type=_JSON)
     def changes() -> str:
@@ -35,6 +42,15 @@ def add_resources(server: MCPServer[Any], settings: Settings) -> None:
         """What became of each item of one plan, newest first."""
         return _told(settings, plan=plan)
 
+    for file_format, mime_type in MIME_TYPES.items():
+        server.resource(
+            f"{EXPORT_URI}{{name}}.{file_format}",
+            name=f"export_{file_format}",
+            title=f"Exported file ({file_format.upper()})",
+            description=f"A {file_format.upper()} file that export_sims wrote since this server started.",
+            mime_type=mime_type,
+        )(_exported(file_format))
+
 
 def _told(settings: Settings, *, sim: str | None = None, plan: str | None = None) -> str:
     try:
@@ -45,3 +61,13 @@ def _told(settings: Settings, *, sim: str | None = None, plan: str | None = None
     newest = list(deque(found, maxlen=NEWEST))[::-1]
     told: dict[str, Any] = {"total": len(found), "shown": len(newest), "changes": newest}
     return json.dumps(told, ensure_ascii=False, indent=1)
+
+
+def _exported(file_format: Format) -> Callable[[str, Context[Any]], Coroutine[Any, Any, str]]:
+    async def read(name: str, ctx: Context[Any]) -> str:
+        try:
+            return await anyio.to_thread.run_sync(exports_of(ctx).text_of, f"{name}.{file_format}")
+        except (ExportRefusedError, NoTokenError) as error:
+            raise ResourceError(str(error)) from None
+
+    return read

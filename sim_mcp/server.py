@@ -4,6 +4,7 @@ import difflib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import anyio
@@ -21,6 +22,8 @@ from sim_mcp import __version__
 from sim_mcp.changes import consent
 from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.emnify import EmnifyClient
+from sim_mcp.exports.desk import WAITS_S, ExportDesk
+from sim_mcp.exports.sources import rows_of
 from sim_mcp.prompts import add_prompts
 from sim_mcp.resources import add_resources
 from sim_mcp.settings import Settings
@@ -97,19 +100,25 @@ class SimServer(MCPServer[AppState]):
             return await super().call_tool(name, arguments, context)
 
 
-def build_server(settings: Settings) -> SimServer:
-    """Build the server; nothing is sent anywhere before the first tool call."""
+def build_server(settings: Settings, *, waits_s: float = WAITS_S) -> SimServer:
+    """Build the server; nothing is sent anywhere before the first tool call.
+
+    Args:
+        settings: what the operator decided.
+        waits_s: how long a call waits for work that goes on without it.
+    """
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
         settings.form_wait_s,
         title="SIM cards (emnify)",
         version=__version__,
         instructions=INSTRUCTIONS,
-        lifespan=_lifespan(settings),
+        lifespan=_lifespan(settings, waits_s),
         log_level=settings.log_level,
         cache_hints={
             "tools/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
             "prompts/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
+            "resources/templates/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
         },
     )
     add_prompts(server)
@@ -118,7 +127,9 @@ def build_server(settings: Settings) -> SimServer:
     return server
 
 
-def _lifespan(settings: Settings) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
+def _lifespan(
+    settings: Settings, waits_s: float
+) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
         async with AsyncExitStack() as stack:
@@ -132,7 +143,10 @@ def _lifespan(settings: Settings) -> Callable[[MCPServer[AppState]], AbstractAsy
             stack.callback(desk.close)
             async with anyio.create_task_group() as background:
                 background.start_soon(desk.host_page)
-                yield AppState(settings, client, desk)
+                exports = ExportDesk(
+                    partial(rows_of, client), client.now, settings.export_dir, background, waits_s=waits_s
+                )
+                yield AppState(settings, client, desk, exports)
                 background.cancel_scope.cancel()
 
     return lifespan

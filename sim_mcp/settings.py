@@ -45,6 +45,7 @@ class Settings(BaseModel):
     max_sims_per_change: int = Field(default=100, ge=1, alias="SIM_MCP_MAX_SIMS_PER_CHANGE")
     max_sims_per_hour: int = Field(default=500, ge=1, alias="SIM_MCP_MAX_SIMS_PER_HOUR")
     state_dir: Path | None = Field(default=None, alias="SIM_MCP_STATE_DIR")
+    export_dir: Path | None = Field(default=None, alias="SIM_MCP_EXPORT_DIR")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="WARNING", alias="SIM_MCP_LOG_LEVEL")
 
     @property
@@ -74,6 +75,15 @@ class Settings(BaseModel):
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("export_dir")
+    @classmethod
+    def _unmistakable(cls, value: Path | None) -> Path | None:
+        """Take ~ for the home directory, as a shell would; what a relative path means depends on who starts us."""
+        path = value.expanduser() if value is not None else None
+        if path is not None and not path.is_absolute():
+            raise ValueError("must be a whole path, such as /home/me/exports or ~/exports")
+        return path
 
     @field_validator("base_url")
     @classmethod

@@ -28,7 +28,7 @@ async def list_tools(server: SimServer) -> list[Tool]:
 
 
 async def call(server: SimServer, tool: str, words: Sequence[str], *, interactive: bool) -> CallToolResult:
-    """Call one tool; a form is put to the person at the terminal, if there is one.
+    """Call one tool and wait until it is done; a form is put to the person at the terminal, if there is one.
 
     Raises:
         ArgumentError: There is no such tool, or a word is not `key=value` with a key of the tool.
@@ -39,7 +39,12 @@ async def call(server: SimServer, tool: str, words: Sequence[str], *, interactiv
     arguments = parse_arguments(known[tool], words)
     answer = _answer_at_terminal if interactive else None
     async with Client(server, elicitation_callback=answer) as client:
-        return await client.call_tool(tool, arguments)
+        tell = _show_progress if interactive else None
+        result = await client.call_tool(tool, arguments, progress_callback=tell)
+        # What goes on in the background would end with this process.
+        while (result.structured_content or {}).get("state") == "running":
+            result = await client.call_tool(tool, arguments, progress_callback=tell)
+        return result
 
 
 def parse_arguments(tool: Tool, words: Sequence[str]) -> dict[str, Any]:
@@ -91,6 +96,11 @@ def _typed(key: str, value: str, kind: str | None) -> Any:
         except ValueError:
             raise ArgumentError(f"{key}={value!r}: should be a whole number.") from None
     return value
+
+
+async def _show_progress(progress: float, total: float | None, message: str | None) -> None:
+    of = "" if total is None else f" of {total:,.0f}"
+    click.echo(f"{progress:,.0f}{of}{f', {message}' if message else ''}", err=True)
 
 
 async def _answer_at_terminal(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:

@@ -75,12 +75,6 @@ def chart(days: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def spreadsheet_safe(value: object) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    text = str(value)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
-
-
 def _is_records(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 

@@ -94,6 +94,14 @@ def test_the_token_is_in_no_repr_string_dump_or_traceback(tmp_path: Path) -> Non
         assert SECRET not in traceback.format_exc()
 
 
+def test_the_directory_for_exports_is_a_whole_path(tmp_path: Path) -> None:
+    for chosen in ("~/exports", str(Path.home() / "exports")):
+        settings = read_settings({"SIM_MCP_EXPORT_DIR": chosen}, tmp_path / ".env")
+        assert settings.export_dir == Path.home() / "exports"
+    with pytest.raises(SettingsError, match=r"SIM_MCP_EXPORT_DIR is 'exports' but must be a whole path"):
+        read_settings({"SIM_MCP_EXPORT_DIR": "exports"}, tmp_path / ".env")
+
+
 def test_settings_cannot_be_changed_once_read() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings().read_only = True  # type: ignore[misc]  # that is the point

@@ -20,6 +20,7 @@ from sim_mcp.emnify import (
     UnreadableAnswerError,
     UpstreamError,
 )
+from sim_mcp.exports.files import ExportRefusedError
 from sim_mcp.fleet.lookup import LookupFailedError
 from sim_mcp.fleet.organisations import OrganisationNotFoundError
 from sim_mcp.tools.state import NoTokenError
@@ -38,6 +39,7 @@ _NEXT: tuple[tuple[type[EmnifyError], str], ...] = (
 
 _WORDED = (
     NotConfirmedError,
+    ExportRefusedError,
     ForbiddenByPolicyError,
     JournalError,
     NoTokenError,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from inspect import getdoc
 from typing import Any
 
-from sim_mcp.tools import batches, changing, diagnosis, listing, reading
+from sim_mcp.tools import batches, changing, diagnosis, exporting, listing, reading
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,9 @@ _READING = (
     Entry(diagnosis.get_sim_timeline, "Get a SIM's timeline"),
     Entry(batches.validate_sim_batch, "Validate a SIM batch"),
 )
+_FILING = (Entry(exporting.export_sims, "Export SIMs to a file", reads=False, idempotent=False),)
+"""They change nothing at emnify, but they leave something on this machine."""
+
 _WRITING = (
     Entry(changing.set_sim_status, "Set SIM status", reads=False, destroys=True),
     Entry(changing.assign_sims, "Assign SIMs to organisations", reads=False, destroys=True),
@@ -50,5 +53,5 @@ _WRITING = (
 
 
 def tools(*, may_write: bool) -> Sequence[Entry]:
-    """Return the tools to offer; those that write only where the operator allows writing."""
-    return (*_READING, *_WRITING) if may_write else _READING
+    """Return the tools to offer; those that write to emnify only where the operator allows writing."""
+    return (*_READING, *_FILING, *_WRITING) if may_write else (*_READING, *_FILING)

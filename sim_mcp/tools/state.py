@@ -8,6 +8,7 @@ from mcp.server.mcpserver import Context
 from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.changes.journal import Caller
 from sim_mcp.emnify import EmnifyClient
+from sim_mcp.exports.desk import ExportDesk
 from sim_mcp.settings import Settings
 from sim_mcp.untrusted import clean
 
@@ -32,6 +33,7 @@ class AppState:
     settings: Settings
     client: EmnifyClient | None
     desk: ChangeDesk | None
+    exports: ExportDesk | None = None
 
     @property
     def emnify(self) -> EmnifyClient:
@@ -68,6 +70,18 @@ def desk_of(ctx: ToolContext) -> ChangeDesk:
     if state.desk is None:
         raise NoTokenError
     return state.desk
+
+
+def exports_of(ctx: ToolContext) -> ExportDesk:
+    """Return the export desk behind this call.
+
+    Raises:
+        NoTokenError: The server was started without a token.
+    """
+    state: AppState = ctx.request_context.lifespan_context
+    if state.exports is None:
+        raise NoTokenError
+    return state.exports
 
 
 def caller_of(ctx: ToolContext) -> Caller:

@@ -226,7 +226,10 @@ def test_a_rule_fits_by_each_of_its_words_and_allows_deleting_only_by_name(
     assert [policy.decide(plan) for plan in (suspending(2), plan_of(2))] == [suspends_two, deletes_two]
 
 
-@pytest.mark.parametrize("text", ["rule = 5", "[[rule]]\ndecision = 'maybe'", "[[rule]]\ndecision = 'allow'\ntools = 'delete_sims'", "not toml ["])
+@pytest.mark.parametrize(
+    "text",
+    ["rule = 5", "[[rule]]\ndecision = 'maybe'", "[[rule]]\ndecision = 'allow'\ntools = 'delete_sims'", "not toml ["],
+)
 def test_a_policy_that_cannot_be_read_is_an_error_not_a_silence(tmp_path: Path, text: str) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(text)

@@ -25,8 +25,10 @@ READING = {
     "get_sim_timeline",
     "validate_sim_batch",
 }
+FILING = {"export_sims"}
+"""They change nothing at emnify, but leave a file on this machine."""
 WRITING = {"set_sim_status", "assign_sims", "delete_sims", "register_sim_batch", "continue_change"}
-NAMES = sorted(READING | WRITING)
+NAMES = sorted(READING | FILING | WRITING)
 
 
 async def listed(settings: Settings | None = None) -> ListToolsResult:
@@ -54,13 +56,13 @@ async def test_the_definition_is_as_reviewed(name: str, snapshot: SnapshotAssert
 
 
 async def test_every_tool_is_listed_and_without_a_token_too() -> None:
-    assert {tool.name for tool in (await listed()).tools} == READING | WRITING
+    assert {tool.name for tool in (await listed()).tools} == READING | FILING | WRITING
 
 
 @pytest.mark.parametrize("settings", [Settings(confirm=Confirm.BLOCK), Settings(read_only=True)])
-async def test_where_writing_is_blocked_no_tool_that_writes_exists(settings: Settings) -> None:
+async def test_where_writing_is_blocked_no_tool_that_writes_to_emnify_exists(settings: Settings) -> None:
     async with Client(build_server(settings)) as client:
-        assert {tool.name for tool in (await client.list_tools()).tools} == READING
+        assert {tool.name for tool in (await client.list_tools()).tools} == READING | FILING
         result = await client.call_tool("delete_sims", {"sims": ["1"]})
         assert result.is_error
 
@@ -103,7 +105,7 @@ def test_instructions_fit_where_hosts_cut_them() -> None:
 
 def test_the_registry_and_the_functions_agree_on_names() -> None:
     entries = registry.tools(may_write=True)
-    assert {entry.name for entry in entries} == READING | WRITING
+    assert {entry.name for entry in entries} == READING | FILING | WRITING
     assert all(entry.reads is (entry.name in READING) for entry in entries)
 
 

@@ -1,0 +1,1 @@
+"""SIMs, their usage and their events in files of their own, outside the chat."""

@@ -1,0 +1,78 @@
+"""Rows as the text of a CSV or JSON file. Pure."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Literal
+
+from sim_mcp.untrusted import spreadsheet_safe
+
+Cell = str | int | float | Decimal | bool | None
+Row = Mapping[str, Cell]
+Format = Literal["csv", "json"]
+
+# A CSV file is for spreadsheets, and without the mark Excel takes UTF-8 for the code page of its country.
+# A JSON file is for programs, and must not begin with one (RFC 8259, section 8.1).
+ENCODINGS: dict[Format, str] = {"csv": "utf-8-sig", "json": "utf-8"}
+MIME_TYPES: dict[Format, str] = {"csv": "text/csv", "json": "application/json"}
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def head(file_format: Format, columns: Sequence[str]) -> str:
+    """Return what stands before the first row."""
+    return _csv([columns]) if file_format == "csv" else "["
+
+
+def body(file_format: Format, columns: Sequence[str], rows: Iterable[Row], *, first: bool) -> str:
+    """Return rows as they follow the head, or the rows before them.
+
+    JSON is one array, which every reader takes, with each row on a line of its own, which tools that work by the line
+    take as well.
+    """
+    if file_format == "csv":
+        return _csv([[csv_cell(row.get(column)) for column in columns] for row in rows])
+    lines = [json.dumps(_plain(row, columns), ensure_ascii=False) for row in rows]
+    return "".join(f"{'' if first and at == 0 else ','}\n{line}" for at, line in enumerate(lines))
+
+
+def foot(file_format: Format) -> str:
+    """Return what stands after the last row."""
+    return "" if file_format == "csv" else "\n]\n"
+
+
+def csv_cell(value: Cell) -> str:
+    """Return a cell that no spreadsheet runs, on one line.
+
+    Numbers stay as they are: emnify's volumes and costs are read as numbers before they get here. Digits of an ICCID
+    stay as they are too: any trick that keeps a spreadsheet from rounding them (a formula, a tab, an apostrophe) makes
+    them something else for whatever else reads the file. People get `iccid_in_groups` beside it, which no
+    spreadsheet takes for a number.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, str):
+        return spreadsheet_safe(_CONTROL.sub(" ", value))
+    return str(value)
+
+
+def _csv(lines: Iterable[Sequence[str]]) -> str:
+    # With its CRLF, as RFC 4180 has it.
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer).writerows(lines)
+    return buffer.getvalue()
+
+
+def _plain(row: Row, columns: Sequence[str]) -> dict[str, Cell]:
+    """Return what a row knows; an absent key says unknown."""
+    known = ((column, row.get(column)) for column in columns)
+    return {
+        column: float(value) if isinstance(value, Decimal) else value for column, value in known if value is not None
+    }

@@ -1,0 +1,179 @@
+"""What emnify sent, as rows with a column for each fact. Pure; text of customers is kept as it is."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from sim_mcp.emnify import DayUsage, Event, Label, Organisation, Sim, Traffic
+from sim_mcp.emnify.values import number_in
+from sim_mcp.exports.cells import Row
+
+What = Literal["sims", "usage", "events"]
+
+_AMOUNTS = ("data_mb", "data_rx_mb", "data_tx_mb", "data_cost", "sms", "sms_rx", "sms_tx", "sms_cost", "currency")
+_WHOSE = ("iccid", "sim_id", "device", "device_id", "customer", "customer_id")
+COLUMNS: Mapping[What, Sequence[str]] = {
+    "sims": (
+        "id",
+        "iccid",
+        "iccid_19",
+        "iccid_in_groups",
+        "imsi",
+        "msisdn",
+        "eid",
+        "status",
+        "device",
+        "device_id",
+        "ip",
+        "imei",
+        "tags",
+        "customer",
+        "customer_id",
+        "reseller",
+        "reseller_id",
+        "issuer",
+        "model",
+        "form_factor",
+        "produced",
+        "activated",
+    ),
+    "usage": ("date", *_WHOSE, *_AMOUNTS),
+    "events": (
+        "time",
+        *_WHOSE,
+        "event_id",
+        "severity",
+        "type",
+        "type_id",
+        "source",
+        "text",
+        "network",
+        "country",
+        "apn",
+        "data_mb",
+    ),
+}
+TELLING: Mapping[What, Sequence[str]] = {
+    "sims": ("iccid", "status", "device", "customer"),
+    "usage": ("date", "iccid", "data_mb", "data_cost", "sms", "sms_cost", "currency"),
+    "events": ("time", "iccid", "severity", "type", "text"),
+}
+"""The columns a preview shows."""
+
+
+def sim_row(sim: Sim) -> Row:
+    """Return a SIM as a row."""
+    device, model = sim.device, sim.model
+    known = sim.known_status
+    return {
+        "id": sim.id,
+        "iccid": sim.printed_iccid,
+        "iccid_19": sim.iccid,
+        "iccid_in_groups": _grouped(sim.printed_iccid),
+        "imsi": sim.imsi,
+        "msisdn": sim.msisdn,
+        "eid": sim.eid,
+        "status": known.label if known is not None else _said(sim.status),
+        "device": device.name if device else None,
+        "device_id": device.id if device else None,
+        "ip": device.ip_address if device else None,
+        "imei": device.imei if device else None,
+        "tags": device.tags if device else None,
+        **_organisation("customer", sim.customer_org),
+        **_organisation("reseller", sim.reseller_org),
+        "issuer": sim.issuer_org.name if sim.issuer_org else None,
+        "model": model.description if model else None,
+        "form_factor": _said(model.formfactor) if model else None,
+        "produced": _moment(sim.production_date),
+        "activated": _moment(sim.activation_date),
+    }
+
+
+def whose(sim: Sim) -> Row:
+    """Return what tells in each row about a SIM which one it is."""
+    return {
+        "iccid": sim.printed_iccid,
+        "sim_id": sim.id,
+        "device": sim.device.name if sim.device else None,
+        "device_id": sim.device.id if sim.device else None,
+        **_organisation("customer", sim.customer_org),
+    }
+
+
+def usage_row(of: Row, day: DayUsage) -> Row:
+    """Return one day of one SIM as a row, with every digit of emnify's."""
+    currencies = [traffic.currency for traffic in (day.data, day.sms) if traffic and traffic.currency]
+    return {
+        "date": day.date.isoformat(),
+        **of,
+        **_traffic("data", "_mb", day.data),
+        **_traffic("sms", "", day.sms),
+        "currency": currencies[0] if currencies else None,
+    }
+
+
+def event_row(of: Row, event: Event) -> Row:
+    """Return an event as a row; network, country, APN and volume are what its detail tells (emnify docs: events)."""
+    detail = event.detail or {}
+    operator, volume = _dict(detail.get("operator")), _dict(detail.get("volume"))
+    country = _dict(detail.get("country")) or _dict(operator.get("country"))
+    return {
+        "time": _moment(event.timestamp),
+        **of,
+        "event_id": event.id,
+        "severity": _said(event.severity),
+        "type": _said(event.type),
+        "type_id": event.type.id if event.type else None,
+        "source": _said(event.source),
+        "text": event.description,
+        "network": _text(detail.get("name")) or _text(operator.get("name")),
+        "country": _text(country.get("name")),
+        "apn": _text(_dict(detail.get("pdp_context")).get("apn")),
+        "data_mb": _number(volume.get("total")),
+    }
+
+
+def _traffic(kind: str, unit: str, traffic: Traffic | None) -> Row:
+    if traffic is None:
+        return {}
+    return {
+        f"{kind}{unit}": traffic.volume,
+        f"{kind}_rx{unit}": traffic.rx,
+        f"{kind}_tx{unit}": traffic.tx,
+        f"{kind}_cost": traffic.cost,
+    }
+
+
+def _organisation(role: str, organisation: Organisation | None) -> Row:
+    return {role: organisation.name, f"{role}_id": organisation.id} if organisation else {}
+
+
+def _grouped(iccid: str | None) -> str | None:
+    """Return an ICCID in the groups of its card, with dashes: blanks could be taken for thousands."""
+    return "-".join(iccid[start : start + 4] for start in range(0, len(iccid), 4)) if iccid else None
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _said(label: Label | None) -> str | None:
+    if label is None:
+        return None
+    return label.description or (None if label.id is None else str(label.id))
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: Any) -> Decimal | None:
+    try:
+        return number_in(value)
+    except ValueError:
+        return None

@@ -1,0 +1,143 @@
+"""Where rows come from: SIMs by filter or by name, and what each of them used and went through."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+from functools import partial
+
+from sim_mcp.emnify import EmnifyClient, Event, EventFilter, NotFoundError, Page, Sim, SimFilter, SimSort
+from sim_mcp.exports.cells import Row
+from sim_mcp.exports.files import ExportRefusedError
+from sim_mcp.exports.paging import at_once, every_row
+from sim_mcp.exports.rows import What, event_row, sim_row, usage_row, whose
+from sim_mcp.fleet.lookup import find_sims
+from sim_mcp.fleet.organisations import find_organisation
+
+MOST_SIMS = 10_000
+"""SIMs whose usage or events one file may hold: a request each, which takes 25 minutes at 2,000 in five minutes."""
+
+_SIMS_A_PAGE, _EVENTS_A_PAGE = 2500, 1000
+_SIMS_AT_ONCE = 20
+_PATIENT_S = 600.0
+"""The longest one request waits for its turn: emnify's window of five minutes, with others before it."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Say which rows are wanted: of SIMs by name or by filter, and for usage and events, of which days."""
+
+    what: What
+    filter: SimFilter
+    organisation: str | None
+    has_device: bool | None
+    names: tuple[str, ...]
+    start: date
+    end: date
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows, and what came of how many SIMs for them; `of` is how many there are in all, where that is known."""
+
+    rows: Sequence[Row]
+    sims: int
+    of: int | None = None
+    unreadable: int = 0
+    gone: int = 0
+
+
+async def rows_of(client: EmnifyClient, wanted: Selection) -> AsyncGenerator[Batch]:
+    """Yield the rows a file is made of, a few thousand at a time.
+
+    Raises:
+        ExportRefusedError: Usage or events of more SIMs than one file may hold.
+        LookupFailedError: A name leads to no SIM, or to several.
+        OrganisationNotFoundError: No organisation goes by that name, or several do.
+        EmnifyError: emnify could not be asked.
+    """
+    if wanted.organisation is not None:
+        found = await find_organisation(client, wanted.organisation)
+        wanted = replace(wanted, filter=replace(wanted.filter, customer_org=found.id))
+    if wanted.what == "sims":
+        async for sims, page in _sims(client, wanted):
+            yield Batch([sim_row(sim) for sim in sims], len(page.items), page.total, page.unreadable)
+        return
+    owners = await _owners(client, wanted)
+    read = partial(_usage if wanted.what == "usage" else _events, client, wanted)
+    for at in range(0, len(owners), _SIMS_AT_ONCE):
+        some = owners[at : at + _SIMS_AT_ONCE]
+        of_each = await at_once([partial(read, owner) for owner in some])
+        yield Batch(
+            [row for batch in of_each for row in batch.rows],
+            len(some),
+            len(owners),
+            sum(batch.unreadable for batch in of_each),
+            sum(batch.gone for batch in of_each),
+        )
+
+
+async def _sims(client: EmnifyClient, wanted: Selection) -> AsyncIterator[tuple[Sequence[Sim], Page[Sim]]]:
+    """Yield the SIMs that are wanted, with the page they were found on."""
+    if wanted.names:
+        sims = await find_sims(client, wanted.names)
+        yield sims, Page(items=sims, page=1, per_page=len(sims), total=len(sims), pages=1)
+        return
+    narrowed = replace(wanted.filter, without_device=wanted.has_device is False)
+
+    async def read(number: int) -> Page[Sim]:
+        return await client.list_sims(
+            narrowed, sort=[SimSort("id")], page=number, per_page=_SIMS_A_PAGE, deadline_s=_PATIENT_S
+        )
+
+    async for fresh, page in every_row(read):
+        # emnify can filter for SIMs without a device, not for those with one.
+        yield [sim for sim in fresh if not wanted.has_device or sim.device is not None], page
+
+
+async def _owners(client: EmnifyClient, wanted: Selection) -> list[Row]:
+    """Return what tells the SIMs apart whose usage or events are wanted."""
+    owners: list[Row] = []
+    async for sims, page in _sims(client, wanted):
+        owners += [whose(sim) for sim in sims]
+        many = len(owners) if wanted.has_device else max(len(owners), page.total or 0)
+        if many > MOST_SIMS:
+            raise ExportRefusedError(
+                f"{many:,} SIMs or more match; {wanted.what} of up to {MOST_SIMS:,} fit into one export, for emnify "
+                "tells them SIM by SIM. Filter by status, organisation or model. Nothing was written."
+            )
+    return owners
+
+
+async def _usage(client: EmnifyClient, wanted: Selection, owner: Row) -> Batch:
+    try:
+        read = await client.get_sim_daily_usage(_id(owner), wanted.start, wanted.end, deadline_s=_PATIENT_S)
+    except NotFoundError:
+        return Batch([], 1, gone=1)
+    return Batch([usage_row(owner, day) for day in read.days], 1, unreadable=read.unreadable)
+
+
+async def _events(client: EmnifyClient, wanted: Selection, owner: Row) -> Batch:
+    """Read a SIM's events from the oldest on: what happens meanwhile comes last."""
+    chosen = EventFilter(
+        since=datetime.combine(wanted.start, time.min, UTC),
+        until=min(datetime.combine(wanted.end, time.max, UTC), client.now()),
+    )
+
+    async def read(number: int) -> Page[Event]:
+        return await client.list_sim_events(
+            _id(owner), chosen, newest_first=False, page=number, per_page=_EVENTS_A_PAGE, deadline_s=_PATIENT_S
+        )
+
+    rows: list[Row] = []
+    unreadable = 0
+    try:
+        async for fresh, page in every_row(read):
+            rows += [event_row(owner, event) for event in fresh]
+            unreadable += page.unreadable
+    except NotFoundError:
+        return Batch(rows, 1, unreadable=unreadable, gone=1)
+    return Batch(rows, 1, unreadable=unreadable)
+
+
+def _id(owner: Row) -> int:
+    return int(str(owner["sim_id"]))

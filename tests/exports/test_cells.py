@@ -1,0 +1,93 @@
+"""Rows come back out of a file as they went in, and no spreadsheet runs what a customer wrote."""
+
+import csv
+import io
+import json
+import re
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim_mcp.exports.cells import Cell, Row, body, csv_cell, foot, head
+from sim_mcp.untrusted import spreadsheet_safe
+
+COLUMNS = ("a", "b", "c")
+RUN_AS_FORMULA = re.compile(r"[\s\"]*[=+\-@＝＋－＠]")  # noqa: RUF001  # full-width signs are run as well.
+
+texts = st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("=+-@;|,\"'\t\r\n ＝＋－＠01")), max_size=30)  # noqa: RUF001  # as above.
+cells: st.SearchStrategy[Cell] = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**63),
+    st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12),
+    texts,
+)
+tables = st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS, cells)), max_size=8)
+
+
+def parts(rows: list[Row], sizes: int) -> list[list[Row]]:
+    return [rows[at : at + sizes] for at in range(0, len(rows), sizes)]
+
+
+@given(tables, st.integers(1, 4))
+def test_csv_comes_back_cell_by_cell_however_it_was_split(rows: list[Row], sizes: int) -> None:
+    written = head("csv", COLUMNS) + "".join(body("csv", COLUMNS, part, first=False) for part in parts(rows, sizes))
+    read = list(csv.reader(io.StringIO(written, newline="")))
+    assert read == [list(COLUMNS), *([csv_cell(row[column]) for column in COLUMNS] for row in rows)]
+    # One row is one line: tools that work by the line read it too.
+    assert len(written.splitlines()) >= len(rows) + 1
+    assert written.count("\r\n") == len(rows) + 1
+
+
+@given(tables, st.integers(1, 4))
+def test_json_comes_back_as_it_was_and_leaves_out_what_is_unknown(rows: list[Row], sizes: int) -> None:
+    bodies = [body("json", COLUMNS, part, first=at == 0) for at, part in enumerate(parts(rows, sizes))]
+    written = head("json", COLUMNS) + "".join(bodies) + foot("json")
+    expected = [
+        {name: float(cell) if isinstance(cell, Decimal) else cell for name, cell in row.items() if cell is not None}
+        for row in rows
+    ]
+    assert json.loads(written) == expected
+    assert written.count("\n") == len(rows) + 2
+
+
+@given(texts)
+def test_no_cell_is_a_formula_whatever_separates_columns_where_it_is_opened(text: str) -> None:
+    cell = csv_cell(text)
+    assert not RUN_AS_FORMULA.match(cell)
+    for separator in ";|\t":
+        assert not any(RUN_AS_FORMULA.match(part) for part in cell.split(separator)[1:])
+    assert cell.replace("'", "") == re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text).replace("'", "")
+
+
+@given(texts)
+def test_what_is_safe_stays_as_it_is_when_made_safe_again(text: str) -> None:
+    assert spreadsheet_safe(spreadsheet_safe(text)) == spreadsheet_safe(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("=cmd|'/c calc'!A0", "'=cmd|'/c calc'!A0"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("-2+3", "'-2+3"),
+        ("\t=1", " '=1"),
+        ("\r\n=1", "  '=1"),
+        ("a;=1", "a;'=1"),
+        ('a;"=1', "a;\"'=1"),
+        ("＝1", "'＝1"),  # noqa: RUF001  # that is the point.
+        ("89883030000060000004", "89883030000060000004"),
+        ("8988-3030-0000-6000-0004", "8988-3030-0000-6000-0004"),
+        ("Pump 1 - north", "Pump 1 - north"),
+        ("Zürich, Halle 4", "Zürich, Halle 4"),
+        (Decimal("1E-7"), "0.0000001"),
+        (Decimal("-0.50"), "-0.50"),
+        (True, "true"),
+        (None, ""),
+    ],
+)
+def test_cells_are_as_spreadsheets_need_them(text: Cell, cell: str) -> None:
+    assert csv_cell(text) == cell
