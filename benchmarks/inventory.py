@@ -56,8 +56,9 @@ class Measured(NamedTuple):
 
 @asynccontextmanager
 async def sandbox(sims: int) -> AsyncIterator[tuple[str, str]]:
-    """Run a sandbox with the published limits; yield its address and a token that sees every SIM."""
-    command = [sys.executable, "-m", "sim_mcp", "sandbox", "--port", "0", "--sims", str(sims), "--limits"]
+    """Run a sandbox with the published limits; yield its address and the token of a customer with so many SIMs."""
+    made = str(sims * 10 // 9)
+    command = [sys.executable, "-m", "sim_mcp", "sandbox", "--port", "0", "--sims", made, "--limits"]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     async with await anyio.open_process(command, env=environment, stderr=None) as process:
         assert process.stdout is not None
@@ -67,7 +68,7 @@ async def sandbox(sims: int) -> AsyncIterator[tuple[str, str]]:
                     url = text[text.index("http://") :].split()[0].strip("'\"")
                     async with httpx.AsyncClient(timeout=60) as http:
                         about = (await http.get(f"{url}/sandbox")).json()
-                    yield url, about["tokens"]["issuer"]
+                    yield url, about["tokens"]["enterprise"]
                     return
         finally:
             process.send_signal(signal.SIGTERM)
