@@ -1,11 +1,12 @@
 """One call to emnify: paced, signed in, retried where that is safe, and its failures told apart."""
 
+import hashlib
 import logging
 import math
 import re
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -52,6 +53,8 @@ class Call:
     params: Mapping[str, str | int] | None = None
     json: Any = field(default=None, repr=False)  # signing in sends a secret.
     accept: str = _JSON
+    on_sent: Callable[[], None] | None = None
+    """Called whenever the call leaves, each attempt anew: who sends many can line up the next one then."""
 
     @property
     def operation(self) -> str:
@@ -114,6 +117,8 @@ class Transport:
             transport=transport,
         )
         self._application_token = application_token
+        key = hashlib.sha256(application_token.get_secret_value().encode()).digest()
+        self.identity = hashlib.blake2b(base_url.encode(), key=key, digest_size=12).hexdigest()
         self._pacer = Pacer(limits)
         self.auth = Authenticator(self._sign_in)
         self.clock = UpstreamClock()
@@ -176,6 +181,8 @@ class Transport:
 
     async def _once(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
         async with self._pacer.turn(call.operation):
+            if call.on_sent is not None:
+                call.on_sent()
             response = await self._exchange(call, headers, progress)
         self.clock.read(response.headers.get("Date", ""))
         self._heed(call, response)

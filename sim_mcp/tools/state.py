@@ -9,6 +9,7 @@ from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.changes.journal import Caller
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.exports.desk import ExportDesk
+from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.settings import Settings
 from sim_mcp.untrusted import clean
 
@@ -33,6 +34,7 @@ class AppState:
     settings: Settings
     client: EmnifyClient | None
     desk: ChangeDesk | None
+    inventory: Inventory | None = None
     exports: ExportDesk | None = None
 
     @property
@@ -82,6 +84,18 @@ def exports_of(ctx: ToolContext) -> ExportDesk:
     if state.exports is None:
         raise NoTokenError
     return state.exports
+
+
+def inventory_of(ctx: ToolContext) -> Inventory:
+    """Return the inventory behind this call.
+
+    Raises:
+        NoTokenError: The server was started without a token.
+    """
+    state: AppState = ctx.request_context.lifespan_context
+    if state.inventory is None:
+        raise NoTokenError
+    return state.inventory
 
 
 def caller_of(ctx: ToolContext) -> Caller:
