@@ -130,7 +130,7 @@ async def test_prompts_are_served(wire: Wire, era: Era) -> None:
 @pytest.mark.parametrize(("wire", "era"), EVERY_WAY)
 async def test_without_a_token_tools_are_listed_and_calls_name_the_two_ways_on(wire: Wire, era: Era) -> None:
     async with connected(wire, era, environment(None)) as client:
-        assert len((await client.list_tools()).tools) == 12
+        assert len((await client.list_tools()).tools) == 13
         for tool, arguments in (("list_sims", {}), ("delete_sims", {"sims": ["1"]})):
             result = await client.call_tool(tool, arguments)
             assert result.is_error
