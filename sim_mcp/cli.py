@@ -147,7 +147,7 @@ def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool)
         result = anyio.run(_call, settings, sandbox, tool, arguments)
     except KeyboardInterrupt:
         click.echo(
-            "\nInterrupted: an open form was not answered, so nothing changed by it; an export left no part.",
+            "\nInterrupted: an open form was not answered, so nothing changed; an unfinished export left no file.",
             err=True,
         )
         # The thread that waits for a key would keep an orderly exit waiting for that key.

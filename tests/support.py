@@ -2,14 +2,21 @@
 
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
-from mcp.types import CallToolResult, TextContent
+from mcp import Client, ClientSession
+from mcp.types import (
+    CallToolResult,
+    ClientCapabilities,
+    ElicitationCapability,
+    TextContent,
+    UrlElicitationCapability,
+)
 from pydantic import SecretStr
 
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
@@ -75,3 +82,18 @@ def facts(result: CallToolResult) -> dict[str, Any]:
     found: dict[str, Any] | None = result.structured_content
     assert found is not None
     return found
+
+
+class UrlOnlySession(ClientSession):
+    def _build_capabilities(self, version: str) -> ClientCapabilities:
+        built = super()._build_capabilities(version)
+        return built.model_copy(update={"elicitation": ElicitationCapability(url=UrlElicitationCapability())})
+
+
+class UrlOnlyClient(Client):
+    """A client that opens links for a person and shows no forms."""
+
+    async def _build_session(self, exit_stack: AsyncExitStack) -> ClientSession:
+        session = await super()._build_session(exit_stack)
+        session.__class__ = UrlOnlySession
+        return session

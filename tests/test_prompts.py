@@ -20,7 +20,9 @@ def test_the_four_promised_prompts_are_there() -> None:
 def test_a_prompt_names_only_tools_that_exist() -> None:
     tools = {entry.name for entry in registry.tools(may_write=True)}
     words = {word.strip(".,:;()`") for prompt in load_prompts() for word in prompt.body.split()}
-    assert {word for word in words if word.startswith(("get_", "list_", "set_", "delete_", "assign_"))} <= tools
+    assert {
+        word for word in words if word.startswith(("diagnose_", "get_", "list_", "set_", "delete_", "assign_"))
+    } <= tools
 
 
 def test_arguments_fill_their_places_on_one_line() -> None:

@@ -19,8 +19,21 @@ from sim_mcp.emnify.errors import (
 )
 from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort, SimSortField, event_type_id
 from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, SimReference, compact, luhn_digit, parse_iccid, readings
-from sim_mcp.emnify.models import Batch, Device, Event, Label, Organisation, Page, Sim, SimRef
+from sim_mcp.emnify.models import (
+    Batch,
+    Connectivity,
+    Device,
+    Event,
+    Label,
+    Network,
+    Organisation,
+    Page,
+    Quota,
+    Sim,
+    SimRef,
+)
 from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Rate, Window
+from sim_mcp.emnify.reachability import ConnectivityInfo, SubscriberInfo
 from sim_mcp.emnify.usage import DailyUsage, DayUsage, MonthUsage, SimUsage, Traffic
 from sim_mcp.emnify.values import SimStatus
 
@@ -32,6 +45,8 @@ __all__ = [
     "Batch",
     "Bic",
     "ConflictError",
+    "Connectivity",
+    "ConnectivityInfo",
     "DailyUsage",
     "DayUsage",
     "DeadlineExceededError",
@@ -46,10 +61,12 @@ __all__ = [
     "Label",
     "Limits",
     "MonthUsage",
+    "Network",
     "NotFoundError",
     "Organisation",
     "OutcomeUnknownError",
     "Page",
+    "Quota",
     "Rate",
     "RateLimitedError",
     "RuleError",
@@ -62,6 +79,7 @@ __all__ = [
     "SimSortField",
     "SimStatus",
     "SimUsage",
+    "SubscriberInfo",
     "Target",
     "Traffic",
     "UnreachableError",

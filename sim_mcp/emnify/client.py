@@ -19,6 +19,7 @@ from sim_mcp.emnify.models import Batch, Connectivity, Device, Event, Label, Pag
 from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits
 from sim_mcp.emnify.pages import array, page_of, read_one, read_rows
 from sim_mcp.emnify.provisioning import Provisioning
+from sim_mcp.emnify.reachability import Reachability
 from sim_mcp.emnify.transport import Answer, Call, Transport
 from sim_mcp.emnify.usage import DailyUsage, SimUsage
 from sim_mcp.emnify.values import SimStatus
@@ -61,6 +62,7 @@ class EmnifyClient:
             transport=transport,
         )
         self.provisioning = Provisioning(self._send)
+        self.reachability = Reachability(self._send)
 
     async def __aenter__(self) -> Self:
         return self

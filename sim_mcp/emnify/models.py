@@ -8,6 +8,7 @@ from sim_mcp.emnify.identifiers import luhn_digit
 from sim_mcp.emnify.values import Moment, Number, Record, SimStatus, Text, Whole
 
 _API_ICCID_LENGTH = 19
+_IMEISV_LENGTH, _IMEI_BODY = 16, 14
 T = TypeVar("T")
 
 
@@ -89,6 +90,13 @@ class Device(Record):
     service_profile: Label | None = None
     tariff_profile: Label | None = None
     sim: SimRef | None = None
+
+    @property
+    def printed_imei(self) -> str | None:
+        """Return the IMEI as printed on the device: emnify sends an IMEISV, which ends in a version instead."""
+        if self.imei and len(self.imei) == _IMEISV_LENGTH and self.imei.isdecimal():
+            return self.imei[:_IMEI_BODY] + luhn_digit(self.imei[:_IMEI_BODY])
+        return self.imei
 
 
 class SimModel(Record):
@@ -182,12 +190,45 @@ class Batch(Record):
         return None if self.sim_model_id is None else f"model {self.sim_model_id}"
 
 
+class Network(Record):
+    """A mobile network, as block lists and locations name it."""
+
+    id: Whole | None = None
+    name: Text | None = None
+    country: Country | None = None
+
+
+class RadioType(Record):
+    """How a device speaks to its network; emnify's own numbers, which event details need not share."""
+
+    id: Whole | None = Field(default=None, alias="rat_type_id")
+    description: Text | None = None
+
+
+class Location(Record):
+    """Where a device is attached, in GET /api/v1/endpoint/{id}/connectivity."""
+
+    last_updated: Moment | None = None
+    last_updated_gprs: Moment | None = None
+    operator: Network | None = None
+    country: Country | None = None
+
+
+class OpenSession(Record):
+    """The data session that is open, in GET /api/v1/endpoint/{id}/connectivity."""
+
+    created: Moment | None = None
+    duration: Text | None = None
+    radio: RadioType | None = Field(default=None, alias="rat_type")
+    imeisv: Text | None = None
+
+
 class Connectivity(Record):
     """Whether a device is online (GET /api/v1/endpoint/{id}/connectivity)."""
 
     status: Label | None = None
-    location: dict[str, Any] | None = None
-    pdp_context: dict[str, Any] | None = None
+    location: Location | None = None
+    pdp_context: OpenSession | None = None
     services: tuple[Any, ...] = ()
 
 

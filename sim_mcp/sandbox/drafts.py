@@ -62,6 +62,8 @@ class Draft:
     events: list[EventRow] = field(default_factory=list)
     spans: list[tuple[int, int | None]] = field(default_factory=list)
     trips: list[tuple[int, int, int, float]] = field(default_factory=list)
+    blocked: list[int] = field(default_factory=list)
+    """Networks on the blocklist of the device."""
     quota: tuple[int, float, float, int, int] | None = None
     state: tuple[str | None, str | None] | None = None
     """Connectivity that differs from what the sessions say, and the failure of a query to the network."""

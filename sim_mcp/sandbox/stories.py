@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sim_mcp.sandbox.cases import CASES
 from sim_mcp.sandbox.catalogue import (
     OPERATORS,
     OTHER_ORG,
@@ -265,6 +266,7 @@ STORIES = (
     Story("euicc", "an eUICC with an EID", _euicc),
     Story("stock", "in the stock of a reseller, of no customer yet", _stock),
     Story("resold", "sold by a reseller to a customer in Brazil", _resold),
+    *(Story(key, about, tell) for key, about, tell in CASES),
 )
 
 

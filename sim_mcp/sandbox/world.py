@@ -196,6 +196,7 @@ def _tell(store: Store, draft: Draft, key: str, about: str) -> None:
         spans = [(draft.id, start, stop, draft.kind, draft.home) for start, stop in draft.spans]
         sql.executemany("INSERT INTO span VALUES (?, ?, ?, ?, ?)", spans)
         sql.executemany("INSERT INTO excursion VALUES (?, ?, ?, ?, ?)", [(draft.id, *trip) for trip in draft.trips])
+        sql.executemany("INSERT INTO blacklist VALUES (?, ?)", [(draft.endpoint_id, each) for each in draft.blocked])
         if draft.quota is not None:
             sql.execute("INSERT INTO quota VALUES (?, ?, ?, ?, ?, ?)", (draft.endpoint_id, *draft.quota))
         if draft.state is not None:

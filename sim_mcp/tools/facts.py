@@ -18,13 +18,10 @@ from sim_mcp.emnify import (
     SimUsage,
     Traffic,
 )
+from sim_mcp.fleet import happenings
 from sim_mcp.tools import answers
 from sim_mcp.untrusted import clean
 
-RADIO = {1: "3G", 2: "2G", 5: "HSPA+", 6: "LTE", 8: "NB-IoT", 9: "LTE-M"}
-"""Radio types of `pdp_context.rat_type`; the numbering of 3GPP's GTP, which emnify's samples follow."""
-
-EVENT_TEXT_LIMIT = 300
 ROW_NAME_LIMIT = 60
 _TINY = 0.01
 
@@ -70,7 +67,7 @@ def sim_detail(sim: Sim) -> answers.SimDetail:
         device=_name(device),
         device_id=device.id if device else None,
         ip=clean(device.ip_address) or None if device else None,
-        imei=clean(device.imei) or None if device else None,
+        imei=clean(device.printed_imei) or None if device else None,
         tags=clean(device.tags) or None if device else None,
         customer=_organisation(sim.customer_org),
         reseller=_organisation(sim.reseller_org),
@@ -125,22 +122,18 @@ def daily(sim: Sim, read: DailyUsage, start: str, end: str) -> answers.DailyUsag
 
 def event_row(event: Event) -> answers.EventRow:
     """Return an event with what its detail says of network, country, radio type, APN and volume."""
-    detail: dict[str, Any] = event.detail if isinstance(event.detail, dict) else {}
-    context = _dict(detail.get("pdp_context"))
-    country = _dict(detail.get("country")) or _dict(_dict(detail.get("operator")).get("country"))
-    network = detail.get("name") or _dict(detail.get("operator")).get("name")
-    radio = context.get("rat_type")
+    happening = happenings.read(event)
     return answers.EventRow(
         time=f"{event.timestamp:%Y-%m-%dT%H:%M:%SZ}" if event.timestamp else "time unknown",
-        severity=_label(event.severity),
-        type=_label(event.type) or "unknown type",
-        source=_label(event.source),
-        text=clean(event.description, EVENT_TEXT_LIMIT) or None,
-        network=_text(network),
-        country=_text(country.get("name")),
-        radio=RADIO.get(radio, f"type {radio}") if isinstance(radio, int) else None,
-        apn=_text(context.get("apn")),
-        data_mb=_number(_dict(detail.get("volume")).get("total")),
+        severity=happening.severity,
+        type=happening.name,
+        source=happening.source,
+        text=happening.text or None,
+        network=happening.network,
+        country=happening.country,
+        radio=happening.radio,
+        apn=happening.apn,
+        data_mb=_number(happening.mb),
     )
 
 
@@ -209,17 +202,3 @@ def _organisation(organisation: Organisation | None) -> str | None:
     if organisation is None:
         return None
     return f"{clean(organisation.name) or 'unnamed'} (id {organisation.id})"
-
-
-def _label(label: Label | None) -> str | None:
-    if label is None:
-        return None
-    return clean(label.description) or (None if label.id is None else str(label.id))
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str | None:
-    return clean(value) or None if isinstance(value, str) else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from inspect import getdoc
 from typing import Any
 
-from sim_mcp.tools import batches, changing, exporting, listing, reading
+from sim_mcp.tools import batches, changing, diagnosis, exporting, listing, reading
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ _READING = (
     Entry(reading.get_sim_usage, "Get a SIM's monthly usage"),
     Entry(reading.get_sim_daily_usage, "Get a SIM's daily usage"),
     Entry(reading.list_sim_events, "List a SIM's events"),
+    Entry(diagnosis.diagnose_sim, "Diagnose a SIM"),
+    Entry(diagnosis.get_sim_timeline, "Get a SIM's timeline"),
     Entry(batches.validate_sim_batch, "Validate a SIM batch"),
 )
 _FILING = (Entry(exporting.export_sims, "Export SIMs to a file", reads=False, idempotent=False),)

@@ -6,6 +6,7 @@ where they arrive.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import anyio
@@ -25,7 +26,7 @@ from mcp.types import (
 
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm
-from tests.support import Fleet, facts, said
+from tests.support import Fleet, UrlOnlyClient, facts, said
 
 Era = Literal["auto", "legacy"]
 ERAS: tuple[Era, ...] = ("auto", "legacy")
@@ -177,6 +178,25 @@ async def test_a_form_that_stays_open_too_long_leads_to_the_page_within_the_call
     assert shown.is_set()
     assert told["state"] == "waiting for approval"
     assert await fleet.writes() == []
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_who_shows_only_links_is_given_the_page_not_a_form(fleet: Fleet, era: Era) -> None:
+    asked: Asked = []
+    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    async with UrlOnlyClient(build_server(fleet.settings()), mode=era, elicitation_callback=yes(asked)) as client:
+        assert facts(await client.call_tool("set_sim_status", arguments))["state"] == "waiting for approval"
+    assert (asked, await fleet.writes()) == ([], [])
+
+
+async def test_where_forms_are_not_trusted_the_policy_asks_on_the_page_alone(fleet: Fleet, tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('default = "page"')
+    asked: Asked = []
+    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    async with Client(build_server(fleet.settings(policy=file)), elicitation_callback=yes(asked)) as client:
+        assert facts(await client.call_tool("set_sim_status", arguments))["state"] == "waiting for approval"
+    assert (asked, await fleet.writes()) == ([], [])
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -358,6 +378,17 @@ async def test_a_lost_answer_is_settled_by_reading_back_and_never_sent_twice(fle
     if row["outcome"] == "changed":
         assert row["after"] == "Suspended"
     assert len(await fleet.writes()) == 1
+
+
+async def test_a_bulk_deletion_that_is_refused_is_read_back_sim_by_sim(fleet: Fleet) -> None:
+    """Whether the bulk operation does all or nothing is not documented."""
+    listed = (await fleet.api("GET", "/sim", role="enterprise", params={"q": "endpoint:null", "per_page": 12})).json()
+    await fleet.faults("error=403:x1@DELETE")
+    async with client_of(fleet, confirm=Confirm.HOST) as client:
+        report = facts(await client.call_tool("delete_sims", {"sims": [sim["iccid"] for sim in listed[:10]]}))
+    assert report["counts"] == {"refused": len(listed[:10])}
+    assert all("read back: nothing changed" in row["note"] for row in report["sims"])
+    assert [write["path"] for write in await fleet.writes()] == ["/api/v1/sim/multi"]
 
 
 async def test_a_throttled_write_is_tried_again_for_it_never_happened(fleet: Fleet) -> None:

@@ -17,8 +17,9 @@ from mcp.types import CallToolResult, TextResourceContents
 
 from sim_mcp.changes.audit import audit
 from sim_mcp.changes.journal import Caller, Journal, Outcome
-from sim_mcp.changes.plan import Delete, Plan, Planned
+from sim_mcp.changes.plan import Delete, Plan, Planned, SetStatus
 from sim_mcp.changes.policy import PolicyError, read_policy
+from sim_mcp.emnify import SimStatus
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm
 from tests.support import Fleet, facts, said
@@ -199,7 +200,36 @@ async def test_the_operators_rules_decide_by_tool_status_and_count(
     assert len(await fleet.writes()) == (len(stories) if outcome == "done" else 0)
 
 
-@pytest.mark.parametrize("text", ["rule = 5", "[[rule]]\ndecision = 'maybe'", "[[rule]]\nx = 1", "not toml ["])
+def suspending(number: int) -> Plan:
+    plan = plan_of(number)
+    return plan.model_copy(update={"tool": "set_sim_status", "change": SetStatus(target=SimStatus.SUSPENDED)})
+
+
+@pytest.mark.parametrize(
+    ("rule", "suspends_two", "deletes_two"),
+    [
+        ('tool = "set_sim_status"', "allow", "ask"),
+        ('tool = "delete_sims"', "ask", "allow"),
+        ('status = "suspended"', "allow", "ask"),
+        ('status = "activated"', "ask", "ask"),
+        ("max_sims = 2", "allow", "ask"),
+        ("max_sims = 1", "ask", "ask"),
+        ("", "allow", "ask"),
+    ],
+)
+def test_a_rule_fits_by_each_of_its_words_and_allows_deleting_only_by_name(
+    tmp_path: Path, rule: str, suspends_two: str, deletes_two: str
+) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(f'[[rule]]\ndecision = "allow"\n{rule}\n')
+    policy = read_policy(file, Confirm.ASK)
+    assert [policy.decide(plan) for plan in (suspending(2), plan_of(2))] == [suspends_two, deletes_two]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["rule = 5", "[[rule]]\ndecision = 'maybe'", "[[rule]]\ndecision = 'allow'\ntools = 'delete_sims'", "not toml ["],
+)
 def test_a_policy_that_cannot_be_read_is_an_error_not_a_silence(tmp_path: Path, text: str) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(text)

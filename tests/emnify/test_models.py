@@ -273,3 +273,16 @@ def test_a_quota_of_strings_has_numbers_and_dates() -> None:
     )
     assert (quota.volume, quota.status) == (Decimal("80.5"), Label(id=1, description="ACTIVE"))
     assert quota.expiry_date == datetime(2022, 7, 31, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("sent", "printed"),
+    [
+        ("4901542032375178", "490154203237518"),
+        ("490154203237518", "490154203237518"),
+        ("unknown", "unknown"),
+        (None, None),
+    ],
+)
+def test_an_imei_is_shown_as_printed_on_the_device(sent: str | None, printed: str | None) -> None:
+    assert Device(id=1, imei=sent).printed_imei == printed

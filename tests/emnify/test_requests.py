@@ -88,6 +88,36 @@ Ask = Callable[[EmnifyClient], Awaitable[Any]]
             lambda c: c.get_data_quota(9), Reply(json={}), "GET /api/v1/endpoint/9/quota/data", id="data quota"
         ),
         pytest.param(
+            lambda c: c.reachability.get_connectivity_info(9),
+            Reply(json={}),
+            "GET /api/v1/endpoint/9/connectivity_info",
+            id="what the network says",
+        ),
+        pytest.param(
+            lambda c: c.reachability.get_sms_quota(9),
+            Reply(json={}),
+            "GET /api/v1/endpoint/9/quota/sms",
+            id="SMS quota",
+        ),
+        pytest.param(
+            lambda c: c.reachability.list_blocked_operators(9),
+            Reply(json=[]),
+            "GET /api/v1/endpoint/9/operator_blacklist",
+            id="blocked operators",
+        ),
+        pytest.param(
+            lambda c: c.reachability.list_device_events(9, EventFilter(types=(11, 43))),
+            Reply(json=[]),
+            "GET /api/v1/endpoint/9/event?q=type%3A11%7C43&sort=-timestamp&page=1&per_page=100",
+            id="events of a device",
+        ),
+        pytest.param(
+            lambda c: c.reachability.list_workspace_events(EventFilter(types=(12,)), per_page=5),
+            Reply(json=[]),
+            "GET /api/v1/event?q=type%3A12&sort=-timestamp&page=1&per_page=5",
+            id="events of the workspace",
+        ),
+        pytest.param(
             lambda c: c.provisioning.list_operations(page=2),
             Reply(json=[]),
             "GET /api/v1/sim/operation?page=2&per_page=100",

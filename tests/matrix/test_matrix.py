@@ -12,19 +12,16 @@ from typing import Any, Literal
 
 import anyio
 import pytest
-from mcp import Client, ClientSession, StdioServerParameters
+from mcp import Client, StdioServerParameters
 from mcp.client.session import ClientRequestContext, ElicitationFnT
 from mcp.types import (
-    ClientCapabilities,
-    ElicitationCapability,
     ElicitRequestFormParams,
     ElicitRequestParams,
     ElicitResult,
-    UrlElicitationCapability,
 )
 
 from sim_mcp.sandbox import SandboxSettings
-from tests.support import Fleet, fleet_of
+from tests.support import Fleet, UrlOnlyClient, fleet_of
 from tests.test_serving import environment, served
 
 Era = Literal["auto", "legacy"]
@@ -66,19 +63,6 @@ class Person:
             return ElicitResult(action="decline" if self.does == "declines" else "cancel")
         typed = "typed" in params.requested_schema["properties"]
         return ElicitResult(action="accept", content={"typed": self.types} if typed else {"agree": True})
-
-
-class UrlOnlySession(ClientSession):
-    def _build_capabilities(self, version: str) -> ClientCapabilities:
-        built = super()._build_capabilities(version)
-        return built.model_copy(update={"elicitation": ElicitationCapability(url=UrlElicitationCapability())})
-
-
-class UrlOnlyClient(Client):
-    async def _build_session(self, exit_stack: AsyncExitStack) -> ClientSession:
-        session = await super()._build_session(exit_stack)
-        session.__class__ = UrlOnlySession
-        return session
 
 
 class Supply:

@@ -21,6 +21,8 @@ READING = {
     "get_sim_usage",
     "get_sim_daily_usage",
     "list_sim_events",
+    "diagnose_sim",
+    "get_sim_timeline",
     "validate_sim_batch",
 }
 FILING = {"export_sims"}

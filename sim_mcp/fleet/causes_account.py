@@ -1,0 +1,268 @@
+"""Causes that lie in what emnify allows: the SIM, its device, quotas, limits, policies. Pure rules."""
+
+from datetime import timedelta
+
+from sim_mcp.emnify import Quota, SimStatus
+from sim_mcp.fleet import happenings
+from sim_mcp.fleet.evidence import Evidence, is_newer
+from sim_mcp.fleet.findings import Finding, Sure, moment, named, shown
+from sim_mcp.fleet.happenings import Happening
+
+_FRESH = timedelta(days=2)
+_EXHAUSTED, _EXPIRED = 2, 3
+_BLOCK = 1
+_DEVICE_DISABLED, _DEVICE_DELETED = 1, 2
+_KNOWN_REASONS = (
+    "sim is not activated",
+    "data service disabled",
+    "has no quota",
+    "is exhausted",
+    "imei lock",
+    "traffic limit",
+)
+
+
+def sim_deleted(evidence: Evidence) -> Finding | None:
+    """Find that the SIM was deleted, which cannot be undone (emnify docs: SIM lifecycle)."""
+    if evidence.status is not SimStatus.DELETED:
+        return None
+    return Finding(
+        "The SIM is deleted: it can never be used again.",
+        "certain",
+        shown(evidence, evidence.of_types(happenings.DELETION)),
+        ("Put another SIM into the device.",),
+    )
+
+
+def sim_issued(evidence: Evidence) -> Finding | None:
+    """Find that the SIM was never activated (emnify docs: SIM lifecycle; quickstart troubleshooting, first check)."""
+    if evidence.status is not SimStatus.ISSUED:
+        return None
+    return Finding(
+        "The SIM was never activated: an Issued SIM has no network access.",
+        "certain",
+        shown(evidence, evidence.open_refusals),
+        (f"Activate it: {_activation(evidence)}; this month's hosting fee falls due.",),
+    )
+
+
+def sim_suspended(evidence: Evidence) -> Finding | None:
+    """Find that the SIM is suspended (emnify docs: SIM lifecycle; event types 9 and 3 "SIM is not activated.")."""
+    if evidence.status is not SimStatus.SUSPENDED:
+        return None
+    last = evidence.of_types(happenings.SUSPENSION)[:1]
+    return Finding(
+        "The SIM is suspended: it has no network access.",
+        "certain",
+        shown(evidence, [*last, *evidence.open_refusals]),
+        (f"If it shall work again: {_activation(evidence)}; hosting fees begin again.",),
+    )
+
+
+def no_device(evidence: Evidence) -> Finding | None:
+    """Find that the SIM is assigned to no device (emnify docs: quickstart troubleshooting, first check)."""
+    if evidence.sim.device is not None or evidence.status is SimStatus.DELETED:
+        return None
+    return Finding(
+        "The SIM is assigned to no device in emnify: without one it has no service profile and no data.",
+        "certain",
+        shown(evidence, evidence.of_types(happenings.RELEASED)[:1]),
+        ("Create a device for it, or assign it to one, in the emnify portal.",),
+    )
+
+
+def device_disabled(evidence: Evidence) -> Finding | None:
+    """Find that the device is disabled or deleted (emnify docs: quickstart troubleshooting, second check; type 43)."""
+    if evidence.device_status not in (_DEVICE_DISABLED, _DEVICE_DELETED):
+        return None
+    what = "disabled" if evidence.device_status == _DEVICE_DISABLED else "deleted"
+    return Finding(
+        f"The device is {what} in emnify: its SIM gets no network access, whatever the SIM's own status.",
+        "certain",
+        shown(evidence, evidence.of_types(happenings.DEVICE_DISABLED)[:1]),
+        ("Enable the device in the emnify portal, if it shall work.",),
+    )
+
+
+def workspace_blocked(evidence: Evidence) -> Finding | None:
+    """Find that the whole workspace is blocked for its prepaid balance or cost limit (emnify docs: event type 12)."""
+    success = evidence.last(lambda each: each.session_opened)
+    blocks = [each for each in evidence.workspace_blocks if success is None or is_newer(each, success)]
+    if not blocks:
+        return None
+    return Finding(
+        "emnify blocked the services of the whole workspace, and this SIM had no data session since.",
+        "likely",
+        shown(evidence, blocks),
+        ("Top up the prepaid balance or raise the monthly cost limit in the portal; all SIMs are affected.",),
+    )
+
+
+def data_disabled(evidence: Evidence) -> Finding | None:
+    """Find that the service profile has no data (emnify docs: event type 3, "data service disabled")."""
+    return _refused(
+        evidence,
+        "data service disabled",
+        "Data is switched off in the service profile of the device.",
+        "Switch data on in the device's service profile (portal: Service policies), or give it another profile.",
+    )
+
+
+def quota_missing(evidence: Evidence) -> Finding | None:
+    """Find that quotas are managed and this device has none (emnify docs: event type 3, "endpoint has no quota")."""
+    if _quota_is_active(evidence):
+        return None
+    return _refused(
+        evidence,
+        "has no quota",
+        "The service profile manages data quotas, and this device has none.",
+        "Assign a data quota to the device in the portal, or switch quota management off in its service profile.",
+    )
+
+
+def quota_used_up(evidence: Evidence) -> Finding | None:
+    """Find that the data quota is used up (GET /endpoint/{id}/quota/data; emnify docs: event types 19 and 3)."""
+    if _quota_is_active(evidence):
+        return None
+    quota = evidence.data_quota
+    refusals = [each for each in evidence.open_refusals if "is exhausted" in each.text.lower()]
+    ended = _unless_followed(evidence, happenings.QUOTA_USED_UP, happenings.QUOTA_ASSIGNED)
+    read = quota is not None and _quota_status(quota) == _EXHAUSTED
+    if not (refusals or ended or read):
+        return None
+    blocks = quota is None or quota.action_on_exhaustion is None or quota.action_on_exhaustion.id in (None, _BLOCK)
+    return Finding(
+        f"The data quota of the device is used up, and its data is {'blocked' if blocks else 'slowed down'}.",
+        "certain" if read or refusals else "likely",
+        (*_quota_shown(evidence), *shown(evidence, [*refusals, *ended])),
+        ("Assign more data quota to the device in the portal, or wait for its refill where it has one.",),
+    )
+
+
+def quota_expired(evidence: Evidence) -> Finding | None:
+    """Find that the data quota has run out of time (GET /endpoint/{id}/quota/data; emnify docs: event type 60)."""
+    if _quota_is_active(evidence):
+        return None
+    ended = _unless_followed(evidence, happenings.QUOTA_EXPIRED, happenings.QUOTA_ASSIGNED)
+    read = evidence.data_quota is not None and _quota_status(evidence.data_quota) == _EXPIRED
+    if not (ended or read):
+        return None
+    return Finding(
+        "The data quota of the device has expired.",
+        "certain" if read else "likely",
+        (*_quota_shown(evidence), *shown(evidence, ended)),
+        ("Assign a new data quota to the device in the portal.",),
+    )
+
+
+def imei_lock(evidence: Evidence) -> Finding | None:
+    """Find that the SIM is locked to another piece of hardware (emnify docs: portal troubleshooting, IMEI lock)."""
+    return _refused(
+        evidence,
+        "imei lock",
+        "The IMEI lock refuses the hardware the SIM is in: it reports another IMEI than the locked one.",
+        "Check whether the SIM was moved or stolen; if the new hardware is right, renew the IMEI lock in the portal.",
+    )
+
+
+def traffic_limit(evidence: Evidence) -> Finding | None:
+    """Find that the device is blocked for its traffic limit (emnify docs: event type 11; 1NCE core: type 3)."""
+    refusals = [each for each in evidence.open_refusals if "traffic limit" in each.text.lower()]
+    opened = evidence.last(lambda each: each.session_opened)
+    blocks = evidence.since(opened, lambda each: each.type == happenings.DEVICE_BLOCKED)
+    if not (refusals or blocks):
+        return None
+    return Finding(
+        "The device exceeded its traffic limit, and emnify blocks its data.",
+        "certain" if refusals or evidence.state == "BLOCKED" else "likely",
+        shown(evidence, [*refusals, *blocks]),
+        ("Find out what used so much (get_sim_daily_usage); extend or raise the limit in the portal.",),
+    )
+
+
+def not_activated_yet(evidence: Evidence) -> Finding | None:
+    """Find that sessions are refused for a status that the SIM has no more (emnify docs: event type 3)."""
+    activated = evidence.of_types(happenings.ACTIVATION, happenings.FACTORY_TEST)[:1]
+    refusals = [
+        each
+        for each in evidence.open_refusals
+        if "sim is not activated" in each.text.lower() and not (activated and is_newer(activated[0], each))
+    ]
+    if not refusals:
+        return None
+    return Finding(
+        "Data sessions are still refused as if the SIM were not activated, though its status says otherwise.",
+        "likely",
+        shown(evidence, refusals),
+        ("Reset its connectivity in the portal; if refusals go on after an hour, give emnify support the ICCID.",),
+    )
+
+
+def refused_otherwise(evidence: Evidence) -> Finding | None:
+    """Find a refusal whose reason no other rule knows: its own text names the cause (emnify docs: event type 3)."""
+    others = [
+        each for each in evidence.open_refusals if not any(known in each.text.lower() for known in _KNOWN_REASONS)
+    ]
+    if not others:
+        return None
+    return Finding(
+        "emnify refuses the data sessions; the text of the refusal names the reason.",
+        _freshness(evidence, others[0], "likely"),
+        shown(evidence, others),
+        ("Act on the reason in the text; if it is unclear, give emnify support the ICCID and the event's time.",),
+    )
+
+
+def blocked_unexplained(evidence: Evidence) -> Finding | None:
+    """Find that emnify reports BLOCKED and nothing read says why (GET /endpoint/{id}/connectivity)."""
+    if evidence.state != "BLOCKED" or evidence.open_refusals:
+        return None
+    if any(rule(evidence) for rule in (quota_missing, quota_used_up, quota_expired, traffic_limit, workspace_blocked)):
+        return None
+    return Finding(
+        "emnify reports the device as BLOCKED; no event, quota or limit that was read says why.",
+        "likely",
+        (),
+        ("Look at quota, traffic limit and service profile of the device in the portal.",),
+    )
+
+
+def _refused(evidence: Evidence, words: str, cause: str, step: str) -> Finding | None:
+    refusals = [each for each in evidence.open_refusals if words in each.text.lower()]
+    if not refusals:
+        return None
+    return Finding(cause, _freshness(evidence, refusals[0], "certain"), shown(evidence, refusals), (step,))
+
+
+def _freshness(evidence: Evidence, newest: Happening, fresh: Sure) -> Sure:
+    """Return how sure a refusal makes: what was refused days ago may be mended since."""
+    if evidence.now - newest.when <= _FRESH:
+        return fresh
+    return "likely" if fresh == "certain" else "possible"
+
+
+def _unless_followed(evidence: Evidence, type_: int, cure: int) -> list[Happening]:
+    """Return the newest event of a type, unless its cure or a data session came after it."""
+    cured = evidence.last(lambda each: each.type == cure or each.session_opened)
+    return evidence.since(cured, lambda each: each.type == type_)[:1]
+
+
+def _quota_is_active(evidence: Evidence) -> bool:
+    return evidence.data_quota is not None and _quota_status(evidence.data_quota) not in (None, _EXHAUSTED, _EXPIRED)
+
+
+def _quota_status(quota: Quota) -> int | None:
+    return quota.status.id if quota.status else None
+
+
+def _quota_shown(evidence: Evidence) -> tuple[str, ...]:
+    quota = evidence.data_quota
+    if quota is None or quota.status is None:
+        return ()
+    left = "" if quota.volume is None else f", {float(quota.volume):g} MB left"
+    until = "" if quota.expiry_date is None else f", until {moment(quota.expiry_date)}"
+    return (f"quota now: {happenings.label_of(quota.status)}{left}{until}",)
+
+
+def _activation(evidence: Evidence) -> str:
+    return f'set_sim_status(sims=["{named(evidence)}"], status="activated")'
