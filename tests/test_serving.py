@@ -61,6 +61,7 @@ async def server_process(
         try:
             yield said_so_far[said_so_far.index("http://") :].split()[0], process.pid
         finally:
+            # Also where the test fails: whoever waits for the process to end would wait for ever.
             process.terminate()
 
 
