@@ -20,7 +20,8 @@ from sim_mcp.emnify.errors import (
 from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort, SimSortField, event_type_id
 from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, SimReference, compact, luhn_digit, parse_iccid, readings
 from sim_mcp.emnify.models import Batch, Device, Event, Label, Organisation, Page, Sim, SimRef
-from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Rate, Window
+from sim_mcp.emnify.organisation import OrganisationStats, TariffPlan
+from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Rate, Window, in_background
 from sim_mcp.emnify.usage import DailyUsage, DayUsage, MonthUsage, SimUsage, Traffic
 from sim_mcp.emnify.values import SimStatus
 
@@ -48,6 +49,7 @@ __all__ = [
     "MonthUsage",
     "NotFoundError",
     "Organisation",
+    "OrganisationStats",
     "OutcomeUnknownError",
     "Page",
     "Rate",
@@ -63,6 +65,7 @@ __all__ = [
     "SimStatus",
     "SimUsage",
     "Target",
+    "TariffPlan",
     "Traffic",
     "UnreachableError",
     "UnreadableAnswerError",
@@ -70,6 +73,7 @@ __all__ = [
     "Window",
     "compact",
     "event_type_id",
+    "in_background",
     "luhn_digit",
     "parse_iccid",
     "readings",

@@ -16,7 +16,8 @@ from sim_mcp.emnify.errors import InvalidValueError, RuleError
 from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort
 from sim_mcp.emnify.identifiers import Bic
 from sim_mcp.emnify.models import Batch, Connectivity, Device, Event, Label, Page, Quota, Sim, SimRef
-from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits
+from sim_mcp.emnify.organisation import OwnOrganisation
+from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Pacer
 from sim_mcp.emnify.pages import array, page_of, read_one, read_rows
 from sim_mcp.emnify.provisioning import Provisioning
 from sim_mcp.emnify.transport import Answer, Call, Transport
@@ -54,6 +55,7 @@ class EmnifyClient:
             transport=transport,
         )
         self.provisioning = Provisioning(self._send)
+        self.organisation = OwnOrganisation(self._send)
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,6 +76,11 @@ class EmnifyClient:
     def own_organisation_id(self) -> int | None:
         """Return the workspace of the token, once signed in."""
         return self._transport.auth.organisation_id
+
+    @property
+    def pacer(self) -> Pacer:
+        """Return what keeps the rate limits."""
+        return self._transport.pacer
 
     # SIMs
 
