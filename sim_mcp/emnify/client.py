@@ -78,6 +78,11 @@ class EmnifyClient:
         return self._transport.auth.organisation_id
 
     @property
+    def workspace(self) -> str:
+        """Return what tells the workspace of the token from any other, without signing in."""
+        return self._transport.workspace
+
+    @property
     def pacer(self) -> Pacer:
         """Return what keeps the rate limits."""
         return self._transport.pacer

@@ -1,5 +1,6 @@
 """One call to emnify: paced, signed in, retried where that is safe, and its failures told apart."""
 
+import hashlib
 import logging
 import math
 import time
@@ -106,6 +107,12 @@ class Transport:
         self.pacer = Pacer(limits)
         self.auth = Authenticator(self._sign_in)
         self.clock = UpstreamClock()
+
+    @property
+    def workspace(self) -> str:
+        """Return emnify's address and a digest of the token: a token is good for one workspace only."""
+        digest = hashlib.sha256(self._application_token.get_secret_value().encode()).hexdigest()
+        return f"{urlsplit(self.base_url).netloc}/{digest[:16]}"
 
     async def close(self) -> None:
         """Close every connection."""
