@@ -1,6 +1,6 @@
 """emnify's SIM API: one method per operation."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, datetime
 from importlib.metadata import version
 from types import TracebackType
@@ -18,7 +18,7 @@ from sim_mcp.emnify.identifiers import Bic
 from sim_mcp.emnify.models import Batch, Connectivity, Device, Event, Label, Page, Quota, Sim, SimRef
 from sim_mcp.emnify.organisation import OwnOrganisation
 from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Pacer
-from sim_mcp.emnify.pages import array, page_of, read_one, read_rows
+from sim_mcp.emnify.pages import array, page_of, raw_page_of, read_one, read_rows
 from sim_mcp.emnify.provisioning import Provisioning
 from sim_mcp.emnify.transport import Answer, Call, Transport
 from sim_mcp.emnify.usage import DailyUsage, SimUsage
@@ -78,9 +78,9 @@ class EmnifyClient:
         return self._transport.auth.organisation_id
 
     @property
-    def workspace(self) -> str:
-        """Return what tells the workspace of the token from any other, without signing in."""
-        return self._transport.workspace
+    def identity(self) -> str:
+        """Return what tells this token at this address from any other, and from which neither can be told."""
+        return self._transport.identity
 
     @property
     def pacer(self) -> Pacer:
@@ -125,6 +125,23 @@ class EmnifyClient:
             if not (page.has_next if told else page.items):
                 return
             number, before = number + 1, ids
+
+    async def list_raw_sims(
+        self,
+        *,
+        page: int = 1,
+        per_page: int = LARGEST_PAGE,
+        on_sent: Callable[[], None] | None = None,
+        deadline_s: float | None = None,
+    ) -> Page[Any]:
+        """List SIMs in order of id, as emnify sends them (GET /api/v1/sim): reading each takes longer than fetching it.
+
+        `on_sent` is called when the request leaves, and again with each further attempt.
+        """
+        _check_page(page, per_page, LARGEST_PAGE)
+        params = _collection("", "id", page, per_page)
+        call = Call("GET", "/api/v1/sim", "the SIMs", params=params, on_sent=on_sent)
+        return raw_page_of(await self._send(call, deadline_s), page=page, per_page=per_page)
 
     async def get_sim(self, sim_id: int, *, deadline_s: float | None = None) -> Sim:
         """Get one SIM (GET /api/v1/sim/{id})."""

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -49,6 +49,8 @@ class Call:
     params: Mapping[str, str | int] | None = None
     json: Any = field(default=None, repr=False)  # signing in sends a secret.
     accept: str = _JSON
+    on_sent: Callable[[], None] | None = None
+    """Called whenever the call leaves, each attempt anew: who sends many can line up the next one then."""
 
     @property
     def operation(self) -> str:
@@ -104,15 +106,11 @@ class Transport:
             transport=transport,
         )
         self._application_token = application_token
+        key = hashlib.sha256(application_token.get_secret_value().encode()).digest()
+        self.identity = hashlib.blake2b(base_url.encode(), key=key, digest_size=12).hexdigest()
         self.pacer = Pacer(limits)
         self.auth = Authenticator(self._sign_in)
         self.clock = UpstreamClock()
-
-    @property
-    def workspace(self) -> str:
-        """Return emnify's address and a digest of the token: a token is good for one workspace only."""
-        digest = hashlib.sha256(self._application_token.get_secret_value().encode()).hexdigest()
-        return f"{urlsplit(self.base_url).netloc}/{digest[:16]}"
 
     async def close(self) -> None:
         """Close every connection."""
@@ -168,6 +166,8 @@ class Transport:
 
     async def _once(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
         async with self.pacer.turn(call.operation):
+            if call.on_sent is not None:
+                call.on_sent()
             response = await self._exchange(call, headers, progress)
         self.clock.read(response.headers.get("Date", ""))
         self._heed(call, response)

@@ -83,7 +83,7 @@ class Reading:
 class UsageScan:
     """Read the usage of many SIMs. An async context: no reading lives longer than it does."""
 
-    def __init__(self, client: EmnifyClient, directory: Path) -> None:
+    def __init__(self, client: EmnifyClient, directory: Path | None) -> None:
         self._client = client
         self._directory = directory
         self._opened: UsageStore | None = None
@@ -188,7 +188,7 @@ class UsageScan:
     async def _known(
         self, periods: Sequence[Period], wanted: Collection[int], since: float
     ) -> dict[Period, dict[int, Amount]]:
-        chosen, store, workspace = set(wanted), self._store, self._client.workspace
+        chosen, store, workspace = set(wanted), self._store, self._client.identity
 
         def look(period: Period) -> dict[int, Amount]:
             found = store.known(workspace, period.key, since)
@@ -217,7 +217,7 @@ class UsageScan:
 
     async def _read_one(self, job: Job, sim: int) -> None:
         errand = (job.kind, sim)
-        claim = self._store.claim(self._client.workspace, job.kind, sim, job.keys, job.since, self._now())
+        claim = self._store.claim(self._client.identity, job.kind, sim, job.keys, job.since, self._now())
         try:
             if claim == "mine":
                 await self._fetch(job, sim)
@@ -241,7 +241,7 @@ class UsageScan:
             self._jobs.put_down(errand)
 
     async def _fetch(self, job: Job, sim: int) -> None:
-        workspace = self._client.workspace
+        workspace = self._client.identity
         try:
             read = await read_usage(self._client, sim, job.periods[0])
         except BaseException:

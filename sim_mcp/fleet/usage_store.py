@@ -51,11 +51,13 @@ class Amount(NamedTuple):
 class UsageStore:
     """Keep usage in one directory, which several processes may share; without a disk, in memory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path | None) -> None:
         self.note: str | None = None
         self._owner = secrets.token_hex(8)
         self._lock = threading.Lock()
         try:
+            if directory is None:
+                raise FileNotFoundError("there is no directory for it")
             self._db = _opened(directory / FILE)
         except (sqlite3.Error, OSError) as error:
             self._db = self._in_memory(error)
