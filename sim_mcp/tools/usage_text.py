@@ -1,0 +1,84 @@
+"""Answers about usage across SIMs as compact lines. Pure: every fact of the structured content, no I/O."""
+
+from typing import Any
+
+from sim_mcp.tools.usage_answers import UsageRanking, WasteReport
+from sim_mcp.untrusted import fence, quoted
+
+
+def ranking(answer: UsageRanking, question: str) -> str:
+    """Write a ranking: what it shows, how far it is, the rows, the totals."""
+    whose = f", all of customer {quoted(answer.customer)}" if answer.customer else ""
+    shown = f"{len(answer.sims):,} of {answer.fitting:,} SIMs {question} in {answer.period}{whose}."
+    rows = "\n".join(f"{place}. {_sim(row)}{_used(row)}" for place, row in enumerate(answer.sims, 1))
+    return _lines(
+        shown,
+        _state(answer.state, answer.read, answer.of, answer.as_of),
+        fence(rows) if rows else None,
+        f"Sum over the {answer.read:,} SIMs read: {_total(answer.sum)}",
+        f"emnify's own total of the workspace and those below it: {_total(answer.emnify_total)}"
+        if answer.emnify_total is not None
+        else None,
+        *answer.notes,
+        f"Next: {answer.next}" if answer.next else None,
+    )
+
+
+def waste(answer: WasteReport) -> str:
+    """Write the groups with their examples, and what suspending would save."""
+    return _lines(
+        f"{answer.total:,} SIMs cost and do nothing; suspending them saves {answer.saves}. Price: {answer.price}.",
+        _state(answer.state, answer.read, answer.of, answer.as_of),
+        *[_group(group) for group in answer.groups],
+        *answer.notes,
+        f"Next: {answer.next}" if answer.next else None,
+    )
+
+
+def _group(group: dict[str, Any]) -> str:
+    saves = f" Suspending them saves {group['saves']}." if "saves" in group else ""
+    rows = "\n".join(_sim(row) for row in group["examples"])
+    shown = f"{len(group['examples']):,} of them:" if len(group["examples"]) < group["sims"] else "They are:"
+    return _lines(
+        f"{group['why']}: {group['sims']:,} SIMs. {group['means']}{saves}",
+        f"{shown}\n{fence(rows)}" if rows else None,
+        f"All of them: {group['next']}" if "next" in group else None,
+    )
+
+
+def _state(state: str, read: int, of: int, as_of: str | None) -> str:
+    times = f", as of {as_of}" if as_of else ""
+    text = f"Usage of {read:,} of {of:,} SIMs read{times}: {state}"
+    return text if text.endswith(".") else f"{text}."
+
+
+def _sim(row: dict[str, Any]) -> str:
+    parts = [
+        row["iccid"],
+        row.get("status"),
+        quoted(row["device"]) if "device" in row else "no device",
+        quoted(row["customer"]) if "customer" in row else None,
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _used(row: dict[str, Any]) -> str:
+    cost = f", {_number(row['cost'])} {row.get('currency', '(currency unknown)')}" if "cost" in row else ""
+    return f": {_number(row['data_mb'])} MB, {_number(row['sms'])} SMS{cost}"
+
+
+def _total(total: dict[str, Any]) -> str:
+    costs = [
+        f"{_number(cost)} {name.removeprefix('cost_').replace('_', ' ')}"
+        for name, cost in total.items()
+        if name.startswith("cost_")
+    ]
+    return ", ".join([f"{_number(total['data_mb'])} MB", f"{_number(total['sms'])} SMS", *costs])
+
+
+def _number(value: float) -> str:
+    return f"{value:,.6f}".rstrip("0").rstrip(".")
+
+
+def _lines(*lines: str | None) -> str:
+    return "\n".join(line for line in lines if line)
