@@ -4,6 +4,7 @@ import difflib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -20,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from sim_mcp import __version__
 from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.emnify import EmnifyClient
+from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.prompts import add_prompts
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
@@ -103,19 +105,28 @@ def _lifespan(settings: Settings) -> Callable[[MCPServer[AppState]], AbstractAsy
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
         async with AsyncExitStack() as stack:
             if settings.application_token is None:
-                yield AppState(settings, None, None)
+                yield AppState(settings, None, None, None)
                 return
             client = await stack.enter_async_context(
                 EmnifyClient(base_url=settings.base_url, application_token=settings.application_token)
             )
-            desk = ChangeDesk(client, settings)
+            inventory = await stack.enter_async_context(Inventory(client, _place_of(settings)))
+            desk = ChangeDesk(client, settings, inventory)
             stack.callback(desk.close)
             async with anyio.create_task_group() as background:
                 background.start_soon(desk.host_page)
-                yield AppState(settings, client, desk)
+                yield AppState(settings, client, desk, inventory)
                 background.cancel_scope.cancel()
 
     return lifespan
+
+
+def _place_of(settings: Settings) -> Path | None:
+    """Return where to keep the inventory; without a place it is kept in memory."""
+    try:
+        return settings.state_directory()
+    except OSError:
+        return None
 
 
 def _tool(entry: registry.Entry) -> Tool:

@@ -7,6 +7,7 @@ from mcp.server.mcpserver import Context
 from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.changes.journal import Caller
 from sim_mcp.emnify import EmnifyClient
+from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.settings import Settings
 from sim_mcp.untrusted import clean
 
@@ -31,6 +32,7 @@ class AppState:
     settings: Settings
     client: EmnifyClient | None
     desk: ChangeDesk | None
+    inventory: Inventory | None
 
     @property
     def emnify(self) -> EmnifyClient:
@@ -67,6 +69,18 @@ def desk_of(ctx: ToolContext) -> ChangeDesk:
     if state.desk is None:
         raise NoTokenError
     return state.desk
+
+
+def inventory_of(ctx: ToolContext) -> Inventory:
+    """Return the inventory behind this call.
+
+    Raises:
+        NoTokenError: The server was started without a token.
+    """
+    state: AppState = ctx.request_context.lifespan_context
+    if state.inventory is None:
+        raise NoTokenError
+    return state.inventory
 
 
 def caller_of(ctx: ToolContext) -> Caller:
