@@ -22,6 +22,7 @@ from sim_mcp import __version__
 from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.fleet.inventory import Inventory
+from sim_mcp.fleet.usage import UsageScan
 from sim_mcp.prompts import add_prompts
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
@@ -105,17 +106,18 @@ def _lifespan(settings: Settings) -> Callable[[MCPServer[AppState]], AbstractAsy
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
         async with AsyncExitStack() as stack:
             if settings.application_token is None:
-                yield AppState(settings, None, None, None)
+                yield AppState(settings, None, None, None, None)
                 return
             client = await stack.enter_async_context(
                 EmnifyClient(base_url=settings.base_url, application_token=settings.application_token)
             )
             inventory = await stack.enter_async_context(Inventory(client, _place_of(settings)))
+            usage = await stack.enter_async_context(UsageScan(client, _place_of(settings)))
             desk = ChangeDesk(client, settings, inventory)
             stack.callback(desk.close)
             async with anyio.create_task_group() as background:
                 background.start_soon(desk.host_page)
-                yield AppState(settings, client, desk, inventory)
+                yield AppState(settings, client, desk, inventory, usage)
                 background.cancel_scope.cancel()
 
     return lifespan

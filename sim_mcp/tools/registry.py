@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from inspect import getdoc
 from typing import Any
 
-from sim_mcp.tools import batches, changing, listing, reading
+from sim_mcp.tools import batches, changing, listing, reading, usage_ranking
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ _READING = (
     Entry(reading.get_sim_usage, "Get a SIM's monthly usage"),
     Entry(reading.get_sim_daily_usage, "Get a SIM's daily usage"),
     Entry(reading.list_sim_events, "List a SIM's events"),
+    Entry(usage_ranking.rank_sims_by_usage, "Rank SIMs by usage"),
+    Entry(usage_ranking.find_waste, "Find SIMs that cost and do nothing"),
     Entry(batches.validate_sim_batch, "Validate a SIM batch"),
 )
 _WRITING = (

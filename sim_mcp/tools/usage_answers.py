@@ -1,25 +1,40 @@
-"""What the tools about usage across SIMs answer; rows are loose on purpose, for a precise schema costs every session."""
+"""What the tools about usage across SIMs answer. Their schemas name only what a reader goes by."""
 
+from collections.abc import Callable
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict
 
 from sim_mcp.tools.answers import Answer
+
+
+def _telling(*names: str) -> Callable[[dict[str, Any]], None]:
+    """Leave all but these out of a schema, which allows the rest without naming it."""
+
+    def slim(schema: dict[str, Any]) -> None:
+        schema["properties"] = {name: {"type": schema["properties"][name]["type"]} for name in names}
+        schema.pop("required")
+
+    return slim
 
 
 class UsageRanking(Answer):
     """SIMs by usage, with totals; data in MB, SMS as a count."""
 
+    model_config = ConfigDict(json_schema_extra=_telling("sims", "state"))
+
     period: str
-    sims: list[dict[str, Any]]
     customer: str | None = None
-    fitting: int
+    sims: list[dict[str, Any]]
+    ranked: int
+    """SIMs with such usage, or without any."""
     read: int
     of: int
     sum: dict[str, Any]
     emnify_total: dict[str, Any] | None = None
     as_of: str | None = None
-    state: str = Field(description="complete, or how far")
+    state: str
+    """Complete, or how far it is."""
     next: str | None = None
     notes: list[str]
 
@@ -27,6 +42,9 @@ class UsageRanking(Answer):
 class WasteReport(Answer):
     """SIMs that cost and do nothing, by why."""
 
+    model_config = ConfigDict(json_schema_extra=_telling("groups", "total", "state"))
+
+    customer: str | None = None
     groups: list[dict[str, Any]]
     total: int
     saves: str
@@ -34,6 +52,7 @@ class WasteReport(Answer):
     read: int
     of: int
     as_of: str | None = None
-    state: str = Field(description="complete, or how far")
+    state: str
+    """Complete, or how far it is."""
     next: str | None = None
     notes: list[str]

@@ -19,7 +19,7 @@ _MINUTE, _HOUR = 60, 3600
 MEANS = {
     Why.NO_DEVICE: "Activated without a device: charged every month, and without a device it cannot be used.",
     Why.DISABLED_DEVICE: "Activated in a disabled device: charged every month, while the device may not connect.",
-    Why.NO_TRAFFIC: "Activated in an enabled device, but neither data nor SMS this month and last: charged all the same.",
+    Why.NO_TRAFFIC: "Activated in an enabled device without any data or SMS this month and last: charged all the same.",
     Why.FACTORY_TEST_ENDING: (
         f"In factory test with at least a quarter of the default test volume used ({TEST_MB * 1000:.0f} KB or "
         f"{TEST_SMS:.0f} SMS): free still, charged once it is used up and the SIM becomes Activated by itself."
@@ -30,7 +30,7 @@ MEANS = {
 def usage_row(row: Ranked) -> dict[str, Any]:
     """Return a SIM and what it used."""
     amount = row.amount
-    return sim_row(row.sim) | _present(
+    return named(row.sim) | _present(
         data_mb=rounded(amount.data_mb),
         sms=rounded(amount.sms),
         cost=None if amount.cost is None else cents(amount.cost),
@@ -38,11 +38,11 @@ def usage_row(row: Ranked) -> dict[str, Any]:
     )
 
 
-def sim_row(sim: FleetSim) -> dict[str, Any]:
-    """Return what names a SIM."""
+def named(sim: FleetSim, *, status: bool = True) -> dict[str, Any]:
+    """Return what names a SIM, and its status unless all have the same."""
     return _present(
         iccid=sim.iccid or f"id {sim.id}",
-        status=sim.status_label,
+        status=sim.status_label if status else None,
         device=clean(sim.device, NAME_LIMIT) or None,
         customer=clean(sim.customer, NAME_LIMIT) or None,
     )
@@ -78,7 +78,7 @@ def state(reading: Reading) -> str:
         return f"stopped: {reading.left:,} SIMs not read. {explain(reading.trouble) or 'See the log.'}"
     if reading.left:
         when = f", done in about {duration(reading.eta_s)}" if reading.eta_s is not None else ""
-        return f"so far; {reading.left:,} SIMs are still being read in the background{when}"
+        return f"so far; {reading.left:,} SIMs are still being read in the background{when}; the same call picks it up"
     if reading.failed:
         return f"all but {reading.failed:,} SIMs, which could not be read; the same call tries them again"
     return "complete"
@@ -99,9 +99,11 @@ def waste_notes(waste: Waste) -> list[str | None]:
     """Say what was not counted as waste, and what cannot be known."""
     others = waste.in_factory_test - waste.past_default_test - len(waste.found[Why.FACTORY_TEST_ENDING])
     return [
-        f"Not counted: {waste.new:,} SIMs without traffic first activated within {NEW.days} days." if waste.new else None,
+        f"Not counted: {waste.new:,} SIMs without traffic first activated within {NEW.days} days."
+        if waste.new
+        else None,
         f"{others:,} more in factory test are far from the default volume." if others else None,
-        f"{waste.past_default_test:,} in factory test are past the default volume: this workspace has limits of its own."
+        f"{waste.past_default_test:,} in factory test are past the default volume: this workspace has its own limits."
         if waste.past_default_test
         else None,
         "A factory test can also end by a date, which emnify's API does not tell." if waste.in_factory_test else None,

@@ -9,11 +9,12 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from sim_mcp.emnify import AuthenticationError, EmnifyError, InvalidValueError, MonthUsage, SimStatus
+from sim_mcp.emnify.identifiers import shown
 from sim_mcp.fleet.periods import Period, days
 from sim_mcp.fleet.ranking import likeliest_first, may_have_used, rank, total, total_told
 from sim_mcp.fleet.selection import FleetFilter, FleetSim
 from sim_mcp.fleet.snapshot import Snapshot
-from sim_mcp.fleet.usage import Reading, UsageScan
+from sim_mcp.fleet.usage import Reading
 from sim_mcp.fleet.waste import (
     Price,
     Waste,
@@ -24,45 +25,46 @@ from sim_mcp.fleet.waste import (
     sort_out,
 )
 from sim_mcp.tools import usage_facts, usage_text
-from sim_mcp.tools.parameters import Day, Name, Status, ready_call
+from sim_mcp.tools.parameters import Name, Status, ready_call
 from sim_mcp.tools.results import answer
 from sim_mcp.tools.state import ToolContext, emnify_of, inventory_of, usage_of
 from sim_mcp.tools.usage_answers import UsageRanking, WasteReport
 
-ANSWER_WITHIN_S = 42.0
+ANSWER_WITHIN_S = 44.0
 """The longest a call waits for readings; the rest is for counting, well before hosts give up."""
 
 _TOP, _MOST = 10, 50
 _EXAMPLES, _MOST_EXAMPLES = 3, 100
-_LONGEST_DAYS = 366
+_LONGEST_DAYS, _FIRST_YEAR = 366, 2000
 _QUESTIONS = {"most": "with {} used, most first", "least": "with {} used, least first", "none": "without any usage"}
+Month = Literal["current_month", "last_month"]
+_MONTHS: dict[str, Month] = {"current_month": "current_month", "last_month": "last_month"}
 _NO_COSTS = "emnify tells no cost, or 0, where volumes are pooled."
 
 
 async def rank_sims_by_usage(
     ctx: ToolContext,
     period: Annotated[
-        Literal["current_month", "last_month", "dates"], Field(description="dates: start to end")
+        str, Field(description="current_month, last_month, or days such as 2026-11-01..2026-11-07")
     ] = "current_month",
-    start: Day | None = None,
-    end: Day | None = None,
     by: Literal["data", "sms", "cost"] = "data",
-    order: Annotated[Literal["most", "least", "none"], Field(description="none: SIMs without any usage")] = "most",
-    customer: Annotated[Name | None, Field(description="name or id")] = None,
+    order: Annotated[Literal["most", "least", "none"], Field(description="none: without any usage")] = "most",
+    customer: Name | None = None,
     status: Status | None = None,
     top: Annotated[int, Field(ge=1, le=_MOST)] = _TOP,
 ) -> Annotated[CallToolResult, UsageRanking]:
-    """Rank SIM cards by data usage, SMS or cost across the fleet, with totals. Usage is read at 10 SIMs a second: a big
-    fleet takes several calls, each tells what is known so far and when it will be done. Data is in MB.
+    """Rank SIM cards by data (MB), SMS or cost across the fleet, with totals. Usage is read at 10 SIMs a second: a big
+    fleet takes several calls, and each tells what is known so far and when it will be done.
     """  # noqa: D205  # the description is one paragraph for the model.
     over_at = anyio.current_time() + ANSWER_WITHIN_S
     chosen = FleetFilter(statuses=(SimStatus.from_word(status),) if status else (), customer=customer)
+    wanted = _period(period)
     scan = usage_of(ctx)
-    given = {"period": period, "start": start, "end": end, "by": by, "order": order, "customer": customer}
+    given = {"period": period, "by": by, "order": order, "customer": customer}
     given |= {"status": status}
     snapshot = await inventory_of(ctx).snapshot(progress=ctx.report_progress, wait_s=ANSWER_WITHIN_S)
     this_month, last_month = await scan.months()
-    asked = {"current_month": this_month, "last_month": last_month}.get(period) or _dates(start, end)
+    asked = wanted if isinstance(wanted, Period) else {"current_month": this_month, "last_month": last_month}[wanted]
     sims = await anyio.to_thread.run_sync(lambda: list(snapshot.sims(chosen)))
     serving = [sim for sim in sims if may_have_used(sim)]
     own = None if customer or status else await _own_total(ctx, asked, this_month)
@@ -77,7 +79,7 @@ async def rank_sims_by_usage(
         period=asked.words,
         customer=usage_facts.shared_customer(rows),
         sims=rows,
-        fitting=ranked.fitting,
+        ranked=ranked.fitting,
         read=reading.read,
         of=reading.wanted,
         sum=usage_facts.total(summed),
@@ -99,15 +101,12 @@ async def rank_sims_by_usage(
 
 async def find_waste(
     ctx: ToolContext,
-    customer: Annotated[Name | None, Field(description="name or id")] = None,
-    group: Annotated[
-        Literal["no_device", "disabled_device", "no_traffic", "factory_test_ending"] | None,
-        Field(description="only this group"),
-    ] = None,
-    examples: Annotated[int, Field(ge=1, le=_MOST_EXAMPLES, description="SIMs shown per group")] = _EXAMPLES,
+    customer: Name | None = None,
+    group: Literal["no_device", "disabled_device", "no_traffic", "factory_test_ending"] | None = None,
+    examples: Annotated[int, Field(ge=1, le=_MOST_EXAMPLES, description="per group")] = _EXAMPLES,
 ) -> Annotated[CallToolResult, WasteReport]:
-    """Find SIM cards that cost and do nothing: activated without a device, in a disabled device, or without traffic this
-    month and last; and factory tests about to end. Grouped and counted, with what suspending them would save.
+    """Find SIM cards that cost and do nothing: activated without a device, in a disabled device or without traffic this
+    month and last; and factory tests about to end. Tells counts, examples and what suspending them would save.
     """  # noqa: D205  # the description is one paragraph for the model.
     over_at = anyio.current_time() + ANSWER_WITHIN_S
     client, scan = emnify_of(ctx), usage_of(ctx)
@@ -135,9 +134,9 @@ def _waste_report(waste: Waste, reading: Reading, price: Price | None, given: di
         if given["group"] not in (None, why) or not sims:
             continue
         shown = sims[: given["examples"]]
-        group = {"why": why.value, "sims": len(sims), "means": usage_facts.MEANS[why]}
+        group: dict[str, Any] = {"why": why.value, "sims": len(sims), "means": usage_facts.MEANS[why]}
         group |= {"saves": usage_facts.saving(price, len(sims))} if why in costing else {}
-        group |= {"examples": [usage_facts.sim_row(sim) for sim in shown]}
+        group |= {"examples": [usage_facts.named(sim, status=False) for sim in shown]}
         more = min(len(sims), _MOST_EXAMPLES)
         if len(shown) < more:
             call = given | {"group": why.value, "examples": more}
@@ -150,6 +149,7 @@ def _waste_report(waste: Waste, reading: Reading, price: Price | None, given: di
                 group["next"] = ready_call("find_waste", call)
         groups.append(group)
     return WasteReport(
+        customer=usage_facts.shared_customer([row for group in groups for row in group["examples"]]),
         groups=groups,
         total=count,
         saves=usage_facts.saving(price, count),
@@ -169,13 +169,26 @@ def _waste_report(waste: Waste, reading: Reading, price: Price | None, given: di
     )
 
 
-def _dates(start: date | None, end: date | None) -> Period:
-    if start is None or end is None:
-        raise InvalidValueError("period=dates needs both start and end, such as start=2026-11-01, end=2026-11-07")
+def _period(said: str) -> Period | Month:
+    """Read a period as people write it.
+
+    Raises:
+        InvalidValueError: It is none, or too long.
+    """
+    word = said.strip().lower().replace(" ", "_")
+    if word in _MONTHS:
+        return _MONTHS[word]
+    first, _, last = word.partition("..")
+    try:
+        start, end = date.fromisoformat(first.strip("_")), date.fromisoformat((last or first).strip("_"))
+    except ValueError:
+        raise InvalidValueError(
+            f"period {shown(said)} is not current_month, last_month or days such as 2026-11-01..2026-11-07"
+        ) from None
     if start > end:
-        raise InvalidValueError(f"start {start} is after end {end}; swap them")
-    if (end - start).days >= _LONGEST_DAYS:
-        raise InvalidValueError(f"{start} to {end} is longer than {_LONGEST_DAYS} days; ask for it in parts")
+        raise InvalidValueError(f"{start} is after {end}; swap them")
+    if start.year < _FIRST_YEAR or (end - start).days >= _LONGEST_DAYS:
+        raise InvalidValueError(f"{start}..{end} is too long ago, or longer than {_LONGEST_DAYS} days")
     return days(start, end)
 
 
@@ -217,5 +230,3 @@ def _searched(given: dict[str, Any], sims: list[FleetSim]) -> str | None:
 def _inventory(snapshot: Snapshot) -> str:
     note = f" {snapshot.note}" if snapshot.note else ""
     return f"SIMs as of {usage_facts.zulu(snapshot.taken_at)}.{note}"
-
-

@@ -8,8 +8,8 @@ from sim_mcp.untrusted import fence, quoted
 
 def ranking(answer: UsageRanking, question: str) -> str:
     """Write a ranking: what it shows, how far it is, the rows, the totals."""
-    whose = f", all of customer {quoted(answer.customer)}" if answer.customer else ""
-    shown = f"{len(answer.sims):,} of {answer.fitting:,} SIMs {question} in {answer.period}{whose}."
+    whose = _whose(answer.customer)
+    shown = f"{len(answer.sims):,} of {answer.ranked:,} SIMs {question} in {answer.period}{whose}."
     rows = "\n".join(f"{place}. {_sim(row)}{_used(row)}" for place, row in enumerate(answer.sims, 1))
     return _lines(
         shown,
@@ -28,11 +28,16 @@ def waste(answer: WasteReport) -> str:
     """Write the groups with their examples, and what suspending would save."""
     return _lines(
         f"{answer.total:,} SIMs cost and do nothing; suspending them saves {answer.saves}. Price: {answer.price}.",
+        f"The SIMs shown are{_whose(answer.customer).removeprefix(',')}." if answer.customer else None,
         _state(answer.state, answer.read, answer.of, answer.as_of),
         *[_group(group) for group in answer.groups],
         *answer.notes,
         f"Next: {answer.next}" if answer.next else None,
     )
+
+
+def _whose(customer: str | None) -> str:
+    return f", all of customer {quoted(customer)}" if customer else ""
 
 
 def _group(group: dict[str, Any]) -> str:
