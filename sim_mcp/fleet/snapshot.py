@@ -176,7 +176,7 @@ def _status_label(number: int | None, names: Names) -> str:
     known = SimStatus.known(number)
     if known is not None:
         return known.label
-    return "unknown" if number is None else names.get(("status", number)) or f"status {number}"
+    return "unknown status" if number is None else names.get(("status", number)) or f"status {number}"
 
 
 def _sim(row: Row, names: Names) -> FleetSim:

@@ -155,7 +155,9 @@ def _organisation(role: str, said: str, names: Names) -> int:
         return hits[0]
     problem = "Several organisations are" if hits else f"No {role} is"
     listed = _listed([f"{quoted(known[number])} (id {number})" for number in hits or sorted(known)])
-    raise UnknownNameError(f"{problem} called {quoted(said)}. The fleet's organisations: {listed}. Use the id.")
+    raise UnknownNameError(
+        f"{problem} called {quoted(said)}. The fleet's organisations: {listed}. Use the id. Nothing changed."
+    )
 
 
 def _called(kind: Kind, said: str, names: Names) -> set[int]:
@@ -164,7 +166,9 @@ def _called(kind: Kind, said: str, names: Names) -> set[int]:
     if hits:
         return hits
     listed = _listed(sorted(quoted(text) for text in known.values()))
-    raise UnknownNameError(f"No {kind.replace('_', ' ')} is called {quoted(said)}. There are: {listed}.")
+    raise UnknownNameError(
+        f"No {kind.replace('_', ' ')} is called {quoted(said)}. There are: {listed}. Nothing changed."
+    )
 
 
 def _listed(texts: list[str]) -> str:

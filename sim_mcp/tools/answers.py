@@ -37,6 +37,7 @@ class SimList(Answer):
     page: int
     pages: int | None = None
     customer: str | None = Field(default=None, description="of all rows")
+    as_of: str | None = Field(default=None, description="if from the inventory")
     sims: list[SimRow]
     next: str | None = None
     hint: str | None = None

@@ -20,8 +20,10 @@ from sim_mcp.emnify import (
     UnreadableAnswerError,
     UpstreamError,
 )
+from sim_mcp.fleet.inventory import InventoryError
 from sim_mcp.fleet.lookup import LookupFailedError
 from sim_mcp.fleet.organisations import OrganisationNotFoundError
+from sim_mcp.fleet.terms import UnknownNameError
 from sim_mcp.tools.state import NoTokenError
 from sim_mcp.untrusted import clean
 
@@ -43,6 +45,8 @@ _WORDED = (
     NoTokenError,
     LookupFailedError,
     OrganisationNotFoundError,
+    UnknownNameError,
+    InventoryError,
 )
 """Failures that word themselves for the model."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from inspect import getdoc
 from typing import Any
 
-from sim_mcp.tools import batches, changing, listing, reading, usage_ranking
+from sim_mcp.tools import batches, changing, fleet, listing, reading, usage_ranking
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Entry:
 
 _READING = (
     Entry(listing.list_sims, "List and filter SIMs"),
+    Entry(fleet.summarize_sims, "Count SIMs"),
+    Entry(fleet.find_sims, "Find SIMs"),
     Entry(reading.get_sim, "Get one SIM"),
     Entry(reading.list_sim_statuses, "List SIM statuses"),
     Entry(reading.get_sim_usage, "Get a SIM's monthly usage"),

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+_OPEN = ("additionalProperties", True)
+"""What a schema means without saying so."""
+
 _KEPT_AS_DATA = {"properties", "$defs"}
 
 
@@ -18,7 +21,7 @@ def slim_output(schema: dict[str, Any]) -> dict[str, Any]:
 def _slim(schema: dict[str, Any]) -> dict[str, Any]:
     slimmed: dict[str, Any] = {}
     for key, value in schema.items():
-        if key == "title" or (key == "default" and value in (None, [])):
+        if key == "title" or (key == "default" and value in (None, [])) or (key, value) == _OPEN:
             continue
         if key in _KEPT_AS_DATA:
             slimmed[key] = {name: _without_description(key, _slim(inner)) for name, inner in value.items()}
