@@ -4,6 +4,7 @@ import heapq
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, NamedTuple
 
 from sim_mcp.emnify import MonthUsage, SimStatus
@@ -14,10 +15,20 @@ By = Literal["data", "sms", "cost"]
 Order = Literal["most", "least", "none"]
 
 
+class Brief(NamedTuple):
+    """What ranking and sorting need of a SIM: of a million of them, the rest would fill the memory."""
+
+    id: int
+    iccid: str | None
+    status: SimStatus | None
+    device_id: int | None
+    activated: date | None
+
+
 class Ranked(NamedTuple):
     """A SIM and what it used."""
 
-    sim: FleetSim
+    sim: Brief
     amount: Amount
 
 
@@ -37,12 +48,17 @@ class Total:
     costs: Mapping[str, float]
 
 
-def may_have_used(sim: FleetSim) -> bool:
+def brief(sim: FleetSim) -> Brief:
+    """Return what ranking and sorting need of a SIM."""
+    return Brief(sim.id, sim.iccid, sim.status, sim.device_id, sim.activated)
+
+
+def may_have_used(sim: Brief) -> bool:
     """Tell whether a SIM can have had traffic: one that is Issued never had service (emnify docs: SIM lifecycle)."""
     return sim.status is not SimStatus.ISSUED
 
 
-def likeliest_first(sims: Iterable[FleetSim]) -> list[int]:
+def likeliest_first(sims: Iterable[Brief]) -> list[int]:
     """Return the ids in the order to read them: in service and in a device first, for they will have used most."""
     return [
         sim.id
@@ -50,7 +66,7 @@ def likeliest_first(sims: Iterable[FleetSim]) -> list[int]:
     ]
 
 
-def rank(sims: Iterable[FleetSim], amounts: Mapping[int, Amount], by: By, order: Order, top: int) -> Ranking:
+def rank(sims: Iterable[Brief], amounts: Mapping[int, Amount], by: By, order: Order, top: int) -> Ranking:
     """Return the SIMs that used most, or least but something, or nothing at all; equals by ICCID.
 
     Only SIMs whose amount is known are ranked.
@@ -98,5 +114,5 @@ def _value(amount: Amount, by: By) -> float:
     return {"data": amount.data_mb, "sms": amount.sms, "cost": amount.cost or 0.0}[by]
 
 
-def _name(sim: FleetSim) -> tuple[str, int]:
+def _name(sim: Brief) -> tuple[str, int]:
     return sim.iccid or "", sim.id

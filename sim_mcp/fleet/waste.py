@@ -13,7 +13,7 @@ from sim_mcp.emnify import (
     OrganisationStats,
     SimStatus,
 )
-from sim_mcp.fleet.selection import FleetSim
+from sim_mcp.fleet.ranking import Brief
 from sim_mcp.fleet.usage_store import Amount
 
 TEST_MB, TEST_SMS = 0.1, 10.0
@@ -42,7 +42,7 @@ class Why(StrEnum):
 class Waste:
     """The SIMs of each kind, each SIM in one kind only."""
 
-    found: dict[Why, list[FleetSim]] = field(default_factory=lambda: {why: [] for why in Why})
+    found: dict[Why, list[Brief]] = field(default_factory=lambda: {why: [] for why in Why})
     new: int = 0
     """SIMs without traffic that were first activated less than 30 days ago: not counted as waste."""
     in_factory_test: int = 0
@@ -59,7 +59,7 @@ class Price:
     source: str
 
 
-def needs_usage(sim: FleetSim, disabled: set[int]) -> bool:
+def needs_usage(sim: Brief, disabled: set[int]) -> bool:
     """Tell whether only its usage shows what a SIM is."""
     if sim.status is SimStatus.FACTORY_TEST:
         return True
@@ -67,7 +67,7 @@ def needs_usage(sim: FleetSim, disabled: set[int]) -> bool:
 
 
 def sort_out(
-    sims: Iterable[FleetSim],
+    sims: Iterable[Brief],
     disabled: set[int],
     this_month: Mapping[int, Amount],
     last_month: Mapping[int, Amount],
@@ -94,7 +94,7 @@ def sort_out(
     return waste
 
 
-def _test(sim: FleetSim, used: list[Amount], waste: Waste) -> None:
+def _test(sim: Brief, used: list[Amount], waste: Waste) -> None:
     """Judge a factory test by its traffic, this month and last; a date that ends it cannot be read anywhere."""
     waste.in_factory_test += 1
     share = max(

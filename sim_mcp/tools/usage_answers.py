@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from sim_mcp.tools.answers import Answer
 
@@ -13,7 +13,7 @@ def _telling(*names: str) -> Callable[[dict[str, Any]], None]:
 
     def slim(schema: dict[str, Any]) -> None:
         schema["properties"] = {name: {"type": schema["properties"][name]["type"]} for name in names}
-        schema.pop("required")
+        schema.pop("required", None)
 
     return slim
 
@@ -23,20 +23,21 @@ class UsageRanking(Answer):
 
     model_config = ConfigDict(json_schema_extra=_telling("sims", "state"))
 
-    period: str
+    period: str | None = None
     customer: str | None = None
-    sims: list[dict[str, Any]]
-    ranked: int
+    sims: list[dict[str, Any]] = Field(default_factory=list)
+    ranked: int = 0
     """SIMs with such usage, or without any."""
-    read: int
-    of: int
-    sum: dict[str, Any]
+    read: int = 0
+    of: int | None = None
+    """None while the SIMs themselves are still being read."""
+    sum: dict[str, Any] | None = None
     emnify_total: dict[str, Any] | None = None
     as_of: str | None = None
     state: str
     """Complete, or how far it is."""
     next: str | None = None
-    notes: list[str]
+    notes: list[str] = Field(default_factory=list)
 
 
 class WasteReport(Answer):
@@ -45,14 +46,15 @@ class WasteReport(Answer):
     model_config = ConfigDict(json_schema_extra=_telling("groups", "total", "state"))
 
     customer: str | None = None
-    groups: list[dict[str, Any]]
-    total: int
-    saves: str
-    price: str
-    read: int
-    of: int
+    groups: list[dict[str, Any]] = Field(default_factory=list)
+    total: int = 0
+    saves: str | None = None
+    price: str | None = None
+    read: int = 0
+    of: int | None = None
+    """None while the SIMs themselves are still being read."""
     as_of: str | None = None
     state: str
     """Complete, or how far it is."""
     next: str | None = None
-    notes: list[str]
+    notes: list[str] = Field(default_factory=list)

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sim_mcp.fleet.ranking import Ranked, Total
+from sim_mcp.fleet.ranking import Total
 from sim_mcp.fleet.selection import FleetSim
 from sim_mcp.fleet.usage import Reading
+from sim_mcp.fleet.usage_store import Amount
 from sim_mcp.fleet.waste import NEW, TEST_MB, TEST_SMS, Price, Waste, Why
 from sim_mcp.tools.problems import explain
 from sim_mcp.untrusted import clean
@@ -27,10 +28,9 @@ MEANS = {
 }
 
 
-def usage_row(row: Ranked) -> dict[str, Any]:
+def usage_row(sim: FleetSim, amount: Amount) -> dict[str, Any]:
     """Return a SIM and what it used."""
-    amount = row.amount
-    return named(row.sim) | _present(
+    return named(sim) | _present(
         data_mb=rounded(amount.data_mb),
         sms=rounded(amount.sms),
         cost=None if amount.cost is None else cents(amount.cost),

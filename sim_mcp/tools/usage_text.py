@@ -8,6 +8,8 @@ from sim_mcp.untrusted import fence, quoted
 
 def ranking(answer: UsageRanking, question: str) -> str:
     """Write a ranking: what it shows, how far it is, the rows, the totals."""
+    if answer.of is None:
+        return _lines(answer.state, f"Next: {answer.next}")
     whose = _whose(answer.customer)
     shown = f"{len(answer.sims):,} of {answer.ranked:,} SIMs {question} in {answer.period}{whose}."
     rows = "\n".join(f"{place}. {_sim(row)}{_used(row)}" for place, row in enumerate(answer.sims, 1))
@@ -15,7 +17,7 @@ def ranking(answer: UsageRanking, question: str) -> str:
         shown,
         _state(answer.state, answer.read, answer.of, answer.as_of),
         fence(rows) if rows else None,
-        f"Sum over the {answer.read:,} SIMs read: {_total(answer.sum)}",
+        f"Sum over the {answer.read:,} SIMs read: {_total(answer.sum)}" if answer.sum is not None else None,
         f"emnify's own total of the workspace and those below it: {_total(answer.emnify_total)}"
         if answer.emnify_total is not None
         else None,
@@ -26,6 +28,8 @@ def ranking(answer: UsageRanking, question: str) -> str:
 
 def waste(answer: WasteReport) -> str:
     """Write the groups with their examples, and what suspending would save."""
+    if answer.of is None:
+        return _lines(answer.state, f"Next: {answer.next}")
     return _lines(
         f"{answer.total:,} SIMs cost and do nothing; suspending them saves {answer.saves}. Price: {answer.price}.",
         f"The SIMs shown are{_whose(answer.customer).removeprefix(',')}." if answer.customer else None,
@@ -51,9 +55,9 @@ def _group(group: dict[str, Any]) -> str:
     )
 
 
-def _state(state: str, read: int, of: int, as_of: str | None) -> str:
+def _state(state: str, read: int, of: int | None, as_of: str | None) -> str:
     times = f", as of {as_of}" if as_of else ""
-    text = f"Usage of {read:,} of {of:,} SIMs read{times}: {state}"
+    text = f"Usage of {read:,} of {of or 0:,} SIMs read{times}: {state}"
     return text if text.endswith(".") else f"{text}."
 
 

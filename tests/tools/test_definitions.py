@@ -23,6 +23,8 @@ READING = {
     "get_sim_usage",
     "get_sim_daily_usage",
     "list_sim_events",
+    "rank_sims_by_usage",
+    "find_waste",
     "validate_sim_batch",
 }
 WRITING = {"set_sim_status", "assign_sims", "delete_sims", "register_sim_batch", "continue_change"}
