@@ -102,8 +102,8 @@ def waste_notes(waste: Waste) -> list[str | None]:
         f"Not counted: {waste.new:,} SIMs without traffic first activated within {NEW.days} days."
         if waste.new
         else None,
-        f"{others:,} more in factory test are far from the default volume." if others else None,
-        f"{waste.past_default_test:,} in factory test are past the default volume: this workspace has its own limits."
+        f"{others:,} more in factory test: far from the default volume." if others else None,
+        f"{waste.past_default_test:,} in factory test: past the default volume, so this workspace has its own limits."
         if waste.past_default_test
         else None,
         "A factory test can also end by a date, which emnify's API does not tell." if waste.in_factory_test else None,

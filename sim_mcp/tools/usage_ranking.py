@@ -47,6 +47,7 @@ Month = Literal["current_month", "last_month"]
 _MONTHS: tuple[Month, ...] = ("current_month", "last_month")
 _SUSPENDING = "Suspending: this month stays charged, no hosting fee from the 1st of the next (custom plans may differ)."
 _NO_DEVICES = "Which devices are disabled could not be read: their SIMs are among those without traffic."
+_CURRENCIES = "Costs are in several currencies and ranked by their bare numbers."
 _NO_COSTS = "emnify tells no cost, or 0, where volumes are pooled."
 
 
@@ -103,6 +104,7 @@ async def rank_sims_by_usage(
             reading,
             f"{issued:,} Issued SIMs never had service and are left out." if issued else None,
             _NO_COSTS if by == "cost" and not any(summed.costs.values()) else None,
+            _CURRENCIES if by == "cost" and len(summed.costs) > 1 else None,
             _searched(given, sims),
             _inventory(snapshot),
         ),

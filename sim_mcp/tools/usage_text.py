@@ -5,13 +5,15 @@ from typing import Any
 from sim_mcp.tools.usage_answers import UsageRanking, WasteReport
 from sim_mcp.untrusted import fence, quoted
 
+_CENT = 0.01
+
 
 def ranking(answer: UsageRanking, question: str) -> str:
     """Write a ranking: what it shows, how far it is, the rows, the totals."""
     if answer.of is None:
         return _lines(answer.state, f"Next: {answer.next}")
     whose = _whose(answer.customer)
-    shown = f"{len(answer.sims):,} of {answer.ranked:,} SIMs {question} in {answer.period}{whose}."
+    shown = f"{len(answer.sims):,} of {_sims(answer.ranked)} {question} in {answer.period}{whose}."
     rows = "\n".join(f"{place}. {_sim(row)}{_used(row)}" for place, row in enumerate(answer.sims, 1))
     return _lines(
         shown,
@@ -31,7 +33,7 @@ def waste(answer: WasteReport) -> str:
     if answer.of is None:
         return _lines(answer.state, f"Next: {answer.next}")
     return _lines(
-        f"{answer.total:,} SIMs cost and do nothing; suspending them saves {answer.saves}. Price: {answer.price}.",
+        f"{_sims(answer.total)} found that cost and do nothing; suspending saves {answer.saves}. Price: {answer.price}.",
         f"The SIMs shown are{_whose(answer.customer).removeprefix(',')}." if answer.customer else None,
         _state(answer.state, answer.read, answer.of, answer.as_of),
         *[_group(group) for group in answer.groups],
@@ -45,13 +47,13 @@ def _whose(customer: str | None) -> str:
 
 
 def _group(group: dict[str, Any]) -> str:
-    saves = f" Suspending them saves {group['saves']}." if "saves" in group else ""
+    saves = f" Suspending saves {group['saves']}." if "saves" in group else ""
     rows = "\n".join(_sim(row) for row in group["examples"])
-    shown = f"{len(group['examples']):,} of them:" if len(group["examples"]) < group["sims"] else "They are:"
+    shown = f"{len(group['examples']):,} of them:" if len(group["examples"]) < group["sims"] else "All of them:"
     return _lines(
-        f"{group['why']}: {group['sims']:,} SIMs. {group['means']}{saves}",
+        f"{group['why']}: {_sims(group['sims'])}. {group['means']}{saves}",
         f"{shown}\n{fence(rows)}" if rows else None,
-        f"All of them: {group['next']}" if "next" in group else None,
+        f"More of them: {group['next']}" if "next" in group else None,
     )
 
 
@@ -72,13 +74,13 @@ def _sim(row: dict[str, Any]) -> str:
 
 
 def _used(row: dict[str, Any]) -> str:
-    cost = f", {_number(row['cost'])} {row.get('currency', '(currency unknown)')}" if "cost" in row else ""
+    cost = f", {_money(row['cost'])} {row.get('currency', '(currency unknown)')}" if "cost" in row else ""
     return f": {_number(row['data_mb'])} MB, {_number(row['sms'])} SMS{cost}"
 
 
 def _total(total: dict[str, Any]) -> str:
     costs = [
-        f"{_number(cost)} {name.removeprefix('cost_').replace('_', ' ')}"
+        f"{_money(cost)} {name.removeprefix('cost_').replace('_', ' ')}"
         for name, cost in total.items()
         if name.startswith("cost_")
     ]
@@ -87,6 +89,14 @@ def _total(total: dict[str, Any]) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.6f}".rstrip("0").rstrip(".")
+
+
+def _money(cost: float) -> str:
+    return f"{cost:,.2f}" if abs(cost) >= _CENT or cost == 0 else _number(cost)
+
+
+def _sims(number: int) -> str:
+    return f"{number:,} SIM{'' if number == 1 else 's'}"
 
 
 def _lines(*lines: str | None) -> str:
