@@ -36,6 +36,7 @@ FRESH_S = 3600.0
 _PER_SIM_S = 0.32
 """What a SIM takes in a long scan, where 2,000 requests in five minutes are the limit."""
 
+_HEAR_WITHIN_S = 10.0
 _TELL_EVERY_S = 1.0
 _TAKEN_S = 0.2
 _ENOUGH_TO_EXTRAPOLATE = 20
@@ -114,7 +115,7 @@ class UsageScan:
             EmnifyError: emnify was not heard of yet and could not be asked.
         """
         if self._client.own_organisation_id is None:
-            await self._client.list_sim_statuses()
+            await self._client.list_sim_statuses(deadline_s=_HEAR_WITHIN_S)
         this = month_of(self._client.now().date())
         return this, month_before(this)
 
@@ -166,12 +167,15 @@ class UsageScan:
                 self._jobs.drop(key)
 
     def _told(self, known: dict[Period, dict[int, Amount]], wanted: Sequence[int], job: Job | None) -> Reading:
+        have = len(set.intersection(*(set(found) for found in known.values())))
+        left, gone = (len(job.left), job.gone) if job else (0, 0)
         return Reading(
             amounts=known,
             wanted=len(wanted),
-            left=len(job.left) if job else 0,
-            gone=job.gone if job else 0,
-            failed=job.failed if job else 0,
+            left=left,
+            gone=gone,
+            # Also what was read of other months, for midnight came in between.
+            failed=max(0, len(wanted) - have - left - gone),
             eta_s=self._eta_s(job) if job and job.left and job.trouble is None else None,
             trouble=job.trouble if job else None,
             slowed_down=self._client.pacer.slowed_down,

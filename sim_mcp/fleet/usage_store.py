@@ -4,8 +4,8 @@ import logging
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
@@ -85,15 +85,16 @@ class UsageStore:
 
         def take(db: sqlite3.Connection) -> Claim:
             sql = "SELECT 1 FROM usage WHERE workspace = ? AND period = ? AND sim = ? AND (final OR read_at >= ?)"
-            if all(db.execute(sql, (workspace, period, sim, since)).fetchone() for period in periods):
-                return "known"
-            done = db.execute(
-                "INSERT INTO claim VALUES (?, ?, ?, ?, ?) ON CONFLICT (workspace, kind, sim) "
-                "DO UPDATE SET owner = excluded.owner, until = excluded.until "
-                "WHERE until < ? OR until > ? OR owner = excluded.owner",
-                (workspace, kind, sim, self._owner, now + _CLAIMED_S, now, now + 2 * _CLAIMED_S),
-            )
-            return "mine" if done.rowcount else "taken"
+            with _transaction(db):
+                if all(db.execute(sql, (workspace, period, sim, since)).fetchone() for period in periods):
+                    return "known"
+                done = db.execute(
+                    "INSERT INTO claim VALUES (?, ?, ?, ?, ?) ON CONFLICT (workspace, kind, sim) "
+                    "DO UPDATE SET owner = excluded.owner, until = excluded.until "
+                    "WHERE until < ? OR until > ? OR owner = excluded.owner",
+                    (workspace, kind, sim, self._owner, now + _CLAIMED_S, now, now + 2 * _CLAIMED_S),
+                )
+                return "mine" if done.rowcount else "taken"
 
         return self._try(take)
 
@@ -105,15 +106,9 @@ class UsageStore:
         ]
 
         def write(db: sqlite3.Connection) -> None:
-            db.execute("BEGIN IMMEDIATE")
-            try:
+            with _transaction(db):
                 db.executemany("INSERT OR REPLACE INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
                 db.execute("DELETE FROM claim WHERE workspace = ? AND kind = ? AND sim = ?", (workspace, kind, sim))
-                db.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    db.execute("ROLLBACK")
-                raise
 
         self._try(write)
 
@@ -145,6 +140,18 @@ class UsageStore:
         log.warning("Usage cannot be kept on disk: %s", error)
         self.note = _NOT_KEPT.format(error)
         return _opened(Path(":memory:"))
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise
 
 
 def _opened(path: Path) -> sqlite3.Connection:

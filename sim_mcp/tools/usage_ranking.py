@@ -35,7 +35,7 @@ from sim_mcp.tools.usage_answers import UsageRanking, WasteReport
 ANSWER_WITHIN_S = 44.0
 """The longest a call waits for usage; the rest is for counting, well before hosts give up."""
 
-_SIMS_WITHIN_S, _DEVICES_WITHIN_S = 30.0, 12.0
+_SIMS_WITHIN_S, _DEVICES_WITHIN_S, _TOTAL_WITHIN_S = 30.0, 12.0, 8.0
 """The longest it waits for the SIMs themselves, and for what else has to be known."""
 
 RANK, WASTE = "rank_sims_by_usage", "find_waste"
@@ -236,7 +236,7 @@ def _period(said: str) -> Period | Month:
 async def _own_total(ctx: ToolContext, month: Period | Month) -> MonthUsage | None:
     """Return emnify's own total of a month, or None where it tells none."""
     try:
-        stats = await emnify_of(ctx).organisation.get_stats()
+        stats = await emnify_of(ctx).organisation.get_stats(deadline_s=_TOTAL_WITHIN_S)
     except AuthenticationError:
         raise
     except EmnifyError:

@@ -33,7 +33,7 @@ def waste(answer: WasteReport) -> str:
     if answer.of is None:
         return _lines(answer.state, f"Next: {answer.next}")
     return _lines(
-        f"{_sims(answer.total)} found that cost and do nothing; suspending saves {answer.saves}. Price: {answer.price}.",
+        f"{_sims(answer.total)} cost and do nothing; suspending saves {answer.saves}. Price: {answer.price}.",
         f"The SIMs shown are{_whose(answer.customer).removeprefix(',')}." if answer.customer else None,
         _state(answer.state, answer.read, answer.of, answer.as_of),
         *[_group(group) for group in answer.groups],

@@ -88,6 +88,18 @@ Ask = Callable[[EmnifyClient], Awaitable[Any]]
             lambda c: c.get_data_quota(9), Reply(json={}), "GET /api/v1/endpoint/9/quota/data", id="data quota"
         ),
         pytest.param(
+            lambda c: c.organisation.get_stats(),
+            Reply(json={"current_month": {"data": {"volume": "1.5"}}}),
+            "GET /api/v1/organisation/my/stats",
+            id="organisation statistics",
+        ),
+        pytest.param(
+            lambda c: c.organisation.get_tariff_plan(),
+            Reply(json={"tariff_plan": {}}),
+            "GET /api/v1/tariff_plan/active",
+            id="tariff plan",
+        ),
+        pytest.param(
             lambda c: c.provisioning.list_operations(page=2),
             Reply(json=[]),
             "GET /api/v1/sim/operation?page=2&per_page=100",

@@ -176,6 +176,14 @@ async def test_a_month_that_just_ended_is_not_final_for_networks_report_late() -
         assert (await asked_for(fleet)).total() == 6
 
 
+async def test_a_month_that_slips_out_of_reach_while_reading_is_not_told_as_read(fleet: Fleet) -> None:
+    sims = (await every_sim(fleet))[:4]
+    async with scanning(fleet) as scan:
+        await fleet.control.post("/sandbox/clock", json={"advance_s": 9 * 86_400})
+        reading = await scan.read(sims, [OCTOBER], wait_s=30)
+    assert (reading.read, reading.failed) == (0, 4)
+
+
 async def test_days_are_read_day_by_day_and_summed(fleet: Fleet) -> None:
     sims = (await every_sim(fleet))[:8]
     week = days(date(2026, 11, 9), date(2026, 11, 15))
