@@ -51,15 +51,17 @@ class _Job:
         self.asked = time.time()
         self.done = anyio.Event()
         self.fetch: Fetch | None = None
+        self.elsewhere = False
+        """Whether another process reads, and this one waits for what it finds."""
         self.error: Exception | None = None
 
     @property
     def told(self) -> str:
         """Say how far it is."""
         fetch = self.fetch
-        if fetch is None:
-            return "another server on this machine is reading the fleet"
-        if fetch.total is None or fetch.left_s is None:
+        if self.elsewhere:
+            return "another server on this machine is reading it"
+        if fetch is None or fetch.total is None or fetch.left_s is None:
             return "emnify has not answered yet"
         return f"{fetch.read:,} of {fetch.total:,} SIMs read, about {fetch.left_s:.0f} s left"
 
@@ -67,8 +69,16 @@ class _Job:
 class Inventory:
     """Keep a snapshot of every SIM of the workspace. An async context: fetches live no longer than it does."""
 
-    def __init__(self, client: EmnifyClient, directory: Path | None, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        client: EmnifyClient,
+        directory: Path | None,
+        *,
+        now: Callable[[], float] = time.time,
+        wait_s: float = WAIT_S,
+    ) -> None:
         self._client = client
+        self._wait_s = wait_s
         self._directory = directory
         self._now = now
         self._shelf: Shelf | None = None
@@ -97,7 +107,7 @@ class Inventory:
             self._shelf.close()
 
     async def snapshot(
-        self, *, fresh: bool = False, progress: Progress | None = None, wait_s: float = WAIT_S
+        self, *, fresh: bool = False, progress: Progress | None = None, wait_s: float | None = None
     ) -> Snapshot:
         """Return the fleet as it is, or was within the last five minutes; `fresh` insists on reading it now.
 
@@ -112,7 +122,7 @@ class Inventory:
         if known is not None and (self._was_owed(known) if fresh else self._is_fresh(known)):
             return Snapshot(known, self._note(known))
         job = self._job or self._start()
-        finished = await self._wait(job, progress, wait_s)
+        finished = await self._wait(job, progress, self._wait_s if wait_s is None else wait_s)
         if finished and job.error is None and self._store is not None:
             return Snapshot(self._store, self._note(self._store))
         if finished and isinstance(job.error, AuthenticationError | ForbiddenError | InventoryError):
@@ -203,7 +213,7 @@ class Inventory:
 
     async def _run(self, job: _Job) -> None:
         try:
-            async with self._alone():
+            async with self._alone(job):
                 found = self._latest()
                 # Whoever else was reading may have finished meanwhile.
                 if found is None or found.facts.ended < job.asked or not self._is_fresh(found):
@@ -243,7 +253,7 @@ class Inventory:
             self._partial = None
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
+    async def _alone(self, job: _Job) -> AsyncIterator[None]:
         """Wait until no other process reads this fleet."""
         lock = self._opened_shelf().lock()
         if lock is None:
@@ -254,7 +264,9 @@ class Inventory:
                 lock.acquire(timeout=0)
                 break
             except Timeout:
+                job.elsewhere = True
                 await anyio.sleep(_LOCK_RETRY_S)
+        job.elsewhere = False
         try:
             yield
         finally:
