@@ -106,7 +106,7 @@ def _lifespan(settings: Settings) -> Callable[[MCPServer[AppState]], AbstractAsy
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
         async with AsyncExitStack() as stack:
             if settings.application_token is None:
-                yield AppState(settings, None, None, None, None)
+                yield AppState(settings, None, None, None)
                 return
             client = await stack.enter_async_context(
                 EmnifyClient(base_url=settings.base_url, application_token=settings.application_token)

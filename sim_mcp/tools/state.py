@@ -34,7 +34,7 @@ class AppState:
     client: EmnifyClient | None
     desk: ChangeDesk | None
     inventory: Inventory | None
-    usage: UsageScan | None
+    usage: UsageScan | None = None
 
     @property
     def emnify(self) -> EmnifyClient:
