@@ -26,6 +26,7 @@ from sim_mcp.emnify import EmnifyClient
 from sim_mcp.exports.desk import WAITS_S, ExportDesk
 from sim_mcp.exports.sources import rows_of
 from sim_mcp.fleet.inventory import Inventory
+from sim_mcp.fleet.usage import UsageScan
 from sim_mcp.prompts import add_prompts
 from sim_mcp.resources import add_resources
 from sim_mcp.settings import Settings
@@ -142,6 +143,7 @@ def _lifespan(
                 EmnifyClient(base_url=settings.base_url, application_token=settings.application_token)
             )
             inventory = await stack.enter_async_context(Inventory(client, _place_of(settings)))
+            usage = await stack.enter_async_context(UsageScan(client, _place_of(settings)))
             desk = ChangeDesk(client, settings, inventory)
             stack.callback(desk.close)
             async with anyio.create_task_group() as background:
@@ -149,7 +151,7 @@ def _lifespan(
                 exports = ExportDesk(
                     partial(rows_of, client), client.now, settings.export_dir, background, waits_s=waits_s
                 )
-                yield AppState(settings, client, desk, inventory, exports)
+                yield AppState(settings, client, desk, inventory, usage, exports)
                 background.cancel_scope.cancel()
 
     return lifespan

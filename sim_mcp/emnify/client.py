@@ -16,7 +16,8 @@ from sim_mcp.emnify.errors import InvalidValueError, RuleError
 from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort
 from sim_mcp.emnify.identifiers import Bic
 from sim_mcp.emnify.models import Batch, Connectivity, Device, Event, Label, Page, Quota, Sim, SimRef
-from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits
+from sim_mcp.emnify.organisation import OwnOrganisation
+from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Pacer
 from sim_mcp.emnify.pages import array, page_of, raw_page_of, read_one, read_rows
 from sim_mcp.emnify.provisioning import Provisioning
 from sim_mcp.emnify.reachability import Reachability
@@ -63,6 +64,7 @@ class EmnifyClient:
         )
         self.provisioning = Provisioning(self._send)
         self.reachability = Reachability(self._send)
+        self.organisation = OwnOrganisation(self._send)
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,6 +90,11 @@ class EmnifyClient:
     def identity(self) -> str:
         """Return what tells this token at this address from any other, and from which neither can be told."""
         return self._transport.identity
+
+    @property
+    def pacer(self) -> Pacer:
+        """Return what keeps the rate limits."""
+        return self._transport.pacer
 
     # SIMs
 

@@ -119,7 +119,7 @@ class Transport:
         self._application_token = application_token
         key = hashlib.sha256(application_token.get_secret_value().encode()).digest()
         self.identity = hashlib.blake2b(base_url.encode(), key=key, digest_size=12).hexdigest()
-        self._pacer = Pacer(limits)
+        self.pacer = Pacer(limits)
         self.auth = Authenticator(self._sign_in)
         self.clock = UpstreamClock()
 
@@ -180,7 +180,7 @@ class Transport:
         return await self._once(call, headers, progress)
 
     async def _once(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
-        async with self._pacer.turn(call.operation):
+        async with self.pacer.turn(call.operation):
             if call.on_sent is not None:
                 call.on_sent()
             response = await self._exchange(call, headers, progress)
@@ -214,10 +214,10 @@ class Transport:
     def _heed(self, call: Call, response: httpx.Response) -> None:
         """Slow down after a 429, which is raised to be tried again later; recover after anything else."""
         if response.status_code != _TOO_MANY:
-            self._pacer.answered()
+            self.pacer.answered()
             return
         told = self.clock.wait_s(response.headers.get("Retry-After", ""))
-        pause = self._pacer.throttled(told)
+        pause = self.pacer.throttled(told)
         wait_s = told if told is not None else pause
         raise RateLimitedError(
             f"emnify asks to slow down (429) for {math.ceil(wait_s)} s",

@@ -10,6 +10,7 @@ from sim_mcp.changes.journal import Caller
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.exports.desk import ExportDesk
 from sim_mcp.fleet.inventory import Inventory
+from sim_mcp.fleet.usage import UsageScan
 from sim_mcp.settings import Settings
 from sim_mcp.untrusted import clean
 
@@ -35,6 +36,7 @@ class AppState:
     client: EmnifyClient | None
     desk: ChangeDesk | None
     inventory: Inventory | None = None
+    usage: UsageScan | None = None
     exports: ExportDesk | None = None
 
     @property
@@ -96,6 +98,18 @@ def inventory_of(ctx: ToolContext) -> Inventory:
     if state.inventory is None:
         raise NoTokenError
     return state.inventory
+
+
+def usage_of(ctx: ToolContext) -> UsageScan:
+    """Return what reads usage across SIMs.
+
+    Raises:
+        NoTokenError: The server was started without a token.
+    """
+    state: AppState = ctx.request_context.lifespan_context
+    if state.usage is None:
+        raise NoTokenError
+    return state.usage
 
 
 def caller_of(ctx: ToolContext) -> Caller:

@@ -24,6 +24,8 @@ READING = {
     "list_sim_events",
     "diagnose_sim",
     "get_sim_timeline",
+    "rank_sims_by_usage",
+    "find_waste",
     "validate_sim_batch",
 }
 FILING = {"export_sims"}
