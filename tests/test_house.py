@@ -27,7 +27,7 @@ def test_the_readme_lists_every_tool_and_every_command() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     tools = {path.stem for path in (ROOT / "tests/tools/__snapshots__/test_definitions").glob("*.json")}
     names = {re.sub(r".*\[(\w+)\].*", r"\1", name) for name in tools}
-    assert len(names) == 12
+    assert len(names) == 14
     assert all(f"| `{name}` |" in readme for name in names)
     assert all(f"sim-mcp {command}" in readme for command in ("demo", "tools", "call", "sandbox", "serve"))
 

@@ -47,8 +47,11 @@ async def served(arguments: list[str], env: Mapping[str, str], cwd: Path | None 
                 said_so_far += chunk
                 if "http://" in said_so_far and "/mcp" in said_so_far:
                     break
-        yield said_so_far[said_so_far.index("http://") :].split()[0]
-        process.terminate()
+        try:
+            yield said_so_far[said_so_far.index("http://") :].split()[0]
+        finally:
+            # Also when a test fails, which would wait for the process for ever otherwise.
+            process.terminate()
 
 
 async def agree(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
@@ -121,7 +124,7 @@ async def test_prompts_are_served(wire: Wire, era: Era) -> None:
 @pytest.mark.parametrize(("wire", "era"), EVERY_WAY)
 async def test_without_a_token_tools_are_listed_and_calls_name_the_two_ways_on(wire: Wire, era: Era) -> None:
     async with connected(wire, era, environment(None)) as client:
-        assert len((await client.list_tools()).tools) == 12
+        assert len((await client.list_tools()).tools) == 14
         for tool, arguments in (("list_sims", {}), ("delete_sims", {"sims": ["1"]})):
             result = await client.call_tool(tool, arguments)
             assert result.is_error
@@ -236,7 +239,7 @@ async def test_health_answers_while_serving(fleet: Fleet) -> None:
         assert (await http.get(address.replace("/mcp", "/health"))).json()["status"] == "ok"
         port = httpx.URL(address).port
         done = await anyio.run_process([sys.executable, "-m", "sim_mcp", "health", "--port", str(port)])
-        assert b"12 tools" in done.stdout
+        assert b"14 tools" in done.stdout
 
 
 async def test_with_sandbox_the_server_needs_nothing_else(tmp_path: Path) -> None:
