@@ -12,7 +12,9 @@ import anyio
 import httpx
 import pytest
 from anyio.streams.text import TextReceiveStream
+from click.testing import CliRunner, Result
 
+from sim_mcp.cli import main
 from sim_mcp.tools import registry
 from tests.support import Fleet
 from tests.test_serving import environment
@@ -32,13 +34,20 @@ def run(*words: str, env: dict[str, str] | None = None, cwd: Path | None = None)
     )
 
 
+def invoked(*words: str, env: dict[str, str] | None = None) -> Result:
+    """The command within this process: for what is refused before anything of it starts."""
+    wanted = environment(None) if env is None else env
+    others: dict[str, str | None] = {name: None for name in os.environ if name not in wanted}
+    return CliRunner().invoke(main, words, env={**others, **wanted})
+
+
 async def run_on(fleet: Fleet, *words: str, **extra: str) -> subprocess.CompletedProcess[str]:
     return await anyio.to_thread.run_sync(lambda: run(*words, env=environment(fleet, **extra)))
 
 
-def test_a_call_without_a_token_exits_2_and_names_the_two_ways_on(tmp_path: Path) -> None:
-    done = run("call", "list_sims", cwd=tmp_path)
-    assert done.returncode == 2
+def test_a_call_without_a_token_exits_2_and_names_the_two_ways_on() -> None:
+    done = invoked("call", "list_sims")
+    assert done.exit_code == 2
     assert "EMNIFY_APPLICATION_TOKEN" in done.stderr
     assert "--sandbox" in done.stderr
     assert done.stdout == ""
@@ -52,8 +61,8 @@ def test_a_setting_that_cannot_be_used_exits_2_and_names_it(tmp_path: Path) -> N
 
 
 def test_a_policy_that_cannot_be_used_exits_2_and_names_the_file(tmp_path: Path) -> None:
-    done = run("tools", env=environment(None, SIM_MCP_POLICY=str(tmp_path / "missing.toml")), cwd=tmp_path)
-    assert done.returncode == 2
+    done = invoked("tools", env=environment(None, SIM_MCP_POLICY=str(tmp_path / "missing.toml")))
+    assert done.exit_code == 2
     assert "missing.toml" in done.stderr
 
 
@@ -96,8 +105,8 @@ async def test_a_person_gets_a_table_and_a_program_gets_json(fleet: Fleet) -> No
     ],
 )
 async def test_words_that_do_not_fit_exit_2_with_nothing_sent(fleet: Fleet, words: list[str], says: str) -> None:
-    done = await run_on(fleet, "call", *words)
-    assert done.returncode == 2
+    done = await anyio.to_thread.run_sync(lambda: invoked("call", *words, env=environment(fleet)))
+    assert done.exit_code == 2
     assert says in done.stderr
     assert await fleet.requests() == []
 
@@ -191,8 +200,8 @@ async def test_the_sandbox_prints_what_is_needed_to_use_it() -> None:
     ],
 )
 def test_a_sandbox_that_cannot_be_as_asked_exits_2(words: list[str], says: str) -> None:
-    done = run("sandbox", "--port", "0", *words)
-    assert done.returncode == 2
+    done = invoked("sandbox", "--port", "0", *words)
+    assert done.exit_code == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
 

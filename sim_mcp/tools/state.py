@@ -2,6 +2,7 @@
 
 import getpass
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mcp.server.mcpserver import Context
 
@@ -13,6 +14,8 @@ from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.fleet.usage import UsageScan
 from sim_mcp.settings import Settings
 from sim_mcp.untrusted import clean
+
+T = TypeVar("T")
 
 HOW_TO_GO_ON = (
     "There is no emnify token yet, so nothing was asked and nothing changed. Two ways on, both for the operator: "
@@ -30,7 +33,7 @@ class NoTokenError(Exception):
 
 @dataclass(frozen=True)
 class AppState:
-    """Hold the settings and, where there is a token, the one client of the process."""
+    """Hold the settings and, where there is a token, what answers and changes with it."""
 
     settings: Settings
     client: EmnifyClient | None
@@ -39,77 +42,33 @@ class AppState:
     usage: UsageScan | None = None
     exports: ExportDesk | None = None
 
-    @property
-    def emnify(self) -> EmnifyClient:
-        """Return the client.
-
-        Raises:
-            NoTokenError: The server was started without a token.
-        """
-        if self.client is None:
-            raise NoTokenError
-        return self.client
-
 
 ToolContext = Context[AppState]
 
 
 def emnify_of(ctx: ToolContext) -> EmnifyClient:
-    """Return the client behind this call.
-
-    Raises:
-        NoTokenError: The server was started without a token.
-    """
-    state: AppState = ctx.request_context.lifespan_context
-    return state.emnify
+    """Return the client behind this call, or raise `NoTokenError`."""
+    return _with_token(_state_of(ctx).client)
 
 
 def desk_of(ctx: ToolContext) -> ChangeDesk:
-    """Return the change desk behind this call.
-
-    Raises:
-        NoTokenError: The server was started without a token.
-    """
-    state: AppState = ctx.request_context.lifespan_context
-    if state.desk is None:
-        raise NoTokenError
-    return state.desk
-
-
-def exports_of(ctx: ToolContext) -> ExportDesk:
-    """Return the export desk behind this call.
-
-    Raises:
-        NoTokenError: The server was started without a token.
-    """
-    state: AppState = ctx.request_context.lifespan_context
-    if state.exports is None:
-        raise NoTokenError
-    return state.exports
+    """Return the change desk behind this call, or raise `NoTokenError`."""
+    return _with_token(_state_of(ctx).desk)
 
 
 def inventory_of(ctx: ToolContext) -> Inventory:
-    """Return the inventory behind this call.
-
-    Raises:
-        NoTokenError: The server was started without a token.
-    """
-    state: AppState = ctx.request_context.lifespan_context
-    if state.inventory is None:
-        raise NoTokenError
-    return state.inventory
+    """Return the inventory behind this call, or raise `NoTokenError`."""
+    return _with_token(_state_of(ctx).inventory)
 
 
 def usage_of(ctx: ToolContext) -> UsageScan:
-    """Return what reads usage across SIMs.
+    """Return what reads usage across SIMs, or raise `NoTokenError`."""
+    return _with_token(_state_of(ctx).usage)
 
-    Raises:
-        NoTokenError: The server was started without a token.
-    """
-    state: AppState = ctx.request_context.lifespan_context
-    if state.usage is None:
-        raise NoTokenError
-    return state.usage
+
+def exports_of(ctx: ToolContext) -> ExportDesk:
+    """Return the export desk behind this call, or raise `NoTokenError`."""
+    return _with_token(_state_of(ctx).exports)
 
 
 def caller_of(ctx: ToolContext) -> Caller:
@@ -125,3 +84,14 @@ def _account() -> str:
         return clean(getpass.getuser(), 60)
     except (OSError, KeyError):  # a container may run under a number that has no name.
         return "this machine"
+
+
+def _state_of(ctx: ToolContext) -> AppState:
+    state: AppState = ctx.request_context.lifespan_context
+    return state
+
+
+def _with_token(part: T | None) -> T:
+    if part is None:
+        raise NoTokenError
+    return part
