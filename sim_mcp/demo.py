@@ -89,14 +89,15 @@ async def _reading(morning: Morning, client: Client) -> None:
     used = await _call(morning, client, "get_sim_daily_usage", sim=card)
     morning.console.print(chart(used.get("days", [])))
     morning.check(bool(used.get("days")), "usage by day, in MB and money")
-    events = await _call(morning, client, "list_sim_events", sim=card, per_page=5)
-    columns = ("time", "type", "network", "country", "data_mb")
-    newest = [{column: row.get(column) for column in columns} for row in events.get("events", [])]
-    morning.console.print(records(newest, title="Its newest events"))
-    times = [event["time"] for event in events.get("events", [])]
-    morning.check(bool(times) and times == sorted(times, reverse=True), "events, newest first")
+    told = await _call(morning, client, "diagnose_sim", sim=card)
+    show(told, morning.console)
+    morning.check("Turkey" in str(told), "the cause with its evidence: data used in another country than usual")
 
-    morning.ask("Which SIMs are suspended?")
+    morning.ask("How many SIMs do we have, and which are suspended?")
+    counted = await _call(morning, client, "summarize_sims", group_by=["status"])
+    show(counted, morning.console)
+    counts = [row["sims"] for row in counted.get("groups", [])]
+    morning.check(bool(counts) and sum(counts) == counted.get("total"), "counts that add up to the whole fleet")
     listed = await _call(morning, client, "list_sims", status="suspended", per_page=5)
     morning.console.print(
         records(listed.get("sims", []), title=f"{len(listed.get('sims', []))} of {listed.get('total')}")

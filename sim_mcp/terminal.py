@@ -32,7 +32,7 @@ def show(structure: Mapping[str, Any], console: Console) -> None:
     facts.add_column(style="dim")
     facts.add_column(overflow="fold")
     for name, value in structure.items():
-        if not _is_records(value):
+        if not _is_records(value) and value != []:
             facts.add_row(_heading(name), _cell(value))
     if facts.row_count:
         console.print(facts)
