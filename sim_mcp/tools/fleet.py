@@ -8,7 +8,8 @@ import anyio.to_thread
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from sim_mcp.emnify import SimStatus
+from sim_mcp.emnify import InvalidValueError, SimStatus, compact, parse_iccid
+from sim_mcp.emnify.identifiers import PRINTED_ICCID_LENGTH
 from sim_mcp.fleet.inventory import StillReadingError
 from sim_mcp.fleet.selection import FleetFilter, FleetSim, GroupBy, Match
 from sim_mcp.tools import fleet_answers, fleet_text
@@ -93,14 +94,13 @@ async def find_sims(
         return answer(reading, fleet_text.found(reading))
     hits, fleet = await asked(lambda: (snapshot.search(text, limit=_SHOWN), snapshot.total))
     rows = [_found(match) for match in hits.matches]
-    nothing = "Nothing holds that. A digit may be wrong: try a shorter part, digits or letters alone."
     found = fleet_answers.FoundSims(
         total=hits.total,
         fleet=fleet,
         as_of=moment(snapshot.taken_at),
         sims=rows,
         next=_list_them(text, hits.matches) if hits.total > len(rows) else None,
-        hint=" ".join(filter(None, [None if rows else nothing, snapshot.note])) or None,
+        hint=" ".join(filter(None, [None if rows else _nobody(text), snapshot.note])) or None,
     )
     return answer(found, fleet_text.found(found))
 
@@ -126,6 +126,17 @@ def _group(by: tuple[GroupBy, ...], values: tuple[str, ...], count: int) -> dict
 
 def _nothing(given: dict[str, Any]) -> str:
     return f"Searched {ready_call('summarize_sims', given)}. Leave a filter out to see what there is."
+
+
+def _nobody(text: str) -> str:
+    """Say the likeliest mistake where nothing was found: a check digit tells a misread card at once."""
+    digits = compact(text)
+    if len(digits) == PRINTED_ICCID_LENGTH and digits.isdecimal():
+        try:
+            parse_iccid(digits)
+        except InvalidValueError as error:
+            return f"Nothing holds that: {error}."
+    return "Nothing holds that. A digit may be wrong: try a shorter part, digits or letters alone."
 
 
 def _found(match: Match) -> dict[str, Any]:

@@ -115,6 +115,14 @@ async def test_a_text_is_found_in_any_field_with_the_field_that_matched(fleet: F
         assert found["fleet"] >= found["total"] >= len(found["sims"])
 
 
+async def test_a_misread_card_is_recognised_by_its_check_digit(fleet: Fleet, desk: Client) -> None:
+    card = fleet.stories["healthy"]["iccid_with_luhn"]
+    misread = f"{card[:-1]}{(int(card[-1]) + 1) % 10}"
+    answer = facts(await desk.call_tool("find_sims", {"text": misread}))
+    assert answer["total"] == 0
+    assert f"its last digit should be {card[-1]}" in answer["hint"]
+
+
 async def test_more_than_are_shown_are_listed_by_the_call_that_is_offered(desk: Client) -> None:
     found = facts(await desk.call_tool("find_sims", {"text": "8988"}))
     assert len(found["sims"]) == 20
