@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -24,6 +25,8 @@ from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.exports.desk import WAITS_S, ExportDesk
 from sim_mcp.exports.sources import rows_of
+from sim_mcp.fleet.inventory import Inventory
+from sim_mcp.fleet.usage import UsageScan
 from sim_mcp.prompts import add_prompts
 from sim_mcp.resources import add_resources
 from sim_mcp.settings import Settings
@@ -134,22 +137,32 @@ def _lifespan(
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
         async with AsyncExitStack() as stack:
             if settings.application_token is None:
-                yield AppState(settings, None, None)
+                yield AppState(settings, None, None, None)
                 return
             client = await stack.enter_async_context(
                 EmnifyClient(base_url=settings.base_url, application_token=settings.application_token)
             )
-            desk = ChangeDesk(client, settings)
+            inventory = await stack.enter_async_context(Inventory(client, _place_of(settings)))
+            usage = await stack.enter_async_context(UsageScan(client, _place_of(settings)))
+            desk = ChangeDesk(client, settings, inventory)
             stack.callback(desk.close)
             async with anyio.create_task_group() as background:
                 background.start_soon(desk.host_page)
                 exports = ExportDesk(
                     partial(rows_of, client), client.now, settings.export_dir, background, waits_s=waits_s
                 )
-                yield AppState(settings, client, desk, exports)
+                yield AppState(settings, client, desk, inventory, usage, exports)
                 background.cancel_scope.cancel()
 
     return lifespan
+
+
+def _place_of(settings: Settings) -> Path | None:
+    """Return where to keep the inventory; without a place it is kept in memory."""
+    try:
+        return settings.state_directory()
+    except OSError:
+        return None
 
 
 def _tool(entry: registry.Entry) -> Tool:

@@ -23,6 +23,7 @@ _UNBROKEN = {"at", "sim", "iccid", "time", "date", "imsi", "msisdn", "status", "
 """Columns that people compare or copy: a number broken over two lines is of no use."""
 
 _LONGEST_BAR = 36
+_SHORT = 30
 
 
 def show(structure: Mapping[str, Any], console: Console) -> None:
@@ -90,7 +91,9 @@ def _cell(value: Any) -> Text:
     if isinstance(value, dict):
         return Text(", ".join(f"{_heading(key)} {_cell(inner)}" for key, inner in value.items()))
     if isinstance(value, list):
-        return Text(", ".join(str(inner) for inner in value))
+        parts = [str(_cell(inner)) for inner in value]
+        # Records and sentences stand in lines of their own.
+        return Text(("\n" if any(len(part) > _SHORT for part in parts) else ", ").join(parts))
     if isinstance(value, float):
         return Text(f"{value:,.3f}".rstrip("0").rstrip("."))
     return Text(str(value), style=_STATUS_COLOURS.get(str(value), ""))

@@ -5,7 +5,7 @@ process, is taken up again where the record says it stood: what is settled is no
 recorded outcome is settled by reading, and is never sent again.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 import anyio
@@ -40,6 +40,7 @@ from sim_mcp.emnify import (
     Target,
     UnreachableError,
 )
+from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.fleet.reading import FEW, read_sims
 
 CHUNK = 50
@@ -69,8 +70,16 @@ _LOST = Sent("it was sent before, and what came of it was not recorded")
 class Run:
     """One attempt at carrying out a plan that was agreed to."""
 
-    def __init__(self, client: EmnifyClient, journal: Journal, stored: StoredPlan, progress: Progress) -> None:
+    def __init__(
+        self,
+        client: EmnifyClient,
+        journal: Journal,
+        stored: StoredPlan,
+        progress: Progress,
+        inventory: Inventory | None = None,
+    ) -> None:
         self._client = client
+        self._inventory = inventory
         self._journal = journal
         self._stored = stored
         self._change = stored.plan.change
@@ -179,18 +188,21 @@ class Run:
         if not steps:
             return
         if isinstance(self._change, Register):
+            self._take_in(None)
             for step in steps:
                 self._settle(step, await settle_registration(self._client, self._change, sent[step.number].doubt))
             return
         try:
             now = await read_sims(self._client, [step.item.sim_id for step in steps])
         except EmnifyError as error:
+            self._take_in(None)
             for step in steps:
                 known = sent[step.number].doubt or "emnify accepted it"
                 note = f"{known}, but reading back failed ({error}); look at this SIM before trying again"
                 request = sent[step.number].request
                 self._settle(step, Outcome("unknown", step.item.before, "unknown", note, request))
             return
+        self._take_in(now)
         for step in steps:
             self._settle(step, _read_back(self._change, step.item, now[step.item.sim_id], sent[step.number]))
 
@@ -201,7 +213,18 @@ class Run:
             await self._settle_by_reading([step], {step.number: _LOST})
             return
         with anyio.CancelScope(shield=True):
-            self._settle(step, await register(self._client, self._change))
+            outcome = await register(self._client, self._change)
+            self._take_in(None)
+            self._settle(step, outcome)
+
+    def _take_in(self, now: Mapping[int, Sim | None] | None) -> None:
+        """Let the inventory know what was read back, or that it has to read anew."""
+        if self._inventory is None:
+            return
+        if now is None:
+            self._inventory.outdate()
+        else:
+            self._inventory.correct(now)
 
     def _settle(self, step: Step, outcome: Outcome) -> None:
         self._journal.settle(self._stored.id, step.number, outcome, step.item.identity)

@@ -13,6 +13,7 @@ from sim_mcp.changes.page import ApprovalPage, listening
 from sim_mcp.changes.plan import Plan, Planned, counted
 from sim_mcp.changes.policy import Decision, read_policy
 from sim_mcp.emnify import EmnifyClient, InvalidValueError
+from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.settings import Settings
 
 RUN_FOR_S = 45.0
@@ -45,8 +46,9 @@ class Report:
 class ChangeDesk:
     """Take plans in, see that somebody agreed, and carry them out."""
 
-    def __init__(self, client: EmnifyClient, settings: Settings) -> None:
+    def __init__(self, client: EmnifyClient, settings: Settings, inventory: Inventory | None = None) -> None:
         self._client = client
+        self._inventory = inventory
         self._settings = settings
         self._policy = read_policy(settings.policy, settings.confirm)
         self._opened: Journal | None = None
@@ -206,7 +208,7 @@ class ChangeDesk:
         try:
             stored = self._journal.plan(plan_id)
             if stored is not None:
-                await Run(self._client, self._journal, stored, progress).until(deadline)
+                await Run(self._client, self._journal, stored, progress, self._inventory).until(deadline)
         except JournalError as error:
             raise JournalError(
                 f"{error} Plan {plan_id} was stopped there; SIMs before that point may have been changed. Once the "

@@ -32,7 +32,8 @@ from sim_mcp.emnify.models import (
     Sim,
     SimRef,
 )
-from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Rate, Window
+from sim_mcp.emnify.organisation import OrganisationStats, TariffPlan
+from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Rate, Window, in_background
 from sim_mcp.emnify.reachability import ConnectivityInfo, SubscriberInfo
 from sim_mcp.emnify.usage import DailyUsage, DayUsage, MonthUsage, SimUsage, Traffic
 from sim_mcp.emnify.values import SimStatus
@@ -64,6 +65,7 @@ __all__ = [
     "Network",
     "NotFoundError",
     "Organisation",
+    "OrganisationStats",
     "OutcomeUnknownError",
     "Page",
     "Quota",
@@ -81,6 +83,7 @@ __all__ = [
     "SimUsage",
     "SubscriberInfo",
     "Target",
+    "TariffPlan",
     "Traffic",
     "UnreachableError",
     "UnreadableAnswerError",
@@ -88,6 +91,7 @@ __all__ = [
     "Window",
     "compact",
     "event_type_id",
+    "in_background",
     "luhn_digit",
     "parse_iccid",
     "readings",

@@ -1,6 +1,6 @@
 """emnify's SIM API: one method per operation."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, datetime
 from importlib.metadata import version
 from types import TracebackType
@@ -16,8 +16,9 @@ from sim_mcp.emnify.errors import InvalidValueError, RuleError
 from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort
 from sim_mcp.emnify.identifiers import Bic
 from sim_mcp.emnify.models import Batch, Connectivity, Device, Event, Label, Page, Quota, Sim, SimRef
-from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits
-from sim_mcp.emnify.pages import array, page_of, read_one, read_rows
+from sim_mcp.emnify.organisation import OwnOrganisation
+from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Pacer
+from sim_mcp.emnify.pages import array, page_of, raw_page_of, read_one, read_rows
 from sim_mcp.emnify.provisioning import Provisioning
 from sim_mcp.emnify.reachability import Reachability
 from sim_mcp.emnify.transport import Answer, Call, Transport
@@ -63,6 +64,7 @@ class EmnifyClient:
         )
         self.provisioning = Provisioning(self._send)
         self.reachability = Reachability(self._send)
+        self.organisation = OwnOrganisation(self._send)
 
     async def __aenter__(self) -> Self:
         return self
@@ -83,6 +85,16 @@ class EmnifyClient:
     def own_organisation_id(self) -> int | None:
         """Return the workspace of the token, once signed in."""
         return self._transport.auth.organisation_id
+
+    @property
+    def identity(self) -> str:
+        """Return what tells this token at this address from any other, and from which neither can be told."""
+        return self._transport.identity
+
+    @property
+    def pacer(self) -> Pacer:
+        """Return what keeps the rate limits."""
+        return self._transport.pacer
 
     # SIMs
 
@@ -122,6 +134,23 @@ class EmnifyClient:
             if not (page.has_next if told else page.items):
                 return
             number, before = number + 1, ids
+
+    async def list_raw_sims(
+        self,
+        *,
+        page: int = 1,
+        per_page: int = LARGEST_PAGE,
+        on_sent: Callable[[], None] | None = None,
+        deadline_s: float | None = None,
+    ) -> Page[Any]:
+        """List SIMs in order of id, as emnify sends them (GET /api/v1/sim): reading each takes longer than fetching it.
+
+        `on_sent` is called when the request leaves, and again with each further attempt.
+        """
+        _check_page(page, per_page, LARGEST_PAGE)
+        params = _collection("", "id", page, per_page)
+        call = Call("GET", "/api/v1/sim", "the SIMs", params=params, on_sent=on_sent)
+        return raw_page_of(await self._send(call, deadline_s), page=page, per_page=per_page)
 
     async def get_sim(self, sim_id: int, *, deadline_s: float | None = None) -> Sim:
         """Get one SIM (GET /api/v1/sim/{id})."""

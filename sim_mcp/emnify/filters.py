@@ -84,6 +84,8 @@ class DeviceFilter:
     iccid: str | None = None
     eid: str | None = None
     sim_status: SimStatus | None = None
+    status: int | None = None
+    """0 enabled, 1 disabled."""
 
     def __str__(self) -> str:
         """Write the `q` string.

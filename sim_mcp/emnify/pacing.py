@@ -7,9 +7,11 @@ limits count in windows where emnify's gateway (AWS API Gateway) counts in bucke
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 
@@ -26,6 +28,9 @@ _MARGIN = 0.985
 
 _WINDOW_MARGIN_S = 0.5
 """The window opens that much later, for requests that travelled at different speeds."""
+
+_SPARED = 0.04
+"""The share of a window that reading in the background leaves to whoever asks meanwhile."""
 
 _FIRST_BRAKE_S, _LONGEST_BRAKE_S = 1.0, 30.0
 _SLOWEST = 8.0
@@ -61,7 +66,10 @@ PUBLISHED_LIMITS = Limits(
     per_operation={
         "GET /api/v1/sim": Rate(10, 5),
         "GET /api/v1/endpoint": Rate(10, 5),
+        "GET /api/v1/organisation/my/stats": Rate(10, 5),
         "GET /api/v1/sim/{id}/stats": Rate(10, 5),
+        # No limit is published for this one; emnify asks for 100 ms between calls where none is.
+        "GET /api/v1/sim/{id}/stats/daily": Rate(10, 5),
         "GET /api/v1/endpoint/{id}/connectivity_info": Rate(10, 5),
         "GET /api/v1/event": Rate(10, 5),
         "GET /api/v1/endpoint/{id}": Rate(50, 25),
@@ -70,6 +78,18 @@ PUBLISHED_LIMITS = Limits(
     },
 )
 AUTHENTICATE = "POST /api/v1/authenticate"
+
+_background: ContextVar[bool] = ContextVar("background", default=False)
+
+
+@contextmanager
+def in_background() -> Iterator[None]:
+    """Have requests sent from here on stand behind those that somebody waits for."""
+    before = _background.set(True)
+    try:
+        yield
+    finally:
+        _background.reset(before)
 
 
 class _Bucket:
@@ -102,8 +122,18 @@ class _Sliding:
             return now
         return self._sent[min(leaving, len(self._sent) - 1)] + self._window.seconds + _WINDOW_MARGIN_S
 
+    def spare_at(self, now: float) -> float:
+        return self.ready_at(now, self._window.requests * _SPARED)
+
     def take(self, now: float, slowness: float) -> None:  # noqa: ARG002  # a window does not stretch.
         self._sent.append(now)
+
+    def last_opens(self, now: float, number: int) -> tuple[float, int]:
+        """Return when the window opens that the last of so many spare requests leaves in, and its place there."""
+        length = self._window.seconds + _WINDOW_MARGIN_S
+        sent = [at for at in self._sent if at + length > now]
+        windows, place = divmod(len(sent) + number - 1, max(1, int(self._window.requests * (1 - _SPARED))))
+        return max(now, (sent[0] if sent else now) + windows * length), place
 
 
 _Gate = _Bucket | _Sliding
@@ -116,8 +146,9 @@ class Pacer:
         self._clock = clock
         self._own: dict[str, _Gate] = {operation: _Bucket(rate) for operation, rate in limits.per_operation.items()}
         self._own[AUTHENTICATE] = _Sliding(limits.authenticate)
-        self._address: _Gate = _Sliding(limits.per_address)
+        self._address = _Sliding(limits.per_address)
         self._under_way = anyio.Semaphore(MOST_AT_ONCE)
+        self._behind = anyio.Lock()
         self._braked_until = 0.0
         self._brake_s = _FIRST_BRAKE_S
         self._slowness = 1.0
@@ -130,8 +161,32 @@ class Pacer:
             RateLimitedError: The wait is known to be longer than the caller's time; nothing was sent.
         """
         async with AsyncExitStack() as under_way:
-            await self._wait(operation, under_way)
+            if _background.get():
+                # One at a time, so that no more than one of them ever stands before somebody else.
+                async with self._behind:
+                    await self._wait_until(self._address.spare_at, operation)
+                    await self._wait(operation, under_way)
+            else:
+                await self._wait(operation, under_way)
             yield
+
+    def forecast_s(self, operation: str, number: int) -> float:
+        """Return in how many seconds the last of so many requests may be sent, if nobody else sends any."""
+        if number < 1:
+            return 0.0
+        now = self._clock()
+        opens, place = self._address.last_opens(now, number)
+        own = self._own.get(operation)
+        at = [self._braked_until, opens]
+        if own is not None:
+            at += [own.ready_at(now, (number - 1) * self._slowness)]
+            at += [own.ready_at(opens, min(place, number - 1) * self._slowness)]
+        return max(at) - now
+
+    @property
+    def slowed_down(self) -> bool:
+        """Tell whether emnify has asked to slow down (429) and has not let go since."""
+        return self._slowness > 1 or self._clock() < self._braked_until
 
     async def _wait(self, operation: str, under_way: AsyncExitStack) -> None:
         # Whoever is cancelled while waiting has taken nothing: a place is taken only on leaving.
@@ -140,7 +195,8 @@ class Pacer:
             own = self._own.get(operation)
             for gate in (self._address,) if own is None else (own, self._address):
                 queue = gate.lock.statistics()
-                self._in_time([gate], operation, queue.tasks_waiting + queue.locked)
+                ahead = (queue.tasks_waiting + queue.locked) * self._slowness
+                self._in_time(partial(gate.ready_at, ahead=ahead), operation)
                 await held.enter_async_context(gate.lock)
                 gates.append(gate)
                 await self._wait_for(gates, operation)
@@ -171,17 +227,19 @@ class Pacer:
         self._brake_s = max(_FIRST_BRAKE_S, self._brake_s * _RECOVERY)
 
     async def _wait_for(self, gates: list[_Gate], operation: str) -> None:
+        await self._wait_until(lambda now: max(gate.ready_at(now) for gate in gates), operation)
+
+    async def _wait_until(self, ready_at: Callable[[float], float], operation: str) -> None:
         while True:
-            wait_s = self._in_time(gates, operation)
+            wait_s = self._in_time(ready_at, operation)
             if wait_s <= 0:
                 return
             await anyio.sleep(wait_s)
 
-    def _in_time(self, gates: list[_Gate], operation: str, ahead: int = 0) -> float:
-        """Return the seconds until the gates open for one who has so many ahead; raise where that is too late."""
+    def _in_time(self, ready_at: Callable[[float], float], operation: str) -> float:
+        """Return the seconds until that is ready; raise where that is too late."""
         now = self._clock()
-        ready_at = max(gate.ready_at(now, ahead * self._slowness) for gate in gates)
-        wait_s = max(self._braked_until, ready_at) - now
+        wait_s = max(self._braked_until, ready_at(now)) - now
         if wait_s > anyio.current_effective_deadline() - anyio.current_time():
             raise RateLimitedError(
                 f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s, "

@@ -10,6 +10,7 @@ from sim_mcp.emnify.transport import Answer
 from sim_mcp.emnify.values import Record
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 _LONGEST_COUNT = 18
 
 
@@ -21,12 +22,25 @@ def page_of(model: type[R], answer: Answer, *, page: int, per_page: int) -> Page
     Raises:
         UnreadableAnswerError: The answer is not an array.
     """
+    items, unreadable = read_rows(model, answer)
+    return _placed(answer, items, unreadable, page=page, per_page=per_page)
+
+
+def raw_page_of(answer: Answer, *, page: int, per_page: int) -> Page[Any]:
+    """Return one page of a collection as `page_of` does, its records as they came.
+
+    Raises:
+        UnreadableAnswerError: The answer is not an array.
+    """
+    return _placed(answer, array(answer), 0, page=page, per_page=per_page)
+
+
+def _placed(answer: Answer, items: list[T], unreadable: int, *, page: int, per_page: int) -> Page[T]:
     pages = _header(answer, "X-Total-Pages", "X-Pages")
     total = _header(answer, "X-Total-Count", "X-Count")
     # A size beyond emnify's largest is cut to it without a word but this header.
     per_page = _header(answer, "X-Count-Per-Page", "X-Per-Page") or per_page
     sent = _header(answer, "X-Current-Page", "X-Page")
-    items, unreadable = read_rows(model, answer)
     if (pages is not None and page > max(pages, 1)) or (sent is not None and sent < page):
         items, unreadable = [], 0
     return Page(items=items, page=page, per_page=per_page, total=total, pages=pages, unreadable=unreadable)

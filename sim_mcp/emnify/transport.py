@@ -1,11 +1,12 @@
 """One call to emnify: paced, signed in, retried where that is safe, and its failures told apart."""
 
+import hashlib
 import logging
 import math
 import re
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -52,6 +53,8 @@ class Call:
     params: Mapping[str, str | int] | None = None
     json: Any = field(default=None, repr=False)  # signing in sends a secret.
     accept: str = _JSON
+    on_sent: Callable[[], None] | None = None
+    """Called whenever the call leaves, each attempt anew: who sends many can line up the next one then."""
 
     @property
     def operation(self) -> str:
@@ -114,7 +117,9 @@ class Transport:
             transport=transport,
         )
         self._application_token = application_token
-        self._pacer = Pacer(limits)
+        key = hashlib.sha256(application_token.get_secret_value().encode()).digest()
+        self.identity = hashlib.blake2b(base_url.encode(), key=key, digest_size=12).hexdigest()
+        self.pacer = Pacer(limits)
         self.auth = Authenticator(self._sign_in)
         self.clock = UpstreamClock()
 
@@ -175,7 +180,9 @@ class Transport:
         return await self._once(call, headers, progress)
 
     async def _once(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
-        async with self._pacer.turn(call.operation):
+        async with self.pacer.turn(call.operation):
+            if call.on_sent is not None:
+                call.on_sent()
             response = await self._exchange(call, headers, progress)
         self.clock.read(response.headers.get("Date", ""))
         self._heed(call, response)
@@ -207,10 +214,10 @@ class Transport:
     def _heed(self, call: Call, response: httpx.Response) -> None:
         """Slow down after a 429, which is raised to be tried again later; recover after anything else."""
         if response.status_code != _TOO_MANY:
-            self._pacer.answered()
+            self.pacer.answered()
             return
         told = self.clock.wait_s(response.headers.get("Retry-After", ""))
-        pause = self._pacer.throttled(told)
+        pause = self.pacer.throttled(told)
         wait_s = told if told is not None else pause
         raise RateLimitedError(
             f"emnify asks to slow down (429) for {math.ceil(wait_s)} s",

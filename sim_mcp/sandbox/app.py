@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sim_mcp.sandbox import batches, control, endpoints, event_lists, operations, sims
+from sim_mcp.sandbox import batches, control, endpoints, event_lists, operations, organisation, sims
 from sim_mcp.sandbox.answers import Answer, Backend, Refusal, error, gateway, nothing, wire_headers
 from sim_mcp.sandbox.catalogue import Event
 from sim_mcp.sandbox.clock import http_date, zulu_date
@@ -55,7 +55,8 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/endpoint/{id}/event", event_lists.list_endpoint_events),
     ("GET", "/endpoint/{id}/stats", endpoints.get_stats),
     ("GET", "/endpoint/{id}/stats/daily", endpoints.get_daily_stats),
-    ("GET", "/organisation/my/stats", operations.get_organisation_stats),
+    ("GET", "/organisation/my/stats", organisation.get_stats),
+    ("GET", "/tariff_plan/active", organisation.get_tariff_plan),
 )
 _API = "/api/v1"
 _AUTHENTICATE = "/api/v1/authenticate"

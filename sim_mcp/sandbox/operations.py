@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import Mapping
 
-from sim_mcp.sandbox.answers import Answer, Refusal, express, php
+from sim_mcp.sandbox.answers import Answer, Refusal, express
 from sim_mcp.sandbox.catalogue import ENTERPRISE_ORG, ORGANISATIONS, Event, Role, Status
 from sim_mcp.sandbox.clock import zulu_date
 from sim_mcp.sandbox.core import Call, reference
@@ -135,30 +135,6 @@ def migrate(call: Call) -> Answer:
             "target_workspace": {"id": target.id, "name": target.name},
             "auto_detach_devices": detach,
             "sims": shown,
-        }
-    )
-
-
-def get_organisation_stats(call: Call) -> Answer:
-    """Answer `GET /api/v1/organisation/my/stats`."""
-    scope = call.core.filters.sims(call.identity.role, call.org, None, "id")
-    counted = call.store.rows(f"SELECT status, count(*) FROM sim WHERE {scope.where} GROUP BY status", *scope.values)  # noqa: S608  # conditions come from query.py
-    found = {int(str(status)): int(str(count)) for status, count in counted}
-    names = {
-        "issued": Status.ISSUED,
-        "factory_mode": Status.FACTORY_TEST,
-        "active": Status.ACTIVATED,
-        "suspended": Status.SUSPENDED,
-    }
-    numbers: dict[str, object] = {name: found.get(status, 0) for name, status in names.items()}
-    active = found.get(Status.ACTIVATED, 0)
-    return php(
-        {
-            "sim": {**numbers, "total": sum(found.values())},
-            "active_chargeable_sims": str(active),
-            "hosting_fees": {"cost": f"{active * 0.4:.2f}", "currency": {"id": 1, "code": "EUR", "symbol": "€"}},
-            "current_month": {},
-            "last_month": {},
         }
     )
 

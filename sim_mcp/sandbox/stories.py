@@ -216,6 +216,16 @@ def _factory_test(draft: Draft) -> None:
     draft.is_assigned(3 * DAY - MINUTE)
 
 
+def _factory_test_ending(draft: Draft) -> None:
+    draft.status, draft.since, draft.name = Status.FACTORY_TEST, draft.anchor - 4 * DAY, "Water meter Wien 90"
+    draft.kind, draft.home = 2, 301
+    draft.changes_status(4 * DAY, "Issued", "Factory Test", Event.SIM_FACTORY_TEST)
+    draft.is_assigned(4 * DAY - MINUTE)
+    midnight = (draft.anchor // DAY - 2) * DAY
+    draft.spans = [(midnight, midnight + DAY)]
+    draft.trips = [(midnight, midnight + DAY, 301, 0.8)]
+
+
 def _euicc(draft: Draft) -> None:
     draft.model, draft.name, draft.kind = 53, "Solar inverter Bern 14", 9
 
@@ -267,6 +277,7 @@ STORIES = (
     Story("stock", "in the stock of a reseller, of no customer yet", _stock),
     Story("resold", "sold by a reseller to a customer in Brazil", _resold),
     *(Story(key, about, tell) for key, about, tell in CASES),
+    Story("factory_test_ending", "in factory test, with part of the test volume used", _factory_test_ending),
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
-from sim_mcp.sandbox.clock import DAY, MINUTE, SECOND, Clock, day_name, from_ms, zulu_date
+from sim_mcp.sandbox.clock import DAY, HOUR, MINUTE, SECOND, Clock, day_name, from_ms, zulu_date
 from sim_mcp.sandbox.life import EUR_PER_SMS, Life, Use
 from sim_mcp.sandbox.settings import Unknowns
 from sim_mcp.sandbox.store import SimRow
@@ -27,23 +27,38 @@ class Accounts:
         self._life = life
         self._clock = clock
         self._unknowns = unknowns
+        self._totals: dict[tuple[object, ...], dict[str, object]] = {}
 
     def months(self, sim: SimRow, owner: str, owner_id: int) -> object:
         """Return this month, the last one and the last hour; months without traffic are absent."""
-        now = self._clock.now()
-        today = from_ms(now).date()
+        body = self._both_months([sim], owner, owner_id)
+        body["last_hour"] = self._last_hour(sim, self._clock.now())
+        return [body] if self._unknowns.stats_shape == "array" else body
+
+    def organisation_months(self, sims: list[SimRow], org: int) -> dict[str, object]:
+        """Return the traffic of an organisation this month and last (`GET /api/v1/organisation/my/stats`).
+
+        Like the real one, it is brought up to date from time to time: once an hour.
+        """
+        key = (org, len(sims), self._clock.now() // HOUR)
+        if key not in self._totals:
+            self._totals = {key: self._both_months(sims, "organisation_id", org)}
+        return dict(self._totals[key])
+
+    def _both_months(self, sims: list[SimRow], owner: str, owner_id: int) -> dict[str, object]:
+        today = from_ms(self._clock.now()).date()
         this = today.replace(day=1)
         last = (this - timedelta(days=1)).replace(day=1)
         body: dict[str, object] = {}
         for name, first, end in (("last_month", last, this), ("current_month", this, today + timedelta(days=1))):
             total = Use()
-            for use in self._life.days(sim, _day(first), _day(end) - 1).values():
-                total.add(use)
+            for sim in sims:
+                for use in self._life.days(sim, _day(first), _day(end) - 1).values():
+                    total.add(use)
             month = self._month(total, first, owner, owner_id)
             if month:
                 body[name] = month
-        body["last_hour"] = self._last_hour(sim, now)
-        return [body] if self._unknowns.stats_shape == "array" else body
+        return body
 
     def daily(self, sim: SimRow, first: date, last: date) -> list[object]:
         """Return the days with traffic, the last row being their sum."""

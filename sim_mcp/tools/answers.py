@@ -1,8 +1,8 @@
 """What the tools answer, as structured content: each model is one tool's output schema."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, Field
 
 
 class Answer(BaseModel):
@@ -37,6 +37,7 @@ class SimList(Answer):
     page: int
     pages: int | None = None
     customer: str | None = Field(default=None, description="of all rows")
+    as_of: str | None = Field(default=None, description="if from the inventory")
     sims: list[SimRow]
     next: str | None = None
     hint: str | None = None
@@ -166,10 +167,6 @@ class OutcomeRow(Answer):
     note: str
 
 
-_LOOSE = WithJsonSchema({"type": "array", "items": {"type": "object"}})
-"""Rows that five tools return: spelt out in each of their schemas they would cost more than they tell."""
-
-
 class ChangeReport(Answer):
     """How a change stands and what it did, SIM by SIM."""
 
@@ -179,7 +176,7 @@ class ChangeReport(Answer):
     agreed: str | None = None
     approve_at: str | None = Field(default=None, description="page for a person")
     counts: dict[str, int]
-    sims: Annotated[list[OutcomeRow], _LOOSE]
+    sims: list[OutcomeRow]
     not_shown: int | None = None
     planned: list[str] | None = None
     next: str | None = None

@@ -19,6 +19,7 @@ from sim_mcp.emnify import (
     Traffic,
 )
 from sim_mcp.fleet import happenings
+from sim_mcp.fleet.selection import FleetSim
 from sim_mcp.tools import answers
 from sim_mcp.untrusted import clean
 
@@ -46,6 +47,30 @@ def sim_row(sim: Sim, *, full: bool) -> answers.SimRow:
             "ip": clean(sim.device.ip_address) or None if sim.device else None,
             "produced": day(sim.production_date),
             "activated": day(sim.activation_date),
+        }
+    )
+
+
+def fleet_row(sim: FleetSim, *, full: bool) -> answers.SimRow:
+    """Return a SIM of the inventory as a row of a list."""
+    row = answers.SimRow(
+        iccid=sim.iccid or f"id {sim.id}",
+        status=clean(sim.status_label, 30),
+        device=clean(sim.device, ROW_NAME_LIMIT) or None,
+        customer=clean(sim.customer) or None,
+    )
+    if not full:
+        return row
+    return row.model_copy(
+        update={
+            "id": sim.id,
+            "imsi": sim.imsi,
+            "msisdn": sim.msisdn,
+            "eid": sim.eid,
+            "model": clean(sim.model) or None,
+            "ip": clean(sim.ip) or None,
+            "produced": sim.produced.isoformat() if sim.produced else None,
+            "activated": sim.activated.isoformat() if sim.activated else None,
         }
     )
 

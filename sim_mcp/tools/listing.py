@@ -1,20 +1,33 @@
-"""The tool that lists SIMs, from the SIM collection or, by device name, from the device collection."""
+"""The tool that lists SIMs: one page from emnify where its filters can say what is meant, else from the inventory."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from sim_mcp.emnify import InvalidValueError, Sim, SimFilter, SimSort, SimSortField, SimStatus, compact, parse_iccid
+from sim_mcp.emnify import (
+    EmnifyClient,
+    InvalidValueError,
+    Sim,
+    SimFilter,
+    SimSort,
+    SimSortField,
+    compact,
+    parse_iccid,
+)
 from sim_mcp.emnify import Page as EmnifyPage
 from sim_mcp.emnify.identifiers import PRINTED_ICCID_LENGTH
+from sim_mcp.fleet.inventory import StillReadingError
 from sim_mcp.fleet.listing import Listing, list_matching
 from sim_mcp.fleet.organisations import find_organisation
+from sim_mcp.fleet.selection import FleetFilter, FleetSim, OrderBy
+from sim_mcp.fleet.snapshot import Snapshot
 from sim_mcp.tools import answers, facts, text
-from sim_mcp.tools.parameters import Day, Name, Page, PerPage, Status, ready_call
+from sim_mcp.tools.fleet import asked, chosen, moment
+from sim_mcp.tools.parameters import Day, Name, Page, PerPage, PlainDay, Statuses, ready_call
 from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ToolContext, emnify_of
+from sim_mcp.tools.state import ToolContext, emnify_of, inventory_of
 
 SortField = Literal["id", "iccid", "eid", "status", "production_date", "device", "model", "organisation"]
 Part = Annotated[Name | None, Field(description="whole or part")]
@@ -28,25 +41,58 @@ _EMNIFY_FIELDS: dict[SortField, SimSortField] = {
     "model": "model",
     "organisation": "customer_org",
 }
+_FLEET_FIELDS: dict[SortField, OrderBy] = {
+    "id": "id",
+    "iccid": "iccid",
+    "eid": "eid",
+    "status": "status",
+    "production_date": "production_date",
+    "device": "device",
+    "model": "model",
+    "organisation": "customer",
+}
 _PER_PAGE = 25
 MOST_IN_FULL = 40
 """Rows in full that fit into what a model is given at once."""
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """What was asked for, before it is known who can answer it."""
+
+    filter: FleetFilter
+    sort: SortField
+    descending: bool
+    page: int
+    per_page: int
+
+    @property
+    def beyond_emnify(self) -> bool:
+        """Tell whether emnify's filters cannot say this: then the inventory answers."""
+        where = self.filter
+        if len(where.statuses) > 1 or where.activated_before or where.activated_after:
+            return True
+        # emnify searches device names among devices, which know little of their SIMs.
+        alone = replace(where, name_contains=None, statuses=(), iccid=None, eid=None, has_device=None)
+        return where.name_contains is not None and (
+            alone != FleetFilter() or where.has_device is False or self.sort != "id"
+        )
+
+
 async def list_sims(
     ctx: ToolContext,
-    status: Status | None = None,
+    status: Statuses | None = None,
     iccid: Part = None,
     imsi: Part = None,
     msisdn: Part = None,
     eid: Part = None,
-    device: Annotated[
-        Name | None, Field(description="device name, whole or part; combines with status, iccid, eid only")
-    ] = None,
+    device: Annotated[Name | None, Field(description="device name, whole or part")] = None,
     has_device: bool | None = None,
     organisation: Annotated[Name | None, Field(description="customer: name or id")] = None,
     model: Annotated[Name | None, Field(description="SIM model")] = None,
     produced: Annotated[Day | None, Field(description="production date")] = None,
+    activated_before: PlainDay | None = None,
+    activated_after: PlainDay | None = None,
     sort: SortField = "id",
     descending: bool = False,
     page: Page = 1,
@@ -62,23 +108,25 @@ async def list_sims(
         raise InvalidValueError(
             f"per_page={per_page} with detail=full is too long an answer; ask for {MOST_IN_FULL}, or concise"
         )
-    client = emnify_of(ctx)
-    chosen = SimFilter(
-        status=SimStatus.from_word(status) if status else None,
-        iccid=_digits(iccid),
-        imsi=_digits(imsi),
-        msisdn=_digits(msisdn),
-        eid=_digits(eid),
-        model=model,
-        production_date=produced,
-    )
-    str(chosen)  # what cannot be expressed is refused before anything is sent.
-    if organisation is not None:
-        chosen = replace(chosen, customer_org=(await find_organisation(client, organisation)).id)
-    order = SimSort(_EMNIFY_FIELDS[sort], descending)
-    found = await list_matching(client, Listing(chosen, device, has_device, order, page, per_page))
+    wanted = _Wanted(
+        FleetFilter(
+            statuses=chosen(status),
+            iccid=_digits(iccid),
+            imsi=_digits(imsi),
+            msisdn=_digits(msisdn),
+            eid=_digits(eid),
+            name_contains=device,
+            has_device=has_device,
+            customer=organisation,
+            model=model,
+            produced=produced,
+            activated_before=activated_before,
+            activated_after=activated_after,
+        ),
+        sort, descending, page, per_page,
+    )  # fmt: skip
     given = {
-        "status": status,
+        "status": status[0] if status and len(status) == 1 else status,
         "iccid": iccid,
         "imsi": imsi,
         "msisdn": msisdn,
@@ -88,6 +136,8 @@ async def list_sims(
         "organisation": organisation,
         "model": model,
         "produced": produced,
+        "activated_before": activated_before,
+        "activated_after": activated_after,
     }
     shape = {
         "sort": sort if sort != "id" else None,
@@ -95,19 +145,72 @@ async def list_sims(
         "per_page": per_page if per_page != _PER_PAGE else None,
         "detail": detail if detail != "concise" else None,
     }
-    rows = [facts.sim_row(sim, full=detail == "full") for sim in found.items]
+    full = detail == "full"
+    as_of = note = None
+    if wanted.beyond_emnify:
+        try:
+            snapshot = await inventory_of(ctx).snapshot(progress=ctx.report_progress)
+        except StillReadingError as error:
+            again = ready_call("list_sims", given | shape, page=page if page > 1 else None)
+            reading = answers.SimList(page=page, sims=[], hint=str(error), next=again)
+            return answer(reading, text.sim_list(reading))
+        listed = await asked(lambda: _in_snapshot(snapshot, wanted))
+        found: EmnifyPage[Any] = listed
+        as_of, note = moment(snapshot.taken_at), snapshot.note
+        rows = [facts.fleet_row(sim, full=full) for sim in listed.items]
+    else:
+        found = await _at_emnify(emnify_of(ctx), wanted)
+        rows = [facts.sim_row(sim, full=full) for sim in found.items]
     customers = {row.customer for row in rows}
     shared = customers.pop() if len(customers) == 1 else None
-    listed = answers.SimList(
+    hint = None if rows else _nothing(given, found)
+    result = answers.SimList(
         total=found.total,
         page=found.page,
         pages=found.pages,
         customer=shared,
+        as_of=as_of,
         sims=[row.model_copy(update={"customer": None}) if shared else row for row in rows],
         next=ready_call("list_sims", given | shape, page=page + 1) if found.has_next else None,
-        hint=None if rows else _nothing(given, found),
+        hint=" ".join(filter(None, [hint, note])) or None,
     )
-    return answer(listed, text.sim_list(listed))
+    return answer(result, text.sim_list(result))
+
+
+async def _at_emnify(client: EmnifyClient, wanted: _Wanted) -> EmnifyPage[Sim]:
+    """List a page as emnify has it now."""
+    asked_for = wanted.filter
+    narrowed = SimFilter(
+        status=asked_for.statuses[0] if asked_for.statuses else None,
+        iccid=asked_for.iccid,
+        imsi=asked_for.imsi,
+        msisdn=asked_for.msisdn,
+        eid=asked_for.eid,
+        model=asked_for.model,
+        production_date=asked_for.produced,
+    )
+    str(narrowed)  # what cannot be expressed is refused before anything is sent.
+    if asked_for.customer is not None:
+        narrowed = replace(narrowed, customer_org=(await find_organisation(client, asked_for.customer)).id)
+    order = SimSort(_EMNIFY_FIELDS[wanted.sort], wanted.descending)
+    return await list_matching(
+        client,
+        Listing(narrowed, asked_for.name_contains, asked_for.has_device, order, wanted.page, wanted.per_page),
+    )
+
+
+def _in_snapshot(snapshot: Snapshot, wanted: _Wanted) -> EmnifyPage[FleetSim]:
+    """List a page as the inventory has it."""
+    total = snapshot.count(wanted.filter)
+    sims = snapshot.sims(
+        wanted.filter,
+        order=_FLEET_FIELDS[wanted.sort],
+        descending=wanted.descending,
+        limit=wanted.per_page,
+        offset=(wanted.page - 1) * wanted.per_page,
+    )
+    pages = max(1, -(-total // wanted.per_page))
+    return EmnifyPage(items=list(sims), page=wanted.page, per_page=wanted.per_page, total=total, pages=pages)
 
 
 def _nothing(given: dict[str, Any], found: EmnifyPage[Sim]) -> str:

@@ -22,6 +22,10 @@ def _as_word(value: Any) -> Any:
     return value.strip().lower().replace(" ", "_") if isinstance(value, str) else value
 
 
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 def _in_utc_unless_said(value: Any) -> Any:
     if isinstance(value, str):
         try:
@@ -61,6 +65,8 @@ SimNames = Annotated[
 ]
 Status = Annotated[Literal["issued", "activated", "suspended", "factory_test"], BeforeValidator(_as_word)]
 """A status as people write it; emnify's own spelling is understood too."""
+Statuses = Annotated[list[Status], BeforeValidator(_several), Field(min_length=1)]
+"""Any of several statuses; one that stands alone is taken as it is."""
 Page = Annotated[int, Field(ge=1, le=1_000_000)]
 PerPage = Annotated[int, Field(ge=1, le=100)]
 Moment = Annotated[
@@ -69,7 +75,8 @@ Moment = Annotated[
     AfterValidator(_of_this_age),
     Field(examples=["2026-11-01T00:00:00Z"]),
 ]
-Day = Annotated[date, AfterValidator(_of_this_age), Field(examples=["2026-11-01"])]
+PlainDay = Annotated[date, AfterValidator(_of_this_age)]
+Day = Annotated[PlainDay, Field(examples=["2026-11-01"])]
 BicText = Annotated[
     Name,
     Field(

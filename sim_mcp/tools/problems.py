@@ -21,8 +21,10 @@ from sim_mcp.emnify import (
     UpstreamError,
 )
 from sim_mcp.exports.files import ExportRefusedError
+from sim_mcp.fleet.inventory import InventoryError
 from sim_mcp.fleet.lookup import LookupFailedError
 from sim_mcp.fleet.organisations import OrganisationNotFoundError
+from sim_mcp.fleet.terms import UnknownNameError
 from sim_mcp.tools.state import NoTokenError
 from sim_mcp.untrusted import clean
 
@@ -45,6 +47,8 @@ _WORDED = (
     NoTokenError,
     LookupFailedError,
     OrganisationNotFoundError,
+    UnknownNameError,
+    InventoryError,
 )
 """Failures that word themselves for the model."""
 

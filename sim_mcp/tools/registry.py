@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from inspect import getdoc
 from typing import Any
 
-from sim_mcp.tools import batches, changing, diagnosis, exporting, listing, reading
+from sim_mcp.tools import batches, changing, diagnosis, exporting, fleet, listing, reading, usage_ranking
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Entry:
 
 _READING = (
     Entry(listing.list_sims, "List and filter SIMs"),
+    Entry(fleet.summarize_sims, "Count SIMs"),
+    Entry(fleet.find_sims, "Find SIMs"),
     Entry(reading.get_sim, "Get one SIM"),
     Entry(reading.list_sim_statuses, "List SIM statuses"),
     Entry(reading.get_sim_usage, "Get a SIM's monthly usage"),
@@ -38,6 +40,8 @@ _READING = (
     Entry(reading.list_sim_events, "List a SIM's events"),
     Entry(diagnosis.diagnose_sim, "Diagnose a SIM"),
     Entry(diagnosis.get_sim_timeline, "Get a SIM's timeline"),
+    Entry(usage_ranking.rank_sims_by_usage, "Rank SIMs by usage"),
+    Entry(usage_ranking.find_waste, "Find SIMs that cost and do nothing"),
     Entry(batches.validate_sim_batch, "Validate a SIM batch"),
 )
 _FILING = (Entry(exporting.export_sims, "Export SIMs to a file", reads=False, idempotent=False),)

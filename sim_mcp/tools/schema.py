@@ -2,7 +2,8 @@
 
 from typing import Any
 
-_KEPT_AS_DATA = {"properties", "$defs"}
+_OPEN = ("additionalProperties", True)
+"""What a schema means without saying so."""
 
 
 def slim_input(schema: dict[str, Any]) -> dict[str, Any]:
@@ -11,17 +12,22 @@ def slim_input(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def slim_output(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return an output schema without titles, nulls and defaults: absent keys are how an answer says unknown."""
-    return {key: value for key, value in _slim(schema).items() if key != "description"}
+    """Return an output schema without titles, nulls and defaults: absent keys are how an answer says unknown.
+
+    Rows are objects of their own keys: spelt out in every tool that returns them they would cost more than they tell.
+    """
+    return {key: value for key, value in _slim(schema).items() if key not in {"description", "$defs"}}
 
 
 def _slim(schema: dict[str, Any]) -> dict[str, Any]:
     slimmed: dict[str, Any] = {}
     for key, value in schema.items():
-        if key == "title" or (key == "default" and value in (None, [])):
+        if key == "title" or (key == "default" and value in (None, [])) or (key, value) == _OPEN:
             continue
-        if key in _KEPT_AS_DATA:
-            slimmed[key] = {name: _without_description(key, _slim(inner)) for name, inner in value.items()}
+        if key == "$ref":
+            slimmed["type"] = "object"
+        elif key == "properties":
+            slimmed[key] = {name: _slim(inner) for name, inner in value.items()}
         elif key == "anyOf":
             slimmed |= _union(value)
         elif isinstance(value, dict):
@@ -35,8 +41,3 @@ def _union(options: list[dict[str, Any]]) -> dict[str, Any]:
     """Fold `X or null` into X; keep any other union."""
     real = [_slim(option) for option in options if option.get("type") != "null"]
     return real[0] if len(real) == 1 else {"anyOf": real}
-
-
-def _without_description(key: str, schema: dict[str, Any]) -> dict[str, Any]:
-    # A definition's description is our docstring: written for people who read the code.
-    return {name: value for name, value in schema.items() if name != "description"} if key == "$defs" else schema

@@ -9,6 +9,8 @@ from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.changes.journal import Caller
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.exports.desk import ExportDesk
+from sim_mcp.fleet.inventory import Inventory
+from sim_mcp.fleet.usage import UsageScan
 from sim_mcp.settings import Settings
 from sim_mcp.untrusted import clean
 
@@ -33,6 +35,8 @@ class AppState:
     settings: Settings
     client: EmnifyClient | None
     desk: ChangeDesk | None
+    inventory: Inventory | None = None
+    usage: UsageScan | None = None
     exports: ExportDesk | None = None
 
     @property
@@ -82,6 +86,30 @@ def exports_of(ctx: ToolContext) -> ExportDesk:
     if state.exports is None:
         raise NoTokenError
     return state.exports
+
+
+def inventory_of(ctx: ToolContext) -> Inventory:
+    """Return the inventory behind this call.
+
+    Raises:
+        NoTokenError: The server was started without a token.
+    """
+    state: AppState = ctx.request_context.lifespan_context
+    if state.inventory is None:
+        raise NoTokenError
+    return state.inventory
+
+
+def usage_of(ctx: ToolContext) -> UsageScan:
+    """Return what reads usage across SIMs.
+
+    Raises:
+        NoTokenError: The server was started without a token.
+    """
+    state: AppState = ctx.request_context.lifespan_context
+    if state.usage is None:
+        raise NoTokenError
+    return state.usage
 
 
 def caller_of(ctx: ToolContext) -> Caller:

@@ -8,10 +8,13 @@ _CENT = 0.01
 
 def sim_list(answer: answers.SimList) -> str:
     """Write a page of SIMs: what was counted, the rows, the next call."""
+    as_of = f", from the inventory as of {answer.as_of}" if answer.as_of else ""
     if not answer.sims:
-        return _lines("0 SIMs on this page." if answer.total else "0 SIMs match.", answer.hint)
+        still = answer.hint if answer.next else None
+        nothing = f"0 SIMs {'on this page' if answer.total else 'match'}{as_of}."
+        return _lines(*([still, _next(answer.next)] if still else [nothing, answer.hint]))
     of_customer = f", all of customer {quoted(answer.customer)}" if answer.customer else ""
-    head = f"{_counted(len(answer.sims), answer.total, 'SIM')}, {_page(answer.page, answer.pages)}{of_customer}."
+    head = f"{_counted(len(answer.sims), answer.total, 'SIM')}, {_page(answer.page, answer.pages)}{of_customer}{as_of}."
     rows = "\n".join(_sim_row(row) for row in answer.sims)
     return _lines(head, fence(rows), _next(answer.next), answer.hint)
 

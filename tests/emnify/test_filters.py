@@ -109,6 +109,7 @@ def test_a_value_that_cannot_be_expressed_is_refused_saying_why(value: str, reas
         (SimFilter(production_date=date(2026, 1, 31), issuer_org=2), "production_date:2026-01-31,issuer_org:2"),
         (SimFilter(iccid_with_luhn="89883030000067385937", id=5), "id:5,iccid_with_luhn:89883030000067385937"),
         (DeviceFilter(name=" Pump 3 ", sim_status=SimStatus.SUSPENDED), "name:Pump 3,sim_status:2"),
+        (DeviceFilter(status=0), "status:0"),
         (EventFilter(), ""),
         (EventFilter(types=(1, 2, 3, 4, 5, 6)), "type:1|2|3|4|5|6"),
         (EventFilter(severity="critical", source="api", description="no"), "severity:2,source:2,description:no"),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim_mcp.emnify import EmnifyClient, Limits, Rate, RateLimitedError, Window
+from sim_mcp.emnify import EmnifyClient, Limits, Rate, RateLimitedError, Window, in_background
 from sim_mcp.emnify.pacing import AUTHENTICATE, PUBLISHED_LIMITS, Pacer
 from sim_mcp.sandbox import SandboxSettings, running
 from tests.emnify.conftest import CANARY
@@ -306,4 +306,44 @@ async def test_without_pacing_that_sandbox_would_have_said_so() -> None:
 
 def test_a_client_has_the_published_limits_unless_told_otherwise() -> None:
     client = EmnifyClient(base_url="http://127.0.0.1:1", application_token=CANARY)
-    assert client._transport._pacer._own.keys() >= PUBLISHED_LIMITS.per_operation.keys()
+    assert client.pacer._own.keys() >= PUBLISHED_LIMITS.per_operation.keys()
+
+
+def test_reading_in_the_background_leaves_room_for_whoever_asks_meanwhile() -> None:
+    limits = Limits(per_operation={LIST: Rate(10, 5)}, per_address=Window(100, 60.0))
+
+    async def scene() -> tuple[float, float, float, Sent]:
+        pacer, sent = pacer_of(limits), Sent()
+        began = anyio.current_time()
+        told = pacer.forecast_s(LIST, 150)
+
+        async def read() -> None:
+            with in_background():
+                async with pacer.turn(LIST):
+                    sent.append((anyio.current_time() - began, LIST))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(150):
+                group.start_soon(read)
+            await anyio.sleep(2)
+            asked = anyio.current_time()
+            at_once = await send_all(pacer, [LIST])
+            sent.append((asked - began + at_once[0][0], LIST))
+            await anyio.sleep(28)
+            later = await send_all(pacer, [LIST, PATCH])
+            sent += [(30 + at, operation) for at, operation in later]
+        return at_once[0][0], max(at for at, _ in later), told, sorted(sent)
+
+    at_once, later, told, sent = in_virtual_time(scene)
+    assert at_once < 0.5, "one place in the queue, not a hundred and thirty"
+    assert later < 0.5, "though the background has used up all it may"
+    assert refused(sent, limits) == 0
+    assert sent[-1][0] == pytest.approx(told, rel=0.1)
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(0, 0), (1, 0), (100, 10), (1900, 193), (2000, 309), (5000, 719)])
+def test_what_is_left_is_forecast_from_the_limits(number: int, seconds: float) -> None:
+    async def scene() -> float:
+        return pacer_of().forecast_s("GET /api/v1/sim/{id}/stats", number)
+
+    assert in_virtual_time(scene) == pytest.approx(seconds, rel=0.05, abs=0.5)

@@ -118,6 +118,18 @@ Ask = Callable[[EmnifyClient], Awaitable[Any]]
             id="events of the workspace",
         ),
         pytest.param(
+            lambda c: c.organisation.get_stats(),
+            Reply(json={"current_month": {"data": {"volume": "1.5"}}}),
+            "GET /api/v1/organisation/my/stats",
+            id="organisation statistics",
+        ),
+        pytest.param(
+            lambda c: c.organisation.get_tariff_plan(),
+            Reply(json={"tariff_plan": {}}),
+            "GET /api/v1/tariff_plan/active",
+            id="tariff plan",
+        ),
+        pytest.param(
             lambda c: c.provisioning.list_operations(page=2),
             Reply(json=[]),
             "GET /api/v1/sim/operation?page=2&per_page=100",

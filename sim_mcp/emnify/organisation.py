@@ -1,0 +1,93 @@
+"""What emnify tells a workspace of itself: its traffic in all, its fees, its tariff plan."""
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from sim_mcp.emnify.pages import read_one
+from sim_mcp.emnify.transport import Answer, Call
+from sim_mcp.emnify.usage import Currency, MonthUsage
+from sim_mcp.emnify.values import Number, Record, Text, Whole
+
+Send = Callable[[Call, float | None], Awaitable[Answer]]
+
+
+class Fees(Record):
+    """A sum of money; a bare number is one too."""
+
+    cost: Number | None = None
+    currency: Currency | None = None
+
+
+class OrganisationStats(Record):
+    """Traffic of the workspace and all below it, this month and last; fees of the workspace alone."""
+
+    current_month: MonthUsage | None = None
+    last_month: MonthUsage | None = None
+    active_chargeable_sims: Whole | None = None
+    hosting_fees: Fees | None = None
+
+    @field_validator("hosting_fees", mode="before")
+    @classmethod
+    def _documented_as_number(cls, value: Any) -> Any:
+        return {"cost": value} if isinstance(value, int | float | str) else value
+
+
+class Scale(Record):
+    """One line of a price: so much for each of so many SIMs."""
+
+    scale_start: Number | None = None
+    rate: Number | None = None
+    volume: Number | None = None
+
+
+class AppliedPrice(Record):
+    """What the activated SIMs of this month cost, line by line."""
+
+    sim_activated_rate: tuple[Scale, ...] = ()
+
+
+class PlanTerms(Record):
+    """The plan behind an assignment."""
+
+    name: Text | None = None
+    currency: Currency | None = None
+
+
+class TariffPlan(Record):
+    """The tariff plan of the workspace; rates are for one SIM and one month."""
+
+    sim_activated_rate: Number | None = None
+    sim_suspended_rate: Number | None = None
+    applied_price: AppliedPrice | None = None
+    terms: PlanTerms | None = Field(default=None, alias="tariff_plan")
+
+    @property
+    def hosting_rate(self) -> Decimal | None:
+        """Return what one activated SIM costs a month, or None where that is not one price for all."""
+        rates = {line.rate for line in (self.applied_price.sim_activated_rate if self.applied_price else ())}
+        if len(rates) > 1:
+            return None
+        return rates.pop() if rates else self.sim_activated_rate
+
+
+class OwnOrganisation:
+    """Read of the workspace as a whole; every method takes `deadline_s`, its time in seconds."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    async def get_stats(self, *, deadline_s: float | None = None) -> OrganisationStats:
+        """Get the traffic and the fees of the workspace (GET /api/v1/organisation/my/stats)."""
+        call = Call("GET", "/api/v1/organisation/my/stats", "the organisation's statistics")
+        return read_one(OrganisationStats, await self._send(call, deadline_s))
+
+    async def get_tariff_plan(self, *, deadline_s: float | None = None) -> TariffPlan:
+        """Get the tariff plan in force (GET /api/v1/tariff_plan/active).
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        return read_one(TariffPlan, await self._send(Call("GET", "/api/v1/tariff_plan/active", "the plan"), deadline_s))

@@ -1,0 +1,61 @@
+"""What an organisation is told of itself: its SIMs by status, its traffic, its fees and its tariff plan."""
+
+from sim_mcp.sandbox.answers import Answer, php
+from sim_mcp.sandbox.catalogue import Status
+from sim_mcp.sandbox.core import Call
+
+_EUR = {"id": 1, "code": "EUR", "symbol": "€"}
+_HOSTING_FEE = 0.4
+"""Of one activated SIM in a month."""
+_MOST_TOTALLED = 3_000
+"""SIMs whose traffic is added up: for more it would take too long to compute, and the months are left out."""
+
+
+def get_stats(call: Call) -> Answer:
+    """Answer `GET /api/v1/organisation/my/stats`."""
+    found = _by_status(call)
+    names = {
+        "issued": Status.ISSUED,
+        "factory_mode": Status.FACTORY_TEST,
+        "active": Status.ACTIVATED,
+        "suspended": Status.SUSPENDED,
+    }
+    numbers: dict[str, object] = {name: found.get(status, 0) for name, status in names.items()}
+    active = found.get(Status.ACTIVATED, 0)
+    body: dict[str, object] = {
+        "sim": {**numbers, "total": sum(found.values())},
+        "active_chargeable_sims": str(active),
+        "hosting_fees": {"cost": f"{active * _HOSTING_FEE:.2f}", "currency": _EUR},
+    }
+    if sum(found.values()) > _MOST_TOTALLED:
+        return php(body)
+    scope = call.core.filters.sims(call.identity.role, call.org, None, "id")
+    ids = [int(str(row[0])) for row in call.store.rows(f"SELECT id FROM sim WHERE {scope.where}", *scope.values)]  # noqa: S608  # conditions come from query.py
+    return php(body | call.core.accounts.organisation_months(call.store.sims(ids), call.org))
+
+
+def get_tariff_plan(call: Call) -> Answer:
+    """Answer `GET /api/v1/tariff_plan/active`."""
+    active = _by_status(call).get(Status.ACTIVATED, 0)
+    return php(
+        {
+            "organisation_id": call.org,
+            "start_date": "2024-01-01",
+            "expiry_date": None,
+            "sim_activated_rate": None,
+            "sim_activated_idle_rate": None,
+            "sim_suspended_rate": None,
+            "sim_suspended_active_rate": None,
+            "sim_activated_amount": str(active),
+            "applied_price": {"sim_activated_rate": [{"scale_start": 0, "rate": _HOSTING_FEE, "volume": active}]},
+            "tariff_plan": {"id": 398, "name": "Sandbox Pay as you go", "sim_activation_fee": 0, "currency": _EUR},
+            "active": True,
+            "id": 1,
+        }
+    )
+
+
+def _by_status(call: Call) -> dict[int, int]:
+    scope = call.core.filters.sims(call.identity.role, call.org, None, "id")
+    counted = call.store.rows(f"SELECT status, count(*) FROM sim WHERE {scope.where} GROUP BY status", *scope.values)  # noqa: S608  # conditions come from query.py
+    return {int(str(status)): int(str(count)) for status, count in counted}
