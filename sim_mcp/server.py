@@ -4,7 +4,7 @@ import difflib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +165,9 @@ def _place_of(settings: Settings) -> Path | None:
         return None
 
 
+@cache
 def _tool(entry: registry.Entry) -> Tool:
+    # Made once in a process: the schemas are the longest part of building a server, and the same for all of them.
     tool = Tool.from_function(
         entry.function,
         title=entry.title,

@@ -1,5 +1,6 @@
 """What every test shares: a sandbox of its own, and a client on it."""
 
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,6 +9,11 @@ from mcp import Client
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server import build_server
 from tests.support import Fleet, fleet_of
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Tests wait for rate limits and for processes as long as they work."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture

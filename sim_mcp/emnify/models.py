@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from sim_mcp.emnify.identifiers import luhn_digit
-from sim_mcp.emnify.values import Moment, Number, Record, SimStatus, Text, Whole
+from sim_mcp.emnify.values import AnyObject, Anything, Moment, Number, Record, SimStatus, Text, Whole
 
 _API_ICCID_LENGTH = 19
 _IMEISV_LENGTH, _IMEI_BODY = 16, 14
@@ -157,7 +157,7 @@ class Event(Record):
     severity: Label | None = Field(default=None, alias="event_severity")
     alert: bool | None = None
     description: Text | None = None
-    detail: dict[str, Any] | None = None
+    detail: AnyObject | None = None
     sim: SimRef | None = None
     device: Device | None = Field(default=None, alias="endpoint")
     imsi: Text | None = None
@@ -229,7 +229,7 @@ class Connectivity(Record):
     status: Label | None = None
     location: Location | None = None
     pdp_context: OpenSession | None = None
-    services: tuple[Any, ...] = ()
+    services: tuple[Anything, ...] = ()
 
 
 class Quota(Record):

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from sim_mcp.emnify.values import DayOnly, Moment, Number, Record, Text, number_in
+from sim_mcp.emnify.values import AnyObject, DayOnly, Moment, Number, Record, Text, number_in
 
 
 class Currency(Record):
@@ -43,7 +43,7 @@ class SimUsage(Record):
 
     current_month: MonthUsage | None = None
     last_month: MonthUsage | None = None
-    last_hour: dict[str, Any] | None = None
+    last_hour: AnyObject | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -70,6 +70,22 @@ class SimStatus(IntEnum):
 _MOST_DIGITS = 30
 
 
+def _whole_characters(value: Any) -> Any:
+    """Replace half characters, which JSON can spell and no answer can carry."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list | tuple):
+        return [_whole_characters(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
+    return value
+
+
+Anything = Annotated[Any, BeforeValidator(_whole_characters)]
+"""Whatever emnify sends there, as JSON."""
+AnyObject = Annotated[dict[str, Any], BeforeValidator(_whole_characters)]
+
+
 def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 

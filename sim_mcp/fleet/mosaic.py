@@ -5,6 +5,9 @@ read yet into one that was. Each page tells the total as of its reading; where t
 of them is read again. Then the place of each page read since tells how many ids have to come before it: where the
 number is another, something came or went in between, and halving leads to the page with it. So a change costs a few
 pages, not all of them. Pure: what to read next is asked for, what was read is told.
+
+What no reader of pages can see: one SIM that goes and another that comes between the same two readings leave the total
+as it was, and a SIM at the seam may then be missed until the next round.
 """
 
 from array import array

@@ -43,7 +43,7 @@ async def test_a_filter_chooses_what_a_listing_with_it_shows(
 async def test_what_a_filter_chose_is_counted_and_stated_before_anybody_agrees(fleet: Fleet) -> None:
     suspended = await of_status(fleet, "suspended")
     async with Client(build_server(fleet.settings())) as client:
-        waiting = facts(await client.call_tool("delete_sims", {"with_status": "suspended"}))
+        waiting = facts(await client.call_tool("set_sim_status", {"status": "activated", "with_status": "suspended"}))
     assert f"chosen from all {len(suspended)} SIMs with status Suspended" in waiting["summary"]
     told = "\n".join(waiting["planned"])
     assert all(iccid in told for iccid in suspended)

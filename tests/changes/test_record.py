@@ -17,9 +17,9 @@ from mcp.types import CallToolResult, TextResourceContents
 
 from sim_mcp.changes.audit import audit
 from sim_mcp.changes.journal import Caller, Journal, Outcome
-from sim_mcp.changes.plan import Delete, Plan, Planned, SetStatus
+from sim_mcp.changes.plan import Delete, Plan, Planned, SetStatus, fingerprint
 from sim_mcp.changes.policy import PolicyError, read_policy
-from sim_mcp.emnify import SimStatus
+from sim_mcp.emnify import Sim, SimStatus
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm
 from tests.support import Fleet, facts, said
@@ -292,3 +292,17 @@ async def test_a_client_can_read_the_record_as_a_resource(fleet: Fleet) -> None:
     assert row["client"].startswith("mcp ")
     assert (await fleet.writes())[0]["request_id"] == row["request"]
     assert fleet.world.tokens["enterprise"] not in json.dumps(row)
+
+
+def test_a_plan_is_bound_to_status_device_and_every_organisation_of_a_sim() -> None:
+    plain: dict[str, Any] = {
+        "id": 1,
+        "status": {"id": 1},
+        "endpoint": {"id": 2},
+        "issuer_org": {"id": 3},
+        "reseller_org": {"id": 4},
+        "customer_org": {"id": 5},
+    }
+    others = [plain | {key: value} for key in plain if key != "id" for value in ({"id": 9}, None)]
+    seen = {fingerprint(Sim.model_validate(raw)) for raw in (plain, *others)}
+    assert len(seen) == 1 + len(others)
