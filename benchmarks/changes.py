@@ -84,13 +84,13 @@ async def measure(number: int) -> list[Row]:
     said = (
         f"{calls} {'call' if calls == 1 else 'calls'}, {len(ours) / number:.2f} requests a SIM, {refused} answers 429"
     )
-    rows = [
+    cost = [
         Row(f"{change}: time", said, "bare PATCHes one after another", times(took / (each * number))),
         Row(f"{change}: peak memory", "at the end", "after 100 SIMs", times(peaks[-1] / peaks[99])),
     ]
     if least:
-        rows.append(Row(f"{change}: time", "", "the least the limits allow", times(took / least)))
-    return rows
+        cost.append(Row(f"{change}: time", "", "the least the limits allow", times(took / least)))
+    return cost
 
 
 def main() -> None:

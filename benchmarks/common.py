@@ -1,6 +1,7 @@
 """What the benchmarks share: rows of the one table, tokens, medians, and how servers are started."""
 
 import json
+import math
 import os
 import statistics
 import sys
@@ -69,9 +70,11 @@ def spread(ratios: Sequence[float]) -> str:
 
 
 def times(ratio: float) -> str:
-    """Write a ratio with two digits that count."""
-    digits = 2 if ratio >= 0.1 else 3 if ratio >= 0.01 else 4  # noqa: PLR2004  # two digits that count
-    return f"{ratio:,.{digits}f} x" if ratio < 100 else f"{ratio:,.0f} x"  # noqa: PLR2004  # as above
+    """Write a ratio with at least two digits that count."""
+    if ratio >= 100:  # noqa: PLR2004  # three digits are enough.
+        return f"{ratio:,.0f} x"
+    digits = 2 if ratio <= 0 else max(2, 1 - math.floor(math.log10(ratio)))
+    return f"{ratio:.{digits}f} x"
 
 
 def environment(world: Sandbox, role: str = "enterprise", **variables: str) -> dict[str, str]:
