@@ -14,9 +14,8 @@ import anyio
 import httpx
 from mcp import Client
 from pydantic import SecretStr
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.common import Row, present, times
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm, Settings
@@ -68,8 +67,8 @@ async def changed(world: Sandbox, state: Path, iccids: list[str]) -> tuple[float
     return time.perf_counter() - started, calls, peaks
 
 
-async def measure(number: int, console: Console) -> None:
-    """Measure one change of so many SIMs and print the table."""
+async def measure(number: int) -> list[Row]:
+    """Measure one change of so many SIMs."""
     settings = SandboxSettings(sims=2 * number + 600, limits=True)
     with TemporaryDirectory() as state:
         async with running(settings) as world, httpx.AsyncClient(base_url=world.base_url, trust_env=False) as http:
@@ -81,25 +80,27 @@ async def measure(number: int, console: Console) -> None:
     ours = seen[BARE + 1 :]
     refused = sum(request["status"] == httpx.codes.TOO_MANY_REQUESTS for request in ours)
     least = max(0.0, -(-(len(ours) + BARE + 1) // WINDOW_REQUESTS) - 1) * WINDOW_S
-    table = Table(title=f"{number:,} SIMs suspended, with the published limits")
-    for column in ("what", "measured"):
-        table.add_column(column)
-    table.add_row("time over the same requests bare, one after another", f"{took / (each * number):.2f}")
-    table.add_row(
-        "time over what the limits make necessary", f"{took / least:.2f}" if least else "they ask for no wait"
+    change = f"Suspending {number:,} SIMs"
+    said = (
+        f"{calls} {'call' if calls == 1 else 'calls'}, {len(ours) / number:.2f} requests a SIM, {refused} answers 429"
     )
-    table.add_row("requests for each SIM, reading before and after included", f"{len(ours) / number:.3f}")
-    table.add_row("answers 429", str(refused))
-    table.add_row("calls of 45 s at most", str(calls))
-    table.add_row("peak memory, at the end over after 100 SIMs", f"{peaks[-1] / peaks[99]:.2f}")
-    console.print(table)
+    cost = [
+        Row(f"{change}: time", said, "bare PATCHes one after another", times(took / (each * number))),
+        Row(f"{change}: peak memory", "at the end", "after 100 SIMs", times(peaks[-1] / peaks[99])),
+    ]
+    if least:
+        cost.append(Row(f"{change}: time", "", "the least the limits allow", times(took / least)))
+    return cost
 
 
 def main() -> None:
-    """Read the number of SIMs and measure."""
+    """Read the options and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sims", type=int, default=1000)
-    anyio.run(measure, parser.parse_args().sims, Console(width=100))
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    rows = anyio.run(measure, options.sims)
+    present("A large change, with the published limits", rows, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Run with `uv run python benchmarks/inventory.py [SIMS …]`; the default is 100,
 process of its own, so that neither its work nor its memory counts; without two free cores it is what is measured.
 """
 
+import argparse
 import os
 import resource
 import signal
@@ -19,6 +20,7 @@ import anyio
 import httpx
 from anyio.streams.text import TextReceiveStream
 
+from benchmarks.common import Row, present, times
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.fleet.selection import FleetFilter, GroupBy
@@ -135,27 +137,37 @@ def kept_mib(directory: Path) -> float:
     return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file()) / 2**20
 
 
-async def main(sizes: list[int]) -> None:
-    """Print one table."""
-    heads = ("SIMs", "s", "own CPU, s", "least, s", "ratio", "429s", "peak MiB", "count, s", "find, s", "kept, MiB")
-    print(f"| {' | '.join(heads)} |")
-    print("|---:" * len(heads) + "|")
-    for size in sizes:
-        found = await measure(size)
-        cells = (
-            f"{found.sims:,}",
-            f"{found.seconds:.1f}",
-            f"{found.own_cpu_s:.1f}",
-            f"{found.least_s:.1f}",
-            f"{found.ratio:.2f}",
-            f"{found.refused}",
-            f"{found.peak_mib:.0f}",
-            f"{found.slowest_grouping_s:.2f}",
-            f"{found.finding_s:.2f}",
-            f"{found.file_mib:.0f}",
-        )
-        print(f"| {' | '.join(cells)} |", flush=True)
+def rows_of(found: Measured) -> list[Row]:
+    """Return what one size cost as rows of the table."""
+    fleet = f"Inventory of {found.sims:,} SIMs"
+    waiting = f"{1 - found.own_cpu_s / found.seconds:.0%} of it waiting"
+    return [
+        Row(
+            f"{fleet}: time",
+            f"{found.refused} answers 429, {waiting}",
+            "the least the limits allow (aim: 1.05 x)",
+            times(found.ratio),
+        ),
+        Row(f"{fleet}: peak memory", f"{found.peak_mib:,.0f} MiB", "1 GiB", times(found.peak_mib / 1024)),
+        Row(f"{fleet}: slowest count by one or two properties", "", "1 s", times(found.slowest_grouping_s)),
+        Row(f"{fleet}: slowest search", "", "1 s", times(found.finding_s)),
+    ]
+
+
+async def measure_all(sizes: list[int]) -> list[Row]:
+    """Measure one size after another; smaller ones first, for peak memory never falls."""
+    return [row for size in sorted(sizes) for row in rows_of(await measure(size))]
+
+
+def main() -> None:
+    """Read the options and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sims", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    rows = anyio.run(measure_all, list(options.sims))
+    present("The inventory against the limits", rows, as_json=options.json)
 
 
 if __name__ == "__main__":
-    anyio.run(main, [int(each) for each in sys.argv[1:]] or list(SIZES))
+    main()

@@ -4,7 +4,7 @@ Run with `uv run python benchmarks/usage.py [SIMS …]`, by default 1900 and 200
 readings a second counts, beyond that the 2,000 requests in five minutes of an address, signing in included.
 """
 
-import sys
+import argparse
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 import httpx
 
+from benchmarks.common import Row, present, times
 from sim_mcp.emnify import PUBLISHED_LIMITS, EmnifyClient, SimSort
 from sim_mcp.fleet.usage import UsageScan
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
@@ -33,8 +34,8 @@ def least_s(sims: int) -> float:
     return windows * window.seconds + max(0.0, (in_the_last - rate.burst) / rate.per_second)
 
 
-async def measure(world: Sandbox, sims: int) -> str:
-    """Read the usage of so many SIMs on an empty disk; return one row of the table."""
+async def measure(world: Sandbox, sims: int) -> list[Row]:
+    """Read the usage of so many SIMs on an empty disk; return the rows of the table."""
     with TemporaryDirectory() as directory:
         client = EmnifyClient(base_url=world.base_url, application_token=world.tokens["enterprise"])
         async with client, UsageScan(client, Path(directory)) as scan:
@@ -50,11 +51,13 @@ async def measure(world: Sandbox, sims: int) -> str:
             await scan.read(ids, [this, last], wait_s=3600)
             cached = time.perf_counter() - again
     statuses = Counter(request["status"] for request in await requests(world) if "/stats" in request["path"])
-    least = least_s(sims)
-    return (
-        f"| {sims:,} | {least:.0f} | {took:.1f} | {took / least:.3f} | {statuses.total() / sims:.3f} | {statuses[429]} "
-        f"| {forecast / took:.2f} | {cached * 1000:.0f} |"
-    )
+    requested = f"{statuses.total() / sims:.3f} requests a SIM, {statuses[429]} answers 429"
+    what = f"Usage of {sims:,} SIMs"
+    return [
+        Row(f"{what}: time", requested, "the least the limits allow (aim: 1.05 x)", times(took / least_s(sims))),
+        Row(f"{what}: forecast", "when it will be done, told at the start", "when it was done", times(forecast / took)),
+        Row(f"{what}: asked again", "kept, nothing requested", "the first time", times(cached / took)),
+    ]
 
 
 async def requests(world: Sandbox) -> list[dict[str, Any]]:
@@ -64,14 +67,24 @@ async def requests(world: Sandbox) -> list[dict[str, Any]]:
         return found
 
 
-async def main(sizes: list[int]) -> None:
-    """Print one table; each size has a sandbox and limits of its own."""
-    print("| SIMs | least the limits allow, s | took, s | ratio | requests per SIM | 429s | forecast | again, ms |")
-    print("|---:|---:|---:|---:|---:|---:|---:|---:|")
+async def measure_all(sizes: list[int]) -> list[Row]:
+    """Measure one size after another; each has a sandbox and limits of its own."""
+    rows = []
     for sims in sizes:
         async with running(SandboxSettings(sims=sims * 5 // 4, clock=CLOCK, limits=True)) as world:
-            print(await measure(world, sims), flush=True)
+            rows += await measure(world, sims)
+    return rows
+
+
+def main() -> None:
+    """Read the options and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sims", type=int, nargs="*", default=(1900, 2000))
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    rows = anyio.run(measure_all, list(options.sims))
+    present("Usage against the limits", rows, as_json=options.json)
 
 
 if __name__ == "__main__":
-    anyio.run(main, [int(size) for size in sys.argv[1:]] or [1900, 2000])
+    main()
