@@ -278,6 +278,18 @@ async def test_what_emnifys_rules_forbid_is_refused_before_anybody_is_asked(
     assert await fleet.writes() == []
 
 
+@pytest.mark.parametrize(("tool", "arguments"), [("set_sim_status", {"status": "suspended"}), ("delete_sims", {})])
+async def test_a_reseller_is_told_before_asking_that_sims_it_sold_are_not_its_to_change(
+    fleet: Fleet, tool: str, arguments: dict[str, Any]
+) -> None:
+    asked: Asked = []
+    async with client_of(fleet, answer=yes(asked), role="reseller") as client:
+        report = facts(await client.call_tool(tool, {"sims": [fleet.stories["resold"]["iccid"]], **arguments}))
+    assert report["counts"] == {"refused": 1}
+    assert "a reseller cannot" in report["sims"][0]["note"]
+    assert (asked, await fleet.writes()) == ([], [])
+
+
 async def test_what_is_so_already_is_neither_asked_nor_written(fleet: Fleet) -> None:
     asked: Asked = []
     arguments = {"sims": [fleet.stories["suspended"]["iccid"]], "status": "suspended"}
