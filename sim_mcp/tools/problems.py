@@ -78,12 +78,17 @@ def explain_arguments(error: ValidationError) -> str:
 
 
 def _argument(problem: Any) -> str:
-    name = ".".join(str(part) for part in problem["loc"]) or "arguments"
+    name = ".".join(str(part) for part in problem["loc"] if not isinstance(part, int)) or "arguments"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
     if problem["type"] == "missing":
         return f"{name} is required"
     if problem["type"] == "string_type" and isinstance(problem["input"], int | float):
         message = "should be a string: put it in quotes, longer numbers lose digits on the way"
+    things = "characters" if isinstance(problem["input"], str) else "items"
+    if (most := problem.get("ctx", {}).get("max_length")) is not None:
+        message = f"should have at most {most} {things}"
+    elif problem["type"] in {"too_short", "string_too_short"}:
+        message = "should not be empty" if things == "characters" else "should have at least 1 item"
     return f"{name}={_shown(problem['input'])}: {message}"
 
 
