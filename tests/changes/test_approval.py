@@ -192,11 +192,19 @@ async def test_where_the_server_opens_the_browser_the_model_never_gets_the_link(
     assert "/approve/" not in result.model_dump_json()
 
 
-async def test_carrying_out_twice_at_once_writes_once(fleet: Fleet) -> None:
+async def test_carrying_out_twice_at_once_writes_once_and_each_call_tells_the_same(fleet: Fleet) -> None:
+    """One run waits for another, so that none takes what is under way for what was interrupted."""
+    told: list[dict[str, Any]] = []
     async with claude_desktop(fleet) as client:
         waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy", "went_silent")))
         await press(waiting["approve_at"], "approve")
+        await fleet.faults("latency=0.2@PATCH")
+
+        async def go_on() -> None:
+            told.append(facts(await client.call_tool("continue_change", {"plan": waiting["plan"]})))
+
         async with anyio.create_task_group() as group:
             for _ in range(5):
-                group.start_soon(client.call_tool, "continue_change", {"plan": waiting["plan"]})
+                group.start_soon(go_on)
+    assert [report["counts"] for report in told] == [{"changed": 2}] * 5
     assert len(await fleet.writes()) == 2
