@@ -272,6 +272,27 @@ async def test_the_audit_tells_who_what_when_how_and_what_came_of_it(fleet: Flee
     assert sim in (await run_on(fleet, "audit")).stdout
 
 
+@pytest.mark.parametrize("kind", ["status", "few deletions", "many deletions", "batch"])
+async def test_each_item_is_on_record_as_intended_before_it_is_as_done(fleet: Fleet, kind: str) -> None:
+    """What a killed process leaves behind is told by this alone."""
+    listed = (await fleet.api("GET", "/sim", role="enterprise", params={"q": "endpoint:null", "per_page": 12})).json()
+    free = [sim["iccid"] for sim in listed]
+    calls: dict[str, tuple[str, dict[str, Any]]] = {
+        "status": ("set_sim_status", {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}),
+        "few deletions": ("delete_sims", {"sims": free[:2]}),
+        "many deletions": ("delete_sims", {"sims": free[:10]}),
+        "batch": ("register_sim_batch", {"bic": fleet.stories["batch_registrable"]["bic"]}),
+    }
+    tool, arguments = calls[kind]
+    async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
+        report = facts(await client.call_tool(tool, arguments))
+    with sqlite3.connect(fleet.state_dir / "journal.sqlite3") as db:
+        rows = db.execute("SELECT item, kind FROM entries WHERE item IS NOT NULL ORDER BY n").fetchall()
+    intents = [item for item, entry in rows if entry == "intent"]
+    assert sorted(intents) == list(range(report["counts"]["changed"]))
+    assert all(rows.index((item, "intent")) < rows.index((item, "outcome")) for item in intents)
+
+
 async def test_a_client_can_read_the_record_as_a_resource(fleet: Fleet) -> None:
     first, second = (fleet.stories[story]["iccid_with_luhn"] for story in ("healthy", "went_silent"))
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
