@@ -1,5 +1,6 @@
 """Two servers to ask, ours and the peer's, each beside a sandbox of its own, and what asking them costs."""
 
+import os
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -88,7 +89,8 @@ async def peer(sims: int, role: str) -> AsyncIterator[Asker]:
         world, stories = await _sandbox(stack, sims)
         alone = ["run", "--quiet", "--isolated", "--only-group", "benchmarks", "python", str(PEER)]
         variables = environment(world, role, FASTMCP_LOG_LEVEL="CRITICAL")
-        server = StdioServerParameters(command="uv", args=[*alone, world.base_url, world.tokens[role]], env=variables)
+        uv = os.environ.get("UV", "uv")  # uv tells those it runs where it is.
+        server = StdioServerParameters(command=uv, args=[*alone, world.base_url, world.tokens[role]], env=variables)
         asker = Asker(await stack.enter_async_context(Client(server)), world, stories, due={})
         await asker.ask("list_sim_statuses")
         asker.reset()
