@@ -83,7 +83,10 @@ async def rates(pairs: int, variables: dict[str, str]) -> Row:
             await rate(http, call, AT_ONCE)
         found = [await rate(http, counting, BATCH) / await rate(http, nothing, BATCH) for _ in range(pairs)]
     return Row(
-        "Requests a second over HTTP", "`summarize_sims`", "a bare SDK server with one empty tool", spread(found)
+        "Requests a second over HTTP (more is better)",
+        "`summarize_sims`",
+        "a bare SDK server with one empty tool",
+        spread(found),
     )
 
 
