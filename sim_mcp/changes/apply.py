@@ -30,9 +30,11 @@ from sim_mcp.emnify import (
     CLEAR,
     AuthenticationError,
     ConflictError,
+    DeadlineExceededError,
     EmnifyClient,
     EmnifyError,
     ForbiddenError,
+    RateLimitedError,
     RuleError,
     Sim,
     SimChange,
@@ -67,6 +69,10 @@ class Sent(NamedTuple):
 _LOST = Sent("it was sent before, and what came of it was not recorded")
 
 
+_LATER = (RateLimitedError, DeadlineExceededError)
+"""Failures that pass by themselves: what is left stays open for the next run instead of being settled as failed."""
+
+
 class Run:
     """One attempt at carrying out a plan that was agreed to."""
 
@@ -85,6 +91,7 @@ class Run:
         self._change = stored.plan.change
         self._progress = progress
         self._hopeless: str | None = None
+        self._paused = False
 
     async def until(self, deadline: float) -> bool:
         """Go on until all is settled or the moment (of the event loop's clock) has come; tell whether all is.
@@ -102,7 +109,7 @@ class Run:
         if interrupted:
             await self._settle_by_reading(interrupted, dict.fromkeys((step.number for step in interrupted), _LOST))
         steps = [step for step in steps if step.number not in begun]
-        while steps and anyio.current_time() < deadline:
+        while steps and not self._paused and anyio.current_time() < deadline:
             chunk, steps = steps[:CHUNK], steps[CHUNK:]
             left = await self._chunk(chunk, deadline)
             steps = left + steps
@@ -115,6 +122,9 @@ class Run:
             return []
         try:
             now = await read_sims(self._client, [step.item.sim_id for step in chunk])
+        except _LATER:
+            self._paused = True
+            return chunk
         except EmnifyError as error:
             for step in chunk:
                 self._settle(step, _failed(step.item, f"it could not be read again: {error}"))
@@ -128,7 +138,7 @@ class Run:
             for place, step in enumerate(ready):
                 # Cancellation and the end of the caller's time take effect here, between two SIMs.
                 await anyio.lowlevel.checkpoint()
-                if anyio.current_time() >= deadline:
+                if self._paused or anyio.current_time() >= deadline:
                     return ready[place:]
                 with anyio.CancelScope(shield=True):
                     await self._send(step, sent)
@@ -169,6 +179,7 @@ class Run:
         else:
             self._settle(step, _failed(step.item, str(error), error.request_id))
             self._hopeless = _hopeless(error)
+            self._paused = isinstance(error, _LATER)
 
     async def _delete_together(self, ready: list[Step], sent: dict[int, Sent]) -> None:
         """Delete in one request (DELETE /api/v1/sim/multi); what became of each is read back."""
@@ -194,6 +205,10 @@ class Run:
             return
         try:
             now = await read_sims(self._client, [step.item.sim_id for step in steps])
+        except _LATER:
+            # Their intents are on record: the next run settles them by reading.
+            self._paused = True
+            return
         except EmnifyError as error:
             self._take_in(None)
             for step in steps:
