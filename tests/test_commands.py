@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -150,6 +151,8 @@ def at_a_terminal(words: list[str], answer: str, env: dict[str, str]) -> tuple[i
     """Run a command with a terminal of its own and type an answer once it asks."""
     pid, terminal = pty.fork()
     if pid == 0:
+        # Whoever runs the tests in the background has it ignored, and what is ignored stays so in programs started.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execve(sys.executable, [sys.executable, "-m", "sim_mcp", *words], env)  # noqa: S606  # no shell is wanted.
     screen = ""
     typed = False
