@@ -60,7 +60,7 @@ async def changed(world: Sandbox, state: Path, iccids: list[str]) -> tuple[float
         started = time.perf_counter()
         wanted = {"sims": iccids, "status": "suspended"}
         result = await client.call_tool("set_sim_status", wanted, progress_callback=look)
-        while (told := result.structured_content or {}).get("state") == "not finished":
+        while (told := result.structured_content or {}).get("state", "").startswith("not finished"):
             calls += 1
             result = await client.call_tool("continue_change", {"plan": told["plan"]}, progress_callback=look)
     assert told.get("counts") == {"changed": len(iccids)}, result

@@ -91,7 +91,8 @@ class Run:
         self._change = stored.plan.change
         self._progress = progress
         self._hopeless: str | None = None
-        self._paused = False
+        self.paused: EmnifyError | None = None
+        """What made this run stop early, with nothing lost by it."""
 
     async def until(self, deadline: float) -> bool:
         """Go on until all is settled or the moment (of the event loop's clock) has come; tell whether all is.
@@ -109,7 +110,7 @@ class Run:
         if interrupted:
             await self._settle_by_reading(interrupted, dict.fromkeys((step.number for step in interrupted), _LOST))
         steps = [step for step in steps if step.number not in begun]
-        while steps and not self._paused and anyio.current_time() < deadline:
+        while steps and self.paused is None and anyio.current_time() < deadline:
             chunk, steps = steps[:CHUNK], steps[CHUNK:]
             left = await self._chunk(chunk, deadline)
             steps = left + steps
@@ -122,8 +123,8 @@ class Run:
             return []
         try:
             now = await read_sims(self._client, [step.item.sim_id for step in chunk])
-        except _LATER:
-            self._paused = True
+        except _LATER as later:
+            self.paused = later
             return chunk
         except EmnifyError as error:
             for step in chunk:
@@ -138,7 +139,7 @@ class Run:
             for place, step in enumerate(ready):
                 # Cancellation and the end of the caller's time take effect here, between two SIMs.
                 await anyio.lowlevel.checkpoint()
-                if self._paused or anyio.current_time() >= deadline:
+                if self.paused is not None or anyio.current_time() >= deadline:
                     return ready[place:]
                 with anyio.CancelScope(shield=True):
                     await self._send(step, sent)
@@ -179,7 +180,7 @@ class Run:
         else:
             self._settle(step, _failed(step.item, str(error), error.request_id))
             self._hopeless = _hopeless(error)
-            self._paused = isinstance(error, _LATER)
+            self.paused = error if isinstance(error, _LATER) else None
 
     async def _delete_together(self, ready: list[Step], sent: dict[int, Sent]) -> None:
         """Delete in one request (DELETE /api/v1/sim/multi); what became of each is read back."""
@@ -205,9 +206,9 @@ class Run:
             return
         try:
             now = await read_sims(self._client, [step.item.sim_id for step in steps])
-        except _LATER:
+        except _LATER as later:
             # Their intents are on record: the next run settles them by reading.
-            self._paused = True
+            self.paused = later
             return
         except EmnifyError as error:
             self._take_in(None)

@@ -36,6 +36,8 @@ class Report:
     stored: StoredPlan
     outcomes: tuple[tuple[Planned, Outcome], ...]
     link: str | None = None
+    paused: str | None = None
+    """Why it stopped before its end, if something made it."""
 
     @property
     def open_items(self) -> int:
@@ -207,8 +209,10 @@ class ChangeDesk:
                 await anyio.sleep(_LOCK_RETRY_S)
         try:
             stored = self._journal.plan(plan_id)
-            if stored is not None:
-                await Run(self._client, self._journal, stored, progress, self._inventory).until(deadline)
+            if stored is None:
+                return self._report(plan_id)
+            run = Run(self._client, self._journal, stored, progress, self._inventory)
+            await run.until(deadline)
         except JournalError as error:
             raise JournalError(
                 f"{error} Plan {plan_id} was stopped there; SIMs before that point may have been changed. Once the "
@@ -216,15 +220,15 @@ class ChangeDesk:
             ) from None
         finally:
             lock.release()
-        return self._report(plan_id)
+        return self._report(plan_id, str(run.paused) if run.paused else None)
 
-    def _report(self, plan_id: str) -> Report:
+    def _report(self, plan_id: str, paused: str | None = None) -> Report:
         stored = self._journal.plan(plan_id)
         if stored is None:
             raise NotConfirmedError(f"There is no plan {plan_id}. Nothing changed.")
         _, settled = self._journal.progress(plan_id)
         outcomes = tuple((item, settled[n]) for n, item in enumerate(stored.plan.items) if n in settled)
-        return Report(stored, outcomes)
+        return Report(stored, outcomes, paused=paused)
 
 
 def not_confirmed(plan: Plan) -> str:

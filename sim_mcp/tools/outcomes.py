@@ -36,11 +36,10 @@ def reported(report: Report) -> CallToolResult:
     stored = report.stored
     ranked = sorted(report.outcomes, key=lambda pair: _URGENCY.index(pair[1].kind))
     waiting = stored.state == "waiting" and bool(stored.plan.to_do)
-    state = "waiting for approval" if waiting else "done" if not report.open_items else "not finished"
     told = answers.ChangeReport(
         plan=stored.id,
         summary=stored.plan.summary,
-        state=state,
+        state="waiting for approval" if waiting else _state(report),
         agreed=stored.agreed,
         approve_at=report.link,
         counts=dict(Counter(outcome.kind for _, outcome in report.outcomes)),
@@ -50,6 +49,13 @@ def reported(report: Report) -> CallToolResult:
         next=ready_call("continue_change", {"plan": stored.id}) if report.open_items else None,
     )
     return answer(told, text.change_report(told))
+
+
+def _state(report: Report) -> str:
+    if not report.open_items:
+        return "done"
+    why = f" because {report.paused}" if report.paused else ""
+    return f"not finished: {report.open_items:,} SIMs to go{why}"
 
 
 def _row(stored: StoredPlan, item: Planned, outcome: Outcome) -> answers.OutcomeRow:

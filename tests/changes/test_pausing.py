@@ -1,0 +1,72 @@
+"""What emnify's limits delay stays open: nothing is given up for lack of time, and nothing is sent twice."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+
+from sim_mcp.sandbox.settings import SandboxSettings, Unknowns
+from sim_mcp.server import build_server
+from tests.support import Fleet, facts, fleet_of
+
+_STORIES = ("healthy", "wrong_apn", "quota_exhausted", "went_silent", "rejected_by_network")
+_WAIT_S = 120
+"""Longer than any call may take: the next one has to go on."""
+
+
+@pytest.fixture
+async def limited() -> AsyncIterator[Fleet]:
+    """An emnify that says with each 429 how long to wait."""
+    async with fleet_of(SandboxSettings(sims=60, unknowns=Unknowns(retry_after=_WAIT_S))) as fleet:
+        yield fleet
+
+
+async def suspend(fleet: Fleet, told: list[dict[str, Any]]) -> None:
+    sims = [fleet.stories[name]["iccid"] for name in _STORIES]
+    async with Client(build_server(fleet.settings(confirm="host"))) as client:
+        told.append(facts(await client.call_tool("set_sim_status", {"sims": sims, "status": "suspended"})))
+
+
+async def go_on(fleet: Fleet, plan: str) -> dict[str, Any]:
+    """Go on once emnify allows it, with a server that was started since."""
+    await fleet.faults()
+    async with Client(build_server(fleet.settings(confirm="host"))) as client:
+        return facts(await client.call_tool("continue_change", {"plan": plan}))
+
+
+async def taken(fleet: Fleet) -> Counter[str]:
+    """Count how often each SIM's change was taken."""
+    return Counter(sent["path"] for sent in await fleet.writes() if sent["status"] < 400)
+
+
+async def test_a_limit_met_while_writing_leaves_the_rest_open(limited: Fleet) -> None:
+    met = limited.stories[_STORIES[2]]
+    await limited.faults(f"throttle@PATCH /api/v1/sim/{met['sim_id']}")
+    told: list[dict[str, Any]] = []
+    await suspend(limited, told)
+    # Two were sent before, and reading them back has to wait as well.
+    assert told[0]["state"].startswith("not finished: 4 SIMs to go because emnify's rate limits")
+    assert told[0]["counts"] == {"failed": 1}
+    assert "nothing changed" in told[0]["sims"][0]["note"]
+    done = await go_on(limited, told[0]["plan"])
+    assert done["state"] == "done"
+    assert done["counts"] == {"changed": 4, "failed": 1}
+    assert len(await taken(limited)) == sum((await taken(limited)).values()) == 4
+
+
+async def test_a_limit_met_while_reading_back_leaves_what_was_sent_open_and_sends_nothing_again(limited: Fleet) -> None:
+    await limited.faults("latency=0.2@PATCH")
+    told: list[dict[str, Any]] = []
+    async with anyio.create_task_group() as group:
+        group.start_soon(suspend, limited, told)
+        while not await limited.writes():  # noqa: ASYNC110  # the sandbox tells nobody.
+            await anyio.sleep(0.01)
+        await limited.faults("throttle@GET /api/v1/sim")
+    assert told[0]["state"].startswith("not finished: 5 SIMs to go because emnify asks to slow down (429)")
+    assert told[0]["counts"] == {}
+    done = await go_on(limited, told[0]["plan"])
+    assert done["counts"] == {"changed": 5}
+    assert len(await taken(limited)) == sum((await taken(limited)).values()) == 5
