@@ -82,6 +82,12 @@ def rank(sims: Iterable[Brief], amounts: Mapping[int, Amount], by: By, order: Or
     )
 
 
+def without_usage(sims: Iterable[Brief], amounts: Mapping[int, Amount]) -> tuple[int, ...]:
+    """Return the ids of the SIMs that are known to have used nothing, those that never had service among them."""
+    idle = {sim_id for sim_id, amount in amounts.items() if amount.idle}
+    return tuple(sim.id for sim in sims if sim.id in idle or not may_have_used(sim))
+
+
 def total(amounts: Iterable[Amount]) -> Total:
     """Return the sum, each currency apart."""
     found = list(amounts)

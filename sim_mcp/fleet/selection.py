@@ -46,7 +46,8 @@ class FleetFilter:
     produced_after: date | None = None
     activated_before: date | None = None
     activated_after: date | None = None
-    ids: tuple[int, ...] = ()
+    ids: tuple[int, ...] | None = None
+    """Only these; an empty one fits none."""
 
 
 class FleetSim(NamedTuple):

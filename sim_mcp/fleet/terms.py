@@ -93,7 +93,7 @@ def search(text: str, names: Names) -> Search | None:
 def _of_kinds(where: FleetFilter, names: Names) -> Iterator[Condition]:
     if where.statuses:
         yield _among("status", {status.value for status in where.statuses})
-    if where.ids:
+    if where.ids is not None:
         yield _among("id", set(where.ids))
     if where.has_device is not None:
         yield Condition(f"device_id IS {'NOT ' if where.has_device else ''}NULL", ())

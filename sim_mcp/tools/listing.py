@@ -1,13 +1,14 @@
 """The tool that lists SIMs: one page from emnify where its filters can say what is meant, else from the inventory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
+import anyio
 from mcp.types import CallToolResult
 from pydantic import Field
 
 from sim_mcp.emnify import (
-    EmnifyClient,
     InvalidValueError,
     Sim,
     SimFilter,
@@ -25,7 +26,8 @@ from sim_mcp.fleet.selection import FleetFilter, FleetSim, OrderBy
 from sim_mcp.fleet.snapshot import Snapshot
 from sim_mcp.tools import answers, facts, text
 from sim_mcp.tools.fleet import asked, chosen, moment
-from sim_mcp.tools.parameters import Day, Name, Page, PerPage, PlainDay, Statuses, ready_call
+from sim_mcp.tools.idle import ANSWER_WITHIN_S, idle_sims
+from sim_mcp.tools.parameters import Day, Month, Name, Page, PerPage, PlainDay, Statuses, ready_call
 from sim_mcp.tools.results import answer
 from sim_mcp.tools.state import ToolContext, emnify_of, inventory_of
 
@@ -65,18 +67,31 @@ class _Wanted:
     descending: bool
     page: int
     per_page: int
+    without_usage: Month | None = None
 
     @property
     def beyond_emnify(self) -> bool:
         """Tell whether emnify's filters cannot say this: then the inventory answers."""
         where = self.filter
-        if len(where.statuses) > 1 or where.activated_before or where.activated_after:
+        if self.without_usage or len(where.statuses) > 1 or where.activated_before or where.activated_after:
             return True
         # emnify searches device names among devices, which know little of their SIMs.
         alone = replace(where, name_contains=None, statuses=(), iccid=None, eid=None, has_device=None)
         return where.name_contains is not None and (
             alone != FleetFilter() or where.has_device is False or self.sort != "id"
         )
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """What was found, and how much it says."""
+
+    found: EmnifyPage[Any]
+    rows: list[answers.SimRow]
+    as_of: str | None = None
+    complete: bool = True
+    """Whether the same call again would say no more."""
+    notes: Sequence[str] = ()
 
 
 async def list_sims(
@@ -93,6 +108,7 @@ async def list_sims(
     produced: Annotated[Day | None, Field(description="production date")] = None,
     activated_before: PlainDay | None = None,
     activated_after: PlainDay | None = None,
+    without_usage: Month | None = None,
     sort: SortField = "id",
     descending: bool = False,
     page: Page = 1,
@@ -123,7 +139,7 @@ async def list_sims(
             activated_before=activated_before,
             activated_after=activated_after,
         ),
-        sort, descending, page, per_page,
+        sort, descending, page, per_page, without_usage,
     )  # fmt: skip
     given = {
         "status": status[0] if status and len(status) == 1 else status,
@@ -138,6 +154,7 @@ async def list_sims(
         "produced": produced,
         "activated_before": activated_before,
         "activated_after": activated_after,
+        "without_usage": without_usage,
     }
     shape = {
         "sort": sort if sort != "id" else None,
@@ -146,40 +163,33 @@ async def list_sims(
         "detail": detail if detail != "concise" else None,
     }
     full = detail == "full"
-    as_of = note = None
-    if wanted.beyond_emnify:
-        try:
-            snapshot = await inventory_of(ctx).snapshot(progress=ctx.report_progress)
-        except StillReadingError as error:
-            again = ready_call("list_sims", given | shape, page=page if page > 1 else None)
-            reading = answers.SimList(page=page, sims=[], hint=str(error), next=again)
-            return answer(reading, text.sim_list(reading))
-        listed = await asked(lambda: _in_snapshot(snapshot, wanted))
-        found: EmnifyPage[Any] = listed
-        as_of, note = moment(snapshot.taken_at), snapshot.note
-        rows = [facts.fleet_row(sim, full=full) for sim in listed.items]
-    else:
-        found = await _at_emnify(emnify_of(ctx), wanted)
-        rows = [facts.sim_row(sim, full=full) for sim in found.items]
+    again = ready_call("list_sims", given | shape, page=page if page > 1 else None)
+    try:
+        listed = await (_in_inventory(ctx, wanted, full) if wanted.beyond_emnify else _at_emnify(ctx, wanted, full))
+    except StillReadingError as error:
+        reading = answers.SimList(page=page, sims=[], hint=str(error), next=again)
+        return answer(reading, text.sim_list(reading))
+    found, rows = listed.found, listed.rows
     customers = {row.customer for row in rows}
     shared = customers.pop() if len(customers) == 1 else None
-    hint = None if rows else _nothing(given, found)
+    hint = None if rows or not listed.complete else _nothing(given, found)
+    following = ready_call("list_sims", given | shape, page=page + 1) if found.has_next else None
     result = answers.SimList(
         total=found.total,
         page=found.page,
         pages=found.pages,
         customer=shared,
-        as_of=as_of,
+        as_of=listed.as_of,
         sims=[row.model_copy(update={"customer": None}) if shared else row for row in rows],
-        next=ready_call("list_sims", given | shape, page=page + 1) if found.has_next else None,
-        hint=" ".join(filter(None, [hint, note])) or None,
+        next=following if listed.complete else again,
+        hint=" ".join(filter(None, [hint, *listed.notes])) or None,
     )
     return answer(result, text.sim_list(result))
 
 
-async def _at_emnify(client: EmnifyClient, wanted: _Wanted) -> EmnifyPage[Sim]:
+async def _at_emnify(ctx: ToolContext, wanted: _Wanted, full: bool) -> _Listed:
     """List a page as emnify has it now."""
-    asked_for = wanted.filter
+    client, asked_for = emnify_of(ctx), wanted.filter
     narrowed = SimFilter(
         status=asked_for.statuses[0] if asked_for.statuses else None,
         iccid=asked_for.iccid,
@@ -193,10 +203,25 @@ async def _at_emnify(client: EmnifyClient, wanted: _Wanted) -> EmnifyPage[Sim]:
     if asked_for.customer is not None:
         narrowed = replace(narrowed, customer_org=(await find_organisation(client, asked_for.customer)).id)
     order = SimSort(_EMNIFY_FIELDS[wanted.sort], wanted.descending)
-    return await list_matching(
+    found = await list_matching(
         client,
         Listing(narrowed, asked_for.name_contains, asked_for.has_device, order, wanted.page, wanted.per_page),
     )
+    return _Listed(found, [facts.sim_row(sim, full=full) for sim in found.items])
+
+
+async def _in_inventory(ctx: ToolContext, wanted: _Wanted, full: bool) -> _Listed:
+    """List a page as the inventory has it, with usage as far as it could be read within one call."""
+    over_at = anyio.current_time() + ANSWER_WITHIN_S
+    snapshot = await inventory_of(ctx).snapshot(progress=ctx.report_progress)
+    complete, notes = True, [snapshot.note]
+    if wanted.without_usage is not None:
+        idle = await idle_sims(ctx, snapshot, wanted.filter, wanted.without_usage, over_at)
+        wanted = replace(wanted, filter=replace(wanted.filter, ids=idle.ids))
+        complete, notes = idle.complete, [idle.told, snapshot.note]
+    found = await asked(lambda: _in_snapshot(snapshot, wanted))
+    rows = [facts.fleet_row(sim, full=full) for sim in found.items]
+    return _Listed(found, rows, moment(snapshot.taken_at), complete, [note for note in notes if note])
 
 
 def _in_snapshot(snapshot: Snapshot, wanted: _Wanted) -> EmnifyPage[FleetSim]:

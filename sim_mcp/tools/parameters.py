@@ -77,6 +77,7 @@ Moment = Annotated[
 ]
 PlainDay = Annotated[date, AfterValidator(_of_this_age)]
 Day = Annotated[PlainDay, Field(examples=["2026-11-01"])]
+Month = Literal["current_month", "last_month"]
 BicText = Annotated[
     Name,
     Field(

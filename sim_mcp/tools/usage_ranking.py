@@ -27,13 +27,11 @@ from sim_mcp.fleet.waste import (
     sort_out,
 )
 from sim_mcp.tools import usage_facts, usage_text
-from sim_mcp.tools.parameters import Name, Status, ready_call
+from sim_mcp.tools.idle import ANSWER_WITHIN_S, MONTHS
+from sim_mcp.tools.parameters import Month, Name, Status, ready_call
 from sim_mcp.tools.results import answer
 from sim_mcp.tools.state import ToolContext, emnify_of, inventory_of, usage_of
 from sim_mcp.tools.usage_answers import UsageRanking, WasteReport
-
-ANSWER_WITHIN_S = 44.0
-"""The longest a call waits for usage; the rest is for counting, well before hosts give up."""
 
 _SIMS_WITHIN_S, _DEVICES_WITHIN_S, _TOTAL_WITHIN_S = 30.0, 12.0, 8.0
 """The longest it waits for the SIMs themselves, and for what else has to be known."""
@@ -43,8 +41,6 @@ _TOP, _MOST = 10, 50
 _EXAMPLES, _MOST_EXAMPLES = 3, 100
 _LONGEST_DAYS, _FIRST_YEAR = 366, 2000
 _QUESTIONS = {"most": "with {} used, most first", "least": "with {} used, least first", "none": "without any usage"}
-Month = Literal["current_month", "last_month"]
-_MONTHS: tuple[Month, ...] = ("current_month", "last_month")
 _SUSPENDING = "Suspending: this month stays charged, no hosting fee from the 1st of the next (custom plans may differ)."
 _NO_DEVICES = "Which devices are disabled could not be read: their SIMs are among those without traffic."
 _CURRENCIES = "Costs are in several currencies and ranked by their bare numbers."
@@ -75,7 +71,7 @@ async def rank_sims_by_usage(
         early = UsageRanking(state=str(error), next=_again(RANK, given))
         return answer(early, usage_text.ranking(early, ""))
     months = await usage_of(ctx).months()
-    asked = wanted if isinstance(wanted, Period) else months[_MONTHS.index(wanted)]
+    asked = wanted if isinstance(wanted, Period) else months[MONTHS.index(wanted)]
     sims = await anyio.to_thread.run_sync(lambda: [brief(sim) for sim in snapshot.sims(chosen)])
     serving = [sim for sim in sims if may_have_used(sim)]
     own = None if customer or status or not asked.is_month else await _own_total(ctx, wanted)
@@ -216,7 +212,7 @@ def _period(said: str) -> Period | Month:
         InvalidValueError: It is none, or too long.
     """
     word = said.strip().lower().replace(" ", "_")
-    for month in _MONTHS:
+    for month in MONTHS:
         if word == month:
             return month
     first, _, last = word.partition("..")
