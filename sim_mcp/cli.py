@@ -4,20 +4,16 @@ import csv
 import json
 import logging
 import os
-import socket
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
 import click
 import httpx
-import uvicorn
 from mcp.types import CallToolResult
-from pydantic import SecretStr
 from rich.console import Console
 
 from sim_mcp import __version__, shell
@@ -26,9 +22,10 @@ from sim_mcp.changes.audit import AuditRow
 from sim_mcp.changes.audit import audit as told
 from sim_mcp.changes.journal import JournalError
 from sim_mcp.changes.policy import PolicyError, read_policy
-from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns, running
+from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
 from sim_mcp.sandbox import serve as serve_sandbox
 from sim_mcp.server import build_server
+from sim_mcp.serving import is_taken, serve_http, serve_stdio, upstream
 from sim_mcp.settings import Settings, SettingsError, is_loopback, read_settings
 from sim_mcp.terminal import records
 from sim_mcp.tools.state import HOW_TO_GO_ON
@@ -54,7 +51,7 @@ class UsageProblem(click.ClickException):
 def main(ctx: click.Context, *, sandbox: bool) -> None:
     """Serve emnify SIM cards to MCP clients. Without a command: over stdio."""
     if ctx.invoked_subcommand is None:
-        anyio.run(_serve_stdio, _settings(), sandbox)
+        anyio.run(serve_stdio, _settings(), sandbox)
     elif sandbox:
         raise UsageProblem(f"--sandbox goes after the command: sim-mcp {ctx.invoked_subcommand} --sandbox …")
 
@@ -70,16 +67,16 @@ def serve(*, http: bool, host: str, port: int, stateless: bool, sandbox: bool) -
     if not http:
         if stateless:
             raise UsageProblem("--stateless goes with --http. Nothing was started.")
-        anyio.run(_serve_stdio, _settings(), sandbox)
+        anyio.run(serve_stdio, _settings(), sandbox)
         return
     if not is_loopback(host):
         raise UsageProblem(
             f"--host {host}: serving is not authenticated yet, so only this machine may connect. Use 127.0.0.1 "
             "and put a tunnel or an authenticating proxy in front. Nothing was started."
         )
-    if port and _taken(host, port):
+    if port and is_taken(host, port):
         raise UsageProblem(f"Port {port} is taken: try another --port, 0 takes any free one. Nothing was started.")
-    anyio.run(_serve_http, _settings(), sandbox, host, port, stateless)
+    anyio.run(serve_http, _settings(), sandbox, host, port, stateless)
 
 
 @main.command("sandbox")
@@ -219,48 +216,11 @@ def health(*, port: int | None) -> None:
     click.echo(f"healthy: {len(found)} tools")
 
 
-async def _serve_stdio(settings: Settings, sandbox: bool) -> None:
-    async with _upstream(settings, sandbox) as ready:
-        _warn_without_token(ready)
-        await build_server(ready).run_stdio_async()
-
-
-async def _serve_http(settings: Settings, sandbox: bool, host: str, port: int, stateless: bool) -> None:
-    async with _upstream(settings, sandbox) as ready:
-        _warn_without_token(ready)
-        app = build_server(ready).streamable_http_app(host=host, stateless_http=stateless)
-        server = _AnnouncingServer(uvicorn.Config(app, host=host, port=port, log_level="warning"))
-        await server.serve()
-
-
 async def _call(settings: Settings, sandbox: bool, tool: str, words: Sequence[str]) -> CallToolResult:
-    async with _upstream(settings, sandbox) as ready:
+    async with upstream(settings, sandbox) as ready:
         # A shell that ends with the call cannot wait for a page; its forms are answered at the terminal.
         without_page = ready.model_copy(update={"approval_page": False})
         return await shell.call(build_server(without_page), tool, words, interactive=sys.stdin.isatty())
-
-
-class _AnnouncingServer(uvicorn.Server):
-    """Say where it listens once it does; port 0 is known only then."""
-
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # uvicorn types the list's items
-        await super().startup(sockets)  # type: ignore[arg-type]  # as above
-        for listener in self.servers:
-            for bound in listener.sockets:
-                host, port = bound.getsockname()[:2]
-                shown = f"[{host}]" if ":" in host else host
-                click.echo(f"sim-mcp serves MCP at http://{shown}:{port}/mcp", err=True)
-
-
-@asynccontextmanager
-async def _upstream(settings: Settings, sandbox: bool) -> AsyncIterator[Settings]:
-    """Yield the settings, pointed at a sandbox of this process where one is wanted."""
-    if not sandbox:
-        yield settings
-        return
-    async with running(SandboxSettings()) as world:
-        token = SecretStr(world.tokens["enterprise"])
-        yield settings.model_copy(update={"base_url": world.base_url, "application_token": token})
 
 
 def _settings() -> Settings:
@@ -276,18 +236,6 @@ def _settings() -> Settings:
     # It announces each retry in words that name nothing; the client's own log says what was tried again.
     logging.getLogger("stamina").setLevel(logging.ERROR)
     return settings
-
-
-def _taken(host: str, port: int) -> bool:
-    """Tell whether somebody listens there already."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        return probe.connect_ex((host, port)) == 0
-
-
-def _warn_without_token(settings: Settings) -> None:
-    if settings.application_token is None:
-        click.echo(f"sim-mcp: {HOW_TO_GO_ON}", err=True)
 
 
 def _moment(text: str | None, option: str = "--clock") -> datetime | None:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from sim_mcp.changes import rules
 from sim_mcp.changes.journal import Journal, StoredPlan
-from sim_mcp.changes.page import Row, View
+from sim_mcp.changes.page_view import Row, View
 from sim_mcp.changes.plan import Assign, Delete, Register, SetStatus, typed_right
 
 BY_PAGE = "a person, on the approval page"

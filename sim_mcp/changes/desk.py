@@ -9,7 +9,8 @@ from filelock import FileLock, Timeout
 from sim_mcp.changes.apply import Progress, Run
 from sim_mcp.changes.approvals import Approvals
 from sim_mcp.changes.journal import Caller, Journal, JournalError, Outcome, StoredPlan
-from sim_mcp.changes.page import ApprovalPage, listening
+from sim_mcp.changes.page import ApprovalPage
+from sim_mcp.changes.page_server import listening
 from sim_mcp.changes.plan import Plan, Planned, counted
 from sim_mcp.changes.policy import Decision, read_policy
 from sim_mcp.emnify import EmnifyClient, InvalidValueError

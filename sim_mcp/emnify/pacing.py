@@ -23,7 +23,7 @@ MOST_AT_ONCE = 40
 _JITTER_S = 0.3
 """Requests may be that much later than others and still not arrive bunched: the burst that takes stays unused."""
 
-_MARGIN = 0.985
+_MARGIN = 0.99
 """The share of a rate that is used; the rest absorbs clocks that run differently."""
 
 _WINDOW_MARGIN_S = 0.5

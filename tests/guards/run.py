@@ -24,8 +24,10 @@ LOOK_FIRST = {
     "plan": ("test_consent", "test_choosing", "test_approval", "test_record"),
     "desk": ("test_record", "test_approval"),
     "journal": ("test_record", "test_approval"),
-    "apply": ("test_approval", "test_record", "test_consent"),
+    "apply": ("test_pausing", "test_approval", "test_record", "test_consent"),
     "page": ("test_page",),
+    "page_request": ("test_page",),
+    "page_server": ("test_page",),
     "approvals": ("test_approval", "test_record"),
 }
 """Where the tests of a module are, so that a guard is missed soon; where none of them misses it, all are asked."""
