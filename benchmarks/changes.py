@@ -22,7 +22,7 @@ from sim_mcp.settings import Confirm, Settings
 
 WINDOW_REQUESTS, WINDOW_S = 2000, 300.0
 BARE = 200
-"""Bare requests that are timed; more would spend the window the change needs."""
+"""Bare requests that are timed, on a sandbox of their own: the window of this one is the change's."""
 
 
 async def bare_seconds(world: Sandbox, sims: list[int]) -> float:
@@ -37,6 +37,18 @@ async def bare_seconds(world: Sandbox, sims: list[int]) -> float:
             )
             answer.raise_for_status()
         return (time.perf_counter() - started) / len(sims)
+
+
+async def bare_each() -> float:
+    """Return the seconds a bare request takes."""
+    async with running(SandboxSettings(sims=2 * BARE + 600)) as world:
+        return await bare_seconds(world, [sim for sim, _ in activated(world)][:BARE])
+
+
+def activated(world: Sandbox) -> list[tuple[int, str]]:
+    """Return id and ICCID of every SIM that can be suspended."""
+    rows = world.store.rows("SELECT id, iccid FROM sim WHERE status = 1 ORDER BY id")
+    return [(int(str(sim)), str(iccid)) for sim, iccid in rows]
 
 
 async def changed(world: Sandbox, state: Path, iccids: list[str]) -> tuple[float, int, list[float]]:
@@ -69,17 +81,15 @@ async def changed(world: Sandbox, state: Path, iccids: list[str]) -> tuple[float
 
 async def measure(number: int) -> list[Row]:
     """Measure one change of so many SIMs."""
+    each = await bare_each()
     settings = SandboxSettings(sims=2 * number + 600, limits=True)
     with TemporaryDirectory() as state:
         async with running(settings) as world, httpx.AsyncClient(base_url=world.base_url, trust_env=False) as http:
-            rows = world.store.rows("SELECT id, iccid FROM sim WHERE status = 1 ORDER BY id")
-            sims = [(int(str(number)), str(iccid)) for number, iccid in rows]
-            each = await bare_seconds(world, [sim for sim, _ in sims[-BARE:]])
-            took, calls, peaks = await changed(world, Path(state), [iccid for _, iccid in sims[:number]])
-            seen = (await http.get("/sandbox/requests")).json()
-    ours = seen[BARE + 1 :]
+            iccids = [iccid for _, iccid in activated(world)][:number]
+            took, calls, peaks = await changed(world, Path(state), iccids)
+            ours = (await http.get("/sandbox/requests")).json()
     refused = sum(request["status"] == httpx.codes.TOO_MANY_REQUESTS for request in ours)
-    least = max(0.0, -(-(len(ours) + BARE + 1) // WINDOW_REQUESTS) - 1) * WINDOW_S
+    least = max(0.0, -(-len(ours) // WINDOW_REQUESTS) - 1) * WINDOW_S
     change = f"Suspending {number:,} SIMs"
     said = (
         f"{calls} {'call' if calls == 1 else 'calls'}, {len(ours) / number:.2f} requests a SIM, {refused} answers 429"
