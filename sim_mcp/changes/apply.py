@@ -5,6 +5,7 @@ process, is taken up again where the record says it stood: what is settled is no
 recorded outcome is settled by reading, and is never sent again.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import anyio
 import anyio.lowlevel
 
 from sim_mcp.changes.journal import Journal, Outcome, OutcomeKind, StoredPlan
+from sim_mcp.changes.judging import LOST, Sent, failed, hopeless, read_back
 from sim_mcp.changes.plan import (
     Assign,
     Change,
@@ -21,14 +23,11 @@ from sim_mcp.changes.plan import (
     Role,
     SetStatus,
     fingerprint,
-    organisation_in,
-    same_organisation,
     state_of,
 )
 from sim_mcp.changes.registration import register, settle_registration
 from sim_mcp.emnify import (
     CLEAR,
-    AuthenticationError,
     ConflictError,
     DeadlineExceededError,
     EmnifyClient,
@@ -38,9 +37,7 @@ from sim_mcp.emnify import (
     RuleError,
     Sim,
     SimChange,
-    SimStatus,
     Target,
-    UnreachableError,
 )
 from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.fleet.reading import FEW, read_sims
@@ -58,17 +55,7 @@ class Step(NamedTuple):
     item: Planned
 
 
-class Sent(NamedTuple):
-    """How a write was answered: why it is in doubt, if it is, emnify's id of the request, and whether it said no."""
-
-    doubt: str | None = None
-    request: str | None = None
-    refused: bool = False
-
-
-_LOST = Sent("it was sent before, and what came of it was not recorded")
-
-
+_WRITE = "PATCH /api/v1/sim/{id}"
 _LATER = (RateLimitedError, DeadlineExceededError)
 """Failures that pass by themselves: what is left stays open for the next run instead of being settled as failed."""
 
@@ -108,7 +95,7 @@ class Run:
             steps.remove(step)
         interrupted = [step for step in steps if step.number in begun]
         if interrupted:
-            await self._settle_by_reading(interrupted, dict.fromkeys((step.number for step in interrupted), _LOST))
+            await self._settle_by_reading(interrupted, dict.fromkeys((step.number for step in interrupted), LOST))
         steps = [step for step in steps if step.number not in begun]
         while steps and self.paused is None and anyio.current_time() < deadline:
             chunk, steps = steps[:CHUNK], steps[CHUNK:]
@@ -128,7 +115,7 @@ class Run:
             return chunk
         except EmnifyError as error:
             for step in chunk:
-                self._settle(step, _failed(step.item, f"it could not be read again: {error}"))
+                self._settle(step, failed(step.item, f"it could not be read again: {error}"))
             return []
         ready = [step for step in chunk if not self._moved(step, now[step.item.sim_id])]
         sent: dict[int, Sent] = {}
@@ -139,6 +126,7 @@ class Run:
             for place, step in enumerate(ready):
                 # Cancellation and the end of the caller's time take effect here, between two SIMs.
                 await anyio.lowlevel.checkpoint()
+                self.paused = self.paused or self._held_up(deadline)
                 if self.paused is not None or anyio.current_time() >= deadline:
                     return ready[place:]
                 with anyio.CancelScope(shield=True):
@@ -148,6 +136,13 @@ class Run:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._settle_by_reading([step for step in ready if step.number in sent], sent)
+
+    def _held_up(self, deadline: float) -> EmnifyError | None:
+        """Say what keeps the next write waiting beyond the deadline: what is known now need not be found out by it."""
+        wait_s = self._client.pacer.wait_s(_WRITE)
+        if wait_s <= deadline - anyio.current_time():
+            return None
+        return RateLimitedError(f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s")
 
     def _moved(self, step: Step, now: Sim | None) -> bool:
         """Settle an item that is no longer as it was shown; tell whether it is so."""
@@ -161,10 +156,10 @@ class Run:
     async def _send(self, step: Step, sent: dict[int, Sent]) -> None:
         """Record the intent and write; what needs reading back is left in `sent`."""
         if self._hopeless is not None:
-            self._settle(step, _failed(step.item, f"not tried, because {self._hopeless}"))
+            self._settle(step, failed(step.item, f"not tried, because {self._hopeless}"))
             return
         if not self._journal.intend(self._stored.id, step.number, step.item.identity):
-            sent[step.number] = _LOST
+            sent[step.number] = LOST
             return
         try:
             sent[step.number] = Sent(request=await _write(self._client, self._change, step.item.sim_id))
@@ -178,14 +173,14 @@ class Run:
             note = f"{error}; nothing changed"
             self._settle(step, Outcome("refused", step.item.before, step.item.before, note, error.request_id))
         else:
-            self._settle(step, _failed(step.item, str(error), error.request_id))
-            self._hopeless = _hopeless(error)
+            self._settle(step, failed(step.item, str(error), error.request_id))
+            self._hopeless = hopeless(error)
             self.paused = error if isinstance(error, _LATER) else None
 
     async def _delete_together(self, ready: list[Step], sent: dict[int, Sent]) -> None:
         """Delete in one request (DELETE /api/v1/sim/multi); what became of each is read back."""
         fresh = [step for step in ready if self._journal.intend(self._stored.id, step.number, step.item.identity)]
-        sent.update(dict.fromkeys((step.number for step in ready), _LOST))
+        sent.update(dict.fromkeys((step.number for step in ready), LOST))
         if not fresh:
             return
         with anyio.CancelScope(shield=True):
@@ -220,13 +215,13 @@ class Run:
             return
         self._take_in(now)
         for step in steps:
-            self._settle(step, _read_back(self._change, step.item, now[step.item.sim_id], sent[step.number]))
+            self._settle(step, read_back(self._change, step.item, now[step.item.sim_id], sent[step.number]))
 
     async def _register(self, step: Step) -> None:
         if not isinstance(self._change, Register):
             raise TypeError(self._change)
         if not self._journal.intend(self._stored.id, step.number, self._change.bic):
-            await self._settle_by_reading([step], {step.number: _LOST})
+            await self._settle_by_reading([step], {step.number: LOST})
             return
         with anyio.CancelScope(shield=True):
             outcome = await register(self._client, self._change)
@@ -264,42 +259,3 @@ async def _write(client: EmnifyClient, change: Change, sim_id: int) -> str | Non
             ),
         )
     return await client.delete_sim(sim_id)
-
-
-def _read_back(change: Change, item: Planned, now: Sim | None, sent: Sent) -> Outcome:
-    doubt = sent.doubt
-    after = "Deleted" if now is None else state_of(change, now)
-    if _is_done(change, now):
-        note = "read back: done" if doubt is None else f"{doubt}; read back: it is done"
-        return Outcome("changed", item.before, after, note, sent.request)
-    if sent is _LOST:
-        return Outcome("failed", item.before, after, f"{doubt}; it reads {after} now and was not sent again")
-    if sent.refused:
-        return Outcome("refused", item.before, after, f"{doubt}; read back: nothing changed", sent.request)
-    note = f"{doubt or 'emnify accepted it'}, but it still reads {after}; it may follow late, so look before repeating"
-    return Outcome("unknown", item.before, after, note, sent.request)
-
-
-def _is_done(change: Change, now: Sim | None) -> bool:
-    if isinstance(change, Delete):
-        return now is None or now.known_status is SimStatus.DELETED
-    if now is None:
-        return False
-    if isinstance(change, SetStatus):
-        return now.known_status is change.target
-    return isinstance(change, Assign) and all(
-        same_organisation(organisation_in(now, role), target) for role, target in change.organisations
-    )
-
-
-def _failed(item: Planned, note: str, request: str | None = None) -> Outcome:
-    return Outcome("failed", item.before, item.before, f"{note}; nothing changed", request)
-
-
-def _hopeless(error: EmnifyError) -> str | None:
-    """Say why the remaining SIMs would fail alike, if they would."""
-    if isinstance(error, AuthenticationError):
-        return "emnify no longer accepts the token"
-    if isinstance(error, UnreachableError):
-        return "emnify cannot be reached"
-    return None

@@ -183,6 +183,12 @@ class Pacer:
             at += [own.ready_at(opens, min(place, number - 1) * self._slowness)]
         return max(at) - now
 
+    def wait_s(self, operation: str) -> float:
+        """Return in how many seconds a request of this operation may be sent, as things stand."""
+        now = self._clock()
+        gates = (self._address, self._own.get(operation))
+        return max(self._braked_until, *(gate.ready_at(now) for gate in gates if gate is not None), now) - now
+
     @property
     def slowed_down(self) -> bool:
         """Tell whether emnify has asked to slow down (429) and has not let go since."""

@@ -70,3 +70,23 @@ async def test_a_limit_met_while_reading_back_leaves_what_was_sent_open_and_send
     done = await go_on(limited, told[0]["plan"])
     assert done["counts"] == {"changed": 5}
     assert len(await taken(limited)) == sum((await taken(limited)).values()) == 5
+
+
+async def test_a_limit_that_another_question_met_stops_a_change_between_two_sims(limited: Fleet) -> None:
+    await limited.faults("latency=0.2@PATCH", "throttle@/stats")
+    told: list[dict[str, Any]] = []
+    sims = [limited.stories[name]["iccid"] for name in _STORIES]
+    async with Client(build_server(limited.settings(confirm="host"))) as client, anyio.create_task_group() as group:
+
+        async def change() -> None:
+            told.append(facts(await client.call_tool("set_sim_status", {"sims": sims, "status": "suspended"})))
+
+        group.start_soon(change)
+        while not await limited.writes():  # noqa: ASYNC110  # the sandbox tells nobody.
+            await anyio.sleep(0.01)
+        assert (await client.call_tool("get_sim_usage", {"sim": limited.stories["no_device"]["sim_id"]})).is_error
+    assert "because emnify's rate limits allow the next request in" in told[0]["state"]
+    assert "failed" not in told[0]["counts"]
+    assert len(await taken(limited)) < len(sims)
+    assert (await go_on(limited, told[0]["plan"]))["counts"] == {"changed": 5}
+    assert len(await taken(limited)) == sum((await taken(limited)).values()) == 5

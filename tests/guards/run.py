@@ -25,6 +25,7 @@ LOOK_FIRST = {
     "desk": ("test_record", "test_approval"),
     "journal": ("test_record", "test_approval"),
     "apply": ("test_pausing", "test_approval", "test_record", "test_consent"),
+    "judging": ("test_approval", "test_record", "test_consent"),
     "page": ("test_page",),
     "page_request": ("test_page",),
     "page_server": ("test_page",),
