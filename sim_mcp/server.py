@@ -144,7 +144,7 @@ def _lifespan(
             )
             inventory = await stack.enter_async_context(Inventory(client, _place_of(settings)))
             usage = await stack.enter_async_context(UsageScan(client, _place_of(settings)))
-            desk = ChangeDesk(client, settings, inventory)
+            desk = ChangeDesk(client, settings, inventory, run_for_s=waits_s)
             stack.callback(desk.close)
             async with anyio.create_task_group() as background:
                 background.start_soon(desk.host_page)

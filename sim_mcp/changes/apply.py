@@ -101,7 +101,16 @@ class Run:
             chunk, steps = steps[:CHUNK], steps[CHUNK:]
             left = await self._chunk(chunk, deadline)
             steps = left + steps
+        if self.paused is not None:
+            await self._sit_out(deadline)
         return not steps
+
+    async def _sit_out(self, deadline: float) -> None:
+        """Wait for the limits as long as the call may: whoever is told of a wait at once can only ask again at once."""
+        wait_s = self._client.pacer.wait_s(_WRITE)
+        _, settled = self._journal.progress(self._stored.id)
+        await self._tell(len(settled), f", waiting {math.ceil(wait_s)} s for emnify's rate limits")
+        await anyio.sleep(max(0.0, min(wait_s, deadline - anyio.current_time())))
 
     async def _chunk(self, chunk: list[Step], deadline: float) -> list[Step]:
         """Read, write and read back some items; return those there was no time for."""
@@ -240,9 +249,9 @@ class Run:
     def _settle(self, step: Step, outcome: Outcome) -> None:
         self._journal.settle(self._stored.id, step.number, outcome, step.item.identity)
 
-    async def _tell(self, done: int) -> None:
+    async def _tell(self, done: int, more: str = "") -> None:
         total = len(self._stored.plan.items)
-        await self._progress(done, total, f"{done} of {total} done")
+        await self._progress(done, total, f"{done} of {total} done{more}")
 
 
 async def _write(client: EmnifyClient, change: Change, sim_id: int) -> str | None:

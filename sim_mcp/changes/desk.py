@@ -49,8 +49,16 @@ class Report:
 class ChangeDesk:
     """Take plans in, see that somebody agreed, and carry them out."""
 
-    def __init__(self, client: EmnifyClient, settings: Settings, inventory: Inventory | None = None) -> None:
+    def __init__(
+        self,
+        client: EmnifyClient,
+        settings: Settings,
+        inventory: Inventory | None = None,
+        *,
+        run_for_s: float = RUN_FOR_S,
+    ) -> None:
         self._client = client
+        self._run_for_s = run_for_s
         self._inventory = inventory
         self._settings = settings
         self._policy = read_policy(settings.policy, settings.confirm)
@@ -102,7 +110,7 @@ class ChangeDesk:
         """
         if stored.plan.to_do and not self._journal.decide(stored.id, approved=True, how=how):
             self._insist_on_approval(stored.id)
-        return await self._run(stored.id, progress, _deadline(started))
+        return await self._run(stored.id, progress, self._deadline(started))
 
     async def offer_page(
         self, stored: StoredPlan, progress: Progress, started: float, *, asked: bool = False
@@ -132,7 +140,7 @@ class ChangeDesk:
         if stored.state == "waiting":
             return await self.offer_page(stored, progress, anyio.current_time())
         self._insist_on_approval(plan_id)
-        return await self._run(plan_id, progress, _deadline(anyio.current_time()))
+        return await self._run(plan_id, progress, self._deadline(anyio.current_time()))
 
     async def host_page(self) -> None:
         """Serve the approval page from the moment it is first needed, until cancelled."""
@@ -180,7 +188,7 @@ class ChangeDesk:
         if now.state == "waiting":
             return Report(now, (), self._shown(link))
         self._insist_on_approval(stored.id)
-        return await self._run(stored.id, progress, _deadline(started))
+        return await self._run(stored.id, progress, self._deadline(started))
 
     def _shown(self, link: str) -> str:
         """Return the link for the model, or none where the browser is opened for the person already."""
@@ -223,6 +231,9 @@ class ChangeDesk:
             lock.release()
         return self._report(plan_id, str(run.paused) if run.paused else None)
 
+    def _deadline(self, started: float) -> float:
+        return max(started + self._run_for_s, anyio.current_time() + min(_LEAST_S, self._run_for_s))
+
     def _report(self, plan_id: str, paused: str | None = None) -> Report:
         stored = self._journal.plan(plan_id)
         if stored is None:
@@ -249,10 +260,6 @@ def no_way_to_ask(plan: Plan) -> str:
         "What the operator can do: leave SIM_MCP_APPROVAL_PAGE on, use a client that shows forms, or set "
         "SIM_MCP_CONFIRM=host where the host asks a person before each call."
     )
-
-
-def _deadline(started: float) -> float:
-    return max(started + RUN_FOR_S, anyio.current_time() + _LEAST_S)
 
 
 def _open_browser(link: str) -> None:

@@ -1,5 +1,6 @@
 """What emnify's limits delay stays open: nothing is given up for lack of time, and nothing is sent twice."""
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,6 +17,8 @@ _STORIES = ("healthy", "wrong_apn", "quota_exhausted", "went_silent", "rejected_
 _WAIT_S = 120
 """Longer than any call may take: the next one has to go on."""
 
+_CALL_S = 3.0
+
 
 @pytest.fixture
 async def limited() -> AsyncIterator[Fleet]:
@@ -24,10 +27,18 @@ async def limited() -> AsyncIterator[Fleet]:
         yield fleet
 
 
-async def suspend(fleet: Fleet, told: list[dict[str, Any]]) -> None:
+async def suspend(fleet: Fleet, told: list[dict[str, Any]]) -> list[str]:
+    """Suspend them all, and return what was told on the way."""
     sims = [fleet.stories[name]["iccid"] for name in _STORIES]
-    async with Client(build_server(fleet.settings(confirm="host"))) as client:
-        told.append(facts(await client.call_tool("set_sim_status", {"sims": sims, "status": "suspended"})))
+    messages: list[str] = []
+
+    async def listen(progress: float, total: float | None, message: str | None) -> None:
+        messages.append(f"{message} ({progress:g} of {total})")
+
+    async with Client(build_server(fleet.settings(confirm="host"), waits_s=_CALL_S)) as client:
+        arguments = {"sims": sims, "status": "suspended"}
+        told.append(facts(await client.call_tool("set_sim_status", arguments, progress_callback=listen)))
+    return messages
 
 
 async def go_on(fleet: Fleet, plan: str) -> dict[str, Any]:
@@ -46,7 +57,8 @@ async def test_a_limit_met_while_writing_leaves_the_rest_open(limited: Fleet) ->
     met = limited.stories[_STORIES[2]]
     await limited.faults(f"throttle@PATCH /api/v1/sim/{met['sim_id']}")
     told: list[dict[str, Any]] = []
-    await suspend(limited, told)
+    messages = await suspend(limited, told)
+    assert re.search(r"1 of 5 done, waiting 1\d\d s for emnify's rate limits", messages[-1])
     # Two were sent before, and reading them back has to wait as well.
     assert told[0]["state"].startswith("not finished: 4 SIMs to go because emnify's rate limits")
     assert told[0]["counts"] == {"failed": 1}
@@ -76,7 +88,8 @@ async def test_a_limit_that_another_question_met_stops_a_change_between_two_sims
     await limited.faults("latency=0.2@PATCH", "throttle@/stats")
     told: list[dict[str, Any]] = []
     sims = [limited.stories[name]["iccid"] for name in _STORIES]
-    async with Client(build_server(limited.settings(confirm="host"))) as client, anyio.create_task_group() as group:
+    server = build_server(limited.settings(confirm="host"), waits_s=_CALL_S)
+    async with Client(server) as client, anyio.create_task_group() as group:
 
         async def change() -> None:
             told.append(facts(await client.call_tool("set_sim_status", {"sims": sims, "status": "suspended"})))
