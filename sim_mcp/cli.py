@@ -1,6 +1,7 @@
 """The commands of `sim-mcp`: arguments in, calls out."""
 
 import csv
+import gc
 import json
 import logging
 import os
@@ -222,7 +223,9 @@ def health(*, port: int | None) -> None:
 async def _serve_stdio(settings: Settings, sandbox: bool) -> None:
     async with _upstream(settings, sandbox) as ready:
         _warn_without_token(ready)
-        await build_server(ready).run_stdio_async()
+        server = build_server(ready)
+        _settle()
+        await server.run_stdio_async()
 
 
 async def _serve_http(settings: Settings, sandbox: bool, host: str, port: int, stateless: bool) -> None:
@@ -230,7 +233,16 @@ async def _serve_http(settings: Settings, sandbox: bool, host: str, port: int, s
         _warn_without_token(ready)
         app = build_server(ready).streamable_http_app(host=host, stateless_http=stateless)
         server = _AnnouncingServer(uvicorn.Config(app, host=host, port=port, log_level="warning"))
+        _settle()
         await server.serve()
+
+
+def _settle() -> None:
+    """Have what stays to the end never searched for garbage again: it is most of what there is.
+
+    Reading a fleet makes so many records that each search through the modules takes a quarter of the whole time.
+    """
+    gc.freeze()
 
 
 async def _call(settings: Settings, sandbox: bool, tool: str, words: Sequence[str]) -> CallToolResult:
