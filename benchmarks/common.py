@@ -77,11 +77,15 @@ def times(ratio: float) -> str:
     return f"{ratio:.{digits}f} x"
 
 
-def environment(world: Sandbox, role: str = "enterprise", **variables: str) -> dict[str, str]:
-    """Return the environment of a server that talks to a sandbox, without what the person at work has set."""
+def environment(world: Sandbox, role: str = "enterprise", **more: str) -> dict[str, str]:
+    """Return the environment of a server that talks to a sandbox."""
+    return variables(world.base_url, world.tokens[role], **more)
+
+
+def variables(url: str, token: str, **more: str) -> dict[str, str]:
+    """Return the environment of a server that talks to an emnify there, without what the person at work has set."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("EMNIFY_", "SIM_MCP_"))}
-    ours = {"EMNIFY_BASE_URL": world.base_url, "EMNIFY_APPLICATION_TOKEN": world.tokens[role]}
-    return inherited | ours | variables
+    return inherited | {"EMNIFY_BASE_URL": url, "EMNIFY_APPLICATION_TOKEN": token} | more
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """How the server reaches its clients: over stdio or HTTP, and where wanted with a sandbox of its own."""
 
+import gc
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +19,9 @@ async def serve_stdio(settings: Settings, sandbox: bool) -> None:
     """Serve over stdio until the client goes away."""
     async with upstream(settings, sandbox) as ready:
         _warn_without_token(ready)
-        await build_server(ready).run_stdio_async()
+        server = build_server(ready)
+        _settle()
+        await server.run_stdio_async()
 
 
 async def serve_http(settings: Settings, sandbox: bool, host: str, port: int, stateless: bool) -> None:
@@ -27,7 +30,16 @@ async def serve_http(settings: Settings, sandbox: bool, host: str, port: int, st
         _warn_without_token(ready)
         app = build_server(ready).streamable_http_app(host=host, stateless_http=stateless)
         server = _AnnouncingServer(uvicorn.Config(app, host=host, port=port, log_level="warning"))
+        _settle()
         await server.serve()
+
+
+def _settle() -> None:
+    """Have what stays to the end never searched for garbage again: it is most of what there is.
+
+    Reading a fleet makes so many records that each search through the modules takes a quarter of the whole time.
+    """
+    gc.freeze()
 
 
 class _AnnouncingServer(uvicorn.Server):

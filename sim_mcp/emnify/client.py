@@ -137,18 +137,19 @@ class EmnifyClient:
 
     async def list_raw_sims(
         self,
+        filter: SimFilter | None = None,  # noqa: A002  # as above.
         *,
         page: int = 1,
         per_page: int = LARGEST_PAGE,
         on_sent: Callable[[], None] | None = None,
         deadline_s: float | None = None,
     ) -> Page[Any]:
-        """List SIMs in order of id, as emnify sends them (GET /api/v1/sim): reading each takes longer than fetching it.
+        """List SIMs, filtered, by id, as emnify sends them (GET /api/v1/sim): reading them takes longer than fetching.
 
         `on_sent` is called when the request leaves, and again with each further attempt.
         """
         _check_page(page, per_page, LARGEST_PAGE)
-        params = _collection("", "id", page, per_page)
+        params = _collection(str(filter or ""), "id", page, per_page)
         call = Call("GET", "/api/v1/sim", "the SIMs", params=params, on_sent=on_sent)
         return raw_page_of(await self._send(call, deadline_s), page=page, per_page=per_page)
 

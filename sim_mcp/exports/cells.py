@@ -19,6 +19,7 @@ Format = Literal["csv", "json"]
 ENCODINGS: dict[Format, str] = {"csv": "utf-8-sig", "json": "utf-8"}
 MIME_TYPES: dict[Format, str] = {"csv": "text/csv", "json": "application/json"}
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -34,8 +35,8 @@ def body(file_format: Format, columns: Sequence[str], rows: Iterable[Row], *, fi
     take as well.
     """
     if file_format == "csv":
-        return _csv([[csv_cell(row.get(column)) for column in columns] for row in rows])
-    lines = [json.dumps(_plain(row, columns), ensure_ascii=False) for row in rows]
+        return _csv(map(csv_cell, map(row.get, columns)) for row in rows)
+    lines = [_JSON.encode(_known(row, columns)) for row in rows]
     return "".join(f"{'' if first and at == 0 else ','}\n{line}" for at, line in enumerate(lines))
 
 
@@ -52,27 +53,36 @@ def csv_cell(value: Cell) -> str:
     them something else for whatever else reads the file. People get `iccid_in_groups` beside it, which no
     spreadsheet takes for a number.
     """
+    if isinstance(value, str):
+        return value if _is_plain(value) else spreadsheet_safe(_CONTROL.sub(" ", value))
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return f"{value:f}"
-    if isinstance(value, str):
-        return spreadsheet_safe(_CONTROL.sub(" ", value))
     return str(value)
 
 
-def _csv(lines: Iterable[Sequence[str]]) -> str:
+def _is_plain(text: str) -> bool:
+    """Tell of nearly every cell, and quickly, that nothing in it has to be replaced or defused.
+
+    No sign of a formula stands in front, nothing follows a separator, and what controls anything is not printable.
+    """
+    return text.isalnum() or (text[:1].isalnum() and text.isprintable() and ";" not in text and "|" not in text)
+
+
+def _csv(lines: Iterable[Iterable[str]]) -> str:
     # With its CRLF, as RFC 4180 has it.
     buffer = io.StringIO(newline="")
     csv.writer(buffer).writerows(lines)
     return buffer.getvalue()
 
 
-def _plain(row: Row, columns: Sequence[str]) -> dict[str, Cell]:
+def _known(row: Row, columns: Sequence[str]) -> dict[str, Cell]:
     """Return what a row knows; an absent key says unknown."""
-    known = ((column, row.get(column)) for column in columns)
     return {
-        column: float(value) if isinstance(value, Decimal) else value for column, value in known if value is not None
+        column: float(value) if isinstance(value, Decimal) else value
+        for column in columns
+        if (value := row.get(column)) is not None
     }

@@ -1,10 +1,10 @@
 """The export desk: files in the making, which go on when a call has to answer before they are done."""
 
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -12,6 +12,7 @@ from anyio.abc import TaskGroup
 
 from sim_mcp.exports.cells import Cell, Format
 from sim_mcp.exports.files import ExportFile, ExportRefusedError, Written, preview_of, read_back
+from sim_mcp.exports.paging import take_each
 from sim_mcp.exports.rows import COLUMNS, TELLING
 from sim_mcp.exports.sources import Batch, Selection
 from sim_mcp.untrusted import quoted
@@ -157,8 +158,10 @@ class ExportDesk:
         """Make the file; whatever ends this, a file that is not whole is gone after it."""
         try:
             with export.scope:
-                async with aclosing(self._source(export.order.selection)) as batches:
-                    await self._fill(export, batches)
+                await take_each(self._source(export.order.selection), partial(_add, export))
+                if export.rows:
+                    export.written = await anyio.to_thread.run_sync(export.file.publish)
+                    self._written[export.written.path.name] = export.written.path
         except Exception as failure:  # noqa: BLE001  # whoever picks the export up hears of it, and nobody else's is lost.
             export.failure = failure
         finally:
@@ -166,16 +169,13 @@ class ExportDesk:
             export.over_at = anyio.current_time()
             export.over.set()
 
-    async def _fill(self, export: Export, batches: AsyncIterator[Batch]) -> None:
-        telling = TELLING[export.order.selection.what]
-        async for batch in batches:
-            # Not given up on halfway: a thread that still wrote while the file is taken away would leave one behind.
-            await anyio.to_thread.run_sync(export.file.add, batch.rows)
-            missing = _PREVIEWED - len(export.preview)
-            export.preview += [preview_of(row, telling) for row in batch.rows[:missing]]
-            export.rows += len(batch.rows)
-            export.sims, export.of = export.sims + batch.sims, batch.of
-            export.unreadable, export.gone = export.unreadable + batch.unreadable, export.gone + batch.gone
-        if export.rows:
-            export.written = await anyio.to_thread.run_sync(export.file.publish)
-            self._written[export.written.path.name] = export.written.path
+
+async def _add(export: Export, batch: Batch) -> None:
+    # Not given up on halfway: a thread that still wrote while the file is taken away would leave one behind.
+    await anyio.to_thread.run_sync(export.file.add, batch.rows)
+    telling = TELLING[export.order.selection.what]
+    missing = _PREVIEWED - len(export.preview)
+    export.preview += [preview_of(row, telling) for row in batch.rows[:missing]]
+    export.rows += len(batch.rows)
+    export.sims, export.of = export.sims + batch.sims, batch.of
+    export.unreadable, export.gone = export.unreadable + batch.unreadable, export.gone + batch.gone

@@ -1,12 +1,14 @@
 """A collection that changes while it is read: each row once, and none lost because rows before it went away."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import TypeVar
 
 import anyio
 
 from sim_mcp.emnify import EmnifyError, Event, Page, Sim
+from sim_mcp.exports.sims import SimRow
 
 AHEAD = 5
 """Pages asked for together: as many as emnify's limits let through at once."""
@@ -19,7 +21,7 @@ _REMEMBERED = 3 * AHEAD
 
 
 T = TypeVar("T")
-Found = TypeVar("Found", Sim, Event)
+Found = TypeVar("Found", Sim, SimRow, Event)
 
 
 async def every_row(read: Callable[[int], Awaitable[Page[Found]]]) -> AsyncIterator[tuple[list[Found], Page[Found]]]:
@@ -38,10 +40,11 @@ async def every_row(read: Callable[[int], Awaitable[Page[Found]]]) -> AsyncItera
         for page in await at_once([_reading(read, at) for at in range(number, min(number + AHEAD, last + 1))]):
             fell = total is not None and page.total is not None and page.total < total
             total = page.total if page.total is not None else total
-            if fell and number > 1 and stuck < _STEPS_BACK and not any(row.id in seen for row in page.items):
+            known = seen.among(page.items)
+            if fell and number > 1 and stuck < _STEPS_BACK and not known:
                 number, stuck = number - 1, stuck + 1
                 break
-            fresh = [row for row in page.items if row.id not in seen]
+            fresh = [row for row in page.items if row.id not in known]
             seen.note(fresh)
             last = _last(page, number, more=bool(fresh))
             number, stuck = number + 1, 0 if fresh else stuck
@@ -72,16 +75,46 @@ async def at_once(jobs: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
     return [result for result in results if not isinstance(result, EmnifyError | None)]
 
 
+async def take_each(batches: AsyncGenerator[T], take: Callable[[T], Awaitable[None]]) -> None:
+    """Take one batch after another, the next being read meanwhile: emnify and the disk need not wait for each other.
+
+    Raises:
+        Exception: What ended it first, in order of the batches: reading, or taking.
+    """
+    failed: list[Exception] = []
+    put, get = anyio.create_memory_object_stream[T](1)
+
+    async def read() -> None:
+        async with put, aclosing(batches):
+            try:
+                async for batch in batches:
+                    await put.send(batch)
+            except Exception as failure:  # noqa: BLE001  # raised below, once what was read before is taken.
+                failed.append(failure)
+
+    async with anyio.create_task_group() as group, get:
+        group.start_soon(read)
+        try:
+            async for batch in get:
+                await take(batch)
+        except Exception as failure:  # noqa: BLE001  # raised below: a task group would wrap it.
+            failed.insert(0, failure)
+            group.cancel_scope.cancel()
+    if failed:
+        raise failed[0]
+
+
 class _Seen:
     """Know the ids of the pages read last."""
 
     def __init__(self) -> None:
         self._pages: deque[frozenset[int]] = deque(maxlen=_REMEMBERED)
 
-    def __contains__(self, row_id: int) -> bool:
-        return any(row_id in page for page in self._pages)
+    def among(self, rows: Sequence[Sim | SimRow | Event]) -> set[int]:
+        ids = {row.id for row in rows}
+        return {row_id for page in self._pages for row_id in ids & page}
 
-    def note(self, rows: Sequence[Sim | Event]) -> None:
+    def note(self, rows: Sequence[Sim | SimRow | Event]) -> None:
         self._pages.append(frozenset(row.id for row in rows))
 
 

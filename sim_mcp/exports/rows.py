@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from sim_mcp.emnify import DayUsage, Event, Label, Organisation, Sim, Traffic
+from sim_mcp.emnify import DayUsage, Event, Label, Traffic
 from sim_mcp.emnify.values import number_in
 from sim_mcp.exports.cells import Row
 
@@ -62,43 +62,9 @@ TELLING: Mapping[What, Sequence[str]] = {
 """The columns a preview shows."""
 
 
-def sim_row(sim: Sim) -> Row:
-    """Return a SIM as a row."""
-    device, model = sim.device, sim.model
-    known = sim.known_status
-    return {
-        "id": sim.id,
-        "iccid": sim.printed_iccid,
-        "iccid_19": sim.iccid,
-        "iccid_in_groups": _grouped(sim.printed_iccid),
-        "imsi": sim.imsi,
-        "msisdn": sim.msisdn,
-        "eid": sim.eid,
-        "status": known.label if known is not None else _said(sim.status),
-        "device": device.name if device else None,
-        "device_id": device.id if device else None,
-        "ip": device.ip_address if device else None,
-        "imei": device.imei if device else None,
-        "tags": device.tags if device else None,
-        **_organisation("customer", sim.customer_org),
-        **_organisation("reseller", sim.reseller_org),
-        "issuer": sim.issuer_org.name if sim.issuer_org else None,
-        "model": model.description if model else None,
-        "form_factor": _said(model.formfactor) if model else None,
-        "produced": _moment(sim.production_date),
-        "activated": _moment(sim.activation_date),
-    }
-
-
-def whose(sim: Sim) -> Row:
+def whose(sim: Row) -> Row:
     """Return what tells in each row about a SIM which one it is."""
-    return {
-        "iccid": sim.printed_iccid,
-        "sim_id": sim.id,
-        "device": sim.device.name if sim.device else None,
-        "device_id": sim.device.id if sim.device else None,
-        **_organisation("customer", sim.customer_org),
-    }
+    return {column: sim.get("id" if column == "sim_id" else column) for column in _WHOSE}
 
 
 def usage_row(of: Row, day: DayUsage) -> Row:
@@ -119,19 +85,31 @@ def event_row(of: Row, event: Event) -> Row:
     operator, volume = _dict(detail.get("operator")), _dict(detail.get("volume"))
     country = _dict(detail.get("country")) or _dict(operator.get("country"))
     return {
-        "time": _moment(event.timestamp),
+        "time": moment(event.timestamp),
         **of,
         "event_id": event.id,
-        "severity": _said(event.severity),
-        "type": _said(event.type),
+        "severity": said(event.severity),
+        "type": said(event.type),
         "type_id": event.type.id if event.type else None,
-        "source": _said(event.source),
+        "source": said(event.source),
         "text": event.description,
         "network": _text(detail.get("name")) or _text(operator.get("name")),
         "country": _text(country.get("name")),
         "apn": _text(_dict(detail.get("pdp_context")).get("apn")),
         "data_mb": _number(volume.get("total")),
     }
+
+
+def moment(when: datetime | None) -> str | None:
+    """Return a moment to the second; Z stands for UTC."""
+    return None if when is None else when.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def said(label: Label | None) -> str | None:
+    """Return what a label says, or its number where it says nothing."""
+    if label is None:
+        return None
+    return label.description or (None if label.id is None else str(label.id))
 
 
 def _traffic(kind: str, unit: str, traffic: Traffic | None) -> Row:
@@ -143,25 +121,6 @@ def _traffic(kind: str, unit: str, traffic: Traffic | None) -> Row:
         f"{kind}_tx{unit}": traffic.tx,
         f"{kind}_cost": traffic.cost,
     }
-
-
-def _organisation(role: str, organisation: Organisation | None) -> Row:
-    return {role: organisation.name, f"{role}_id": organisation.id} if organisation else {}
-
-
-def _grouped(iccid: str | None) -> str | None:
-    """Return an ICCID in the groups of its card, with dashes: blanks could be taken for thousands."""
-    return "-".join(iccid[start : start + 4] for start in range(0, len(iccid), 4)) if iccid else None
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _said(label: Label | None) -> str | None:
-    if label is None:
-        return None
-    return label.description or (None if label.id is None else str(label.id))
 
 
 def _dict(value: Any) -> dict[str, Any]:

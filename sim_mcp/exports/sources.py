@@ -4,12 +4,16 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from functools import partial
+from typing import Any
 
-from sim_mcp.emnify import EmnifyClient, Event, EventFilter, NotFoundError, Page, Sim, SimFilter, SimSort
+import anyio.to_thread
+
+from sim_mcp.emnify import EmnifyClient, Event, EventFilter, NotFoundError, Page, SimFilter
 from sim_mcp.exports.cells import Row
 from sim_mcp.exports.files import ExportRefusedError
 from sim_mcp.exports.paging import at_once, every_row
-from sim_mcp.exports.rows import What, event_row, sim_row, usage_row, whose
+from sim_mcp.exports.rows import What, event_row, usage_row, whose
+from sim_mcp.exports.sims import SimRow, sim_row, sim_row_of
 from sim_mcp.fleet.lookup import find_sims
 from sim_mcp.fleet.organisations import find_organisation
 
@@ -60,7 +64,7 @@ async def rows_of(client: EmnifyClient, wanted: Selection) -> AsyncGenerator[Bat
         wanted = replace(wanted, filter=replace(wanted.filter, customer_org=found.id))
     if wanted.what == "sims":
         async for sims, page in _sims(client, wanted):
-            yield Batch([sim_row(sim) for sim in sims], len(page.items), page.total, page.unreadable)
+            yield Batch(sims, len(page.items), page.total, page.unreadable)
         return
     owners = await _owners(client, wanted)
     read = partial(_usage if wanted.what == "usage" else _events, client, wanted)
@@ -76,22 +80,27 @@ async def rows_of(client: EmnifyClient, wanted: Selection) -> AsyncGenerator[Bat
         )
 
 
-async def _sims(client: EmnifyClient, wanted: Selection) -> AsyncIterator[tuple[Sequence[Sim], Page[Sim]]]:
+async def _sims(client: EmnifyClient, wanted: Selection) -> AsyncIterator[tuple[Sequence[Row], Page[SimRow]]]:
     """Yield the SIMs that are wanted, with the page they were found on."""
     if wanted.names:
-        sims = await find_sims(client, wanted.names)
-        yield sims, Page(items=sims, page=1, per_page=len(sims), total=len(sims), pages=1)
+        sims = [sim_row(sim) for sim in await find_sims(client, wanted.names)]
+        yield [sim.row for sim in sims], Page(items=sims, page=1, per_page=len(sims), total=len(sims), pages=1)
         return
     narrowed = replace(wanted.filter, without_device=wanted.has_device is False)
 
-    async def read(number: int) -> Page[Sim]:
-        return await client.list_sims(
-            narrowed, sort=[SimSort("id")], page=number, per_page=_SIMS_A_PAGE, deadline_s=_PATIENT_S
-        )
+    async def read(number: int) -> Page[SimRow]:
+        page = await client.list_raw_sims(narrowed, page=number, per_page=_SIMS_A_PAGE, deadline_s=_PATIENT_S)
+        # Questions asked meanwhile are answered in between.
+        return await anyio.to_thread.run_sync(_read_page, page)
 
     async for fresh, page in every_row(read):
         # emnify can filter for SIMs without a device, not for those with one.
-        yield [sim for sim in fresh if not wanted.has_device or sim.device is not None], page
+        yield [sim.row for sim in fresh if not wanted.has_device or sim.row["device_id"] is not None], page
+
+
+def _read_page(page: Page[Any]) -> Page[SimRow]:
+    sims = [sim for raw in page.items if (sim := sim_row_of(raw)) is not None]
+    return page.model_copy(update={"items": sims, "unreadable": len(page.items) - len(sims)})
 
 
 async def _owners(client: EmnifyClient, wanted: Selection) -> list[Row]:

@@ -1,10 +1,9 @@
 """SIMs as rows of the inventory: straight from what emnify sent, for a million of them have to be read in 40 s.
 
-Reading a page through the lenient models takes five times as long as decoding it. A row that looks as emnify documents
-it is taken apart here; whatever looks otherwise goes through the models, so that both read the same.
+A row that looks as emnify documents it is taken apart here; whatever looks otherwise goes through the lenient models,
+so that both read the same.
 """
 
-import re
 import unicodedata
 from datetime import date, datetime
 from functools import lru_cache
@@ -13,14 +12,13 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from sim_mcp.emnify import ICCID_LENGTH, Organisation, Sim, luhn_digit
+from sim_mcp.emnify import Organisation, Sim, documented
+from sim_mcp.emnify.documented import text
 
 Kind = str
 Names = dict[tuple[Kind, int], str]
 """What numbers in rows stand for: organisations, models, form factors, and statuses."""
 
-_PLAIN_TIME = re.compile(r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|\+0000|\+00:00)?", re.ASCII)
-_DAY_LENGTH = 10
 _MOST = 2**63
 
 
@@ -47,15 +45,11 @@ class Row(NamedTuple):
     activated: int | None
 
 
-class _UnusualError(Exception):
-    """Something is not as emnify documents it."""
-
-
 def row_of(raw: Any, names: Names) -> Row | None:
     """Return a SIM that emnify sent (GET /api/v1/sim) as a row, its names put into `names`; None if it has no id."""
     try:
         return _plain(raw, names)
-    except _UnusualError:
+    except documented.UnusualError:
         try:
             return row_of_sim(Sim.model_validate(raw), names)
         except ValidationError:
@@ -110,82 +104,48 @@ def day_of(number: int | None) -> date | None:
 
 def _plain(raw: Any, names: Names) -> Row:
     if type(raw) is not dict:
-        raise _UnusualError
+        raise documented.UnusualError
     get = raw.get
-    device = _object(get("endpoint"))
-    name = _text(device.get("name")) if device else None
-    model = _object(get("model"))
-    factor = _object(model.get("formfactor")) if model else None
+    device = documented.record(get("endpoint"))
+    name = text(device.get("name")) or None if device else None
+    model = documented.record(get("model"))
+    factor = documented.record(model.get("formfactor")) if model else None
     return Row(
-        _number(get("id")),
-        _text(get("iccid_with_luhn")) or _printed(_text(get("iccid"))),
-        _text(get("imsi")),
-        _text(get("msisdn")),
-        _text(get("eid")),
-        _status(_object(get("status")), names),
-        _number(device.get("id")) if device else None,
+        documented.number(get("id")),
+        text(get("iccid_with_luhn")) or documented.printed(text(get("iccid"))) or None,
+        text(get("imsi")) or None,
+        text(get("msisdn")) or None,
+        text(get("eid")) or None,
+        _status(documented.record(get("status")), names),
+        documented.number(device.get("id")) if device else None,
         name,
         fold(name) if name else None,
-        _text(device.get("ip_address")) if device else None,
-        _organisation(_object(get("customer_org")), names),
-        _organisation(_object(get("reseller_org")), names),
-        _organisation(_object(get("issuer_org")), names),
-        _numbered("model", _text(model.get("description")), names) if model else None,
-        _numbered("form_factor", _label(factor), names) if factor else None,
+        text(device.get("ip_address")) or None if device else None,
+        _organisation(documented.record(get("customer_org")), names),
+        _organisation(documented.record(get("reseller_org")), names),
+        _organisation(documented.record(get("issuer_org")), names),
+        _numbered("model", text(model.get("description")), names) if model else None,
+        _numbered("form_factor", documented.label(factor), names) if factor else None,
         _day(get("production_date")),
         _day(get("activation_date")),
     )
 
 
-def _object(value: Any) -> Any:
-    if value is None or (type(value) is dict and value):
-        return value
-    raise _UnusualError
-
-
-def _number(value: Any) -> int:
-    if type(value) is int and 0 < value < _MOST:
-        return value
-    raise _UnusualError
-
-
-def _text(value: Any) -> str | None:
-    if value is None or (type(value) is str and (value.isascii() or _encodable(value))):
-        return value or None
-    raise _UnusualError
-
-
-def _encodable(text: str) -> bool:
-    """Tell whether a text is free of lone surrogates, which no file can hold."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _status(status: Any, names: Names) -> int | None:
     if status is None:
         return None
-    number = status.get("id")
-    if type(number) is not int or not 0 <= number < _MOST:
-        raise _UnusualError
-    label = _label(status)
+    number = documented.number_or_zero(status.get("id"))
+    label = documented.label(status)
     if label:
         names["status", number] = label
     return number
 
 
-def _label(label: Any) -> str | None:
-    said = _text(label["description"] if "description" in label else label.get("name"))
-    return said.strip() if said else said
-
-
 def _organisation(organisation: Any, names: Names) -> int | None:
     if organisation is None:
         return None
-    number = _number(organisation.get("id"))
-    name = _text(organisation.get("name"))
+    number = documented.number(organisation.get("id"))
+    name = text(organisation.get("name"))
     if name:
         names["organisation", number] = name
     return number
@@ -213,26 +173,14 @@ def _digest(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=6).digest(), "big")
 
 
-def _printed(iccid: str | None) -> str | None:
-    if iccid and len(iccid) == ICCID_LENGTH and iccid.isdecimal():
-        return iccid + luhn_digit(iccid)
-    return iccid
-
-
 def _day(value: Any) -> int | None:
-    if value is None:
-        return None
-    if type(value) is str and _PLAIN_TIME.fullmatch(value, _DAY_LENGTH):
-        return _day_written(value[:_DAY_LENGTH])
-    raise _UnusualError
+    day = documented.day(value)
+    return None if day is None else _day_written(day)
 
 
 @lru_cache(maxsize=8192)
-def _day_written(text: str) -> int:
-    try:
-        return number_of(date.fromisoformat(text))
-    except ValueError:
-        raise _UnusualError from None
+def _day_written(day: str) -> int:
+    return number_of(date.fromisoformat(day))
 
 
 def _day_number(moment: datetime | None) -> int | None:

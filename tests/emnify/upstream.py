@@ -121,14 +121,15 @@ class Upstream:
 
 
 async def _read(reader: asyncio.StreamReader) -> Seen | None:
+    """Return a request, or None where the client went away, be it in the middle of one."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first, *lines = head.rstrip().split("\r\n")
+        method, target, _ = first.split(" ")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        return Seen(method, target, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
     except asyncio.IncompleteReadError:
         return None
-    first, *lines = head.rstrip().split("\r\n")
-    method, target, _ = first.split(" ")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    return Seen(method, target, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from sim_mcp.exports.cells import Cell, Row, body, csv_cell, foot, head
 from sim_mcp.untrusted import spreadsheet_safe
 
 COLUMNS = ("a", "b", "c")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 RUN_AS_FORMULA = re.compile(r"[\s\"]*[=+\-@＝＋－＠]")  # noqa: RUF001  # full-width signs are run as well.
 
 texts = st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("=+-@;|,\"'\t\r\n ＝＋－＠01")), max_size=30)  # noqa: RUF001  # as above.
@@ -59,7 +60,30 @@ def test_no_cell_is_a_formula_whatever_separates_columns_where_it_is_opened(text
     assert not RUN_AS_FORMULA.match(cell)
     for separator in ";|\t":
         assert not any(RUN_AS_FORMULA.match(part) for part in cell.split(separator)[1:])
-    assert cell.replace("'", "") == re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text).replace("'", "")
+    assert cell.replace("'", "") == CONTROL.sub(" ", text).replace("'", "")
+
+
+def defused(text: str) -> str:
+    return spreadsheet_safe(CONTROL.sub(" ", text))
+
+
+@given(texts, st.sampled_from(["", "a", "9", "é", "Pump 1"]))
+def test_a_cell_that_needs_no_care_is_the_same_as_with_all_of_it(text: str, before: str) -> None:
+    assert csv_cell(before + text) == defused(before + text)
+
+
+def test_no_character_makes_a_formula_pass_for_plain_text() -> None:
+    for char in map(chr, range(2**16)):
+        text = f"a{char}=1"
+        assert csv_cell(text) == defused(text)
+        assert csv_cell(char) == defused(char)
+
+
+@given(tables)
+def test_json_is_written_as_the_standard_library_writes_it(rows: list[Row]) -> None:
+    known = [{name: row[name] for name in COLUMNS if row[name] is not None} for row in rows]
+    lines = [json.dumps(row, ensure_ascii=False, default=float) for row in known]
+    assert body("json", COLUMNS, rows, first=True) == ",".join(f"\n{line}" for line in lines)
 
 
 @given(texts)

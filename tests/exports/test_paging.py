@@ -1,6 +1,6 @@
 """While a collection changes, what stays in it is read once: it neither vanishes nor counts twice."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 
 import anyio
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim_mcp.emnify import EmnifyClient, Limits, NotFoundError, Page, Sim, SimFilter, SimSort, SimStatus
-from sim_mcp.exports.paging import AHEAD, at_once, every_row
+from sim_mcp.exports.paging import AHEAD, at_once, every_row, take_each
 from sim_mcp.sandbox import SandboxSettings
 from tests.emnify.upstream import Reply, upstream_running
 from tests.support import fleet_of
@@ -104,3 +104,53 @@ async def test_of_things_done_together_the_first_failure_is_told_and_none_goes_o
         upstream.script(Reply(status=404), Reply(status=404), Reply(status=404))
         with pytest.raises(NotFoundError):
             await at_once([partial(client.get_sim, number) for number in (1, 2, 3)])
+
+
+async def test_while_a_batch_is_taken_the_next_is_read() -> None:
+    second, taken = anyio.Event(), []
+
+    async def batches() -> AsyncGenerator[int]:
+        yield 1
+        second.set()
+        yield 2
+
+    async def take(batch: int) -> None:
+        await second.wait()
+        taken.append(batch)
+
+    await take_each(batches(), take)
+    assert taken == [1, 2]
+
+
+async def test_what_was_read_before_reading_failed_is_taken_first() -> None:
+    taken = []
+
+    async def batches() -> AsyncGenerator[int]:
+        for batch in (1, 2, 3):
+            yield batch
+        raise OSError("reading")
+
+    async def take(batch: int) -> None:
+        taken.append(batch)
+
+    with pytest.raises(OSError, match="reading"):
+        await take_each(batches(), take)
+    assert taken == [1, 2, 3]
+
+
+async def test_where_a_batch_cannot_be_taken_reading_ends() -> None:
+    ended = anyio.Event()
+
+    async def batches() -> AsyncGenerator[int]:
+        try:
+            for batch in range(1000):
+                yield batch
+        finally:
+            ended.set()
+
+    async def take(batch: int) -> None:
+        raise OSError(f"taking {batch}")
+
+    with pytest.raises(OSError, match="taking 0"):
+        await take_each(batches(), take)
+    assert ended.is_set()
