@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 from anyio.abc import TaskGroup
 
+from sim_mcp.emnify import in_background
 from sim_mcp.exports.cells import Cell, Format
 from sim_mcp.exports.files import ExportFile, ExportRefusedError, Written, preview_of, read_back
 from sim_mcp.exports.paging import take_each
@@ -17,8 +18,8 @@ from sim_mcp.exports.rows import COLUMNS, TELLING
 from sim_mcp.exports.sources import Batch, Selection
 from sim_mcp.untrusted import quoted
 
-Source = Callable[[Selection], AsyncGenerator[Batch]]
-"""Where the rows of a selection come from."""
+Source = Callable[[Selection, TaskGroup], AsyncGenerator[Batch]]
+"""Where the rows of a selection come from; what is read ahead ends with the task group."""
 
 WAITS_S = 45.0
 """How long one call waits; many clients give up on a call after 60 s, and the next call goes on."""
@@ -158,7 +159,9 @@ class ExportDesk:
         """Make the file; whatever ends this, a file that is not whole is gone after it."""
         try:
             with export.scope:
-                await take_each(self._source(export.order.selection), partial(_add, export))
+                # Others ask questions meanwhile.
+                with in_background():
+                    await take_each(partial(self._source, export.order.selection), partial(_add, export))
                 if export.rows:
                     export.written = await anyio.to_thread.run_sync(export.file.publish)
                     self._written[export.written.path.name] = export.written.path

@@ -7,11 +7,12 @@ from functools import partial
 from typing import Any
 
 import anyio.to_thread
+from anyio.abc import TaskGroup
 
 from sim_mcp.emnify import EmnifyClient, Event, EventFilter, NotFoundError, Page, SimFilter
 from sim_mcp.exports.cells import Row
 from sim_mcp.exports.files import ExportRefusedError
-from sim_mcp.exports.paging import at_once, every_row
+from sim_mcp.exports.paging import ReadAhead, at_once, every_row
 from sim_mcp.exports.rows import What, event_row, usage_row, whose
 from sim_mcp.exports.sims import SimRow, sim_row, sim_row_of
 from sim_mcp.fleet.lookup import find_sims
@@ -50,8 +51,8 @@ class Batch:
     gone: int = 0
 
 
-async def rows_of(client: EmnifyClient, wanted: Selection) -> AsyncGenerator[Batch]:
-    """Yield the rows a file is made of, a few thousand at a time.
+async def rows_of(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> AsyncGenerator[Batch]:
+    """Yield the rows a file is made of, a few thousand at a time; what follows is read ahead in the task group.
 
     Raises:
         ExportRefusedError: Usage or events of more SIMs than one file may hold.
@@ -63,10 +64,10 @@ async def rows_of(client: EmnifyClient, wanted: Selection) -> AsyncGenerator[Bat
         found = await find_organisation(client, wanted.organisation)
         wanted = replace(wanted, filter=replace(wanted.filter, customer_org=found.id))
     if wanted.what == "sims":
-        async for sims, page in _sims(client, wanted):
+        async for sims, page in _sims(client, wanted, group):
             yield Batch(sims, len(page.items), page.total, page.unreadable)
         return
-    owners = await _owners(client, wanted)
+    owners = await _owners(client, wanted, group)
     read = partial(_usage if wanted.what == "usage" else _events, client, wanted)
     for at in range(0, len(owners), _SIMS_AT_ONCE):
         some = owners[at : at + _SIMS_AT_ONCE]
@@ -80,7 +81,9 @@ async def rows_of(client: EmnifyClient, wanted: Selection) -> AsyncGenerator[Bat
         )
 
 
-async def _sims(client: EmnifyClient, wanted: Selection) -> AsyncIterator[tuple[Sequence[Row], Page[SimRow]]]:
+async def _sims(
+    client: EmnifyClient, wanted: Selection, group: TaskGroup
+) -> AsyncIterator[tuple[Sequence[Row], Page[SimRow]]]:
     """Yield the SIMs that are wanted, with the page they were found on."""
     if wanted.names:
         sims = [sim_row(sim) for sim in await find_sims(client, wanted.names)]
@@ -93,7 +96,7 @@ async def _sims(client: EmnifyClient, wanted: Selection) -> AsyncIterator[tuple[
         # Questions asked meanwhile are answered in between.
         return await anyio.to_thread.run_sync(_read_page, page)
 
-    async for fresh, page in every_row(read):
+    async for fresh, page in every_row(ReadAhead(read, group)):
         # emnify can filter for SIMs without a device, not for those with one.
         yield [sim.row for sim in fresh if not wanted.has_device or sim.row["device_id"] is not None], page
 
@@ -103,10 +106,10 @@ def _read_page(page: Page[Any]) -> Page[SimRow]:
     return page.model_copy(update={"items": sims, "unreadable": len(page.items) - len(sims)})
 
 
-async def _owners(client: EmnifyClient, wanted: Selection) -> list[Row]:
+async def _owners(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> list[Row]:
     """Return what tells the SIMs apart whose usage or events are wanted."""
     owners: list[Row] = []
-    async for sims, page in _sims(client, wanted):
+    async for sims, page in _sims(client, wanted, group):
         owners += [whose(sim) for sim in sims]
         many = len(owners) if wanted.has_device else max(len(owners), page.total or 0)
         if many > MOST_SIMS:

@@ -4,12 +4,14 @@ from collections.abc import AsyncGenerator, Callable
 from functools import partial
 
 import anyio
+import anyio.lowlevel
 import pytest
+from anyio.abc import TaskGroup
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim_mcp.emnify import EmnifyClient, Limits, NotFoundError, Page, Sim, SimFilter, SimSort, SimStatus
-from sim_mcp.exports.paging import AHEAD, at_once, every_row, take_each
+from sim_mcp.emnify import EmnifyClient, EmnifyError, Limits, NotFoundError, Page, Sim, SimFilter, SimSort, SimStatus
+from sim_mcp.exports.paging import AHEAD, ReadAhead, at_once, every_row, take_each
 from sim_mcp.sandbox import SandboxSettings
 from tests.emnify.upstream import Reply, upstream_running
 from tests.support import fleet_of
@@ -24,7 +26,7 @@ def page_of(ids: list[int], number: int, *, told: bool = True) -> Page[Sim]:
     return Page(items=items, page=number, per_page=SIZE, total=total, pages=pages)
 
 
-def read_while(ids: list[int], change: Callable[[int], None], *, told: bool = True) -> list[int]:
+def read_while(ids: list[int], change: Callable[[int], None], *, told: bool = True, ahead: bool = True) -> list[int]:
     """Read a collection that changes before each request; return the ids in the order they came."""
     requests = 0
 
@@ -32,10 +34,18 @@ def read_while(ids: list[int], change: Callable[[int], None], *, told: bool = Tr
         nonlocal requests
         requests += 1
         change(requests)
-        return page_of(ids, number, told=told)
+        page = page_of(ids, number, told=told)
+        # Answers overtake each other.
+        for _ in range(requests % 3):
+            await anyio.lowlevel.checkpoint()
+        return page
 
     async def everything() -> list[int]:
-        return [sim.id async for fresh, _ in every_row(read) for sim in fresh]
+        async with anyio.create_task_group() as group:
+            pages = every_row(ReadAhead(read, group) if ahead else read)
+            found = [sim.id async for fresh, _ in pages for sim in fresh]
+            group.cancel_scope.cancel()
+        return found
 
     return anyio.run(everything)
 
@@ -44,9 +54,10 @@ def read_while(ids: list[int], change: Callable[[int], None], *, told: bool = Tr
     st.integers(0, 60),
     st.dictionaries(st.integers(2, 20), st.lists(st.integers(0, 59), min_size=1, max_size=SIZE), max_size=2),
     st.dictionaries(st.integers(1, 20), st.integers(0, 70), max_size=5),
+    st.booleans(),
 )
 def test_what_stays_is_read_once_while_others_come_and_go(
-    many: int, gone: dict[int, list[int]], come: dict[int, int]
+    many: int, gone: dict[int, list[int]], come: dict[int, int], ahead: bool
 ) -> None:
     ids = list(range(many))
     stays = set(ids) - {sim_id for some in gone.values() for sim_id in some}
@@ -58,7 +69,7 @@ def test_what_stays_is_read_once_while_others_come_and_go(
         if request in come and request not in gone:
             ids.insert(come[request], 1000 + request)
 
-    found = read_while(ids, change)
+    found = read_while(ids, change, ahead=ahead)
     assert stays <= set(found)
     assert len(found) == len(set(found))
 
@@ -91,9 +102,51 @@ async def test_sims_that_leave_a_filter_while_it_is_read_hide_no_others() -> Non
                         (await fleet.api("PATCH", f"/sim/{leaving.pop()}", json=suspend)).raise_for_status()
                 return await client.list_sims(active, sort=[SimSort("id")], page=number, per_page=5)
 
-            found = [sim.id async for fresh, _ in every_row(read) for sim in fresh]
+            async with anyio.create_task_group() as group:
+                found = [sim.id async for fresh, _ in every_row(ReadAhead(read, group)) for sim in fresh]
         assert set(before[3:]) <= set(found)
         assert len(found) == len(set(found))
+
+
+async def test_pages_that_follow_are_read_while_one_is_worked_on_and_not_past_the_last() -> None:
+    asked: list[int] = []
+
+    async def read(number: int) -> Page[Sim]:
+        asked.append(number)
+        return page_of(list(range(SIZE * (AHEAD + 3))), number)
+
+    async with anyio.create_task_group() as group:
+        pages = ReadAhead(read, group)
+        await pages(1)
+        assert asked == [1]
+        await pages(2)
+        await anyio.wait_all_tasks_blocked()
+        assert asked == list(range(1, AHEAD + 2))
+        for number in range(3, AHEAD + 4):
+            await pages(number)
+    assert asked == list(range(1, AHEAD + 4))
+
+
+async def test_a_page_that_cannot_be_read_fails_when_its_turn_comes_and_ends_what_follows() -> None:
+    taken: list[int] = []
+
+    async def read(number: int) -> Page[Sim]:
+        if number == 3:
+            raise EmnifyError("no page 3")
+        if number > 3:
+            await anyio.sleep_forever()
+        return page_of(list(range(60)), number)
+
+    async def batches(group: TaskGroup) -> AsyncGenerator[int]:
+        async for _, page in every_row(ReadAhead(read, group)):
+            yield page.page
+
+    async def take(number: int) -> None:
+        taken.append(number)
+
+    with pytest.raises(EmnifyError, match="no page 3"):
+        await take_each(batches, take)
+    assert taken == [1, 2]
 
 
 async def test_of_things_done_together_the_first_failure_is_told_and_none_goes_on() -> None:
@@ -118,7 +171,7 @@ async def test_while_a_batch_is_taken_the_next_is_read() -> None:
         await second.wait()
         taken.append(batch)
 
-    await take_each(batches(), take)
+    await take_each(lambda _: batches(), take)
     assert taken == [1, 2]
 
 
@@ -134,7 +187,7 @@ async def test_what_was_read_before_reading_failed_is_taken_first() -> None:
         taken.append(batch)
 
     with pytest.raises(OSError, match="reading"):
-        await take_each(batches(), take)
+        await take_each(lambda _: batches(), take)
     assert taken == [1, 2, 3]
 
 
@@ -152,5 +205,5 @@ async def test_where_a_batch_cannot_be_taken_reading_ends() -> None:
         raise OSError(f"taking {batch}")
 
     with pytest.raises(OSError, match="taking 0"):
-        await take_each(batches(), take)
+        await take_each(lambda _: batches(), take)
     assert ended.is_set()
