@@ -10,6 +10,7 @@ from sim_mcp.sandbox.catalogue import (
     ENTERPRISE_ORG,
     ISSUER_ORG,
     ORGANISATIONS,
+    OTHER_ORG,
     RESELLER_ORG,
     Organisation,
     Role,
@@ -22,7 +23,13 @@ LIFETIME = 14_400
 _AUDIENCE = "/api/v1/authentication"
 _FAILURES = 3
 _LOCKED = 5 * MINUTE
-_ROLES = {"enterprise": ENTERPRISE_ORG, "reseller": RESELLER_ORG, "issuer": ISSUER_ORG, "revoked": ENTERPRISE_ORG}
+_ROLES = {
+    "enterprise": ENTERPRISE_ORG,
+    "reseller": RESELLER_ORG,
+    "issuer": ISSUER_ORG,
+    "blocked": OTHER_ORG,
+    "revoked": ENTERPRISE_ORG,
+}
 _SEGMENTS = 3
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sim_mcp.sandbox.catalogue import OPERATORS, Event, Severity, Source
+from sim_mcp.sandbox.catalogue import OPERATORS, OTHER_ORG, Event, Severity, Source
 from sim_mcp.sandbox.clock import DAY, HOUR, MINUTE, SECOND
 from sim_mcp.sandbox.drafts import Draft
 
@@ -97,6 +97,65 @@ def _lost(draft: Draft) -> None:
     draft.state = ("OFFLINE", "Unknown Location")
 
 
+def _coverage(draft: Draft) -> None:
+    draft.name, draft.kind = "Tracker Bremerhaven 12", 1
+    draft.spans = [(draft.anchor - 60 * DAY, draft.anchor - 22 * HOUR)]
+    # How emnify words this is not documented.
+    text = f"Location update rejected from VLR 49151000 (Telefonica) for IMSI {draft.imsi}. Roaming not allowed."
+    for hours in range(21, 0, -2):
+        draft.happens(hours * HOUR, Event.UPDATE_LOCATION, text, severity=Severity.WARN)
+    draft.state = ("OFFLINE", "Unknown Location")
+
+
+def _not_taken_yet(draft: Draft) -> None:
+    draft.name, draft.kind, draft.activated = "Vending machine Wien 33", 7, draft.anchor - 7 * HOUR
+    draft.since, draft.spans = draft.activated, list(_NEVER)
+    draft.changes_status(7 * HOUR, "Issued", "Activated", Event.SIM_ACTIVATION)
+    draft.is_assigned(7 * HOUR - SECOND)
+    for hours in range(6, 0, -1):
+        draft.attaches(hours * HOUR, _TELEKOM)
+        draft.rejects_session(hours * HOUR - MINUTE, "SIM is not activated.")
+    draft.state = ("ATTACHED", None)
+
+
+def _refused(draft: Draft) -> None:
+    draft.name, draft.kind = "Solar inverter Kassel 40", 9
+    draft.spans = [(draft.anchor - 60 * DAY, draft.anchor - 9 * HOUR)]
+    for hours in range(8, 0, -1):
+        # No documented reason: emnify's own texts change, and a reader has to cope.
+        draft.rejects_session(hours * HOUR, "no address is left in the IP address space of the workspace.")
+    draft.state = ("ATTACHED", None)
+
+
+def _blocked(draft: Draft) -> None:
+    draft.name, draft.kind = "Coffee machine Ulm 3", 5
+    draft.spans = [(draft.anchor - 60 * DAY, draft.anchor - 11 * HOUR)]
+    draft.state = ("BLOCKED", None)
+
+
+def _no_sms_left(draft: Draft) -> None:
+    draft.name, draft.kind = "Elevator Essen Rüttenscheid 7", 4
+    ended = 3 * DAY
+    draft.sms_quota = (2, 0.0, 50.0, draft.anchor + 20 * DAY, draft.anchor - ended)
+    draft.warns(ended, Event.SMS_QUOTA_USED_UP, "SMS quota volume is completely used up.")
+
+
+def _workspace_blocked(draft: Draft) -> None:
+    draft.customer, draft.name, draft.kind = OTHER_ORG, "Aufzug Wels Nord 1", 4
+    ended = 10 * HOUR
+    draft.spans = [(draft.anchor - 60 * DAY, draft.anchor - ended)]
+    draft.happens(
+        ended,
+        Event.ORGANISATION_BLOCKED,
+        "Blocking services for organisation, because of insufficient prepaid balance.",
+        source=Source.POLICY_CONTROL,
+        severity=Severity.WARN,
+        alert=True,
+        to_workspace=True,
+    )
+    draft.state = ("BLOCKED", None)
+
+
 def _found_another(draft: Draft) -> None:
     draft.name, draft.kind = "Tracker Bremen 77", 1
     for hours in (60, 36, 12):
@@ -115,4 +174,10 @@ CASES: tuple[tuple[str, str, Callable[[Draft], None]], ...] = (
     ("counts_as_attached", "silent for four days, and still counts as attached", _counts_as_attached),
     ("lost", "silent for six days, and no event says why", _lost),
     ("found_another", "rejected three times, and taken in by another network each time", _found_another),
+    ("coverage", "stands where only a network serves that its coverage policy leaves out", _coverage),
+    ("not_taken_yet", "activated seven hours ago, and still refused as if it were not", _not_taken_yet),
+    ("refused", "its sessions are refused for a reason that no document names", _refused),
+    ("blocked", "blocked, and nothing that can be read says why", _blocked),
+    ("no_sms_left", "online as ever, but its SMS quota is used up", _no_sms_left),
+    ("workspace_blocked", "of a customer whose prepaid balance is used up", _workspace_blocked),
 )

@@ -65,6 +65,9 @@ class Draft:
     blocked: list[int] = field(default_factory=list)
     """Networks on the blocklist of the device."""
     quota: tuple[int, float, float, int, int] | None = None
+    """Status, MB left, MB assigned, when it expires and when it last changed."""
+    sms_quota: tuple[int, float, float, int, int] | None = None
+    """The same, in SMS."""
     state: tuple[str | None, str | None] | None = None
     """Connectivity that differs from what the sessions say, and the failure of a query to the network."""
 
@@ -120,14 +123,16 @@ class Draft:
         severity: Severity = Severity.INFO,
         alert: bool = False,
         detail: dict[str, object] | None = None,
+        to_workspace: bool = False,
     ) -> None:
-        """Add something that happened some milliseconds before the world began."""
+        """Add something that happened some milliseconds before the world began, to the SIM or its whole workspace."""
         at = self.anchor - ago
-        endpoint = None if self.name is None else self.endpoint_id
+        sim = None if to_workspace else self.id
+        endpoint = None if to_workspace or self.name is None else self.endpoint_id
         number = event_id(at, STORED + len(self.events) % 90)
         org, told = self.customer or ISSUER_ORG, None if detail is None else as_json(detail)
         self.events.append(
-            EventRow(number, at, kind, source, severity, int(alert), org, self.id, endpoint, text, told, None)
+            EventRow(number, at, kind, source, severity, int(alert), org, sim, endpoint, text, told, None)
         )
 
     def warns(self, ago: int, kind: Event, text: str, detail: dict[str, object] | None = None) -> None:

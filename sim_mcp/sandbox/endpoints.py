@@ -94,11 +94,17 @@ def get_connectivity_info(call: Call) -> Answer:
 
 
 def get_data_quota(call: Call) -> Answer:
-    """Answer `GET /api/v1/endpoint/{id}/quota/data`; 404 without a quota."""
-    endpoint = _endpoint_or_empty(call)
-    rows = call.store.rows(
-        "SELECT status, volume, assigned, expiry, changed FROM quota WHERE endpoint = ?", endpoint.id
-    )
+    """Answer `GET /api/v1/endpoint/{id}/quota/data`, in MB; 404 without a quota."""
+    return _quota(call, "SELECT status, volume, assigned, expiry, changed FROM quota WHERE endpoint = ?")
+
+
+def get_sms_quota(call: Call) -> Answer:
+    """Answer `GET /api/v1/endpoint/{id}/quota/sms`, in SMS; 404 without a quota."""
+    return _quota(call, "SELECT status, volume, assigned, expiry, changed FROM sms_quota WHERE endpoint = ?")
+
+
+def _quota(call: Call, sql: str) -> Answer:
+    rows = call.store.rows(sql, _endpoint_or_empty(call).id)
     if not rows:
         return nothing(Backend.PHP, 404)
     status, volume, assigned, expiry, changed = rows[0]
@@ -116,12 +122,6 @@ def get_data_quota(call: Call) -> Answer:
             "last_status_change_date": _blank_date(changed),
         }
     )
-
-
-def get_sms_quota(call: Call) -> Answer:
-    """Answer `GET /api/v1/endpoint/{id}/quota/sms`: nobody here has one."""
-    _endpoint_or_empty(call)
-    return nothing(Backend.PHP, 404)
 
 
 def get_operator_blacklist(call: Call) -> Answer:

@@ -34,7 +34,8 @@ class Sandbox:
 
     base_url: str
     tokens: Mapping[str, str]
-    """Application tokens by role: enterprise, reseller, issuer, and one that was revoked."""
+    """Application tokens by role: enterprise, reseller, issuer, one of a customer whose services emnify blocked, and
+    one that was revoked."""
     store: Store
     clock: Clock
 

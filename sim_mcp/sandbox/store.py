@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE endpoint (
@@ -24,6 +24,8 @@ CREATE TABLE batch (id INTEGER PRIMARY KEY, bic TEXT NOT NULL UNIQUE, bsn TEXT N
 CREATE TABLE span (sim INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER, kind INTEGER, home INTEGER);
 CREATE TABLE excursion (sim INTEGER, start INTEGER, stop INTEGER, operator INTEGER, factor REAL);
 CREATE TABLE quota (endpoint INTEGER PRIMARY KEY, status INTEGER, volume REAL, assigned REAL, expiry INTEGER,
+    changed INTEGER);
+CREATE TABLE sms_quota (endpoint INTEGER PRIMARY KEY, status INTEGER, volume REAL, assigned REAL, expiry INTEGER,
     changed INTEGER);
 CREATE TABLE blacklist (endpoint INTEGER, operator INTEGER, PRIMARY KEY (endpoint, operator)) WITHOUT ROWID;
 CREATE TABLE state (endpoint INTEGER PRIMARY KEY, connectivity TEXT, fault TEXT);

@@ -199,6 +199,8 @@ def _tell(store: Store, draft: Draft, key: str, about: str) -> None:
         sql.executemany("INSERT INTO blacklist VALUES (?, ?)", [(draft.endpoint_id, each) for each in draft.blocked])
         if draft.quota is not None:
             sql.execute("INSERT INTO quota VALUES (?, ?, ?, ?, ?, ?)", (draft.endpoint_id, *draft.quota))
+        if draft.sms_quota is not None:
+            sql.execute("INSERT INTO sms_quota VALUES (?, ?, ?, ?, ?, ?)", (draft.endpoint_id, *draft.sms_quota))
         if draft.state is not None:
             sql.execute("INSERT INTO state VALUES (?, ?, ?)", (draft.endpoint_id, *draft.state))
     _list(store, key, about, draft.id, None)

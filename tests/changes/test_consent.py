@@ -24,9 +24,10 @@ from mcp.types import (
     InputResponses,
 )
 
+from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm
-from tests.support import Fleet, UrlOnlyClient, facts, said
+from tests.support import Fleet, UrlOnlyClient, facts, fleet_of, said
 
 Era = Literal["auto", "legacy"]
 ERAS: tuple[Era, ...] = ("auto", "legacy")
@@ -392,15 +393,18 @@ async def test_a_lost_answer_is_settled_by_reading_back_and_never_sent_twice(fle
     assert len(await fleet.writes()) == 1
 
 
-async def test_a_bulk_deletion_that_is_refused_is_read_back_sim_by_sim(fleet: Fleet) -> None:
+async def test_a_bulk_deletion_that_is_refused_is_read_back_sim_by_sim() -> None:
     """Whether the bulk operation does all or nothing is not documented."""
-    listed = (await fleet.api("GET", "/sim", role="enterprise", params={"q": "endpoint:null", "per_page": 12})).json()
-    await fleet.faults("error=403:x1@DELETE")
-    async with client_of(fleet, confirm=Confirm.HOST) as client:
-        report = facts(await client.call_tool("delete_sims", {"sims": [sim["iccid"] for sim in listed[:10]]}))
-    assert report["counts"] == {"refused": len(listed[:10])}
+    free = {"q": "endpoint:null", "per_page": 10}
+    async with fleet_of(SandboxSettings(sims=200)) as fleet:
+        listed = (await fleet.api("GET", "/sim", role="enterprise", params=free)).json()
+        await fleet.faults("error=403:x1@DELETE")
+        async with client_of(fleet, confirm=Confirm.HOST) as client:
+            report = facts(await client.call_tool("delete_sims", {"sims": [sim["iccid"] for sim in listed]}))
+        writes = await fleet.writes()
+    assert report["counts"] == {"refused": len(listed)}
     assert all("read back: nothing changed" in row["note"] for row in report["sims"])
-    assert [write["path"] for write in await fleet.writes()] == ["/api/v1/sim/multi"]
+    assert [write["path"] for write in writes] == ["/api/v1/sim/multi"]
 
 
 async def test_a_throttled_write_is_tried_again_for_it_never_happened(fleet: Fleet) -> None:

@@ -24,6 +24,48 @@ from tests.support import Fleet, fleet_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 RULES = (*FORBIDDEN, *ONCE_ALLOWED, *BESIDES)
+CAUSES = [
+    ("fresh", "sim_issued", "certain", ""),
+    ("suspended", "sim_suspended", "certain", "from 'Activated' to 'Suspended'"),
+    ("no_device", "no_device", "certain", ""),
+    ("disabled_device", "device_disabled", "certain", "changed to Disabled"),
+    ("data_disabled", "data_disabled", "certain", "data service disabled in service profile"),
+    ("no_quota", "quota_missing", "certain", "endpoint has no quota"),
+    ("quota_exhausted", "quota_used_up", "certain", "quota now: EXHAUSTED, 0 MB left"),
+    ("quota_expired", "quota_expired", "certain", "quota now: EXPIRED"),
+    ("imei_lock", "imei_lock", "certain", "IMEI provided from network = 8612340512345601"),
+    ("traffic_limit", "traffic_limit", "certain", "exceeded traffic limit"),
+    ("operator_blocked", "operator_blocked", "likely", '"Plus"'),
+    ("coverage", "policy_forbids_network", "likely", "Roaming not allowed"),
+    ("not_taken_yet", "not_activated_yet", "likely", "SIM is not activated."),
+    ("refused", "refused_otherwise", "likely", "no address is left"),
+    ("blocked", "blocked_unexplained", "likely", ""),
+    ("rejected_by_network", "registration_rejected", "likely", "24 times since"),
+    ("wrong_apn", "wrong_apn", "likely", '"internet.telekom", 0 MB'),
+    ("attached_only", "attached_without_session", "likely", "no data session seen in 30 days"),
+    ("never_seen", "never_seen", "likely", "Unknown Subscriber"),
+    ("factory_test", "never_seen", "likely", ""),
+    ("went_silent", "reported_absent", "likely", "has been purged"),
+    ("counts_as_attached", "attach_is_stale", "possible", "Unknown Location"),
+    ("lost", "offline_without_word", "possible", "late after"),
+    ("breaks_off", "sessions_break_off", "likely", "shorter than 40 s"),
+    ("carries_nothing", "sessions_carry_nothing", "possible", "0 MB"),
+    ("healthy", "online", "likely", "session open since 2026-11-22"),
+    ("factory_test_ended", "online", "likely", ""),
+    ("found_another", "resting", "likely", "late after"),
+]
+BESIDE = [
+    ("no_device", "billed_without_device"),
+    ("disabled_device", "billed_on_disabled_device"),
+    ("never_seen", "billed_without_traffic"),
+    ("factory_test_ended", "factory_test_ended"),
+    ("roaming_spike", "traffic_abroad"),
+    ("roaming_spike", "usage_jumped"),
+    ("factory_test", "in_factory_test"),
+    ("no_sms_left", "sms_quota_used_up"),
+]
+ACTED = {"sim_deleted", "changed_of_late", "workspace_blocked"}
+"""Rules whose stories have tests of their own."""
 
 
 @pytest.fixture(scope="module")
@@ -37,35 +79,7 @@ async def diagnosed(fleet: Fleet, client: EmnifyClient, key: str) -> Diagnosis:
     return await diagnose(client, await client.get_sim(fleet.stories[key]["sim_id"]))
 
 
-@pytest.mark.parametrize(
-    ("story", "rule", "sure", "shown"),
-    [
-        ("fresh", "sim_issued", "certain", ""),
-        ("suspended", "sim_suspended", "certain", "from 'Activated' to 'Suspended'"),
-        ("no_device", "no_device", "certain", ""),
-        ("disabled_device", "device_disabled", "certain", "changed to Disabled"),
-        ("data_disabled", "data_disabled", "certain", "data service disabled in service profile"),
-        ("no_quota", "quota_missing", "certain", "endpoint has no quota"),
-        ("quota_exhausted", "quota_used_up", "certain", "quota now: EXHAUSTED, 0 MB left"),
-        ("quota_expired", "quota_expired", "certain", "quota now: EXPIRED"),
-        ("imei_lock", "imei_lock", "certain", "IMEI provided from network = 8612340512345601"),
-        ("traffic_limit", "traffic_limit", "certain", "exceeded traffic limit"),
-        ("operator_blocked", "operator_blocked", "likely", '"Plus"'),
-        ("rejected_by_network", "registration_rejected", "likely", "24 times since"),
-        ("wrong_apn", "wrong_apn", "likely", '"internet.telekom", 0 MB'),
-        ("attached_only", "attached_without_session", "likely", "no data session seen in 30 days"),
-        ("never_seen", "never_seen", "likely", "Unknown Subscriber"),
-        ("factory_test", "never_seen", "likely", ""),
-        ("went_silent", "reported_absent", "likely", "has been purged"),
-        ("counts_as_attached", "attach_is_stale", "possible", "Unknown Location"),
-        ("lost", "offline_without_word", "possible", "late after"),
-        ("breaks_off", "sessions_break_off", "likely", "shorter than 40 s"),
-        ("carries_nothing", "sessions_carry_nothing", "possible", "0 MB"),
-        ("healthy", "online", "likely", "session open since 2026-11-22"),
-        ("factory_test_ended", "online", "likely", ""),
-        ("found_another", "resting", "likely", "late after"),
-    ],
-)
+@pytest.mark.parametrize(("story", "rule", "sure", "shown"), CAUSES)
 async def test_each_story_has_its_cause_with_its_evidence(
     known: Fleet, client: EmnifyClient, story: str, rule: str, sure: str, shown: str
 ) -> None:
@@ -77,18 +91,7 @@ async def test_each_story_has_its_cause_with_its_evidence(
     assert not unread(found.evidence)
 
 
-@pytest.mark.parametrize(
-    ("story", "rule"),
-    [
-        ("no_device", "billed_without_device"),
-        ("disabled_device", "billed_on_disabled_device"),
-        ("never_seen", "billed_without_traffic"),
-        ("factory_test_ended", "factory_test_ended"),
-        ("roaming_spike", "traffic_abroad"),
-        ("roaming_spike", "usage_jumped"),
-        ("factory_test", "in_factory_test"),
-    ],
-)
+@pytest.mark.parametrize(("story", "rule"), BESIDE)
 async def test_what_costs_or_changed_is_told_beside_the_cause(
     known: Fleet, client: EmnifyClient, story: str, rule: str
 ) -> None:
@@ -105,6 +108,34 @@ async def test_nothing_is_found_where_nothing_is_wrong(known: Fleet, client: Emn
     assert found.most_likely.rule in {"online", "resting"}
     assert not found.others
     assert len(found.ruled_out) > 15
+
+
+async def test_a_block_of_the_whole_workspace_is_found_by_whoever_it_concerns(known: Fleet) -> None:
+    token = known.world.tokens["blocked"]
+    async with EmnifyClient(base_url=known.world.base_url, application_token=token, limits=Limits()) as client:
+        found = await diagnosed(known, client, "workspace_blocked")
+    assert found.most_likely.rule == "workspace_blocked"
+    assert "insufficient prepaid balance" in "\n".join(found.most_likely.proof)
+
+
+async def test_a_sim_that_was_deleted_is_told_to_be_lost_for_good() -> None:
+    listed = SandboxSettings(sims=60, clock=NOW, unknowns=Unknowns(deleted_sims="listed"))
+    async with (
+        fleet_of(listed) as fleet,
+        EmnifyClient(
+            base_url=fleet.world.base_url, application_token=fleet.world.tokens["enterprise"], limits=Limits()
+        ) as client,
+    ):
+        path = f"/sim/{fleet.stories['no_device']['sim_id']}"
+        (await fleet.api("DELETE", path)).raise_for_status()
+        found = await diagnosed(fleet, client, "no_device")
+    assert (found.most_likely.rule, found.most_likely.sure) == ("sim_deleted", "certain")
+    assert found.steps
+
+
+def test_every_rule_has_a_story() -> None:
+    told = {rule for _, rule, *_ in CAUSES} | {rule for _, rule in BESIDE} | ACTED
+    assert {rule.name for rule in RULES} <= told
 
 
 @asynccontextmanager
