@@ -34,7 +34,7 @@ from sim_mcp.emnify.models import (
 )
 from sim_mcp.emnify.organisation import OrganisationStats, TariffPlan
 from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Rate, Window, in_background
-from sim_mcp.emnify.reachability import ConnectivityInfo, SubscriberInfo
+from sim_mcp.emnify.reachability import ConnectivityInfo, LimitExtension, SubscriberInfo
 from sim_mcp.emnify.usage import DailyUsage, DayUsage, MonthUsage, SimUsage, Traffic
 from sim_mcp.emnify.values import SimStatus
 
@@ -60,6 +60,7 @@ __all__ = [
     "ForbiddenError",
     "InvalidValueError",
     "Label",
+    "LimitExtension",
     "Limits",
     "MonthUsage",
     "Network",

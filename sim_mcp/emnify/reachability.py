@@ -37,6 +37,14 @@ class ConnectivityInfo(Record):
     reply_timestamp: Moment | None = None
 
 
+class LimitExtension(Record):
+    """What was granted beyond a traffic limit; `volume` in MB, as limits are."""
+
+    volume: Number | None = None
+    expiration_date: Moment | None = None
+    created_at: Moment | None = None
+
+
 class Reachability:
     """Read what explains why a device is or is not online; every method takes `deadline_s`, its time in seconds."""
 
@@ -56,6 +64,11 @@ class Reachability:
         """List the networks a device may not use (GET /api/v1/endpoint/{id}/operator_blacklist)."""
         answer = await self._send(_on_device("/operator_blacklist", device_id), deadline_s)
         return read_rows(Network, answer)[0]
+
+    async def list_limit_extensions(self, device_id: int, *, deadline_s: float | None = None) -> list[LimitExtension]:
+        """List what was granted beyond a device's limit (GET /api/v1/endpoint/{id}/traffic_limit_extension)."""
+        answer = await self._send(_on_device("/traffic_limit_extension", device_id), deadline_s)
+        return read_rows(LimitExtension, answer)[0]
 
     async def list_device_events(
         self,

@@ -167,7 +167,7 @@ def imei_lock(evidence: Evidence) -> Finding | None:
 
 def traffic_limit(evidence: Evidence) -> Finding | None:
     """Find that the device is blocked for its traffic limit (emnify docs: event type 11; 1NCE core: type 3)."""
-    refusals = [each for each in evidence.open_refusals if "traffic limit" in each.text.lower()]
+    refusals = [each for each in evidence.open_refusals if each.limited]
     opened = evidence.last(lambda each: each.session_opened)
     blocks = evidence.since(opened, lambda each: each.type == happenings.DEVICE_BLOCKED)
     if not (refusals or blocks):
@@ -175,7 +175,7 @@ def traffic_limit(evidence: Evidence) -> Finding | None:
     return Finding(
         "The device exceeded its traffic limit, and emnify blocks its data.",
         "certain" if refusals or evidence.state == "BLOCKED" else "likely",
-        shown(evidence, [*refusals, *blocks]),
+        (*shown(evidence, [*refusals, *blocks]), *_extensions(evidence)),
         ("Find out what used so much (get_sim_daily_usage); extend or raise the limit in the portal.",),
     )
 
@@ -262,6 +262,22 @@ def _quota_shown(evidence: Evidence) -> tuple[str, ...]:
     left = "" if quota.volume is None else f", {float(quota.volume):g} MB left"
     until = "" if quota.expiry_date is None else f", until {moment(quota.expiry_date)}"
     return (f"quota now: {happenings.label_of(quota.status)}{left}{until}",)
+
+
+def _extensions(evidence: Evidence) -> tuple[str, ...]:
+    if evidence.limit_extensions is None:
+        return ()
+    told = []
+    for each in evidence.limit_extensions:
+        by = "" if each.volume is None else f" by {float(each.volume):g} MB"
+        over = each.expiration_date is not None and each.expiration_date <= evidence.now
+        until = (
+            ""
+            if each.expiration_date is None
+            else f", {'over since' if over else 'until'} {moment(each.expiration_date)}"
+        )
+        told.append(f"extension of the limit{by}{until}")
+    return tuple(told) or ("no extension of the limit was granted",)
 
 
 def _activation(evidence: Evidence) -> str:

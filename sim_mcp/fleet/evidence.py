@@ -17,6 +17,7 @@ from sim_mcp.emnify import (
     EmnifyError,
     Event,
     EventFilter,
+    LimitExtension,
     Network,
     NotFoundError,
     Page,
@@ -41,6 +42,7 @@ Source = Literal[
     "data quota",
     "SMS quota",
     "blocked operators",
+    "limit extensions",
 ]
 OF_DEVICE: tuple[Source, ...] = (
     "device",
@@ -50,6 +52,7 @@ OF_DEVICE: tuple[Source, ...] = (
     "data quota",
     "SMS quota",
     "blocked operators",
+    "limit extensions",
 )
 """Sources that are reached through the device: without one there is nothing to read."""
 
@@ -99,6 +102,8 @@ class Evidence:
     data_quota: Quota | None = None
     sms_quota: Quota | None = None
     blocked_operators: tuple[Network, ...] = ()
+    limit_extensions: tuple[LimitExtension, ...] | None = None
+    """None where nothing speaks of a limit, so that nobody asked."""
     unread: dict[Source, str] = field(default_factory=dict)
 
     def was_read(self, *sources: Source) -> bool:
@@ -169,7 +174,8 @@ async def gather(client: EmnifyClient, sim: Sim) -> Evidence:
     """Read everything about a SIM side by side; a source that fails is recorded and costs nothing but itself.
 
     emnify API: /endpoint/{id}, …/connectivity, …/connectivity_info, …/quota/data, …/quota/sms,
-    …/operator_blacklist, …/event, /sim/{id}/event, /sim/{id}/stats, /event.
+    …/operator_blacklist, …/event, /sim/{id}/event, /sim/{id}/stats, /event, and where a limit is spoken of
+    …/traffic_limit_extension.
 
     Raises:
         AuthenticationError: The token is not accepted any more, so that nothing can be read.
@@ -200,7 +206,17 @@ async def gather(client: EmnifyClient, sim: Sim) -> Evidence:
         raise found.locked_out
     newest: Page[Event] | None = found.values.get("events")
     more = await _further(client, sim, kept, newest, found)
-    return _evidence(now, sim, found, newest, more)
+    evidence = _evidence(now, sim, found, newest, more)
+    if device is None or not any(each.limited for each in evidence.events):
+        return evidence
+    later = _Reader(_SECOND_S)
+    await later.read("limit extensions", lambda s: ask.list_limit_extensions(device.id, deadline_s=s))
+    granted = later.values.get("limit extensions")
+    return replace(
+        evidence,
+        limit_extensions=None if granted is None else tuple(granted),
+        unread=evidence.unread | later.unread,
+    )
 
 
 async def _further(

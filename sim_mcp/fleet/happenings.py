@@ -82,6 +82,11 @@ class Happening:
         """Tell whether a network would not take the device in."""
         return self.type in ATTACHES and self.rejected
 
+    @property
+    def limited(self) -> bool:
+        """Tell whether it speaks of a traffic limit (emnify docs: event types 11 and 3)."""
+        return self.type == DEVICE_BLOCKED or "traffic limit" in self.text.lower()
+
 
 def read(event: Event) -> Happening:
     """Return what an event says (emnify docs: events reference, event types; detail by GET /api/v1/sim/{id}/event)."""

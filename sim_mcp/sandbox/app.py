@@ -52,6 +52,7 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/endpoint/{id}/quota/data", endpoints.get_data_quota),
     ("GET", "/endpoint/{id}/quota/sms", endpoints.get_sms_quota),
     ("GET", "/endpoint/{id}/operator_blacklist", endpoints.get_operator_blacklist),
+    ("GET", "/endpoint/{id}/traffic_limit_extension", endpoints.list_limit_extensions),
     ("GET", "/endpoint/{id}/event", event_lists.list_endpoint_events),
     ("GET", "/endpoint/{id}/stats", endpoints.get_stats),
     ("GET", "/endpoint/{id}/stats/daily", endpoints.get_daily_stats),

@@ -68,6 +68,8 @@ class Draft:
     """Status, MB left, MB assigned, when it expires and when it last changed."""
     sms_quota: tuple[int, float, float, int, int] | None = None
     """The same, in SMS."""
+    limit_extension: tuple[float, int, int] | None = None
+    """MB granted beyond the traffic limit, since when and until when."""
     state: tuple[str | None, str | None] | None = None
     """Connectivity that differs from what the sessions say, and the failure of a query to the network."""
 

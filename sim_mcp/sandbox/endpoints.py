@@ -131,6 +131,27 @@ def get_operator_blacklist(call: Call) -> Answer:
     return scala([operator_detail(OPERATORS[int(str(row[0]))]) for row in rows])
 
 
+def list_limit_extensions(call: Call) -> Answer:
+    """Answer `GET /api/v1/endpoint/{id}/traffic_limit_extension`; its form is from emnify's OpenAPI description."""
+    endpoint = _endpoint_or_empty(call)
+    rows = call.store.rows(
+        "SELECT id, volume, created, expires FROM limit_extension WHERE endpoint = ? ORDER BY id", endpoint.id
+    )
+    return php(
+        [
+            {
+                "id": number,
+                "endpoint_id": endpoint.id,
+                "traffic_limit_id": 1,
+                "volume": volume,
+                "created_at": _blank_date(created),
+                "expiration_date": _blank_date(expires),
+            }
+            for number, volume, created, expires in rows
+        ]
+    )
+
+
 def get_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/endpoint/{id}/stats`."""
     endpoint = _endpoint_or_empty(call)

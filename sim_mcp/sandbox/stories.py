@@ -169,6 +169,7 @@ def _traffic_limit(draft: Draft) -> None:
     draft.name, draft.tags, draft.kind = "Digital sign Dresden 5", "signage", 10
     draft.spans = [(draft.anchor - 90 * DAY, draft.anchor - 28 * HOUR)]
     draft.warns(28 * HOUR, Event.ENDPOINT_BLOCKED, "Blocking data access for endpoint, traffic limit exceeded.")
+    draft.limit_extension = (100.0, draft.anchor - 40 * DAY, draft.anchor - 9 * DAY)
     for hours in range(27, 0, -2):
         draft.rejects_session(hours * HOUR, "endpoint is currently blocked due to exceeded traffic limit")
     draft.state = ("BLOCKED", None)
@@ -279,24 +280,3 @@ STORIES = (
     *(Story(key, about, tell) for key, about, tell in CASES),
     Story("factory_test_ending", "in factory test, with part of the test volume used", _factory_test_ending),
 )
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """Name a batch of SIMs by its BIC and say whose it is."""
-
-    key: str
-    about: str
-    bic: str
-    customer: int | None
-    size: int
-
-
-DELIVERIES = (
-    Delivery("batch_registrable", "a batch of ten SIMs that can be registered", "#31F6E2S6XTR3NEY", None, 10),
-    Delivery("batch_second", "another batch that can be registered, of three SIMs", "#7K2M9QWE4RTZ8AB", None, 3),
-    Delivery("batch_registered", "a batch this customer has registered already", "#5A1BC2DE3FG4HJ5", 13886, 4),
-    Delivery("batch_foreign", "a batch that belongs to another customer", "#9Z8YX7WV6UT5SR4", OTHER_ORG, 4),
-)
-UNKNOWN_BIC = "#0000AAAA1111BBB"
-"""A well-formed BIC of no batch."""

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from sim_mcp.sandbox.catalogue import ENTERPRISE_ORG, OTHER_ORG, RESELLER_ORG, RESOLD_ORG, Status
 from sim_mcp.sandbox.clock import DAY, SECOND, Clock
+from sim_mcp.sandbox.deliveries import DELIVERIES, UNKNOWN_BIC
 from sim_mcp.sandbox.devices import HOMES, KINDS, PLACES
 from sim_mcp.sandbox.dice import mix
 from sim_mcp.sandbox.drafts import Draft
+from sim_mcp.sandbox.schema import ENDPOINT_COLUMNS, SCHEMA_VERSION, SIM_COLUMNS
 from sim_mcp.sandbox.settings import SandboxSettings
-from sim_mcp.sandbox.store import ENDPOINT_COLUMNS, SCHEMA_VERSION, SIM_COLUMNS, SimRow, Store, insertion
-from sim_mcp.sandbox.stories import DELIVERIES, STORIES, UNKNOWN_BIC
+from sim_mcp.sandbox.store import SimRow, Store, insertion
+from sim_mcp.sandbox.stories import STORIES
 
 _SPREAD = 13
 """Stories stand this far apart among the SIMs, if there are enough."""
@@ -201,6 +203,9 @@ def _tell(store: Store, draft: Draft, key: str, about: str) -> None:
             sql.execute("INSERT INTO quota VALUES (?, ?, ?, ?, ?, ?)", (draft.endpoint_id, *draft.quota))
         if draft.sms_quota is not None:
             sql.execute("INSERT INTO sms_quota VALUES (?, ?, ?, ?, ?, ?)", (draft.endpoint_id, *draft.sms_quota))
+        if draft.limit_extension is not None:
+            values = (draft.endpoint_id, *draft.limit_extension)
+            sql.execute("INSERT INTO limit_extension (endpoint, volume, created, expires) VALUES (?, ?, ?, ?)", values)
         if draft.state is not None:
             sql.execute("INSERT INTO state VALUES (?, ?, ?)", (draft.endpoint_id, *draft.state))
     _list(store, key, about, draft.id, None)

@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim_mcp.emnify import AuthenticationError, Connectivity, EmnifyClient, Limits, Network, Quota, Sim, SimUsage
+from sim_mcp.emnify import (
+    AuthenticationError,
+    Connectivity,
+    EmnifyClient,
+    LimitExtension,
+    Limits,
+    Network,
+    Quota,
+    Sim,
+    SimUsage,
+)
 from sim_mcp.fleet import causes_account as account
 from sim_mcp.fleet import causes_cost as cost
 from sim_mcp.fleet import causes_network as network
@@ -108,6 +118,33 @@ async def test_nothing_is_found_where_nothing_is_wrong(known: Fleet, client: Emn
     assert found.most_likely.rule in {"online", "resting"}
     assert not found.others
     assert len(found.ruled_out) > 15
+
+
+async def test_what_was_granted_beyond_a_limit_is_asked_only_where_one_is_spoken_of(
+    known: Fleet, client: EmnifyClient
+) -> None:
+    found = await diagnosed(known, client, "traffic_limit")
+    assert "extension of the limit by 100 MB, over since 2026-11-13T12:00Z" in found.most_likely.proof
+    before = len(await known.requests())
+    await diagnosed(known, client, "healthy")
+    asked = [request["path"] for request in (await known.requests())[before:]]
+    assert asked
+    assert not any("traffic_limit_extension" in path for path in asked)
+
+
+def test_limit_extensions_are_told_as_they_are() -> None:
+    blocked = Happening(id=1, at=NOW - timedelta(hours=1), type=11, name="", text="traffic limit exceeded.")
+    evidence = replace(Evidence(now=NOW, sim=Sim(id=1)), events=(blocked,))
+    granted = LimitExtension.model_validate({"volume": "50.5", "expiration_date": "2026-12-01 00:00:00"})
+    nothing = account.traffic_limit(replace(evidence, limit_extensions=()))
+    some = account.traffic_limit(replace(evidence, limit_extensions=(granted, LimitExtension())))
+    unasked = account.traffic_limit(evidence)
+    assert nothing is not None
+    assert some is not None
+    assert unasked is not None
+    assert nothing.proof[-1] == "no extension of the limit was granted"
+    assert some.proof[-2:] == ("extension of the limit by 50.5 MB, until 2026-12-01T00:00Z", "extension of the limit")
+    assert len(unasked.proof) == 1
 
 
 async def test_a_block_of_the_whole_workspace_is_found_by_whoever_it_concerns(known: Fleet) -> None:
