@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, datetime
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import anyio
 import httpx
 from pydantic import SecretStr
 
+from sim_mcp.emnify.calls import Answer, Call, check_page, collection, on_batch, on_device, on_sim
 from sim_mcp.emnify.change import SimChange
 from sim_mcp.emnify.errors import InvalidValueError, RuleError
 from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort
@@ -21,14 +22,14 @@ from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Pacer
 from sim_mcp.emnify.pages import array, page_of, raw_page_of, read_one, read_rows
 from sim_mcp.emnify.provisioning import Provisioning
 from sim_mcp.emnify.reachability import Reachability
-from sim_mcp.emnify.transport import Answer, Call, Transport
+from sim_mcp.emnify.refusals import batch_refusal
+from sim_mcp.emnify.transport import Transport
 from sim_mcp.emnify.usage import DailyUsage, SimUsage
 from sim_mcp.emnify.values import SimStatus
 
 DEFAULT_DEADLINE_S = 45.0
 LARGEST_PAGE = 2500
 LARGEST_DEVICE_PAGE = 1000
-_BIC = "/api/v1/sim_batch/bic/{bic}"
 
 
 class Registered(NamedTuple):
@@ -108,8 +109,8 @@ class EmnifyClient:
         deadline_s: float | None = None,
     ) -> Page[Sim]:
         """List SIMs, filtered and sorted (GET /api/v1/sim). emnify matches parts: compare what comes back."""
-        _check_page(page, per_page, LARGEST_PAGE)
-        params = _collection(str(filter or ""), ",".join(map(str, sort)), page, per_page)
+        check_page(page, per_page, LARGEST_PAGE)
+        params = collection(str(filter or ""), ",".join(map(str, sort)), page, per_page)
         answer = await self._send(Call("GET", "/api/v1/sim", "the SIMs", params=params), deadline_s)
         return page_of(Sim, answer, page=page, per_page=per_page)
 
@@ -148,25 +149,25 @@ class EmnifyClient:
 
         `on_sent` is called when the request leaves, and again with each further attempt.
         """
-        _check_page(page, per_page, LARGEST_PAGE)
-        params = _collection(str(filter or ""), "id", page, per_page)
+        check_page(page, per_page, LARGEST_PAGE)
+        params = collection(str(filter or ""), "id", page, per_page)
         call = Call("GET", "/api/v1/sim", "the SIMs", params=params, on_sent=on_sent)
         return raw_page_of(await self._send(call, deadline_s), page=page, per_page=per_page)
 
     async def get_sim(self, sim_id: int, *, deadline_s: float | None = None) -> Sim:
         """Get one SIM (GET /api/v1/sim/{id})."""
-        return read_one(Sim, await self._send(_on_sim("GET", "", sim_id), deadline_s))
+        return read_one(Sim, await self._send(on_sim("GET", "", sim_id), deadline_s))
 
     async def update_sim(self, sim_id: int, change: SimChange, *, deadline_s: float | None = None) -> str | None:
         """Change a SIM's status or organisations (PATCH /api/v1/sim/{id}); returns emnify's id of the request."""
         body = change.body()
         if not body:
             raise InvalidValueError("a change that changes nothing was not sent")
-        return (await self._send(_on_sim("PATCH", "", sim_id, json=body), deadline_s)).request_id
+        return (await self._send(on_sim("PATCH", "", sim_id, json=body), deadline_s)).request_id
 
     async def delete_sim(self, sim_id: int, *, deadline_s: float | None = None) -> str | None:
         """Delete a SIM for good (DELETE /api/v1/sim/{id}); returns emnify's id of the request."""
-        return (await self._send(_on_sim("DELETE", "", sim_id), deadline_s)).request_id
+        return (await self._send(on_sim("DELETE", "", sim_id), deadline_s)).request_id
 
     async def delete_sims(self, sim_ids: Sequence[int], *, deadline_s: float | None = None) -> str | None:
         """Delete several SIMs in one request (DELETE /api/v1/sim/multi); whether all or nothing is not documented.
@@ -201,12 +202,12 @@ class EmnifyClient:
         Raises:
             NotFoundError: There is no such SIM; emnify itself answers with an empty list then.
         """
-        _check_page(page, per_page, LARGEST_PAGE)
+        check_page(page, per_page, LARGEST_PAGE)
         allowed_s = self._deadline_s if deadline_s is None else deadline_s
         over_at = anyio.current_time() + allowed_s
         sort = "-timestamp" if newest_first else "timestamp"
-        params = _collection(str(filter or ""), sort, page, per_page)
-        answer = await self._send(_on_sim("GET", "/event", sim_id, params=params), allowed_s)
+        params = collection(str(filter or ""), sort, page, per_page)
+        answer = await self._send(on_sim("GET", "/event", sim_id, params=params), allowed_s)
         events = page_of(Event, answer, page=page, per_page=per_page)
         if not events.items and not events.unreadable and not events.total:
             await self.get_sim(sim_id, deadline_s=over_at - anyio.current_time())
@@ -219,7 +220,7 @@ class EmnifyClient:
 
     async def get_sim_usage(self, sim_id: int, *, deadline_s: float | None = None) -> SimUsage:
         """Get a SIM's usage this month and last (GET /api/v1/sim/{id}/stats)."""
-        return read_one(SimUsage, await self._send(_on_sim("GET", "/stats", sim_id), deadline_s))
+        return read_one(SimUsage, await self._send(on_sim("GET", "/stats", sim_id), deadline_s))
 
     async def get_sim_daily_usage(
         self, sim_id: int, start: date, end: date, *, deadline_s: float | None = None
@@ -228,7 +229,7 @@ class EmnifyClient:
         if start > end:
             raise InvalidValueError(f"start {start} is after end {end}")
         params: dict[str, str | int] = {"start_date": start.isoformat(), "end_date": end.isoformat()}
-        answer = await self._send(_on_sim("GET", "/stats/daily", sim_id, params=params), deadline_s)
+        answer = await self._send(on_sim("GET", "/stats/daily", sim_id, params=params), deadline_s)
         return DailyUsage.read(array(answer))
 
     # Batches
@@ -241,9 +242,9 @@ class EmnifyClient:
             NotFoundError: There is no such batch.
         """
         try:
-            answer = await self._send(_on_batch("GET", bic), deadline_s)
+            answer = await self._send(on_batch("GET", bic), deadline_s)
         except RuleError as error:
-            raise _why_not(bic, error) from None
+            raise batch_refusal(bic, error) from None
         return read_one(Batch, answer)
 
     async def register_batch(self, bic: Bic, status: SimStatus, *, deadline_s: float | None = None) -> Registered:
@@ -255,7 +256,7 @@ class EmnifyClient:
         """
         if status not in (SimStatus.ISSUED, SimStatus.ACTIVATED, SimStatus.FACTORY_TEST):
             raise InvalidValueError(f"a batch cannot be registered as {status.label}")
-        answer = await self._send(_on_batch("PATCH", bic, json={"sim_status": {"id": status.value}}), deadline_s)
+        answer = await self._send(on_batch("PATCH", bic, json={"sim_status": {"id": status.value}}), deadline_s)
         registered = answer.data.get("sim") if isinstance(answer.data, dict) else None
         references = Answer(answer.operation, answer.status, answer.headers, registered or [])
         sims = read_rows(SimRef, references)[0] if isinstance(registered, list) else []
@@ -273,66 +274,22 @@ class EmnifyClient:
         deadline_s: float | None = None,
     ) -> Page[Device]:
         """List devices with the SIM in each (GET /api/v1/endpoint)."""
-        _check_page(page, per_page, LARGEST_DEVICE_PAGE)
-        params = _collection(str(filter or ""), sort, page, per_page)
+        check_page(page, per_page, LARGEST_DEVICE_PAGE)
+        params = collection(str(filter or ""), sort, page, per_page)
         answer = await self._send(Call("GET", "/api/v1/endpoint", "the devices", params=params), deadline_s)
         return page_of(Device, answer, page=page, per_page=per_page)
 
     async def get_device(self, device_id: int, *, deadline_s: float | None = None) -> Device:
         """Get one device (GET /api/v1/endpoint/{id})."""
-        return read_one(Device, await self._send(_on_device("", device_id), deadline_s))
+        return read_one(Device, await self._send(on_device("", device_id), deadline_s))
 
     async def get_connectivity(self, device_id: int, *, deadline_s: float | None = None) -> Connectivity:
         """Get whether a device is online (GET /api/v1/endpoint/{id}/connectivity)."""
-        return read_one(Connectivity, await self._send(_on_device("/connectivity", device_id), deadline_s))
+        return read_one(Connectivity, await self._send(on_device("/connectivity", device_id), deadline_s))
 
     async def get_data_quota(self, device_id: int, *, deadline_s: float | None = None) -> Quota:
         """Get what is left of a device's data quota (GET /api/v1/endpoint/{id}/quota/data)."""
-        return read_one(Quota, await self._send(_on_device("/quota/data", device_id), deadline_s))
+        return read_one(Quota, await self._send(on_device("/quota/data", device_id), deadline_s))
 
     async def _send(self, call: Call, deadline_s: float | None) -> Answer:
         return await self._transport.send(call, self._deadline_s if deadline_s is None else deadline_s)
-
-
-def _collection(q: str, sort: str, page: int, per_page: int) -> dict[str, str | int]:
-    return {"q": q, "sort": sort, "page": page, "per_page": per_page}
-
-
-def _check_page(page: int, per_page: int, most: int) -> None:
-    if page < 1:
-        raise InvalidValueError(f"page {page} does not exist; the first is 1")
-    if not 1 <= per_page <= most:
-        raise InvalidValueError(f"per_page {per_page} is not between 1 and {most}")
-
-
-def _on_sim(
-    method: Literal["GET", "PATCH", "DELETE"],
-    suffix: str,
-    sim_id: int,
-    *,
-    params: dict[str, str | int] | None = None,
-    json: Any = None,
-) -> Call:
-    if sim_id < 1:
-        raise InvalidValueError(f"{sim_id} is no SIM id; ids are positive whole numbers")
-    return Call(method, f"/api/v1/sim/{{id}}{suffix}", f"SIM with id {sim_id}", {"id": sim_id}, params, json)
-
-
-def _on_device(suffix: str, device_id: int) -> Call:
-    return Call("GET", f"/api/v1/endpoint/{{id}}{suffix}", f"device with id {device_id}", {"id": device_id})
-
-
-def _on_batch(method: Literal["GET", "PATCH"], bic: Bic, json: Any = None) -> Call:
-    return Call(method, _BIC, f"batch {bic.display}", {"bic": bic.path_segment}, json=json)
-
-
-def _why_not(bic: Bic, error: RuleError) -> RuleError:
-    """Word what emnify says with a bare status: 400 registered already, 422 of another organisation."""
-    reasons = {400: "it is registered already", 422: "its SIMs belong to another organisation"}
-    why = reasons.get(error.status or 0, "emnify refuses it")
-    return RuleError(
-        f"batch {bic.display} cannot be registered: {why}",
-        operation=error.operation,
-        status=error.status,
-        code=error.code,
-    )

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from sim_mcp.emnify.calls import Answer, Call
 from sim_mcp.emnify.errors import InvalidValueError
 from sim_mcp.emnify.models import InstallationCode, Label, Migration, Operation, Page, ProductCount
 from sim_mcp.emnify.pages import page_of, read_one, read_rows
-from sim_mcp.emnify.transport import Answer, Call
 
 _OPERATIONS = "/api/v1/sim/operation"
 _MOST_MIGRATED = 500

@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sim_mcp.emnify.errors import InvalidValueError
+from sim_mcp.emnify.calls import Answer, Call, on_device
 from sim_mcp.emnify.filters import EventFilter
 from sim_mcp.emnify.models import Event, Network, Page, Quota
 from sim_mcp.emnify.pages import page_of, read_one, read_rows
-from sim_mcp.emnify.transport import Answer, Call
 from sim_mcp.emnify.values import Moment, Number, Record, Text
 
 Send = Callable[[Call, float | None], Awaitable[Answer]]
@@ -53,21 +52,21 @@ class Reachability:
 
     async def get_connectivity_info(self, device_id: int, *, deadline_s: float | None = None) -> ConnectivityInfo:
         """Ask the visited network about a device (GET /api/v1/endpoint/{id}/connectivity_info)."""
-        answer = await self._send(_on_device("/connectivity_info", device_id), deadline_s)
+        answer = await self._send(on_device("/connectivity_info", device_id), deadline_s)
         return read_one(ConnectivityInfo, answer)
 
     async def get_sms_quota(self, device_id: int, *, deadline_s: float | None = None) -> Quota:
         """Get what is left of a device's SMS quota, as a count (GET /api/v1/endpoint/{id}/quota/sms)."""
-        return read_one(Quota, await self._send(_on_device("/quota/sms", device_id), deadline_s))
+        return read_one(Quota, await self._send(on_device("/quota/sms", device_id), deadline_s))
 
     async def list_blocked_operators(self, device_id: int, *, deadline_s: float | None = None) -> list[Network]:
         """List the networks a device may not use (GET /api/v1/endpoint/{id}/operator_blacklist)."""
-        answer = await self._send(_on_device("/operator_blacklist", device_id), deadline_s)
+        answer = await self._send(on_device("/operator_blacklist", device_id), deadline_s)
         return read_rows(Network, answer)[0]
 
     async def list_limit_extensions(self, device_id: int, *, deadline_s: float | None = None) -> list[LimitExtension]:
         """List what was granted beyond a device's limit (GET /api/v1/endpoint/{id}/traffic_limit_extension)."""
-        answer = await self._send(_on_device("/traffic_limit_extension", device_id), deadline_s)
+        answer = await self._send(on_device("/traffic_limit_extension", device_id), deadline_s)
         return read_rows(LimitExtension, answer)[0]
 
     async def list_device_events(
@@ -79,7 +78,7 @@ class Reachability:
         deadline_s: float | None = None,
     ) -> Page[Event]:
         """List the newest events of a device, whichever SIM was in it (GET /api/v1/endpoint/{id}/event)."""
-        call = _on_device("/event", device_id, _newest(filter, per_page))
+        call = on_device("/event", device_id, _newest(filter, per_page))
         return page_of(Event, await self._send(call, deadline_s), page=1, per_page=per_page)
 
     async def list_workspace_events(
@@ -96,11 +95,3 @@ class Reachability:
 
 def _newest(filter: EventFilter, per_page: int) -> dict[str, Any]:  # noqa: A002  # as above.
     return {"q": str(filter), "sort": "-timestamp", "page": 1, "per_page": per_page}
-
-
-def _on_device(suffix: str, device_id: int, params: dict[str, Any] | None = None) -> Call:
-    if device_id < 1:
-        raise InvalidValueError(f"{device_id} is no device id; ids are positive whole numbers")
-    return Call(
-        "GET", f"/api/v1/endpoint/{{id}}{suffix}", f"device with id {device_id}", {"id": device_id}, params=params
-    )

@@ -13,6 +13,7 @@ from sim_mcp.emnify.errors import (
     NotFoundError,
     RuleError,
 )
+from sim_mcp.emnify.identifiers import Bic
 
 _LOCKED_OUT = 1105
 _LONGEST_MESSAGE = 200
@@ -90,3 +91,15 @@ def _tidy(text: object) -> str | None:
         return None
     visible = "".join(char for char in text if unicodedata.category(char)[0] != "C")
     return visible[:_LONGEST_MESSAGE] or None
+
+
+def batch_refusal(bic: Bic, error: RuleError) -> RuleError:
+    """Word what emnify says with a bare status: 400 registered already, 422 of another organisation."""
+    reasons = {400: "it is registered already", 422: "its SIMs belong to another organisation"}
+    why = reasons.get(error.status or 0, "emnify refuses it")
+    return RuleError(
+        f"batch {bic.display} cannot be registered: {why}",
+        operation=error.operation,
+        status=error.status,
+        code=error.code,
+    )

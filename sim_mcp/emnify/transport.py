@@ -3,13 +3,10 @@
 import hashlib
 import logging
 import math
-import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -17,6 +14,7 @@ import stamina
 from pydantic import SecretStr
 
 from sim_mcp.emnify.auth import Authenticator, AuthToken
+from sim_mcp.emnify.calls import JSON, Answer, Call, request_id
 from sim_mcp.emnify.clock import UpstreamClock
 from sim_mcp.emnify.errors import (
     AuthenticationError,
@@ -36,58 +34,7 @@ from sim_mcp.emnify.retrying import Progress
 log = logging.getLogger(__name__)
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_JSON = "application/json"
-_LONGEST_ID = 64
-_REQUEST_ID = re.compile(r"[\w.:=/+-]+", re.ASCII)
 _UNAUTHORIZED, _TOO_MANY, _SERVER_ERROR, _CLIENT_ERROR = 401, 429, 500, 400
-
-
-@dataclass(frozen=True)
-class Call:
-    """One operation on one thing: its template for limits and messages, and what is sent."""
-
-    method: str
-    template: str
-    subject: str
-    ids: Mapping[str, str | int] | None = None
-    params: Mapping[str, str | int] | None = None
-    json: Any = field(default=None, repr=False)  # signing in sends a secret.
-    accept: str = _JSON
-    on_sent: Callable[[], None] | None = None
-    """Called whenever the call leaves, each attempt anew: who sends many can line up the next one then."""
-
-    @property
-    def operation(self) -> str:
-        """Return the method and path template, such as `GET /api/v1/sim/{id}`."""
-        return f"{self.method} {self.template}"
-
-    @property
-    def writes(self) -> bool:
-        """Tell whether the call may change something."""
-        return self.method != "GET"
-
-    @property
-    def target(self) -> str:
-        """Return the path and query to send, with nothing left to be encoded."""
-        path = self.template.format(**(self.ids or {}))
-        query = urlencode({name: value for name, value in (self.params or {}).items() if value != ""})
-        return f"{path}?{query}" if query else path
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A success: its headers, and what its body holds: `data` of JSON, None where unreadable; `text` of the rest."""
-
-    operation: str
-    status: int
-    headers: Mapping[str, str]
-    data: Any
-    text: str = field(default="", repr=False)
-
-    @property
-    def request_id(self) -> str | None:
-        """Return emnify's own id of the request, by which its support can find it."""
-        return _request_id(self.headers)
 
 
 class Transport:
@@ -171,7 +118,7 @@ class Transport:
         try:
             return self._judged(call, response)
         except EmnifyError as error:
-            error.request_id = _request_id(response.headers)
+            error.request_id = request_id(response.headers)
             raise
 
     async def _paced(self, call: Call, token: AuthToken, progress: Progress) -> httpx.Response:
@@ -244,7 +191,7 @@ class Transport:
                 status=status,
                 changed="unknown" if call.writes else "nothing",
             )
-        if call.accept != _JSON:
+        if call.accept != JSON:
             return Answer(call.operation, status, response.headers, None, response.text)
         try:
             data = _json(response, call.operation)
@@ -283,7 +230,7 @@ class Transport:
             "the application token",
             json={"application_token": self._application_token.get_secret_value()},
         )
-        response = await self._once(call, httpx.Headers({"Accept": _JSON}), Progress())
+        response = await self._once(call, httpx.Headers({"Accept": JSON}), Progress())
         if response.status_code >= _SERVER_ERROR:
             raise UpstreamError("emnify could not sign in", operation=call.operation, status=response.status_code)
         if response.is_client_error:
@@ -294,11 +241,6 @@ class Transport:
         if isinstance(bearer, str) and bearer and all("!" <= char <= "~" for char in bearer):
             return bearer
         raise UnreadableAnswerError("emnify's answer to signing in holds no auth token", operation=call.operation)
-
-
-def _request_id(headers: Mapping[str, str]) -> str | None:
-    told = headers.get("x-amzn-RequestId", "")[:_LONGEST_ID]
-    return told if _REQUEST_ID.fullmatch(told) else None
 
 
 def _json(response: httpx.Response, operation: str) -> Any:

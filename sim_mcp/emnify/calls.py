@@ -1,0 +1,122 @@
+"""What is sent to emnify and what comes back: one operation on one thing, and its answer."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from sim_mcp.emnify.errors import InvalidValueError
+from sim_mcp.emnify.identifiers import Bic
+
+JSON = "application/json"
+BATCH = "/api/v1/sim_batch/bic/{bic}"
+
+_LONGEST_ID = 64
+_REQUEST_ID = re.compile(r"[\w.:=/+-]+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation on one thing: its template for limits and messages, and what is sent."""
+
+    method: str
+    template: str
+    subject: str
+    ids: Mapping[str, str | int] | None = None
+    params: Mapping[str, str | int] | None = None
+    json: Any = field(default=None, repr=False)  # signing in sends a secret.
+    accept: str = JSON
+    on_sent: Callable[[], None] | None = None
+    """Called whenever the call leaves, each attempt anew: who sends many can line up the next one then."""
+
+    @property
+    def operation(self) -> str:
+        """Return the method and path template, such as `GET /api/v1/sim/{id}`."""
+        return f"{self.method} {self.template}"
+
+    @property
+    def writes(self) -> bool:
+        """Tell whether the call may change something."""
+        return self.method != "GET"
+
+    @property
+    def target(self) -> str:
+        """Return the path and query to send, with nothing left to be encoded."""
+        path = self.template.format(**(self.ids or {}))
+        query = urlencode({name: value for name, value in (self.params or {}).items() if value != ""})
+        return f"{path}?{query}" if query else path
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A success: its headers, and what its body holds: `data` of JSON, None where unreadable; `text` of the rest."""
+
+    operation: str
+    status: int
+    headers: Mapping[str, str]
+    data: Any
+    text: str = field(default="", repr=False)
+
+    @property
+    def request_id(self) -> str | None:
+        """Return emnify's own id of the request, by which its support can find it."""
+        return request_id(self.headers)
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Return emnify's own id of a request, or None where it is none that may be shown."""
+    told = headers.get("x-amzn-RequestId", "")[:_LONGEST_ID]
+    return told if _REQUEST_ID.fullmatch(told) else None
+
+
+def collection(q: str, sort: str, page: int, per_page: int) -> dict[str, str | int]:
+    """Return the parameters of a page of a collection (emnify docs: collections)."""
+    return {"q": q, "sort": sort, "page": page, "per_page": per_page}
+
+
+def check_page(page: int, per_page: int, most: int) -> None:
+    """Refuse a page that emnify would not know.
+
+    Raises:
+        InvalidValueError: It is none, or larger than emnify's largest.
+    """
+    if page < 1:
+        raise InvalidValueError(f"page {page} does not exist; the first is 1")
+    if not 1 <= per_page <= most:
+        raise InvalidValueError(f"per_page {per_page} is not between 1 and {most}")
+
+
+def on_sim(
+    method: Literal["GET", "PATCH", "DELETE"],
+    suffix: str,
+    sim_id: int,
+    *,
+    params: dict[str, str | int] | None = None,
+    json: Any = None,
+) -> Call:
+    """Return a call about one SIM (/api/v1/sim/{id}).
+
+    Raises:
+        InvalidValueError: The id is none.
+    """
+    if sim_id < 1:
+        raise InvalidValueError(f"{sim_id} is no SIM id; ids are positive whole numbers")
+    return Call(method, f"/api/v1/sim/{{id}}{suffix}", f"SIM with id {sim_id}", {"id": sim_id}, params, json)
+
+
+def on_device(suffix: str, device_id: int, params: dict[str, str | int] | None = None) -> Call:
+    """Return a question about one device (/api/v1/endpoint/{id}).
+
+    Raises:
+        InvalidValueError: The id is none.
+    """
+    if device_id < 1:
+        raise InvalidValueError(f"{device_id} is no device id; ids are positive whole numbers")
+    about = f"device with id {device_id}"
+    return Call("GET", f"/api/v1/endpoint/{{id}}{suffix}", about, {"id": device_id}, params=params)
+
+
+def on_batch(method: Literal["GET", "PATCH"], bic: Bic, json: Any = None) -> Call:
+    """Return a call about one batch (/api/v1/sim_batch/bic/{bic})."""
+    return Call(method, BATCH, f"batch {bic.display}", {"bic": bic.path_segment}, json=json)
