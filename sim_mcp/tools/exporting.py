@@ -6,7 +6,7 @@ from typing import Annotated
 import anyio
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from sim_mcp.emnify import EmnifyError, InvalidValueError, SimFilter, SimStatus
 from sim_mcp.exports.cells import Format
@@ -17,7 +17,7 @@ from sim_mcp.exports.sources import Selection
 from sim_mcp.fleet.lookup import LookupFailedError
 from sim_mcp.fleet.organisations import OrganisationNotFoundError
 from sim_mcp.tools.export_answers import ExportReport, export_link, export_report, export_text
-from sim_mcp.tools.parameters import Day, Name, Status, ready_call
+from sim_mcp.tools.parameters import Day, Name, Status, ready_call, several
 from sim_mcp.tools.problems import explain
 from sim_mcp.tools.results import answer
 from sim_mcp.tools.state import ToolContext, exports_of
@@ -29,7 +29,11 @@ _MOST_NAMES = 1000
 async def export_sims(
     ctx: ToolContext,
     what: What = "sims",
-    sims: Annotated[list[Name] | None, Field(max_length=_MOST_NAMES, description="only these, e.g. by ICCID")] = None,
+    sims: Annotated[
+        list[Name] | None,
+        BeforeValidator(several),
+        Field(max_length=_MOST_NAMES, description="only these, e.g. by ICCID"),
+    ] = None,
     status: Status | None = None,
     organisation: Annotated[Name | None, Field(description="customer: name or id")] = None,
     model: Name | None = None,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 import anyio.to_thread
 from mcp.types import CallToolResult
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from sim_mcp.emnify import InvalidValueError, SimStatus, compact, parse_iccid
 from sim_mcp.emnify.identifiers import PRINTED_ICCID_LENGTH
@@ -14,7 +14,7 @@ from sim_mcp.fleet.inventory import StillReadingError
 from sim_mcp.fleet.selection import FleetFilter, FleetSim, GroupBy, Match
 from sim_mcp.tools import fleet_answers, fleet_text
 from sim_mcp.tools.facts import ROW_NAME_LIMIT
-from sim_mcp.tools.parameters import Name, PlainDay, Statuses, ready_call
+from sim_mcp.tools.parameters import Name, PlainDay, Statuses, ready_call, several
 from sim_mcp.tools.results import answer
 from sim_mcp.tools.state import ToolContext, inventory_of
 from sim_mcp.untrusted import clean
@@ -26,7 +26,7 @@ _SHOWN = 20
 
 async def summarize_sims(
     ctx: ToolContext,
-    group_by: Annotated[list[GroupBy], Field(min_length=1, max_length=2)],
+    group_by: Annotated[list[GroupBy], BeforeValidator(several), Field(min_length=1, max_length=2)],
     status: Statuses | None = None,
     customer: Annotated[Name | None, Field(description="name or id")] = None,
     device: Annotated[Name | None, Field(description="part of the name")] = None,

@@ -4,13 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 
 from mcp.types import CallToolResult
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from sim_mcp.emnify import Event, EventFilter, InvalidValueError, event_type_id
 from sim_mcp.emnify import Page as EmnifyPage
 from sim_mcp.fleet.lookup import find_sim
 from sim_mcp.tools import answers, facts, text
-from sim_mcp.tools.parameters import Day, Moment, Name, Page, SimName, ready_call
+from sim_mcp.tools.parameters import Day, Moment, Name, Page, SimName, ready_call, several
 from sim_mcp.tools.results import answer
 from sim_mcp.tools.state import ToolContext, emnify_of
 
@@ -70,7 +70,9 @@ async def list_sim_events(
     ctx: ToolContext,
     sim: SimName,
     type: Annotated[  # noqa: A002  # the word people use.
-        list[Name] | None, Field(max_length=6, description='names or ids, e.g. ["Create PDP Context", "15"]')
+        list[Name] | None,
+        BeforeValidator(several),
+        Field(max_length=6, description='names or ids, e.g. ["Create PDP Context", "15"]'),
     ] = None,
     severity: Literal["info", "warn", "critical"] | None = None,
     source: Literal["network", "policy_control", "api"] | None = None,

@@ -83,6 +83,29 @@ async def test_counts_by_status_are_emnifys_own(fleet: Fleet, desk: Client) -> N
     assert answer["total"] == answer["fleet"] == sum(row["sims"] for row in answer["groups"])
 
 
+ALONE: list[tuple[str, str, dict[str, Any]]] = [
+    ("summarize_sims", "group_by", {}),
+    ("list_sims", "status", {}),
+    ("list_sim_events", "type", {"sim": "8988303000006000000"}),
+    ("export_sims", "sims", {}),
+    ("set_sim_status", "sims", {"status": "suspended"}),
+]
+
+
+@pytest.mark.parametrize(("tool", "name", "others"), ALONE)
+async def test_one_thing_alone_is_taken_for_a_list_of_it(
+    fleet: Fleet, tool: str, name: str, others: dict[str, Any], tmp_path: Path
+) -> None:
+    one = {"group_by": "status", "status": "suspended", "type": "3", "sims": "8988303000006000000"}[name]
+    settings = fleet.settings(export_dir=tmp_path, approval_wait_s=0)
+    async with Client(build_server(settings)) as client:
+        alone = await client.call_tool(tool, others | {name: one})
+        listed = await client.call_tool(tool, others | {name: [one]})
+    assert not alone.is_error, said(alone)
+    assert facts(alone).get("total") == facts(listed).get("total")
+    assert facts(alone).get("summary") == facts(listed).get("summary")
+
+
 @pytest.mark.parametrize("top", [1, 2, 3, 20])
 async def test_groups_not_shown_are_summed_as_other_and_one_call_away(desk: Client, top: int) -> None:
     answer = facts(await desk.call_tool("summarize_sims", {"group_by": ["activation_month", "model"], "top": top}))
