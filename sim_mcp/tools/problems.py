@@ -1,5 +1,6 @@
 """What the model reads when a call fails: what was wrong, with which value, what next, what changed."""
 
+import sqlite3
 from typing import Any
 
 from mcp.server.mcpserver.exceptions import ToolError
@@ -66,6 +67,12 @@ def explain(cause: BaseException | None) -> str | None:
         return explain_arguments(cause)
     if isinstance(cause, ToolError):
         return str(cause)
+    if isinstance(cause, sqlite3.Error):
+        return (
+            f"What this server keeps on disk cannot be used ({cause}). The operator should look at SIM_MCP_STATE_DIR, "
+            "remove what is damaged there and restart the server. A question changes nothing; how a change stands, "
+            "sim-mcp audit tells."
+        )
     if isinstance(cause, EmnifyError):
         return _sentences(str(cause), _next_step(cause), _changed(cause, str(cause)))
     return None

@@ -153,6 +153,21 @@ async def test_more_than_are_shown_are_listed_by_the_call_that_is_offered(desk: 
     assert facts(await desk.call_tool("list_sims", {"iccid": "8988"}))["total"] == found["total"]
 
 
+async def test_what_is_kept_and_gets_damaged_under_a_running_server_is_told_with_what_to_do(fleet: Fleet) -> None:
+    async with Client(build_server(fleet.settings())) as client:
+        await client.call_tool("summarize_sims", {"group_by": "status"})
+        await client.call_tool("rank_sims_by_usage", {"status": "suspended"})
+        for kept in fleet.state_dir.rglob("*.sqlite3*"):
+            kept.write_bytes(b"damaged")
+        for tool, arguments in (
+            ("summarize_sims", {"group_by": "status"}),
+            ("list_sims", {"device": "a", "model": "b"}),
+        ):
+            result = await client.call_tool(tool, arguments)
+            assert result.is_error
+            assert "SIM_MCP_STATE_DIR" in said(result)
+
+
 async def test_names_that_customers_write_are_fenced_and_cannot_close_the_fence(fleet: Fleet, desk: Client) -> None:
     name = fleet.stories["injected_name"]["device_name"]
     text = said(await desk.call_tool("find_sims", {"text": name}))
