@@ -7,8 +7,9 @@ from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.fleet import causes_account as account
 from sim_mcp.fleet import causes_cost as cost
 from sim_mcp.fleet import causes_network as network
-from sim_mcp.fleet.evidence import OF_DEVICE, Evidence, gather
+from sim_mcp.fleet.evidence import OF_DEVICE, Evidence
 from sim_mcp.fleet.findings import Finding, Rule, Sure, moment, named
+from sim_mcp.fleet.gathering import WITHIN_S, gather
 from sim_mcp.fleet.happenings import FROM_NETWORK
 from sim_mcp.fleet.sessions import is_late, usual_gap
 
@@ -84,13 +85,13 @@ class Diagnosis:
         return tuple(dict.fromkeys(step for finding in (self.most_likely, *self.others) for step in finding.steps))
 
 
-async def diagnose(client: EmnifyClient, sim: Sim) -> Diagnosis:
-    """Read what explains a SIM and judge it.
+async def diagnose(client: EmnifyClient, sim: Sim, within_s: float = WITHIN_S) -> Diagnosis:
+    """Read what explains a SIM, as far as that many seconds allow, and judge it.
 
     Raises:
         AuthenticationError: The token is not accepted any more.
     """
-    return judge(await gather(client, sim))
+    return judge(await gather(client, sim, within_s))
 
 
 def judge(evidence: Evidence) -> Diagnosis:

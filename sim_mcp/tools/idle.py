@@ -12,9 +12,6 @@ from sim_mcp.tools import usage_facts
 from sim_mcp.tools.parameters import Month
 from sim_mcp.tools.state import ToolContext, usage_of
 
-ANSWER_WITHIN_S = 44.0
-"""The longest a call waits for usage; the rest is for counting, well before hosts give up."""
-
 MONTHS: tuple[Month, ...] = ("current_month", "last_month")
 
 

@@ -26,10 +26,10 @@ from sim_mcp.fleet.selection import FleetFilter, FleetSim, OrderBy
 from sim_mcp.fleet.snapshot import Snapshot
 from sim_mcp.tools import answers, facts, text
 from sim_mcp.tools.fleet import asked, chosen, moment
-from sim_mcp.tools.idle import ANSWER_WITHIN_S, idle_sims
+from sim_mcp.tools.idle import idle_sims
 from sim_mcp.tools.parameters import Day, Month, Name, Page, PerPage, PlainDay, Statuses, ready_call
 from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ToolContext, emnify_of, inventory_of
+from sim_mcp.tools.state import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of
 
 SortField = Literal["id", "iccid", "eid", "status", "production_date", "device", "model", "organisation"]
 Part = Annotated[Name | None, Field(description="whole or part")]

@@ -17,6 +17,9 @@ from sim_mcp.untrusted import clean
 
 T = TypeVar("T")
 
+ANSWER_WITHIN_S = 44.0
+"""The longest a call waits for emnify; the rest is for judging and counting, well before hosts give up."""
+
 HOW_TO_GO_ON = (
     "There is no emnify token yet, so nothing was asked and nothing changed. Two ways on, both for the operator: "
     "set EMNIFY_APPLICATION_TOKEN (emnify portal: Integrations, Application tokens) and restart, "

@@ -27,10 +27,10 @@ from sim_mcp.fleet.waste import (
     sort_out,
 )
 from sim_mcp.tools import usage_facts, usage_text
-from sim_mcp.tools.idle import ANSWER_WITHIN_S, MONTHS
+from sim_mcp.tools.idle import MONTHS
 from sim_mcp.tools.parameters import Month, Name, Status, ready_call
 from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ToolContext, emnify_of, inventory_of, usage_of
+from sim_mcp.tools.state import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of, usage_of
 from sim_mcp.tools.usage_answers import UsageRanking, WasteReport
 
 _SIMS_WITHIN_S, _DEVICES_WITHIN_S, _TOTAL_WITHIN_S = 30.0, 12.0, 8.0

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from inspect import getdoc
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -197,6 +198,16 @@ async def test_a_change_made_just_now_is_told_and_a_token_that_is_void_is_no_dia
         await fleet.faults("error=401@/event")
         with pytest.raises(AuthenticationError):
             await diagnosed(fleet, client, "healthy")
+
+
+async def test_with_little_time_left_what_the_sim_itself_says_is_told_and_the_rest_is_named_as_unread() -> None:
+    async with spoilt() as (fleet, client):
+        card = await client.get_sim(fleet.stories["suspended"]["sim_id"])
+        await fleet.faults("latency=30@/endpoint", "latency=30@/event", "latency=30@/stats")
+        with anyio.fail_after(20):
+            found = await diagnose(client, card, within_s=-5.0)
+        assert found.most_likely.rule == "sim_suspended"
+        assert {"events", "device", "usage"} <= set(unread(found.evidence))
 
 
 async def test_a_source_that_fails_costs_only_what_depends_on_it() -> None:
