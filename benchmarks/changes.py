@@ -4,18 +4,16 @@ Run with `uv run python benchmarks/changes.py [SIMS …]`. The sandbox holds the
 as a person would meet it: planned, agreed to by policy, each SIM recorded, read before and after, call after call.
 """
 
-import argparse
 import resource
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import anyio
 import httpx
 from mcp import Client
 from pydantic import SecretStr
 
-from benchmarks.common import Row, present, times
+from benchmarks.common import Row, run_for_sizes, times
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm, Settings
@@ -114,15 +112,5 @@ async def measure_all(sizes: list[int]) -> list[Row]:
     return rows
 
 
-def main() -> None:
-    """Read the options and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sims", type=int, nargs="*", default=SIZES)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    rows = anyio.run(measure_all, list(options.sims))
-    present("A large change, with the published limits", rows, as_json=options.json)
-
-
 if __name__ == "__main__":
-    main()
+    run_for_sizes("A large change, with the published limits", measure_all, SIZES, __doc__)

@@ -1,11 +1,12 @@
 """What the benchmarks share: rows of the one table, tokens, medians, and how servers are started."""
 
+import argparse
 import json
 import math
 import os
 import statistics
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -42,6 +43,17 @@ def present(title: str, rows: Sequence[Row], *, as_json: bool) -> None:
     for row in rows:
         table.add_row(*row)
     Console(width=WIDTH).print(table)
+
+
+def run_for_sizes(
+    title: str, measure_all: Callable[[list[int]], Awaitable[list[Row]]], sizes: Sequence[int], about: str | None
+) -> None:
+    """Read from the command line which sizes are to be measured, measure them, and print the table."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("sims", type=int, nargs="*", default=sizes)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    present(title, anyio.run(measure_all, list(options.sims)), as_json=options.json)
 
 
 def tokens(text: str) -> int:

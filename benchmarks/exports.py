@@ -5,7 +5,6 @@ one over stdio, and called as a client calls it: what takes longer than a call i
 The sandbox is a process of its own too; without a free core for each, it is they that are measured.
 """
 
-import argparse
 import csv
 import resource
 import sys
@@ -20,7 +19,7 @@ import anyio
 import anyio.to_thread
 from mcp import Client, StdioServerParameters
 
-from benchmarks.common import Row, present, structured, times, variables
+from benchmarks.common import Row, run_for_sizes, structured, times, variables
 from benchmarks.inventory import BURST, MIB_PER_UNIT, PAGE, PER_SECOND, SIZES, refusals, sandbox
 from sim_mcp.emnify import EmnifyClient
 
@@ -144,15 +143,5 @@ async def measure_all(sizes: list[int]) -> list[Row]:
     return [row for each in found for row in rows_of(each, found[0])]
 
 
-def main() -> None:
-    """Read the options and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sims", type=int, nargs="*", default=SIZES)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    rows = anyio.run(measure_all, list(options.sims))
-    present("A file of all SIMs against the limits", rows, as_json=options.json)
-
-
 if __name__ == "__main__":
-    main()
+    run_for_sizes("A file of all SIMs against the limits", measure_all, SIZES, __doc__)

@@ -4,7 +4,6 @@ Run with `uv run python benchmarks/inventory.py [SIMS …]`; the default is 100,
 process of its own, so that neither its work nor its memory counts; without two free cores it is what is measured.
 """
 
-import argparse
 import os
 import resource
 import signal
@@ -20,7 +19,7 @@ import anyio
 import httpx
 from anyio.streams.text import TextReceiveStream
 
-from benchmarks.common import Row, present, times
+from benchmarks.common import Row, run_for_sizes, times
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.fleet.selection import FleetFilter, GroupBy
@@ -158,15 +157,5 @@ async def measure_all(sizes: list[int]) -> list[Row]:
     return [row for size in sorted(sizes) for row in rows_of(await measure(size))]
 
 
-def main() -> None:
-    """Read the options and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sims", type=int, nargs="*", default=SIZES)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    rows = anyio.run(measure_all, list(options.sims))
-    present("The inventory against the limits", rows, as_json=options.json)
-
-
 if __name__ == "__main__":
-    main()
+    run_for_sizes("The inventory against the limits", measure_all, SIZES, __doc__)

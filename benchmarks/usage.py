@@ -4,7 +4,6 @@ Run with `uv run python benchmarks/usage.py [SIMS …]`, by default 1900 and 200
 readings a second counts, beyond that the 2,000 requests in five minutes of an address, signing in included.
 """
 
-import argparse
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -12,10 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import anyio
 import httpx
 
-from benchmarks.common import Row, present, times
+from benchmarks.common import Row, run_for_sizes, times
 from sim_mcp.emnify import PUBLISHED_LIMITS, EmnifyClient, SimSort
 from sim_mcp.fleet.usage import UsageScan
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
@@ -76,15 +74,5 @@ async def measure_all(sizes: list[int]) -> list[Row]:
     return rows
 
 
-def main() -> None:
-    """Read the options and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sims", type=int, nargs="*", default=(1900, 2000))
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    rows = anyio.run(measure_all, list(options.sims))
-    present("Usage against the limits", rows, as_json=options.json)
-
-
 if __name__ == "__main__":
-    main()
+    run_for_sizes("Usage against the limits", measure_all, (1900, 2000), __doc__)
