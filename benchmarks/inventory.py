@@ -24,6 +24,7 @@ from sim_mcp.emnify import EmnifyClient
 from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.fleet.selection import FleetFilter, GroupBy
 from sim_mcp.fleet.snapshot import Snapshot
+from sim_mcp.serving import settle
 
 SIZES = (100_000, 1_000_000)
 PAGE, PER_SECOND, BURST = 2500, 10, 5
@@ -78,7 +79,8 @@ async def sandbox(sims: int) -> AsyncIterator[tuple[str, str]]:
 
 
 async def measure(sims: int) -> Measured:
-    """Read a fleet of that size once and ask about it."""
+    """Read a fleet of that size once and ask about it, in a process as settled as the server's."""
+    settle()
     async with sandbox(sims) as (url, token):
         with TemporaryDirectory() as directory:
             async with (

@@ -20,7 +20,7 @@ async def serve_stdio(settings: Settings, sandbox: bool) -> None:
     async with upstream(settings, sandbox) as ready:
         _warn_without_token(ready)
         server = build_server(ready)
-        _settle()
+        settle()
         await server.run_stdio_async()
 
 
@@ -30,11 +30,11 @@ async def serve_http(settings: Settings, sandbox: bool, host: str, port: int, st
         _warn_without_token(ready)
         app = build_server(ready).streamable_http_app(host=host, stateless_http=stateless)
         server = _AnnouncingServer(uvicorn.Config(app, host=host, port=port, log_level="warning"))
-        _settle()
+        settle()
         await server.serve()
 
 
-def _settle() -> None:
+def settle() -> None:
     """Have what stays to the end never searched for garbage again: it is most of what there is.
 
     Reading a fleet makes so many records that each search through the modules takes a quarter of the whole time.
