@@ -35,6 +35,10 @@ def billed_without_traffic(evidence: Evidence) -> Finding | None:
     idle = evidence.usage is not None and evidence.may_connect and not evidence.sessions
     if evidence.status is not SimStatus.ACTIVATED or evidence.usage is None or not idle:
         return None
+    first = evidence.sim.activation_date
+    if first is not None and evidence.now - first <= _RECENT:
+        # So new, it has hardly had the time.
+        return None
     if _megabytes(evidence.usage.current_month) or _megabytes(evidence.usage.last_month):
         return None
     if _messages(evidence.usage.current_month) or _messages(evidence.usage.last_month):

@@ -406,6 +406,12 @@ OLD_ATTACH = event(10, 1, "New location received")
         (cost.billed_without_traffic, evidence(usage=SimUsage()), "certain"),
         (cost.billed_without_traffic, evidence(usage=usage(0, 1)), None),
         (cost.billed_without_traffic, evidence(usage=None), None),
+        (cost.billed_without_traffic, evidence(usage=SimUsage(), sim={"activation_date": "2026-11-22T05:00Z"}), None),
+        (
+            cost.billed_without_traffic,
+            evidence(usage=SimUsage(), sim={"activation_date": "2026-11-02T05:00Z"}),
+            "certain",
+        ),
         (cost.billed_without_traffic, evidence(usage=SimUsage(), sim={"status": {"id": 2}}), None),
         (
             cost.billed_without_traffic,
