@@ -31,8 +31,8 @@ async def export_sims(
     what: What = "sims",
     sims: Annotated[
         list[Name] | None,
-        BeforeValidator(several),
         Field(max_length=_MOST_NAMES, description="only these, e.g. by ICCID"),
+        BeforeValidator(several),
     ] = None,
     status: Status | None = None,
     organisation: Annotated[Name | None, Field(description="customer: name or id")] = None,

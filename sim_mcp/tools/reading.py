@@ -71,8 +71,8 @@ async def list_sim_events(
     sim: SimName,
     type: Annotated[  # noqa: A002  # the word people use.
         list[Name] | None,
-        BeforeValidator(several),
         Field(max_length=6, description='names or ids, e.g. ["Create PDP Context", "15"]'),
+        BeforeValidator(several),
     ] = None,
     severity: Literal["info", "warn", "critical"] | None = None,
     source: Literal["network", "policy_control", "api"] | None = None,
