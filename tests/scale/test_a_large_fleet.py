@@ -1,4 +1,8 @@
-"""A fleet of 100,000 SIMs behind the published limits: what people ask takes one or two calls."""
+"""A fleet of 100,000 SIMs behind the published limits: what people ask takes one or two calls.
+
+That none of it meets a 429 needs a machine that does nothing else: `benchmarks/` tell that, and in virtual time
+`tests/emnify/test_pacing.py`.
+"""
 
 import csv
 import io
@@ -55,4 +59,3 @@ async def test_a_mornings_questions_take_a_call_or_two_each(large: Fleet, tmp_pa
         suspended = list(csv.DictReader(io.StringIO(text, newline="")))
         assert {row["status"] for row in suspended} == {"Suspended"}
         assert len(suspended) == exported["rows"] == in_store
-    assert [request for request in await large.requests() if request["status"] == 429] == []
