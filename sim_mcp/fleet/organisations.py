@@ -1,6 +1,7 @@
 """Whatever a person calls an organisation -> one organisation."""
 
 from sim_mcp.emnify import EmnifyClient, Organisation
+from sim_mcp.fleet.rows import fold
 from sim_mcp.untrusted import quoted
 
 SEEN_ON = 2500
@@ -14,24 +15,31 @@ class OrganisationNotFoundError(Exception):
     """No organisation, or more than one, goes by that name among the SIMs looked at."""
 
 
-async def find_organisation(client: EmnifyClient, said: str) -> Organisation:
+class NotAllSeenError(Exception):
+    """There are more SIMs than were looked at, so another organisation of that name may hold one."""
+
+
+async def find_organisation(client: EmnifyClient, said: str, *, among_all: bool = False) -> Organisation:
     """Find an organisation by id, or by name among those that hold SIMs.
 
     emnify has no search for organisations here (GET /api/v1/sim is what names them), so only one page is read.
 
     Raises:
         OrganisationNotFoundError: No organisation seen has that name, or several have.
+        NotAllSeenError: `among_all`, and one page does not show all that hold SIMs.
     """
     name = said.strip()
     if name.isdecimal() and len(name) <= _LONGEST_ID:
         return Organisation(id=int(name))
     page = await client.list_sims(per_page=SEEN_ON)
+    if among_all and page.has_next:
+        raise NotAllSeenError
     seen: dict[int, Organisation] = {}
     for sim in page.items:
         for organisation in (sim.customer_org, sim.reseller_org, sim.issuer_org):
             if organisation is not None:
                 seen.setdefault(organisation.id, organisation)
-    hits = [found for found in seen.values() if found.name and found.name.strip().casefold() == name.casefold()]
+    hits = [found for found in seen.values() if found.name and fold(found.name.strip()) == fold(name)]
     if len(hits) == 1:
         return hits[0]
     named = [f"{quoted(found.name)} (id {found.id})" for found in (hits or seen.values())]

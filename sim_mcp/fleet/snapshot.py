@@ -18,12 +18,16 @@ from sim_mcp.fleet.rows import Kind, Row, day_of
 from sim_mcp.fleet.selection import FleetFilter, FleetSim, Found, GroupBy, Match, OrderBy
 from sim_mcp.fleet.store import Facts, Store
 from sim_mcp.fleet.terms import Names, condition, search
+from sim_mcp.untrusted import clean
 
 EVERYTHING = FleetFilter()
 NONE = "none"
 """The value of a group of SIMs that have no such thing."""
 
 _CHUNK = 2000
+_BESIDE_ID = 60
+"""How much of a name is shown with its id, which has to be seen whole."""
+
 _COLUMNS = ", ".join(f"sim.{name}" for name in Row._fields)
 _MONTHS = {"production_month", "activation_month"}
 _KINDS: dict[GroupBy, Kind] = {
@@ -153,11 +157,11 @@ class Snapshot:
 
 
 def _labels(by: GroupBy, values: set[int | None], names: Names) -> dict[int | None, str]:
-    """Return what stands for each value of a group."""
+    """Return what stands for each value of a group; what looks alike when shown is told apart by its id."""
     found = {value: NONE if value is None else _label(by, value, names) for value in values}
-    shared = {label for label, count in Counter(found.values()).items() if count > 1}
+    shared = Counter(clean(label) for label in found.values())
     return {
-        value: f"{label} (id {value})" if label in shared and value is not None else label
+        value: f"{clean(label, _BESIDE_ID)} (id {value})" if shared[clean(label)] > 1 and value is not None else label
         for value, label in found.items()
     }
 

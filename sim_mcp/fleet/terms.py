@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from sim_mcp.emnify import ICCID_LENGTH, compact
+from sim_mcp.emnify import ICCID_LENGTH, InvalidValueError, compact
 from sim_mcp.fleet.rows import Kind, fold, number_of
 from sim_mcp.fleet.selection import FleetFilter
 from sim_mcp.untrusted import quoted
@@ -50,6 +50,7 @@ def condition(where: FleetFilter, names: Names) -> Condition:
     """Return a filter as SQL.
 
     Raises:
+        InvalidValueError: A text that was given holds nothing to compare.
         UnknownNameError: No organisation, model or form factor goes by a name that was given.
     """
     parts = [*_of_kinds(where, names), *_of_texts(where), *_of_days(where)]
@@ -109,9 +110,19 @@ def _of_texts(where: FleetFilter) -> Iterator[Condition]:
     numbers = {"iccid": where.iccid, "imsi": where.imsi, "msisdn": where.msisdn, "eid": where.eid}
     for column, said in numbers.items():
         if said is not None:
-            yield Condition(f"instr({column}, ?) > 0", (compact(said).removeprefix("+"),))
+            yield Condition(f"instr({column}, ?) > 0", (_something(column, said, compact(said).removeprefix("+")),))
     if where.name_contains is not None:
-        yield Condition("instr(folded, ?) > 0", (fold(where.name_contains.strip()),))
+        name = _something("device", where.name_contains, where.name_contains.strip())
+        yield Condition("instr(folded, ?) > 0", (fold(name),))
+
+
+def _something(field: str, said: str, wanted: str) -> str:
+    # An empty text is part of every other: the filter would be ignored without a word.
+    if not wanted:
+        raise InvalidValueError(
+            f"{field} {quoted(said)} holds nothing to search for; give a part of it or leave it out"
+        )
+    return wanted
 
 
 def _of_days(where: FleetFilter) -> Iterator[Condition]:
@@ -162,7 +173,8 @@ def _organisation(role: str, said: str, names: Names) -> int:
 
 def _called(kind: Kind, said: str, names: Names) -> set[int]:
     known = {number: text for (of, number), text in names.items() if of == kind}
-    hits = {number for number, text in known.items() if fold(said.strip()) in fold(text)}
+    wanted = fold(_something(kind.replace("_", " "), said, said.strip()))
+    hits = {number for number, text in known.items() if wanted in fold(text)}
     if hits:
         return hits
     listed = _listed(sorted(quoted(text) for text in known.values()))

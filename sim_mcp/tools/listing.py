@@ -19,9 +19,10 @@ from sim_mcp.emnify import (
 )
 from sim_mcp.emnify import Page as EmnifyPage
 from sim_mcp.emnify.identifiers import PRINTED_ICCID_LENGTH
+from sim_mcp.fleet.fetch import LARGEST_PAGE
 from sim_mcp.fleet.inventory import StillReadingError
 from sim_mcp.fleet.listing import Listing, list_matching
-from sim_mcp.fleet.organisations import find_organisation
+from sim_mcp.fleet.organisations import NotAllSeenError, find_organisation
 from sim_mcp.fleet.selection import FleetFilter, FleetSim, OrderBy
 from sim_mcp.fleet.snapshot import Snapshot
 from sim_mcp.tools import answers, facts, text
@@ -54,6 +55,7 @@ _FLEET_FIELDS: dict[SortField, OrderBy] = {
     "organisation": "customer",
 }
 _PER_PAGE = 25
+_UNSPEAKABLE = ",|"
 MOST_IN_FULL = 40
 """Rows in full that fit into what a model is given at once."""
 
@@ -74,6 +76,12 @@ class _Wanted:
         """Tell whether emnify's filters cannot say this: then the inventory answers."""
         where = self.filter
         if self.without_usage or len(where.statuses) > 1 or where.activated_before or where.activated_after:
+            return True
+        # Its filters have no escape for these.
+        if set(_UNSPEAKABLE) & {*(where.name_contains or ""), *(where.model or "")}:
+            return True
+        # It cannot filter for SIMs in a device: to reach a late page, all before it would be read anew each time.
+        if where.has_device and self.page * self.per_page > LARGEST_PAGE:
             return True
         # emnify searches device names among devices, which know little of their SIMs.
         alone = replace(where, name_contains=None, statuses=(), iccid=None, eid=None, has_device=None)
@@ -127,7 +135,7 @@ async def list_sims(
     wanted = _Wanted(
         FleetFilter(
             statuses=chosen(status),
-            iccid=_digits(iccid),
+            iccid=_iccid(iccid),
             imsi=_digits(imsi),
             msisdn=_digits(msisdn),
             eid=_digits(eid),
@@ -201,7 +209,11 @@ async def _at_emnify(ctx: ToolContext, wanted: _Wanted, full: bool) -> _Listed:
     )
     str(narrowed)  # what cannot be expressed is refused before anything is sent.
     if asked_for.customer is not None:
-        narrowed = replace(narrowed, customer_org=(await find_organisation(client, asked_for.customer)).id)
+        try:
+            organisation = await find_organisation(client, asked_for.customer, among_all=True)
+        except NotAllSeenError:
+            return await _in_inventory(ctx, wanted, full)
+        narrowed = replace(narrowed, customer_org=organisation.id)
     order = SimSort(_EMNIFY_FIELDS[wanted.sort], wanted.descending)
     found = await list_matching(
         client,
@@ -241,7 +253,7 @@ def _in_snapshot(snapshot: Snapshot, wanted: _Wanted) -> EmnifyPage[FleetSim]:
 def _nothing(given: dict[str, Any], found: EmnifyPage[Sim]) -> str:
     """Say what was searched and the likeliest mistake."""
     if found.total:
-        return f"Page {found.page} is past the last: {found.total:,} SIMs on {found.pages:,} pages match."
+        return f"Page {found.page} is past the last: {found.total:,} SIMs on {found.pages or 1:,} pages match."
     searched = ready_call("list_sims", given)
     if not any(value is not None for value in given.values()):
         return "This workspace has no SIMs, or the token is for another one."
@@ -254,8 +266,12 @@ def _nothing(given: dict[str, Any], found: EmnifyPage[Sim]) -> str:
 
 
 def _digits(said: str | None) -> str | None:
-    """Return a number without blanks and dashes; a whole printed ICCID loses its check digit once it is proven."""
-    if said is None:
-        return None
-    digits = compact(said).removeprefix("+")
-    return parse_iccid(digits) if len(digits) == PRINTED_ICCID_LENGTH and digits.isdecimal() else digits
+    """Return a number without blanks and dashes."""
+    return None if said is None else compact(said).removeprefix("+")
+
+
+def _iccid(said: str | None) -> str | None:
+    """Return an ICCID or a part of one; a whole printed one loses its check digit once it is proven."""
+    digits = _digits(said)
+    whole = digits is not None and len(digits) == PRINTED_ICCID_LENGTH and digits.isdecimal()
+    return parse_iccid(digits) if digits is not None and whole else digits

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from sim_mcp.emnify import EmnifyClient, SimStatus
+from sim_mcp.emnify import EmnifyClient, InvalidValueError, SimStatus
 from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.fleet.selection import FleetFilter, FleetSim, GroupBy, OrderBy
 from sim_mcp.fleet.snapshot import Snapshot
@@ -111,6 +111,23 @@ async def test_sims_without_what_is_sorted_by_come_last(whole: Snapshot) -> None
         days = [sim.activated for sim in whole.sims(order="activation_date", descending=descending)]
         known = [day for day in days if day is not None]
         assert days[: len(known)] == sorted(known, reverse=descending)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        FleetFilter(name_contains=" "),
+        FleetFilter(iccid="-"),
+        FleetFilter(imsi=" - "),
+        FleetFilter(msisdn="+"),
+        FleetFilter(eid=" "),
+        FleetFilter(model=" "),
+        FleetFilter(form_factor=" "),
+    ],
+)
+async def test_a_text_that_holds_nothing_is_refused_and_not_ignored(whole: Snapshot, where: FleetFilter) -> None:
+    with pytest.raises(InvalidValueError, match="holds nothing to search for"):
+        whole.count(where)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import bpe_openai
@@ -13,6 +14,7 @@ import jsonschema
 import pytest
 from mcp import Client
 from mcp.server import MCPServer
+from pydantic import SecretStr
 
 from sim_mcp.emnify import EmnifyClient, Limits, SimStatus
 from sim_mcp.fleet.inventory import Inventory
@@ -22,6 +24,7 @@ from sim_mcp.settings import Confirm, Settings
 from sim_mcp.tools.fleet import find_sims, summarize_sims
 from sim_mcp.tools.listing import list_sims
 from sim_mcp.tools.state import AppState
+from tests.emnify.upstream import Reply, Upstream, upstream_running
 from tests.fleet.paged import Paged, paged
 from tests.support import Fleet, facts, fleet_of, said
 
@@ -46,6 +49,16 @@ async def fleet() -> AsyncIterator[Fleet]:
 
 def tokens(text: str) -> int:
     return len(bpe_openai.get_encoding("o200k_base").encode(text))
+
+
+@asynccontextmanager
+async def server_on(upstream: Upstream) -> AsyncIterator[Client]:
+    with TemporaryDirectory() as directory:
+        settings = Settings(
+            state_dir=Path(directory), base_url=upstream.base_url, application_token=SecretStr("x"), read_only=True
+        )
+        async with Client(build_server(settings)) as client:
+            yield client
 
 
 async def lists(fleet: Fleet) -> int:
@@ -166,6 +179,66 @@ async def test_what_is_kept_and_gets_damaged_under_a_running_server_is_told_with
             result = await client.call_tool(tool, arguments)
             assert result.is_error
             assert "SIM_MCP_STATE_DIR" in said(result)
+
+
+async def test_a_part_of_an_eid_as_long_as_an_iccid_is_no_iccid(desk: Client) -> None:
+    rows = facts(await desk.call_tool("list_sims", {"detail": "full", "per_page": 40}))["sims"]
+    part = next(row["eid"] for row in rows if "eid" in row)[:20]
+    found = facts(await desk.call_tool("list_sims", {"eid": part}))
+    assert found["total"] == facts(await desk.call_tool("find_sims", {"text": part}))["total"] > 0
+
+
+@pytest.mark.parametrize("arguments", [{"device": "Pump 1, hall|B"}, {"model": "Classic, 3FF"}])
+async def test_what_emnifys_filters_cannot_spell_is_looked_for_in_the_inventory(arguments: dict[str, str]) -> None:
+    async with paged(7) as upstream, server_on(upstream) as client:
+        upstream.sims[50] |= {
+            "endpoint": {"id": 5, "name": "Pump 1, hall|B, left"},
+            "model": {"description": "Classic, 3FF"},
+        }
+        result = await client.call_tool("list_sims", arguments)
+        assert [row["iccid"][:19] for row in facts(result)["sims"]] == [upstream.sims[50]["iccid"]]
+        assert "from the inventory as of" in said(result)
+
+
+async def test_late_pages_of_sims_in_a_device_come_from_the_inventory(desk: Client) -> None:
+    early = await desk.call_tool("list_sims", {"has_device": True, "per_page": 100, "page": 25})
+    late = await desk.call_tool("list_sims", {"has_device": True, "per_page": 100, "page": 26})
+    assert "from the inventory" not in said(early)
+    assert facts(late)["total"] == facts(early)["total"] > 0
+    assert facts(late)["as_of"]
+
+
+async def test_an_organisation_is_found_and_told_from_others_of_its_name_on_whatever_page_its_sims_are() -> None:
+    async with paged(9) as upstream, server_on(upstream) as client:
+        for number, sim in upstream.sims.items():
+            third = (number - 10) // 30
+            sim["customer_org"] = {"id": 100 + third, "name": ["Acme", "Beta", "ACME"][third]}
+        late = await client.call_tool("list_sims", {"organisation": "beta"})
+        twins = await client.call_tool("list_sims", {"organisation": "acme"})
+        one = await client.call_tool("list_sims", {"organisation": "102"})
+    assert facts(late)["total"] == 3
+    assert twins.is_error
+    assert '"Acme" (id 100), "ACME" (id 102)' in said(twins)
+    assert not one.is_error
+
+
+async def test_organisations_that_look_alike_are_told_apart_by_their_ids() -> None:
+    names = ["Acme", "Acme ", "Ac\u200bme", "Beta", "Lang" * 30, "Lang" * 31]
+    async with paged(len(names)) as upstream, server_on(upstream) as client:
+        for place, sim in enumerate(upstream.sims.values()):
+            sim["customer_org"] = {"id": 100 + place, "name": names[place]}
+        counted = facts(await client.call_tool("summarize_sims", {"group_by": ["customer"]}))
+    shown = {group["customer"] for group in counted["groups"]}
+    assert shown >= {"Acme (id 100)", "Acme (id 101)", "Acme (id 102)", "Beta"}
+    assert len(shown) == len(names)
+    assert {name[-8:] for name in shown if name.startswith("Lang")} == {"(id 104)", "(id 105)"}
+
+
+async def test_a_page_past_the_last_is_told_where_emnify_tells_no_number_of_pages() -> None:
+    async with upstream_running() as upstream, server_on(upstream) as client:
+        upstream.script(Reply(json=[], headers={"X-Total-Count": "3"}))
+        result = await client.call_tool("list_sims", {"page": 2})
+    assert "3 SIMs on 1 pages match" in facts(result)["hint"]
 
 
 async def test_names_that_customers_write_are_fenced_and_cannot_close_the_fence(fleet: Fleet, desk: Client) -> None:
