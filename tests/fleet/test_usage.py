@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 import stamina
 
@@ -213,6 +215,62 @@ async def test_what_is_not_read_in_time_goes_on_and_the_next_call_picks_it_up(fl
         assert second.is_complete
     assert set((await asked_for(fleet)).values()) == {1}
     assert told[-1] == (len(sims), len(sims), f"usage of {len(sims)} of {len(sims)} SIMs read")
+
+
+async def test_questions_that_overlap_are_read_once_and_forecast_once(fleet: Fleet) -> None:
+    sims = await every_sim(fleet)
+    await fleet.faults("latency=0.05@/stats")
+    async with (
+        EmnifyClient(base_url=fleet.world.base_url, application_token=fleet.world.tokens["enterprise"]) as client,
+        UsageScan(client, fleet.state_dir) as scan,
+    ):
+        await scan.months()
+        alone = await scan.read(sims, [NOVEMBER], wait_s=0)
+        async with anyio.create_task_group() as others:
+            for more in range(1, 6):
+                others.start_soon(partial(scan.read, sims[more:], [NOVEMBER], wait_s=60))
+            await anyio.lowlevel.checkpoint()
+            among_others = await scan.read(sims, [NOVEMBER], wait_s=0)
+            assert alone.eta_s is not None
+            assert among_others.eta_s is not None
+            assert among_others.eta_s <= alone.eta_s + 1
+            few = await scan.read(sims[:5], [OCTOBER], wait_s=0)
+            assert few.eta_s is not None
+            assert few.eta_s < alone.eta_s
+            others.cancel_scope.cancel()
+
+
+async def test_a_fleet_that_changes_from_call_to_call_leaves_no_job_behind_and_no_promise_unkept(fleet: Fleet) -> None:
+    sims = await every_sim(fleet)
+    await fleet.faults("latency=1:x40@/stats")
+    async with scanning(fleet) as scan:
+        for gone in range(20):
+            reading = await scan.read(sims[gone:], [NOVEMBER], wait_s=0)
+            assert reading.left
+        assert len(scan._jobs._jobs) <= 2
+        assert scan._jobs.left <= len(sims)
+        with anyio.move_on_after(0.01):
+            await scan.read(sims[30:], [NOVEMBER, OCTOBER], wait_s=60)
+        with anyio.fail_after(30):
+            for job in list(scan._jobs._jobs.values()):
+                await job.ended.wait()
+        assert set(scan._store.known(scan._client.identity, NOVEMBER.key, 0)) == set(sims)
+    assert max((await asked_for(fleet)).values()) == 1
+
+
+async def test_a_sim_that_is_read_while_looking_is_not_told_as_failed(fleet: Fleet, tmp_path: Path) -> None:
+    sims = await every_sim(fleet)
+    async with scanning(fleet, tmp_path) as scan:
+        identity = scan._client.identity
+        # The usage of many others makes looking take as long as in a large fleet.
+        others = [(identity, month.key, 10**9 + sim) for month in (NOVEMBER, OCTOBER) for sim in range(40_000)]
+        scan._store._db.executemany("INSERT INTO usage VALUES (?, ?, ?, 0, 0, NULL, NULL, 0, 1)", others)
+        reading = await scan.read(sims, [NOVEMBER, OCTOBER], wait_s=0)
+        while not reading.is_complete:
+            assert (reading.failed, reading.gone) == (0, 0)
+            assert reading.left
+            reading = await scan.read(sims, [NOVEMBER, OCTOBER], wait_s=0.02)
+        assert reading.read == len(sims)
 
 
 async def test_a_promised_scan_ends_though_nobody_waits(fleet: Fleet) -> None:
