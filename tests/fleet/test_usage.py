@@ -20,6 +20,7 @@ from sim_mcp.fleet.periods import days, month_of
 from sim_mcp.fleet.usage import Reading, UsageScan
 from sim_mcp.fleet.usage_store import FILE
 from sim_mcp.sandbox import SandboxSettings
+from tests.emnify.upstream import Reply, upstream_running
 from tests.support import Fleet, fleet_of
 
 CLOCK = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -184,6 +185,23 @@ async def test_a_month_that_slips_out_of_reach_while_reading_is_not_told_as_read
         await fleet.control.post("/sandbox/clock", json={"advance_s": 9 * 86_400})
         reading = await scan.read(sims, [OCTOBER], wait_s=30)
     assert (reading.read, reading.failed) == (0, 4)
+
+
+async def test_traffic_belongs_to_the_month_emnify_says_even_if_its_clock_is_a_month_ahead(tmp_path: Path) -> None:
+    def month(day: str, volume: str) -> dict[str, Any]:
+        return {"data": {"volume": volume, "month": day}}
+
+    body = {"current_month": month("2026-11-01T00:00:00.000Z", "7"), "last_month": month("2026-10-01", "5")}
+    midnight = {"Date": "Tue, 01 Dec 2026 00:00:20 GMT"}
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+        UsageScan(client, tmp_path) as scan,
+    ):
+        upstream.script(Reply(json=body, headers=midnight))
+        december = month_of(date(2026, 12, 1))
+        reading = await scan.read([1], [december, NOVEMBER], wait_s=10)
+    assert [reading.amounts[period][1].data_mb for period in (december, NOVEMBER)] == [0, 7]
 
 
 async def test_days_are_read_day_by_day_and_summed(fleet: Fleet) -> None:
