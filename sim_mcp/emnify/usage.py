@@ -23,6 +23,8 @@ class Traffic(Record):
     tx: Number | None = Field(default=None, alias="volume_tx")
     cost: Number | None = None
     currency_read: Currency | None = Field(default=None, alias="currency")
+    month: DayOnly | None = None
+    """A day of the month it is of, where it is of a month."""
     last_updated: Moment | None = None
 
     @property

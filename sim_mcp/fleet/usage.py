@@ -103,7 +103,8 @@ class UsageScan:
         try:
             if group is not None:
                 group.cancel_scope.cancel()
-                await group.__aexit__(kind, error, trace)
+                # Without the error: a task group would wrap it.
+                await group.__aexit__(None, None, None)
         finally:
             if self._opened is not None:
                 self._opened.close()
@@ -143,10 +144,12 @@ class UsageScan:
         job = self._jobs.find(key) or self._jobs.add(key, chosen, since, left)
         self._staff()
         await self._wait(key, job, len(wanted), over_at, progress)
+        # As of before looking: what is read while looking is neither known yet nor failed.
+        still_left, gone = frozenset(job.left), job.gone
         known = await self._known(chosen, wanted, job.since)
         if job.trouble is not None and not any(known.values()):
             raise job.trouble
-        return self._told(known, wanted, job)
+        return self._told(known, wanted, job, still_left, gone)
 
     async def _wait(self, key: object, job: Job, wanted: int, over_at: float, progress: Progress | None) -> None:
         job.waiting += 1
@@ -166,17 +169,24 @@ class UsageScan:
             if not finished and not job.waiting and not job.promised:
                 self._jobs.drop(key)
 
-    def _told(self, known: dict[Period, dict[int, Amount]], wanted: Sequence[int], job: Job | None) -> Reading:
-        have = len(set.intersection(*(set(found) for found in known.values())))
-        left, gone = (len(job.left), job.gone) if job else (0, 0)
+    def _told(
+        self,
+        known: dict[Period, dict[int, Amount]],
+        wanted: Sequence[int],
+        job: Job | None,
+        left: frozenset[int] = frozenset(),
+        gone: int = 0,
+    ) -> Reading:
+        have = set.intersection(*(set(found) for found in known.values()))
+        to_come = len(left - have)
         return Reading(
             amounts=known,
             wanted=len(wanted),
-            left=left,
+            left=to_come,
             gone=gone,
             # Also what was read of other months, for midnight came in between.
-            failed=max(0, len(wanted) - have - left - gone),
-            eta_s=self._eta_s(job) if job and job.left and job.trouble is None else None,
+            failed=max(0, len(wanted) - len(have) - to_come - gone),
+            eta_s=self._eta_s(job) if job and to_come and job.trouble is None else None,
             trouble=job.trouble if job else None,
             slowed_down=self._client.pacer.slowed_down,
             note=self._store.note,
@@ -184,7 +194,7 @@ class UsageScan:
 
     def _eta_s(self, job: Job) -> float:
         """Return the seconds until the job is done: by the limits, or by its own pace where that is slower."""
-        by_limits = self._client.pacer.forecast_s(_OPERATIONS[job.periods[0].is_month], self._jobs.left)
+        by_limits = self._client.pacer.forecast_s(_OPERATIONS[job.periods[0].is_month], self._jobs.until_done(job))
         took_s = anyio.current_time() - job.began
         by_pace = took_s / job.done * len(job.left) if job.done >= _ENOUGH_TO_EXTRAPOLATE else 0.0
         return math.ceil(max(1.0, by_limits, by_pace))

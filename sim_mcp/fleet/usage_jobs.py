@@ -61,16 +61,49 @@ class Jobs:
 
     @property
     def left(self) -> int:
-        """Return how many readings are left in all."""
+        """Return how many readings are left in all, at most: what several jobs want is read once."""
         return sum(len(job.left) for job in self._jobs.values())
+
+    def until_done(self, job: Job) -> int:
+        """Return how many readings it takes until a job is done, with the turns that the others have meanwhile."""
+        others: dict[str, list[Job]] = {}
+        for each in self._jobs.values():
+            if each is not job:
+                others.setdefault(each.kind, []).append(each)
+        readings = len(job.left)
+        for kind, jobs in others.items():
+            theirs = set().union(*(each.left for each in jobs)) - (job.left if kind == job.kind else set())
+            readings += min(len(theirs), len(jobs) * len(job.left))
+        return readings
 
     def find(self, key: object) -> Job | None:
         """Return the job of that key."""
         return self._jobs.get(key)
 
     def add(self, key: object, periods: tuple[Period, ...], since: float, sims: Sequence[int]) -> Job:
-        """Add a job for SIMs, to be read in that order."""
-        job = self._jobs[key] = Job(periods, since, deque(sims), set(sims))
+        """Add a job for SIMs, to be read in that order; it takes over what those want for whom nobody waits now.
+
+        A fleet changes a little from call to call: else each of them would leave a job of the whole fleet behind.
+        """
+        job = Job(periods, since, deque(sims), set(sims))
+        rests: dict[tuple[Period, ...], Job] = {}
+        for other_key, other in list(self._jobs.items()):
+            if other.waiting or other.kind != job.kind or not {*other.keys} <= {*job.keys}:
+                continue
+            rest = rests.setdefault(other.periods, Job(other.periods, other.since, deque(), set(), promised=True))
+            rest.since = min(rest.since, other.since)
+            only_theirs = other.left - job.left if other.promised else set()
+            rest.queue.extend(sim for sim in other.queue if sim in only_theirs)
+            job.promised |= other.promised
+            self.drop(other_key)
+        for rest in rests.values():
+            rest.left.update(rest.queue)
+            if rest.left:
+                self._put(rest, rest)
+        return self._put(key, job)
+
+    def _put(self, key: object, job: Job) -> Job:
+        self._jobs[key] = job
         self._turns.append(key)
         return job
 

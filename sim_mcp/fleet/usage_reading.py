@@ -31,8 +31,22 @@ async def read_usage(client: EmnifyClient, sim: int, period: Period) -> dict[str
     now = client.now()
     this = month_of(now.date())
     # A month without traffic is absent.
-    told = ((this, usage.current_month), (month_before(this), usage.last_month))
-    return {month.key: (_amount([used] if used else [], now.timestamp()), month.is_final(now)) for month, used in told}
+    told = {this: None, month_before(this): None} | {
+        _said(used) or supposed: used
+        for supposed, used in ((this, usage.current_month), (month_before(this), usage.last_month))
+        if used is not None
+    }
+    return {
+        month.key: (_amount([used] if used else [], now.timestamp()), month.is_final(now))
+        for month, used in told.items()
+    }
+
+
+def _said(used: MonthUsage) -> Period | None:
+    """Return the month that traffic says it is of: around midnight the clock may be a month ahead of the accounts."""
+    return next(
+        (month_of(part.month) for part in (used.data, used.sms) if part and part.month and part.month.day == 1), None
+    )
 
 
 def _amount(parts: Iterable[MonthUsage | DayUsage], read_at: float) -> Amount:

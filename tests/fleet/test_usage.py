@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 import stamina
 
@@ -18,6 +20,7 @@ from sim_mcp.fleet.periods import days, month_of
 from sim_mcp.fleet.usage import Reading, UsageScan
 from sim_mcp.fleet.usage_store import FILE
 from sim_mcp.sandbox import SandboxSettings
+from tests.emnify.upstream import Reply, upstream_running
 from tests.support import Fleet, fleet_of
 
 CLOCK = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -184,6 +187,23 @@ async def test_a_month_that_slips_out_of_reach_while_reading_is_not_told_as_read
     assert (reading.read, reading.failed) == (0, 4)
 
 
+async def test_traffic_belongs_to_the_month_emnify_says_even_if_its_clock_is_a_month_ahead(tmp_path: Path) -> None:
+    def month(day: str, volume: str) -> dict[str, Any]:
+        return {"data": {"volume": volume, "month": day}}
+
+    body = {"current_month": month("2026-11-01T00:00:00.000Z", "7"), "last_month": month("2026-10-01", "5")}
+    midnight = {"Date": "Tue, 01 Dec 2026 00:00:20 GMT"}
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+        UsageScan(client, tmp_path) as scan,
+    ):
+        upstream.script(Reply(json=body, headers=midnight))
+        december = month_of(date(2026, 12, 1))
+        reading = await scan.read([1], [december, NOVEMBER], wait_s=10)
+    assert [reading.amounts[period][1].data_mb for period in (december, NOVEMBER)] == [0, 7]
+
+
 async def test_days_are_read_day_by_day_and_summed(fleet: Fleet) -> None:
     sims = (await every_sim(fleet))[:8]
     week = days(date(2026, 11, 9), date(2026, 11, 15))
@@ -213,6 +233,62 @@ async def test_what_is_not_read_in_time_goes_on_and_the_next_call_picks_it_up(fl
         assert second.is_complete
     assert set((await asked_for(fleet)).values()) == {1}
     assert told[-1] == (len(sims), len(sims), f"usage of {len(sims)} of {len(sims)} SIMs read")
+
+
+async def test_questions_that_overlap_are_read_once_and_forecast_once(fleet: Fleet) -> None:
+    sims = await every_sim(fleet)
+    await fleet.faults("latency=0.05@/stats")
+    async with (
+        EmnifyClient(base_url=fleet.world.base_url, application_token=fleet.world.tokens["enterprise"]) as client,
+        UsageScan(client, fleet.state_dir) as scan,
+    ):
+        await scan.months()
+        alone = await scan.read(sims, [NOVEMBER], wait_s=0)
+        async with anyio.create_task_group() as others:
+            for more in range(1, 6):
+                others.start_soon(partial(scan.read, sims[more:], [NOVEMBER], wait_s=60))
+            await anyio.lowlevel.checkpoint()
+            among_others = await scan.read(sims, [NOVEMBER], wait_s=0)
+            assert alone.eta_s is not None
+            assert among_others.eta_s is not None
+            assert among_others.eta_s <= alone.eta_s + 1
+            few = await scan.read(sims[:5], [OCTOBER], wait_s=0)
+            assert few.eta_s is not None
+            assert few.eta_s < alone.eta_s
+            others.cancel_scope.cancel()
+
+
+async def test_a_fleet_that_changes_from_call_to_call_leaves_no_job_behind_and_no_promise_unkept(fleet: Fleet) -> None:
+    sims = await every_sim(fleet)
+    await fleet.faults("latency=1:x40@/stats")
+    async with scanning(fleet) as scan:
+        for gone in range(20):
+            reading = await scan.read(sims[gone:], [NOVEMBER], wait_s=0)
+            assert reading.left
+        assert len(scan._jobs._jobs) <= 2
+        assert scan._jobs.left <= len(sims)
+        with anyio.move_on_after(0.01):
+            await scan.read(sims[30:], [NOVEMBER, OCTOBER], wait_s=60)
+        with anyio.fail_after(30):
+            for job in list(scan._jobs._jobs.values()):
+                await job.ended.wait()
+        assert set(scan._store.known(scan._client.identity, NOVEMBER.key, 0)) == set(sims)
+    assert max((await asked_for(fleet)).values()) == 1
+
+
+async def test_a_sim_that_is_read_while_looking_is_not_told_as_failed(fleet: Fleet, tmp_path: Path) -> None:
+    sims = await every_sim(fleet)
+    async with scanning(fleet, tmp_path) as scan:
+        identity = scan._client.identity
+        # The usage of many others makes looking take as long as in a large fleet.
+        others = [(identity, month.key, 10**9 + sim) for month in (NOVEMBER, OCTOBER) for sim in range(40_000)]
+        scan._store._db.executemany("INSERT INTO usage VALUES (?, ?, ?, 0, 0, NULL, NULL, 0, 1)", others)
+        reading = await scan.read(sims, [NOVEMBER, OCTOBER], wait_s=0)
+        while not reading.is_complete:
+            assert (reading.failed, reading.gone) == (0, 0)
+            assert reading.left
+            reading = await scan.read(sims, [NOVEMBER, OCTOBER], wait_s=0.02)
+        assert reading.read == len(sims)
 
 
 async def test_a_promised_scan_ends_though_nobody_waits(fleet: Fleet) -> None:
