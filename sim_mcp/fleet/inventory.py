@@ -17,7 +17,7 @@ from filelock import Timeout
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, ForbiddenError, Sim
 from sim_mcp.fleet.fetch import Fetch
 from sim_mcp.fleet.rows import Names, row_of_sim
-from sim_mcp.fleet.shelf import OwnWrites, Shelf
+from sim_mcp.fleet.shelf import CLOCKS_DIFFER_S, OwnWrites, Shelf
 from sim_mcp.fleet.snapshot import Snapshot
 from sim_mcp.fleet.store import Store, StoreError
 
@@ -31,7 +31,6 @@ WAIT_S = 44.0
 
 _TELL_EVERY_S = 1.0
 _LOCK_RETRY_S = 0.2
-_CLOCKS_DIFFER_S = 5.0
 
 Progress = Callable[[int, int, str], Awaitable[None]]
 
@@ -171,9 +170,11 @@ class Inventory:
         return self._store
 
     def _is_fresh(self, store: Store) -> bool:
-        age = self._now() - store.facts.ended
-        outdated_at = max(self._outdated_at, self._opened_shelf().outdated_at())
-        return -_CLOCKS_DIFFER_S <= age < FRESH_S and outdated_at < store.facts.began
+        now = self._now()
+        # A moment to come is one before this machine's clock was put back; the fleet of then is as old.
+        own = self._outdated_at if self._outdated_at <= now + CLOCKS_DIFFER_S else 0.0
+        outdated_at = max(own, self._opened_shelf().outdated_at())
+        return -CLOCKS_DIFFER_S <= now - store.facts.ended < FRESH_S and outdated_at < store.facts.began
 
     def _was_owed(self, store: Store) -> bool:
         """Tell whether this is what a call that insisted was told to come back for."""
@@ -266,6 +267,9 @@ class Inventory:
             except Timeout:
                 job.elsewhere = True
                 await anyio.sleep(_LOCK_RETRY_S)
+            except OSError as error:
+                log.warning("Whether another process reads the fleet cannot be told: %s", error)
+                break
         job.elsewhere = False
         try:
             yield

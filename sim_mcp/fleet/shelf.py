@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS written (
 _REMEMBERED_S = 86_400.0
 _ABANDONED_S = 7 * 86_400.0
 _BUSY_S = 5.0
+CLOCKS_DIFFER_S = 5.0
+"""What is younger by more than that was written before this machine's clock was put back."""
 
 
 class OwnWrites(NamedTuple):
@@ -42,8 +44,16 @@ class Shelf:
     def __init__(self, directory: Path | None, identity: str) -> None:
         self.problem: str | None = None
         """Why nothing is kept, if so."""
+        self._wanted = directory, identity
         self._directory = self._made(directory, identity)
         self._writes = self._opened_writes()
+
+    def mend(self) -> None:
+        """Begin anew where somebody removed the directory: what is open there is seen by nobody else any more."""
+        if self._directory is not None and not (self._directory / _WRITES).exists():
+            self._writes.close()
+            self._directory = self._made(*self._wanted)
+            self._writes = self._opened_writes()
 
     def close(self) -> None:
         """Let go of the record of own writes."""
@@ -51,6 +61,7 @@ class Shelf:
 
     def lock(self) -> FileLock | None:
         """Return what one process at a time holds while it reads the fleet; None where nobody else can know."""
+        self.mend()
         return None if self._directory is None else FileLock(self._directory / "reading.lock", thread_local=False)
 
     def part(self) -> Path | None:
@@ -111,8 +122,8 @@ class Shelf:
         rows: dict[int, Row] = {}
         names: Names = {}
         gone: set[int] = set()
-        sql = "SELECT id, row, names FROM written WHERE at >= ? AND id IS NOT NULL ORDER BY n"
-        for sim_id, row, named in self._writes.execute(sql, (moment,)).fetchall():
+        sql = "SELECT id, row, names FROM written WHERE at BETWEEN ? AND ? AND id IS NOT NULL ORDER BY n"
+        for sim_id, row, named in self._writes.execute(sql, (moment, _latest())).fetchall():
             rows.pop(sim_id, None)
             gone.discard(sim_id)
             if row is None:
@@ -124,10 +135,12 @@ class Shelf:
 
     def outdated_at(self) -> float:
         """Return when a fleet was last outdated by a write of unknown effect."""
-        found = self._writes.execute("SELECT max(at) FROM written WHERE id IS NULL").fetchone()[0]
+        sql = "SELECT max(at) FROM written WHERE id IS NULL AND at <= ?"
+        found = self._writes.execute(sql, (_latest(),)).fetchone()[0]
         return float(found or 0.0)
 
     def _record(self, entries: Sequence[tuple[float, int | None, str | None, str | None]]) -> None:
+        self.mend()
         with self._writes:
             self._writes.execute("BEGIN IMMEDIATE")
             self._writes.executemany("INSERT INTO written (at, id, row, names) VALUES (?, ?, ?, ?)", entries)
@@ -149,7 +162,8 @@ class Shelf:
             made.mkdir(mode=0o700, exist_ok=True)
             probe = made / f"part-{os.getpid()}"
             probe.touch()
-            probe.unlink()
+            # Another process of the same number, in a container, may have been quicker.
+            probe.unlink(missing_ok=True)
         except OSError as error:
             self.problem = f"the state directory cannot be written to ({error.strerror or type(error).__name__})"
             return None
@@ -171,6 +185,11 @@ class Shelf:
                 newest = max((each.stat().st_mtime for each in path.iterdir()), default=0.0)
                 if _OURS.fullmatch(path.name) and time.time() - newest > _ABANDONED_S:
                     shutil.rmtree(path, ignore_errors=True)
+
+
+def _latest() -> float:
+    """Return the moment after which nothing can have happened: this clock was put back since, and a fleet read anew."""
+    return time.time() + CLOCKS_DIFFER_S
 
 
 def _connected(where: str) -> sqlite3.Connection:

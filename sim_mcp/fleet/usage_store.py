@@ -23,6 +23,10 @@ CREATE TABLE IF NOT EXISTS claim (
     PRIMARY KEY (workspace, kind, sim)
 ) WITHOUT ROWID;
 """
+_COLUMNS = {
+    "usage": ("workspace", "period", "sim", "data_mb", "sms", "cost", "currency", "read_at", "final"),
+    "claim": ("workspace", "kind", "sim", "owner", "until"),
+}
 _CLAIMED_S = 60.0
 """How long a SIM is left to another process that is reading it; if that one died, it is free again then."""
 
@@ -134,7 +138,13 @@ class UsageStore:
                     former.backup(self._db)
                 with suppress(sqlite3.Error):
                     former.close()
-                return work(self._db)
+                try:
+                    return work(self._db)
+                except sqlite3.Error:
+                    # What was copied is damaged: all is read again.
+                    self._db.close()
+                    self._db = _opened(Path(":memory:"))
+                    return work(self._db)
 
     def _in_memory(self, error: Exception) -> sqlite3.Connection:
         log.warning("Usage cannot be kept on disk: %s", error)
@@ -160,4 +170,8 @@ def _opened(path: Path) -> sqlite3.Connection:
     # What a power cut takes is read again.
     db.execute("PRAGMA synchronous = NORMAL")
     db.executescript(_SCHEMA)
+    for table, columns in _COLUMNS.items():
+        if tuple(column[0] for column in db.execute(f"SELECT * FROM {table} LIMIT 0").description) != columns:  # noqa: S608  # names of ours.
+            db.close()
+            raise sqlite3.DatabaseError(f"{path.name} is of another version of this program; it can be removed")
     return db

@@ -2,8 +2,10 @@
 
 import asyncio
 import resource
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import pytest
 
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, ForbiddenError, Limits, Sim, SimStatus
 from sim_mcp.fleet.inventory import FRESH_S, Inventory, StillReadingError
+from sim_mcp.fleet.rows import Names, row_of
+from sim_mcp.fleet.shelf import OwnWrites, Shelf
 from sim_mcp.fleet.snapshot import Snapshot
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from tests.emnify.upstream import Reply, Upstream
@@ -44,6 +48,11 @@ async def inventory_of(
 
 def kept_in(directory: Path) -> list[tuple[Path, bytes]]:
     return [(path, path.read_bytes()) for path in directory.rglob("*") if path.is_file()]
+
+
+def place_in(directory: Path) -> Path:
+    (place,) = directory.iterdir()
+    return place
 
 
 def ids(snapshot: Snapshot) -> list[int]:
@@ -385,6 +394,63 @@ async def test_where_nothing_can_be_kept_it_is_kept_in_memory_and_says_so(
         inventory.correct({10: None})
         assert (await inventory.snapshot()).total == 4
         assert len(upstream.calls) == 2
+
+
+async def test_a_directory_removed_under_a_running_server_is_made_anew_for_nobody_elses_eyes(tmp_path: Path) -> None:
+    async with paged(7) as upstream, inventory_of(upstream, tmp_path) as inventory:
+        await inventory.snapshot()
+        place = place_in(tmp_path)
+        shutil.rmtree(place)
+        assert (await inventory.snapshot()).total == 7
+        assert place.stat().st_mode & 0o777 == 0o700
+        asked = len(upstream.calls)
+        upstream.sims[10] = raw(10, 2)
+        inventory.correct({10: Sim.model_validate(upstream.sims[10])})
+        async with inventory_of(upstream, tmp_path) as other:
+            for each in (inventory, other):
+                assert next((await each.snapshot()).sims()).status is SimStatus.SUSPENDED
+        assert len(upstream.calls) == asked
+
+
+@pytest.mark.parametrize("spoil", ["a file instead", "no lock"])
+async def test_a_directory_spoilt_under_a_running_server_costs_no_answer(tmp_path: Path, spoil: str) -> None:
+    async with paged(7) as upstream, inventory_of(upstream, tmp_path) as inventory:
+        await inventory.snapshot()
+        place = place_in(tmp_path)
+        if spoil == "no lock":
+            (place / "reading.lock").unlink(missing_ok=True)
+            (place / "reading.lock").mkdir()
+        else:
+            shutil.rmtree(place)
+            place.write_text("x")
+        snapshot = await inventory.snapshot(fresh=True)
+        assert snapshot.total == 7
+        assert (snapshot.note is None) is (spoil == "no lock")
+
+
+def test_servers_of_one_process_number_do_not_take_the_directory_from_each_other(tmp_path: Path) -> None:
+    def open_and_close(_: int) -> str | None:
+        shelf = Shelf(tmp_path, "0" * 24)
+        shelf.close()
+        return shelf.problem
+
+    with ThreadPoolExecutor(6) as servers:
+        assert set(servers.map(open_and_close, range(600))) == {None}
+
+
+def test_a_clock_put_back_neither_brings_old_writes_back_nor_has_the_fleet_read_for_ever(tmp_path: Path) -> None:
+    fast = time.time() + 3600
+    shelf = Shelf(tmp_path, "0" * 24)
+    names: Names = {}
+    row = row_of(raw(10, 2), names)
+    assert row is not None
+    shelf.write_down(fast, OwnWrites([row], names, []))
+    shelf.outdate(fast)
+    assert shelf.outdated_at() == 0
+    assert shelf.written_since(0) == OwnWrites([], {}, [])
+    shelf.outdate(time.time())
+    assert shelf.outdated_at() > 0
+    shelf.close()
 
 
 async def test_a_disk_that_fills_up_while_reading_loses_nothing_and_is_told(tmp_path: Path) -> None:

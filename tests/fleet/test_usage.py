@@ -413,15 +413,30 @@ def fill_up(db: sqlite3.Connection) -> None:
             db.execute("INSERT INTO claim VALUES ('ballast', '', abs(random()), '', 0)")
 
 
-@pytest.mark.parametrize("bad", ["no directory", "no database", "full"])
+def damage(file: Path) -> None:
+    """Write over all pages but the first, as a bad disk does."""
+    with sqlite3.connect(file) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with file.open("rb+") as pages:
+        size = pages.seek(4096)
+        pages.write(b"\xff" * (file.stat().st_size - size))
+
+
+@pytest.mark.parametrize("bad", ["no directory", "no database", "another version", "full", "damaged"])
 async def test_without_a_disk_everything_is_known_until_the_server_stops(
     fleet: Fleet, tmp_path: Path, bad: str
 ) -> None:
     directory = tmp_path / "missing" if bad == "no directory" else tmp_path
     if bad == "no database":
         (tmp_path / FILE).write_bytes(b"this is no database, whatever its name says" * 100)
+    if bad == "another version":
+        with sqlite3.connect(tmp_path / FILE) as db:
+            db.execute("CREATE TABLE usage (workspace TEXT, sim INTEGER)")
     sims = (await every_sim(fleet))[:12]
     async with scanning(fleet, directory) as scan:
+        if bad == "damaged":
+            assert scan._store.note is None
+            damage(tmp_path / FILE)
         if bad == "full":
             await scan.read(sims[:4], [NOVEMBER], wait_s=30)
             fill_up(scan._store._db)
