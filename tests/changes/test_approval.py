@@ -10,7 +10,7 @@ import anyio
 import httpx
 import pytest
 from mcp import Client
-from mcp.types import Implementation
+from mcp.types import CallToolResult, Implementation
 
 from sim_mcp.changes.journal import Journal
 from sim_mcp.server import build_server
@@ -80,6 +80,31 @@ async def test_a_call_that_waits_goes_on_at_once_when_approved_and_tells_progres
             while not links:  # noqa: ASYNC110  # what is awaited is a message from another process.
                 await anyio.sleep(0.05)
         await press(links[0], "approve")
+
+
+async def test_a_call_that_waits_ends_without_a_change_when_the_person_rejects(fleet: Fleet) -> None:
+    links: list[str] = []
+    results: list[CallToolResult] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        del progress, total
+        if message and "http://" in message:
+            links.append(message[message.index("http://") :])
+
+    async with claude_desktop(fleet, approval_wait_s=60) as client, anyio.create_task_group() as group:
+
+        async def call() -> None:
+            arguments = suspend(fleet, "healthy")
+            results.append(await client.call_tool("set_sim_status", arguments, progress_callback=on_progress))
+
+        group.start_soon(call)
+        with anyio.fail_after(30):
+            while not links:  # noqa: ASYNC110  # what is awaited is a message from another process.
+                await anyio.sleep(0.05)
+        await press(links[0], "reject")
+    assert results[0].is_error
+    assert "rejected on the approval page" in said(results[0])
+    assert await fleet.writes() == []
 
 
 async def test_a_rejected_plan_stays_undone(fleet: Fleet) -> None:
