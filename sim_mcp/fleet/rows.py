@@ -89,7 +89,10 @@ def row_of_sim(sim: Sim, names: Names) -> Row | None:
 
 def fold(text: str) -> str:
     """Return a name as it is compared: whatever its case, and however its accents are written."""
-    return text.casefold() if text.isascii() else unicodedata.normalize("NFC", text).casefold()
+    if text.isascii():
+        return text.casefold()
+    # A capital İ folds to an i with a second dot, which nobody types.
+    return unicodedata.normalize("NFC", text).casefold().replace("i\u0307", "i")
 
 
 def number_of(day: date) -> int:

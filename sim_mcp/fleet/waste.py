@@ -1,6 +1,6 @@
 """SIMs that cost and do nothing, sorted by why, and what a SIM costs a month."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
@@ -59,11 +59,19 @@ class Price:
     source: str
 
 
-def needs_usage(sim: Brief, disabled: set[int]) -> bool:
-    """Tell whether only its usage shows what a SIM is."""
+def statuses_of(whys: Iterable[Why]) -> tuple[SimStatus, ...]:
+    """Return the statuses a SIM may have that is waste for one of those reasons."""
+    wanted = {SimStatus.FACTORY_TEST if why is Why.FACTORY_TEST_ENDING else SimStatus.ACTIVATED for why in whys}
+    return tuple(sorted(wanted))
+
+
+def needs_usage(sim: Brief, disabled: set[int], whys: Container[Why] = tuple(Why)) -> bool:
+    """Tell whether only its usage shows whether a SIM is waste for one of those reasons."""
     if sim.status is SimStatus.FACTORY_TEST:
-        return True
-    return sim.status is SimStatus.ACTIVATED and sim.device_id is not None and sim.device_id not in disabled
+        return Why.FACTORY_TEST_ENDING in whys
+    if sim.status is not SimStatus.ACTIVATED or Why.NO_TRAFFIC not in whys:
+        return False
+    return sim.device_id is not None and sim.device_id not in disabled
 
 
 def sort_out(

@@ -1,12 +1,13 @@
 """The tools that explain one SIM. They send nothing but GET."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import anyio
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from sim_mcp.emnify import EventFilter
+from sim_mcp.emnify import InvalidValueError
 from sim_mcp.fleet.diagnosis import diagnose
 from sim_mcp.fleet.evidence import CLOCKS_APART, RETENTION
 from sim_mcp.fleet.lookup import find_sim
@@ -41,12 +42,18 @@ async def get_sim_timeline(
     MB and minutes; attaches; rejections counted; status changes; totals. For single events, list_sim_events.
     """  # noqa: D205  # the description is one paragraph for the model.
     client = emnify_of(ctx)
-    if start and end:
-        str(EventFilter(since=start, until=end))  # what cannot be expressed is refused before anything is sent.
+    if start and end and start > end:
+        raise InvalidValueError(f"start {_zulu(start)} is after end {_zulu(end)}; swap them")
     card = await find_sim(client, sim)
     last = end or client.now() + CLOCKS_APART
+    if start and start > last:
+        raise InvalidValueError(f"start {_zulu(start)} is still to come, by emnify's clock")
     read = await read_timeline(client, card, start or last - RETENTION, last)
     given = {"sim": sim, "start": start, "end": last}
     following = ready_call("get_sim_timeline", given, page=page + 1) if page < facts.pages_of(read) else None
     found = facts.timeline(read, page, following)
     return answer(found, text.timeline(found))
+
+
+def _zulu(moment: datetime) -> str:
+    return facts.second(moment.astimezone(UTC))

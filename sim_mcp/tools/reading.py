@@ -1,5 +1,6 @@
 """The tools that read SIMs. They send nothing but GET."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -57,10 +58,15 @@ async def get_sim_daily_usage(
     began, stopped or jumped. For whole months, get_sim_usage. Data is in MB; days without traffic may be left out.
     """  # noqa: D205  # the description is one paragraph for the model.
     client = emnify_of(ctx)
+    if start and end:
+        _check_days(start, end)  # before anything is sent.
+    found = await find_sim(client, sim)
+    # Only an answer tells emnify's day.
     last = end or client.now().date()
     first = start or last - timedelta(days=DEFAULT_DAYS - 1)
+    if end is None and first > last:
+        raise InvalidValueError(f"start {first} is still to come: today is {last}, by emnify's clock")
     _check_days(first, last)
-    found = await find_sim(client, sim)
     read = await client.get_sim_daily_usage(found.id, first, last)
     used = facts.daily(found, read, first.isoformat(), last.isoformat())
     return answer(used, text.daily_usage(used))
@@ -88,16 +94,19 @@ async def list_sim_events(
     """  # noqa: D205  # the description is one paragraph for the model.
     client = emnify_of(ctx)
     _check_times(since, until)
-    chosen = EventFilter(
+    asked = EventFilter(
         types=tuple(event_type_id(name) for name in type or ()),
         severity=severity,
         source=source,
         description=text_contains,
-        since=since or (until - RETENTION if until else None),
-        until=until or (client.now() if since else None),
     )
-    str(chosen)  # what cannot be expressed is refused before anything is sent.
+    str(asked)  # what cannot be expressed is refused before anything is sent.
     found = await find_sim(client, sim)
+    # Only an answer tells emnify's time.
+    end = until or (client.now() if since else None)
+    if since and end and since > end:
+        raise InvalidValueError(f"since {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} is still to come, by emnify's clock")
+    chosen = replace(asked, since=since or (until - RETENTION if until else None), until=end)
     read = await client.list_sim_events(found.id, chosen, newest_first=newest_first, page=page, per_page=per_page)
     given = {
         "type": type,

@@ -113,7 +113,7 @@ def waste_notes(waste: Waste) -> list[str | None]:
 def price(found: Price | None) -> str:
     """Say what suspending one SIM saves, and where that is known from."""
     if found is None:
-        return "not known: emnify told neither a tariff plan with one price per SIM nor hosting fees"
+        return "not known: emnify told neither a tariff plan with one price per SIM nor hosting fees in time"
     return f"{money(found.per_sim, found.currency)} per SIM and month ({found.source})"
 
 

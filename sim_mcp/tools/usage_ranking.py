@@ -1,6 +1,6 @@
 """The tools that look at usage across SIMs. They send nothing but GET, and answer within one call's time."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -25,6 +25,7 @@ from sim_mcp.fleet.waste import (
     hosting_price,
     needs_usage,
     sort_out,
+    statuses_of,
 )
 from sim_mcp.tools import usage_facts, usage_text
 from sim_mcp.tools.idle import MONTHS
@@ -72,6 +73,7 @@ async def rank_sims_by_usage(
         return answer(early, usage_text.ranking(early, ""))
     months = await usage_of(ctx).months()
     asked = wanted if isinstance(wanted, Period) else months[MONTHS.index(wanted)]
+    _not_to_come(asked, emnify_of(ctx).now().date())
     sims = await anyio.to_thread.run_sync(lambda: [brief(sim) for sim in snapshot.sims(chosen)])
     serving = [sim for sim in sims if may_have_used(sim)]
     own = None if customer or status or not asked.is_month else await _own_total(ctx, wanted)
@@ -121,31 +123,33 @@ async def find_waste(
     over_at = anyio.current_time() + ANSWER_WITHIN_S
     client = emnify_of(ctx)
     given = {"customer": customer, "group": group, "examples": examples}
-    chosen = FleetFilter(statuses=(SimStatus.ACTIVATED, SimStatus.FACTORY_TEST), customer=customer)
+    whys = tuple(Why) if group is None else (Why(group),)
+    chosen = FleetFilter(statuses=statuses_of(whys), customer=customer)
     try:
         snapshot = await inventory_of(ctx).snapshot(progress=ctx.report_progress, wait_s=_SIMS_WITHIN_S)
     except StillReadingError as error:
         early = WasteReport(state=str(error), next=_again(WASTE, given))
-        return answer(early, usage_text.waste(early))
+        return answer(early, usage_text.waste(early, None))
     months = await usage_of(ctx).months()
     sims = await anyio.to_thread.run_sync(lambda: [brief(sim) for sim in snapshot.sims(chosen)])
     disabled, price = await _devices_and_price(client)
     reading = await usage_of(ctx).read(
-        likeliest_first(sim for sim in sims if needs_usage(sim, disabled or set())),
+        likeliest_first(sim for sim in sims if needs_usage(sim, disabled or set(), whys)),
         months,
         wait_s=over_at - anyio.current_time(),
         progress=ctx.report_progress,
     )
     this, last = (reading.amounts[month] for month in months)
     waste = await anyio.to_thread.run_sync(lambda: sort_out(sims, disabled or set(), this, last, client.now().date()))
-    shown = [sim.id for why in Why if group in (None, why) for sim in waste.found[why][:examples]]
-    groups = _groups(waste, await _details(snapshot, shown), price, given)
-    count = sum(len(waste.found[why]) for why in Why if why is not Why.FACTORY_TEST_ENDING)
+    shown = [sim.id for why in whys for sim in waste.found[why][:examples]]
+    groups = _groups(waste, whys, await _details(snapshot, shown), price, given)
+    charged = [why for why in whys if why is not Why.FACTORY_TEST_ENDING]
+    count = sum(len(waste.found[why]) for why in charged or whys)
     found = WasteReport(
         customer=usage_facts.shared_customer([row for each in groups for row in each["examples"]]),
         groups=groups,
         total=count,
-        saves=usage_facts.saving(price, count),
+        saves=usage_facts.saving(price, count) if charged else None,
         price=usage_facts.price(price),
         read=reading.read,
         of=reading.wanted,
@@ -154,23 +158,23 @@ async def find_waste(
         next=None if reading.is_complete else _again(WASTE, given),
         notes=usage_facts.notes(
             reading,
-            _SUSPENDING if count else None,
+            _SUSPENDING if count and charged else None,
             *usage_facts.waste_notes(waste),
             _NO_DEVICES if disabled is None else None,
             _searched(given, sims),
             _inventory(snapshot),
         ),
     )
-    return answer(found, usage_text.waste(found))
+    return answer(found, usage_text.waste(found, group))
 
 
 def _groups(
-    waste: Waste, details: Mapping[int, FleetSim], price: Price | None, given: dict[str, Any]
+    waste: Waste, whys: Sequence[Why], details: Mapping[int, FleetSim], price: Price | None, given: dict[str, Any]
 ) -> list[dict[str, Any]]:
     groups = []
-    for why in Why:
+    for why in whys:
         sims = waste.found[why]
-        if given["group"] not in (None, why) or not sims:
+        if not sims:
             continue
         shown = [details[sim.id] for sim in sims[: given["examples"]] if sim.id in details]
         group: dict[str, Any] = {"why": why.value, "sims": len(sims), "means": usage_facts.MEANS[why]}
@@ -187,16 +191,25 @@ def _groups(
 
 
 async def _devices_and_price(client: EmnifyClient) -> tuple[set[int] | None, Price | None]:
-    """Return which devices are disabled, and what a SIM costs; None for what cannot be read in time."""
-    with anyio.move_on_after(_DEVICES_WITHIN_S):
-        price = await hosting_price(client)
+    """Return which devices are disabled, and what a SIM costs, read side by side; None for what takes too long."""
+    found: dict[str, Any] = {}
+    refused: list[AuthenticationError] = []
+
+    async def read(name: str, reading: Awaitable[set[int] | Price | None]) -> None:
         try:
-            return await disabled_devices(client), price
-        except AuthenticationError:
-            raise
+            found[name] = await reading
+        except AuthenticationError as error:
+            refused.append(error)
         except EmnifyError:
-            return None, price
-    return None, None
+            return
+
+    with anyio.move_on_after(_DEVICES_WITHIN_S):
+        async with anyio.create_task_group() as both:
+            both.start_soon(read, "devices", disabled_devices(client))
+            both.start_soon(read, "price", hosting_price(client))
+    if refused:
+        raise refused[0]
+    return found.get("devices"), found.get("price")
 
 
 async def _details(snapshot: Snapshot, ids: list[int]) -> dict[int, FleetSim]:
@@ -227,6 +240,16 @@ def _period(said: str) -> Period | Month:
     if start.year < _FIRST_YEAR or (end - start).days >= _LONGEST_DAYS:
         raise InvalidValueError(f"{start}..{end} is too long ago, or longer than {_LONGEST_DAYS} days")
     return days(start, end)
+
+
+def _not_to_come(period: Period, today: date) -> None:
+    """Refuse days without usage yet: reading them would take as long and say nothing.
+
+    Raises:
+        InvalidValueError: The period begins after today.
+    """
+    if period.first > today:
+        raise InvalidValueError(f"{period.words} is still to come: today is {today}, by emnify's clock")
 
 
 async def _own_total(ctx: ToolContext, month: Period | Month) -> MonthUsage | None:

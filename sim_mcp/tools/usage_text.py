@@ -28,15 +28,17 @@ def ranking(answer: UsageRanking, question: str) -> str:
     )
 
 
-def waste(answer: WasteReport) -> str:
-    """Write the groups with their examples, and what suspending would save."""
+def waste(answer: WasteReport, group: str | None) -> str:
+    """Write the groups with their examples, or the one that was asked for, and what suspending would save."""
     if answer.of is None:
         return _lines(answer.state, f"Next: {answer.next}")
+    what = f"in {group}" if group else "cost and do nothing"
+    saves = f"; suspending saves {answer.saves}" if answer.saves else ""
     return _lines(
-        f"{_sims(answer.total)} cost and do nothing; suspending saves {answer.saves}. Price: {answer.price}.",
+        f"{_sims(answer.total)} {what}{saves}. Price: {answer.price}.",
         f"The SIMs shown are{_whose(answer.customer).removeprefix(',')}." if answer.customer else None,
         _state(answer.state, answer.read, answer.of, answer.as_of),
-        *[_group(group) for group in answer.groups],
+        *[_group(each, whole=answer.next is None) for each in answer.groups],
         *answer.notes,
         f"Next: {answer.next}" if answer.next else None,
     )
@@ -46,10 +48,11 @@ def _whose(customer: str | None) -> str:
     return f", all of customer {quoted(customer)}" if customer else ""
 
 
-def _group(group: dict[str, Any]) -> str:
+def _group(group: dict[str, Any], *, whole: bool) -> str:
     saves = f" Suspending saves {group['saves']}." if "saves" in group else ""
     rows = "\n".join(_sim(row) for row in group["examples"])
-    shown = f"{len(group['examples']):,} of them:" if len(group["examples"]) < group["sims"] else "All of them:"
+    every = "All of them:" if whole else "All of them so far:"
+    shown = f"{len(group['examples']):,} of them:" if len(group["examples"]) < group["sims"] else every
     return _lines(
         f"{group['why']}: {_sims(group['sims'])}. {group['means']}{saves}",
         f"{shown}\n{fence(rows)}" if rows else None,

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sim_mcp.emnify import Sim
-from sim_mcp.fleet.rows import Names, Row, row_of, row_of_sim
+from sim_mcp.fleet.rows import Names, Row, fold, row_of, row_of_sim
 
 PLAIN: dict[str, Any] = {
     "id": 2500000,
@@ -57,3 +58,10 @@ def test_what_is_no_sim_is_none() -> None:
     nothings: list[Any] = [None, 3, "SIM", [], {}, {"id": None}, {"id": "x"}, {"iccid": "8988"}]
     for raw in nothings:
         assert row_of(raw, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "typed"), [("İzmir 5", "izmir 5"), ("STRASSE", "straße"), ("Cafe\u0301", "CAFÉ"), ("ПОМПА", "помпа")]
+)
+def test_names_compare_whatever_their_case_and_however_accents_are_written(written: str, typed: str) -> None:
+    assert fold(written) == fold(typed)

@@ -175,7 +175,9 @@ async def test_a_time_range_is_kept_and_one_that_is_none_is_explained(known: Fle
         support, known, "get_sim_timeline", "healthy", start="2026-11-12T00:00:00Z", end="2026-11-10T00:00:00Z"
     )
     assert swapped.is_error
-    assert "swap them" in said(swapped)
+    assert "start 2026-11-12T00:00:00Z is after end 2026-11-10T00:00:00Z; swap them" in said(swapped)
+    early = await asked(support, known, "get_sim_timeline", "healthy", start="2027-01-01T00:00:00Z")
+    assert "start 2027-01-01T00:00:00Z is still to come" in said(early)
     empty = facts(await asked(support, known, "get_sim_timeline", "fresh", end="2026-11-20T00:00:00Z"))
     assert "No events in this time" in empty["hint"]
 

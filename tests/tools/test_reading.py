@@ -240,6 +240,23 @@ async def test_daily_usage_is_the_last_seven_days_and_its_total_is_their_sum(fle
     assert used["total"]["currency"] == "EUR"
 
 
+async def test_today_is_emnifys_today_already_in_the_first_call() -> None:
+    """A server that has not heard of emnify yet, or not since its machine slept, knows no better than that machine."""
+    async with fleet_of(SandboxSettings(sims=60, clock=datetime(2026, 3, 31, 23, 50, tzinfo=UTC))) as fleet:
+        sim = fleet.stories["healthy"]["iccid"]
+        async with Client(build_server(fleet.settings())) as first:
+            used = facts(await first.call_tool("get_sim_daily_usage", {"sim": sim}))
+        async with Client(build_server(fleet.settings())) as second:
+            await second.call_tool("list_sim_events", {"sim": sim, "since": "2026-03-30"})
+            asked = (await fleet.requests())[-1]["query"]
+            early = await second.call_tool("list_sim_events", {"sim": sim, "since": "2026-04-30"})
+            tomorrow = await second.call_tool("get_sim_daily_usage", {"sim": sim, "start": "2026-04-30"})
+    assert (used["start"], used["end"]) == ("2026-03-25", "2026-03-31")
+    assert "until%3A2026-03-31T23%3A5" in asked
+    assert "since 2026-04-30T00:00:00Z is still to come" in said(early)
+    assert "start 2026-04-30 is still to come: today is 2026-03-31" in said(tomorrow)
+
+
 async def test_statuses_say_what_they_cost_and_may_become(desk: Client) -> None:
     rows = {row["status"]: row for row in facts(await desk.call_tool("list_sim_statuses", {}))["statuses"]}
     assert set(rows) == {"Issued", "Activated", "Suspended", "Deleted", "Factory Test"}

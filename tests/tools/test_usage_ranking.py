@@ -15,7 +15,7 @@ from sim_mcp.fleet.periods import month_of
 from sim_mcp.fleet.usage import Reading
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server import build_server
-from sim_mcp.tools import usage_facts
+from sim_mcp.tools import usage_facts, usage_ranking
 from tests.support import Fleet, facts, fleet_of, said
 from tests.tools.test_reading import leaves, shown
 
@@ -212,6 +212,51 @@ async def test_a_group_leads_to_all_of_its_sims(desk: Client) -> None:
         assert group["next"] == f'find_waste(group="no_device", examples={group["sims"]})'
     everything = facts(await desk.call_tool(WASTE, {"group": "no_device", "examples": group["sims"]}))
     assert len(everything["groups"][0]["examples"]) == group["sims"]
+
+
+async def test_one_group_is_counted_for_itself_and_reads_only_the_usage_it_needs() -> None:
+    async with fleet_of(SandboxSettings(sims=30, clock=CLOCK)) as fleet:
+        await fleet.control.post("/sandbox/clock", json={"advance_s": 40 * 86_400})
+        alone: dict[str, tuple[Any, str, int]] = {}
+        for group in ("no_device", "disabled_device", "factory_test_ending", "no_traffic"):
+            await fleet.control.delete("/sandbox/requests")
+            async with Client(build_server(fleet.settings())) as desk:
+                result = await desk.call_tool(WASTE, {"group": group})
+            usage = [
+                request for request in await fleet.requests() if request["path"].partition("?")[0].endswith("/stats")
+            ]
+            alone[group] = facts(result), said(result), len([each for each in usage if "/sim/" in each["path"]])
+        async with Client(build_server(fleet.settings())) as desk:
+            whole = facts(await desk.call_tool(WASTE, {}))
+    sizes = {group["why"]: group["sims"] for group in whole["groups"]}
+    for group, (answer, text, _) in alone.items():
+        assert answer["total"] == sizes.get(group, 0)
+        assert f" in {group}" in text.splitlines()[0]
+        assert ("saves" in answer) is (group != "factory_test_ending")
+    assert alone["no_device"][2] == alone["disabled_device"][2] == 0
+    assert 0 < alone["factory_test_ending"][2] < alone["no_traffic"][2]
+
+
+async def test_devices_that_take_too_long_to_list_cost_only_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage_ranking, "_DEVICES_WITHIN_S", 2.0)
+    async with fleet_of(SandboxSettings(sims=1, clock=CLOCK)) as fleet:
+        await fleet.faults("latency=3@/api/v1/endpoint")
+        async with Client(build_server(fleet.settings())) as desk:
+            answer = facts(await desk.call_tool(WASTE, {}))
+            await fleet.faults("latency=3@/tariff_plan")
+            unpriced = facts(await desk.call_tool(WASTE, {}))
+    assert answer["price"] == "0.40 EUR per SIM and month (tariff plan)"
+    assert any("Which devices are disabled could not be read" in note for note in answer["notes"])
+    assert not any("Which devices are disabled could not be read" in note for note in unpriced["notes"])
+
+
+async def test_days_to_come_are_not_read(known: Fleet, desk: Client) -> None:
+    await desk.call_tool(RANK, {"status": "suspended"})
+    before = len(await known.requests())
+    result = await desk.call_tool(RANK, {"period": "2026-11-23..2026-11-30", "status": "suspended"})
+    assert result.is_error
+    assert "is still to come: today is 2026-11-22" in said(result)
+    assert len(await known.requests()) == before
 
 
 async def test_without_a_tariff_plan_the_fees_tell_the_price_and_without_those_nobody() -> None:
