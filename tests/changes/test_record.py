@@ -5,6 +5,7 @@ import io
 import json
 import resource
 import sqlite3
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ from sim_mcp.changes.journal import Caller, Journal, Outcome
 from sim_mcp.changes.plan import Delete, Plan, Planned, SetStatus, fingerprint
 from sim_mcp.changes.policy import PolicyError, read_policy
 from sim_mcp.emnify import Sim, SimStatus
+from sim_mcp.fleet.reading import FEW
+from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm
-from tests.support import Fleet, facts, said
+from tests.support import Fleet, facts, fleet_of, said
 from tests.test_commands import run_on
 from tests.test_serving import environment, server_process
 
@@ -272,15 +275,24 @@ async def test_the_audit_tells_who_what_when_how_and_what_came_of_it(fleet: Flee
     assert sim in (await run_on(fleet, "audit")).stdout
 
 
+@pytest.fixture
+async def crowded() -> AsyncIterator[Fleet]:
+    """Enough SIMs without a device for them to be deleted together."""
+    async with fleet_of(SandboxSettings(sims=200)) as made:
+        yield made
+
+
 @pytest.mark.parametrize("kind", ["status", "few deletions", "many deletions", "batch"])
-async def test_each_item_is_on_record_as_intended_before_it_is_as_done(fleet: Fleet, kind: str) -> None:
+async def test_each_item_is_on_record_as_intended_before_it_is_as_done(crowded: Fleet, kind: str) -> None:
     """What a killed process leaves behind is told by this alone."""
-    listed = (await fleet.api("GET", "/sim", role="enterprise", params={"q": "endpoint:null", "per_page": 12})).json()
+    fleet = crowded
+    listed = (await fleet.api("GET", "/sim", role="enterprise", params={"q": "endpoint:null", "per_page": 10})).json()
     free = [sim["iccid"] for sim in listed]
+    assert len(free) > FEW
     calls: dict[str, tuple[str, dict[str, Any]]] = {
         "status": ("set_sim_status", {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}),
         "few deletions": ("delete_sims", {"sims": free[:2]}),
-        "many deletions": ("delete_sims", {"sims": free[:10]}),
+        "many deletions": ("delete_sims", {"sims": free}),
         "batch": ("register_sim_batch", {"bic": fleet.stories["batch_registrable"]["bic"]}),
     }
     tool, arguments = calls[kind]
