@@ -58,10 +58,11 @@ async def rows_of(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> 
         ExportRefusedError: Usage or events of more SIMs than one file may hold.
         LookupFailedError: A name leads to no SIM, or to several.
         OrganisationNotFoundError: No organisation goes by that name, or several do.
+        NotAllSeenError: Several organisations may go by that name.
         EmnifyError: emnify could not be asked.
     """
     if wanted.organisation is not None:
-        found = await find_organisation(client, wanted.organisation)
+        found = await find_organisation(client, wanted.organisation, among_all=True)
         wanted = replace(wanted, filter=replace(wanted.filter, customer_org=found.id))
     if wanted.what == "sims":
         async for sims, page in _sims(client, wanted, group):

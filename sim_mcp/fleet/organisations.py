@@ -16,7 +16,7 @@ class OrganisationNotFoundError(Exception):
 
 
 class NotAllSeenError(Exception):
-    """There are more SIMs than were looked at, so another organisation of that name may hold one."""
+    """There are more SIMs than were looked at: another organisation of that name may hold one; the message says so."""
 
 
 async def find_organisation(client: EmnifyClient, said: str, *, among_all: bool = False) -> Organisation:
@@ -32,14 +32,18 @@ async def find_organisation(client: EmnifyClient, said: str, *, among_all: bool 
     if name.isdecimal() and len(name) <= _LONGEST_ID:
         return Organisation(id=int(name))
     page = await client.list_sims(per_page=SEEN_ON)
-    if among_all and page.has_next:
-        raise NotAllSeenError
     seen: dict[int, Organisation] = {}
     for sim in page.items:
         for organisation in (sim.customer_org, sim.reseller_org, sim.issuer_org):
             if organisation is not None:
                 seen.setdefault(organisation.id, organisation)
     hits = [found for found in seen.values() if found.name and fold(found.name.strip()) == fold(name)]
+    if among_all and page.has_next:
+        known = ", ".join(f"{quoted(found.name)} (id {found.id})" for found in hits)
+        raise NotAllSeenError(
+            f"Not every SIM was looked at, so more than one organisation may be called {quoted(said)}. Use the id: "
+            f"{known or 'get_sim tells it of a SIM of theirs'}. Nothing changed."
+        )
     if len(hits) == 1:
         return hits[0]
     named = [f"{quoted(found.name)} (id {found.id})" for found in (hits or seen.values())]

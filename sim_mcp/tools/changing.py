@@ -75,7 +75,9 @@ async def _plan(ctx: ToolContext, tool: str, chosen: Choice, change: Change) -> 
 
 
 async def _organisation(ctx: ToolContext, said: str) -> Organisation | None:
-    return None if said.strip().lower() == "none" else await find_organisation(emnify_of(ctx), said)
+    if said.strip().lower() == "none":
+        return None
+    return await find_organisation(emnify_of(ctx), said, among_all=True)
 
 
 _StatusPlan = Annotated[StoredPlan, Resolve(_plan_status)]

@@ -36,6 +36,7 @@ class Choice:
             InvalidValueError: SIMs are named and a filter is given too, or neither, or too many or none fit.
             LookupFailedError: A name leads to no SIM or to several.
             OrganisationNotFoundError: The customer is not known, or several are called so.
+            NotAllSeenError: Several customers may be called so.
             EmnifyError: emnify could not be asked.
         """
         filtered = (self.status, self.customer, self.model, self.has_device) != (None, None, None, None)
@@ -50,7 +51,7 @@ class Choice:
         return await self._matching(client)
 
     async def _matching(self, client: EmnifyClient) -> tuple[list[Sim], str]:
-        customer = await find_organisation(client, self.customer) if self.customer is not None else None
+        customer = await find_organisation(client, self.customer, among_all=True) if self.customer is not None else None
         wanted = SimFilter(
             status=SimStatus.from_word(self.status) if self.status is not None else None,
             customer_org=customer.id if customer is not None else None,

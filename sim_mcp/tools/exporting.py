@@ -15,7 +15,7 @@ from sim_mcp.exports.files import ExportRefusedError, checked_name
 from sim_mcp.exports.rows import What
 from sim_mcp.exports.sources import Selection
 from sim_mcp.fleet.lookup import LookupFailedError
-from sim_mcp.fleet.organisations import OrganisationNotFoundError
+from sim_mcp.fleet.organisations import NotAllSeenError, OrganisationNotFoundError
 from sim_mcp.tools.export_answers import ExportReport, export_link, export_report, export_text
 from sim_mcp.tools.parameters import Day, Name, Status, ready_call, several
 from sim_mcp.tools.problems import explain
@@ -94,7 +94,7 @@ def _answered(export: Export) -> CallToolResult:
 
 def _worded(export: Export, failure: Exception) -> Exception:
     """Say of what ended an export how far it was, and that it left nothing."""
-    if isinstance(failure, EmnifyError | LookupFailedError | OrganisationNotFoundError):
+    if isinstance(failure, EmnifyError | LookupFailedError | NotAllSeenError | OrganisationNotFoundError):
         far = f"The export ended after {export.rows:,} rows" if export.rows else "The export ended before its first row"
         return ToolError(f"{explain(failure)} {far}; no file was kept.")
     return ToolError(str(failure)) if isinstance(failure, ExportRefusedError) else failure

@@ -24,7 +24,7 @@ from sim_mcp.emnify import (
 from sim_mcp.exports.files import ExportRefusedError
 from sim_mcp.fleet.inventory import InventoryError
 from sim_mcp.fleet.lookup import LookupFailedError
-from sim_mcp.fleet.organisations import OrganisationNotFoundError
+from sim_mcp.fleet.organisations import NotAllSeenError, OrganisationNotFoundError
 from sim_mcp.fleet.terms import UnknownNameError
 from sim_mcp.tools.state import NoTokenError
 from sim_mcp.untrusted import clean
@@ -47,6 +47,7 @@ _WORDED = (
     JournalError,
     NoTokenError,
     LookupFailedError,
+    NotAllSeenError,
     OrganisationNotFoundError,
     UnknownNameError,
     InventoryError,

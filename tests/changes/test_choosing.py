@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm
-from tests.support import Fleet, facts, said
+from tests.support import Fleet, facts, fleet_of, said
 
 
 async def of_status(fleet: Fleet, status: str, **more: Any) -> list[str]:
@@ -81,3 +82,18 @@ async def test_one_more_sim_that_fits_makes_another_plan(fleet: Fleet) -> None:
         second = facts(await client.call_tool("set_sim_status", {"status": "activated", "with_status": "suspended"}))
     assert first["plan"] != second["plan"]
     assert len(second["planned"]) == len(first["planned"]) + 1
+
+
+async def test_in_a_fleet_too_large_to_look_through_a_change_wants_the_id_of_a_customer() -> None:
+    """Another customer may be called the same, and a plan names what it found."""
+    async with fleet_of(SandboxSettings(sims=3200)) as fleet, Client(build_server(fleet.settings())) as client:
+        named = {"with_status": "suspended", "of_customer": "Alpenwerk Devices", "status": "activated"}
+        refused = await client.call_tool("set_sim_status", named)
+        given = await client.call_tool(
+            "assign_sims", {"sims": [fleet.stories["healthy"]["iccid"]], "reseller": "Alpenwerk Devices"}
+        )
+        writes = await fleet.writes()
+    for result in (refused, given):
+        assert result.is_error
+        assert 'Use the id: "Alpenwerk Devices" (id 13886)' in said(result)
+    assert writes == []
