@@ -145,9 +145,9 @@ def _lifespan(
             inventory = await stack.enter_async_context(Inventory(client, _place_of(settings)))
             usage = await stack.enter_async_context(UsageScan(client, _place_of(settings)))
             desk = ChangeDesk(client, settings, inventory, run_for_s=waits_s)
-            stack.callback(desk.close)
             async with anyio.create_task_group() as background:
                 background.start_soon(desk.host_page)
+                background.start_soon(desk.look_back)
                 exports = ExportDesk(
                     partial(rows_of, client), client.now, settings.export_dir, background, waits_s=waits_s
                 )

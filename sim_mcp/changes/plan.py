@@ -60,6 +60,8 @@ class Register(Part):
     kind: Literal["register"] = "register"
     bic: str
     size: str
+    quantity: int | None = None
+    """How many SIMs it holds, as far as emnify says; plans of before are without."""
     target: SimStatus
 
     def summary(self, sims: str) -> str:  # noqa: ARG002  # a batch is counted by emnify, not by us.
@@ -75,6 +77,9 @@ class Planned(Part):
 
     sim_id: int
     iccid: str | None
+    imsi: str | None = None
+    msisdn: str | None = None
+    eid: str | None = None
     device: str | None = None
     organisation: str | None = None
     before: str
@@ -113,6 +118,13 @@ class Plan(Part):
     def to_do(self) -> tuple[Planned, ...]:
         """Return what would really change."""
         return self.having("change")
+
+    @property
+    def sims_to_do(self) -> int | None:
+        """Return how many SIMs would really change, or None where emnify does not say what a batch holds."""
+        if isinstance(self.change, Register):
+            return self.change.quantity if self.to_do else 0
+        return len(self.to_do)
 
     @property
     def digest(self) -> str:
@@ -235,6 +247,9 @@ def _judge(change: Change, sim: Sim, own: int | None) -> Planned:
     return Planned(
         sim_id=sim.id,
         iccid=sim.printed_iccid,
+        imsi=sim.imsi,
+        msisdn=sim.msisdn,
+        eid=sim.eid,
         device=clean(sim.device.name) or None if sim.device else None,
         organisation=clean(sim.customer_org.name) or None if sim.customer_org else None,
         before=before,

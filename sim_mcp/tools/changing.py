@@ -10,7 +10,7 @@ from pydantic import Field
 
 from sim_mcp.changes import consent
 from sim_mcp.changes.consent import Agreement, NoForm, TypedAgreement
-from sim_mcp.changes.journal import StoredPlan
+from sim_mcp.changes.entries import StoredPlan
 from sim_mcp.changes.plan import Assign, Change, Delete, Role, SetStatus, make
 from sim_mcp.emnify import DeadlineExceededError, InvalidValueError, Organisation, SimStatus
 from sim_mcp.fleet.organisations import find_organisation
@@ -62,7 +62,7 @@ async def _plan_deletion(ctx: ToolContext, chosen: _Chosen) -> StoredPlan:
 async def _plan(ctx: ToolContext, tool: str, chosen: Choice, change: Change) -> StoredPlan:
     client = emnify_of(ctx)
     desk = desk_of(ctx)
-    desk.insist_on_record()
+    await desk.insist_on_record()
     try:
         with anyio.fail_after(PLANNING_TAKES_S):
             found, selection = await chosen.sims_of(client)
@@ -71,7 +71,7 @@ async def _plan(ctx: ToolContext, tool: str, chosen: Choice, change: Change) -> 
             f"finding the SIMs took longer than {PLANNING_TAKES_S:.0f} s, so nothing was planned; choose fewer"
         ) from None
     plan = make(tool, change, found, own_organisation=client.own_organisation_id, selection=selection)
-    return desk.keep(plan, caller_of(ctx))
+    return await desk.keep(plan, caller_of(ctx))
 
 
 async def _organisation(ctx: ToolContext, said: str) -> Organisation | None:
@@ -152,7 +152,7 @@ async def delete_sims(
 
 
 async def continue_change(
-    ctx: ToolContext, plan: Annotated[Name, Field(description="plan id, as a change gave it")]
+    ctx: ToolContext, plan: Annotated[Name | None, Field(description="plan id; left out, the only open one")] = None
 ) -> Annotated[CallToolResult, answers.ChangeReport]:
     """Continue a change of SIM cards that waits for approval or was interrupted, by its plan id. Tells how the plan
     stands and carries it out only if a person approved it; what is done already is not done again.

@@ -88,7 +88,30 @@ def change_report(answer: answers.ChangeReport) -> str:
         fence(rows) if rows else None,
         f"{answer.not_shown:,} more not shown; sim-mcp audit has them all." if answer.not_shown else None,
         fence("\n".join(answer.planned)) if answer.planned else None,
+        answer.note,
         _next(answer.next),
+    )
+
+
+def change_list(answer: answers.ChangeList) -> str:
+    """Write the changes on record, with what came of each."""
+    if not answer.changes:
+        return _lines("0 changes.", answer.hint)
+    head = f"{_counted(len(answer.changes), answer.total, 'change')}, page {answer.page}."
+    return _lines(head, fence("\n".join(map(_change, answer.changes))), _next(answer.next))
+
+
+def _change(row: answers.ChangeRow) -> str:
+    counts = ", ".join(f"{number:,} {kind}" for kind, number in (row.counts or {}).items())
+    return _lines(
+        f"{row.at} plan {row.plan} {row.state}: {row.summary}.",
+        f"  {counts}." if counts else None,
+        f"  {row.left:,} not sent yet." if row.left else None,
+        f"  {row.in_doubt:,} sent, outcome not known." if row.in_doubt else None,
+        *(f"  {sim}" for sim in row.sims or ()),
+        f"  {row.not_shown:,} SIMs more; sim-mcp audit has them all." if row.not_shown else None,
+        f"  Agreed by: {row.agreed or 'nobody'}. Client: {row.client}.",
+        f"  Next: {row.next}" if row.next else None,
     )
 
 
