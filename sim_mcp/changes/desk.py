@@ -36,6 +36,9 @@ RUN_FOR_S = 45.0
 
 _LOCK = "changes.lock"
 _LOCK_RETRY_S = 0.1
+_LOOK_WAITS_S = 2.0
+"""How long looking into doubts waits for a run that is at it: that settles them by itself."""
+
 _TELL_EVERY_S = 5.0
 _LEAST_S = 5.0
 """What a call works on a plan at least, however late it was approved."""
@@ -262,13 +265,13 @@ class ChangeDesk:
                 f"switched off. Nothing changed by this call. A new call of {stored.plan.tool} plans it anew."
             )
         left = await self._left(stored)
-        async with self._turn() as mine:
+        async with self._turn(self._deadline(started)) as mine:
             if not mine:
                 return await self._report(stored.id)
             anew = await self._record(self._journal.keep, await self._replanned(stored.plan, left), stored.caller)
             await self._runner(stored, progress).drop(f"{why}; it is asked for anew in plan {anew.id}")
         report = await self.offer_page(anew, progress, started)
-        note = f"It follows plan {stored.id}, of which {counted(len(left), 'item')} were left, because {why}."
+        note = f"It follows plan {stored.id}, of which {counted(len(left), 'SIM')} had not been sent, because {why}."
         return replace(report, note=note)
 
     async def _replanned(self, plan: Plan, left: list[int]) -> Plan:
@@ -282,7 +285,7 @@ class ChangeDesk:
         """Read what was sent and is not known to have happened, unless a run is at it now."""
         if not any(change.in_doubt for change in found):
             return
-        async with self._turn() as mine:
+        async with self._turn(anyio.current_time() + _LOOK_WAITS_S) as mine:
             for change in found if mine else ():
                 stored = await self._record(self._journal.plan, change.plan) if change.in_doubt else None
                 if stored is not None:
@@ -320,7 +323,7 @@ class ChangeDesk:
             raise NotConfirmedError(not_agreed(plan_id, stored))
 
     @asynccontextmanager
-    async def _turn(self, until: float = 0.0) -> AsyncIterator[bool]:
+    async def _turn(self, until: float) -> AsyncIterator[bool]:
         """Wait until then for the turn to carry out changes, one at a time on this machine; yield whether it came."""
         lock = FileLock(self._journal.file.directory / _LOCK, mode=0o600, thread_local=False)
         while True:

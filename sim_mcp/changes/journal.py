@@ -8,6 +8,7 @@ very transaction that records the intent.
 import json
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -34,9 +35,14 @@ _CLOCKS_DRIFT = timedelta(minutes=1)
 class Journal:
     """Keep the record in one directory; several processes may share it. It blocks: call it off the event loop."""
 
-    def __init__(self, directory: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        elapsed_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.file = RecordFile(directory)
-        self._clock = OnwardClock(now)
+        self._clock = OnwardClock(now, elapsed_s)
 
     def insist(self) -> None:
         """See that the record can be written.

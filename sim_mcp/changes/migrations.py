@@ -75,17 +75,15 @@ class Migration(NamedTuple):
     apply: Callable[[sqlite3.Connection], None]
 
 
-def _begin_with_one_table(db: sqlite3.Connection) -> None:
-    _each(db, _ONE_TABLE)
-
-
 def _keep_items_of_plans_apart(db: sqlite3.Connection) -> None:
     """Take the SIMs out of the plans: a record of thousands is read row by row, and thinned out plan by plan."""
+    _each(db, _ONE_TABLE)
     _each(db, _ITEMS_APART)
     for number, plan_id, body in db.execute("SELECT n, plan, body FROM entries WHERE kind = 'planned'").fetchall():
         try:
             whole = json.loads(body)
             items = whole["plan"].pop("items")
+            whole["to_do"] = sum(item["verdict"] == "change" for item in items)
         except (ValueError, KeyError, TypeError):
             continue  # what cannot be read stays as it is, and hides nothing else.
         db.executemany(
@@ -96,10 +94,8 @@ def _keep_items_of_plans_apart(db: sqlite3.Connection) -> None:
     _each(db, _ONLY_EVER_APPENDED)
 
 
-MIGRATIONS = (
-    Migration("begin with one table", _begin_with_one_table),
-    Migration("keep the items of plans apart", _keep_items_of_plans_apart),
-)
+MIGRATIONS = (Migration("keep the items of plans apart", _keep_items_of_plans_apart),)
+"""From version 0, which a new record begins as too."""
 VERSION = len(MIGRATIONS)
 
 

@@ -1,16 +1,13 @@
 """A clock that never goes back, though the machine's may: what has lapsed stays lapsed, and nobody gains time."""
 
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 
 class OnwardClock:
     """Tell the machine's time, or where that went back, the time that has passed all the same."""
 
-    def __init__(
-        self, now: Callable[[], datetime] = lambda: datetime.now(UTC), elapsed_s: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, now: Callable[[], datetime], elapsed_s: Callable[[], float]) -> None:
         self._now = now
         self._elapsed_s = elapsed_s
         self._latest = now()
