@@ -6,6 +6,7 @@ guard that has none noted yet, so that the next run asks that test alone. It end
 test noticing.
 """
 
+import json
 import os
 import re
 import shutil
@@ -68,6 +69,7 @@ class Guard(NamedTuple):
         """Yield which tests to ask, the likeliest first."""
         if self.test:
             yield [self.test]
+            yield [self.test.partition("[")[0]]
         place = Path("tests") / Path(self.path).parent
         names = LOOK_FIRST.get(self.path, (f"test_{Path(self.path).stem}",))
         near = [str(place / f"{name}.py") for name in names if (project / place / f"{name}.py").is_file()]
@@ -89,7 +91,7 @@ def missed_by(guard: Guard, copy: Path) -> str | None:
     file.write_text(before.replace(guard.with_it, guard.without), encoding="utf-8")
     try:
         for tests in guard.tests_in(copy):
-            failed = failing(tests, copy, ONE_TEST_S if tests == [guard.test] else ALL_TESTS_S)
+            failed = failing(tests, copy, ONE_TEST_S if "::" in tests[0] else ALL_TESTS_S)
             if failed:
                 return failed
     finally:
@@ -106,7 +108,7 @@ def failing(tests: list[str], copy: Path, within_s: float) -> str:
         done = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True, timeout=within_s, check=False)
     except subprocess.TimeoutExpired:
         return tests[0]
-    found = re.search(r"^(?:FAILED|ERROR) (\S+::[^\s\[]+)", done.stdout, re.MULTILINE)
+    found = re.search(r"^(?:FAILED|ERROR) (\S+?::.+?)(?: - |$)", done.stdout, re.MULTILINE)
     return (found[1] if found else tests[0]) if done.returncode == 1 else ""
 
 
@@ -114,7 +116,7 @@ def note(guard: Guard, test: str) -> None:
     """Write into the list which test misses a guard."""
     head = f'name = "{guard.name}"\n'
     text = LIST.read_text(encoding="utf-8")
-    LIST.write_text(text.replace(head, f'{head}test = "{test}"\n', 1), encoding="utf-8")
+    LIST.write_text(text.replace(head, f"{head}test = {json.dumps(test)}\n", 1), encoding="utf-8")
 
 
 def main() -> int:
