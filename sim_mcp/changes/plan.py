@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sim_mcp.changes import rules
 from sim_mcp.emnify import Organisation, Sim, SimStatus
-from sim_mcp.untrusted import clean, quoted
+from sim_mcp.untrusted import called, clean, quoted
 
 Role = Literal["issuer", "reseller", "customer"]
 ROLES: tuple[Role, ...] = ("customer", "reseller", "issuer")
@@ -223,7 +223,7 @@ def name_of(organisation: Organisation | None) -> str:
     """Name an organisation for a person, with its id."""
     if organisation is None:
         return "nobody"
-    name = f"{quoted(organisation.name, 40)} " if organisation.name else ""
+    name = f"{quoted(organisation.name, 40)} " if clean(organisation.name) else ""
     return f"{name}(id {organisation.id})"
 
 
@@ -250,8 +250,8 @@ def _judge(change: Change, sim: Sim, own: int | None) -> Planned:
         imsi=sim.imsi,
         msisdn=sim.msisdn,
         eid=sim.eid,
-        device=clean(sim.device.name) or None if sim.device else None,
-        organisation=clean(sim.customer_org.name) or None if sim.customer_org else None,
+        device=called(sim.device.name, sim.device.id) if sim.device else None,
+        organisation=called(sim.customer_org.name, sim.customer_org.id) if sim.customer_org else None,
         before=before,
         after=after if verdict == "change" else before,
         verdict=verdict,
@@ -263,7 +263,8 @@ def _judge(change: Change, sim: Sim, own: int | None) -> Planned:
 def _still_in_device(sim: Sim) -> str | None:
     if sim.device is None:
         return None
-    return f"it is still in device {quoted(sim.device.name, 40)}; release it from the device first (emnify portal)"
+    name = quoted(called(sim.device.name, sim.device.id), 40)
+    return f"it is still in device {name}; release it from the device first (emnify portal)"
 
 
 def _seller_rule(sim: Sim, own: int | None, verb: str) -> str | None:

@@ -49,6 +49,11 @@ async def _plan_assignment(
     ctx: ToolContext, chosen: _Chosen, customer: str | None, reseller: str | None, issuer: str | None
 ) -> StoredPlan:
     named: dict[Role, str | None] = {"customer": customer, "reseller": reseller, "issuer": issuer}
+    if issuer is not None and _is_none(issuer):
+        raise InvalidValueError(
+            'issuer="none": emnify has no SIM without an issuer; leave issuer out, or name the organisation that shall '
+            "issue the SIMs from now on"
+        )
     targets = [(role, await _organisation(ctx, said)) for role, said in named.items() if said is not None]
     if not targets:
         raise InvalidValueError("name at least one of customer, reseller or issuer")
@@ -75,9 +80,11 @@ async def _plan(ctx: ToolContext, tool: str, chosen: Choice, change: Change) -> 
 
 
 async def _organisation(ctx: ToolContext, said: str) -> Organisation | None:
-    if said.strip().lower() == "none":
-        return None
-    return await find_organisation(emnify_of(ctx), said, among_all=True)
+    return None if _is_none(said) else await find_organisation(emnify_of(ctx), said, among_all=True)
+
+
+def _is_none(said: str) -> bool:
+    return said.strip(" \"'").lower() == "none"
 
 
 _StatusPlan = Annotated[StoredPlan, Resolve(_plan_status)]
