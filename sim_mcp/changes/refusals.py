@@ -13,7 +13,7 @@ class NotConfirmedError(Exception):
 def not_confirmed(plan: Plan) -> str:
     """Word that a form came back without a yes; who, if anybody, saw it is not known."""
     return (
-        "Not confirmed, nothing changed. The form came back without a clear yes; perhaps nobody saw it, and the "
+        "Not confirmed. Nothing changed. The form came back without a clear yes; perhaps nobody saw it, and the "
         "approval page is switched off. If a person wants this change, call again. It would have been:\n"
         f"{fence(f'{plan.summary}.')}"
     )
