@@ -6,6 +6,7 @@ import json
 import resource
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, TextResourceContents
 
 from sim_mcp.changes.audit import audit
-from sim_mcp.changes.journal import Caller, Journal, Outcome
+from sim_mcp.changes.journal import Caller, Outcome
 from sim_mcp.changes.plan import Delete, Plan, Planned, SetStatus, fingerprint
 from sim_mcp.changes.policy import PolicyError, read_policy
 from sim_mcp.emnify import Sim, SimStatus
@@ -25,6 +26,7 @@ from sim_mcp.fleet.reading import FEW
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm
+from tests.changes.conftest import Opened
 from tests.support import Fleet, facts, fleet_of, said
 from tests.test_commands import run_on
 from tests.test_serving import environment, server_process
@@ -42,8 +44,8 @@ def plan_of(number: int = 2) -> Plan:
     return Plan(tool="delete_sims", change=Delete(), items=items)
 
 
-def test_a_plan_is_decided_once_and_each_item_sent_and_settled_once(tmp_path: Path) -> None:
-    journal, other = Journal(tmp_path), Journal(tmp_path)
+def test_a_plan_is_decided_once_and_each_item_sent_and_settled_once(tmp_path: Path, opened: Opened) -> None:
+    journal, other = opened(tmp_path), opened(tmp_path)
     stored = journal.keep(plan_of(), CALLER)
     assert other.keep(plan_of(), CALLER).id == stored.id
     assert journal.keep(plan_of(), Caller("this machine", "another client")).id != stored.id
@@ -56,9 +58,9 @@ def test_a_plan_is_decided_once_and_each_item_sent_and_settled_once(tmp_path: Pa
     assert other.progress(stored.id) == ({0}, {0: Outcome("changed", "a", "b", "first")})
 
 
-def test_a_plan_lapses_and_cannot_be_decided_then(tmp_path: Path) -> None:
+def test_a_plan_lapses_and_cannot_be_decided_then(tmp_path: Path, opened: Opened) -> None:
     clock = [datetime(2026, 3, 15, tzinfo=UTC)]
-    journal = Journal(tmp_path, now=lambda: clock[0])
+    journal = opened(tmp_path, now=lambda: clock[0])
     stored = journal.keep(plan_of(), CALLER)
     clock[0] += timedelta(minutes=15)
     found = journal.plan(stored.id)
@@ -68,9 +70,11 @@ def test_a_plan_lapses_and_cannot_be_decided_then(tmp_path: Path) -> None:
     assert journal.keep(plan_of(), CALLER).id != stored.id
 
 
-def test_an_approval_nobody_acted_on_lapses_but_a_change_once_begun_may_be_finished(tmp_path: Path) -> None:
+def test_an_approval_nobody_acted_on_lapses_but_a_change_once_begun_may_be_finished(
+    tmp_path: Path, opened: Opened
+) -> None:
     clock = [datetime(2026, 3, 15, tzinfo=UTC)]
-    journal = Journal(tmp_path, now=lambda: clock[0])
+    journal = opened(tmp_path, now=lambda: clock[0])
     idle, begun = (journal.keep(plan_of(number), CALLER).id for number in (1, 2))
     for plan_id in (idle, begun):
         clock[0] += timedelta(minutes=7)
@@ -80,10 +84,10 @@ def test_an_approval_nobody_acted_on_lapses_but_a_change_once_begun_may_be_finis
     assert [found.state for plan_id in (idle, begun) if (found := journal.plan(plan_id))] == ["expired", "approved"]
 
 
-def test_the_record_cannot_be_rewritten(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+def test_the_record_cannot_be_rewritten(tmp_path: Path, opened: Opened) -> None:
+    journal = opened(tmp_path)
     journal.keep(plan_of(), CALLER)
-    with sqlite3.connect(tmp_path / "journal.sqlite3") as db:
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
         for statement in ("UPDATE entries SET body = '{}'", "DELETE FROM entries"):
             with pytest.raises(sqlite3.IntegrityError, match="only ever appended"):
                 db.execute(statement)
@@ -298,7 +302,7 @@ async def test_each_item_is_on_record_as_intended_before_it_is_as_done(crowded: 
     tool, arguments = calls[kind]
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
         report = facts(await client.call_tool(tool, arguments))
-    with sqlite3.connect(fleet.state_dir / "journal.sqlite3") as db:
+    with closing(sqlite3.connect(fleet.state_dir / "journal.sqlite3")) as db:
         rows = db.execute("SELECT item, kind FROM entries WHERE item IS NOT NULL ORDER BY n").fetchall()
     intents = [item for item, entry in rows if entry == "intent"]
     assert sorted(intents) == list(range(report["counts"]["changed"]))

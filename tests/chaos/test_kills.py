@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -74,13 +75,13 @@ async def run(fleet: Fleet, *words: str) -> None:
 
 
 def plan_in(state_dir: Path) -> str | None:
-    with sqlite3.connect(state_dir / "journal.sqlite3") as db:
+    with closing(sqlite3.connect(state_dir / "journal.sqlite3")) as db:
         found = db.execute("SELECT plan FROM entries WHERE kind = 'planned'").fetchone()
     return None if found is None else str(found[0])
 
 
 def outcomes_in(state_dir: Path) -> dict[str, str]:
-    with sqlite3.connect(state_dir / "journal.sqlite3") as db:
+    with closing(sqlite3.connect(state_dir / "journal.sqlite3")) as db:
         rows = db.execute("SELECT body FROM entries WHERE kind = 'outcome'").fetchall()
     told = [json.loads(body) for (body,) in rows]
     return {outcome["subject"]: outcome["kind"] for outcome in told}
