@@ -236,7 +236,7 @@ async def test_the_sandbox_prints_what_is_needed_to_use_it() -> None:
         (["--sims", "0"], "0"),
         (["--unknown", "nope=1"], "nope"),
         (["--db", "/nonexistent/world.db"], "/nonexistent/world.db"),
-        (["--db", "world.db"], f"world.db must be a whole path, such as {Path.cwd() / 'world.db'}"),
+        (["--db", "world.db"], "world.db must be a whole path, such as /"),
         (["--db", "~nobody-of-that-name/world.db"], "user who is not known"),
     ],
 )

@@ -108,8 +108,8 @@ def test_a_path_is_whole_or_from_the_home_directory(variable: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ("exports", f"must be a whole path, such as {Path.cwd() / 'exports'}"),
-        ("./exports", f"must be a whole path, such as {Path.cwd() / 'exports'}"),
+        ("exports", "must be a whole path, such as HERE/exports"),
+        ("./exports", "must be a whole path, such as HERE/exports"),
         ("~nobody-of-that-name/exports", "user who is not known"),
         ("${workspaceFolder}/exports", r"holds ${workspaceFolder}, which is not filled in"),
         ("$HOME/exports", "holds $HOME, which is not filled in"),
@@ -120,7 +120,7 @@ def test_any_other_path_is_refused_with_the_one_to_write(variable: str, value: s
     with pytest.raises(SettingsError) as refused:
         read_settings({variable: value}, tmp_path / ".env")
     assert f"{variable} is {value!r} but " in str(refused.value)
-    assert says in str(refused.value)
+    assert says.replace("HERE", str(Path.cwd())) in str(refused.value)
 
 
 GOOD = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl-_0"
