@@ -20,8 +20,8 @@ from sim_mcp import __version__, shell
 from sim_mcp import demo as demonstration
 from sim_mcp.changes.audit import AuditRow
 from sim_mcp.changes.audit import audit as told
-from sim_mcp.changes.journal import JournalError
 from sim_mcp.changes.policy import PolicyError, read_policy
+from sim_mcp.changes.record_file import JournalError, RecordFile
 from sim_mcp.options import WholePath, env_file_option, json_option, sandbox_option
 from sim_mcp.readiness import Readiness
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
@@ -183,16 +183,22 @@ def tools(*, as_json: bool) -> None:
 
 @main.command()
 @click.option("--since", help="ISO 8601 moment or day; without a zone it is UTC.")
-@click.option("--sim", help="Only what has these digits in its ICCID.")
+@click.option("--sim", help="Only this SIM, spelled in any way the tools understand.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @json_option
 @env_file_option
 def audit(*, since: str | None, sim: str | None, as_csv: bool, as_json: bool) -> None:
-    """Tell what was changed, by whom, when, how it was agreed and what came of it."""
+    """Tell what was agreed to, sent and changed, by whom, when, and what came of it."""
     settings = _settings()
     moment = _moment(since, "--since") if since else None
     try:
-        rows = [row._asdict() for row in told(settings.state_directory(), moment, sim)]
+        directory = settings.state_directory()
+        if not RecordFile(directory).exists:
+            raise click.ClickException(
+                f"There is no record of changes in {directory}. Either nothing was ever planned from here, or the "
+                "record is elsewhere (SIM_MCP_STATE_DIR) or was removed."
+            )
+        rows = [row._asdict() for row in told(directory, moment, sim)]
     except (JournalError, OSError) as error:
         raise click.ClickException(str(error)) from None
     if as_json:
@@ -202,10 +208,10 @@ def audit(*, since: str | None, sim: str | None, as_csv: bool, as_json: bool) ->
         writer.writeheader()
         writer.writerows({name: spreadsheet_safe(value) for name, value in row.items()} for row in rows)
     elif rows:
-        shown = ("sim", "before", "after", "outcome", "agreed")
+        shown = ("event", "sim", "before", "after", "outcome", "agreed")
         Console().print(records([{"at": row["at"][:19], **{name: row[name] for name in shown}} for row in rows]))
     else:
-        click.echo("Nothing was changed.")
+        click.echo("Nothing is on record about that.")
 
 
 @main.command()

@@ -40,6 +40,12 @@ class Fleet:
             **{"approval_wait_s": 0, **chosen},
         )
 
+    def trusting(self) -> Path:
+        """A policy under which nobody is asked, not even before a deletion."""
+        file = self.state_dir / "trusting.toml"
+        file.write_text('default = "allow"\n[[rule]]\ntool = "delete_sims"\ndecision = "allow"\n')
+        return file
+
     async def requests(self) -> list[dict[str, Any]]:
         """Every request to the API so far, signing in apart."""
         found: list[dict[str, Any]] = (await self.control.get("/sandbox/requests")).json()

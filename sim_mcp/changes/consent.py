@@ -13,7 +13,7 @@ from mcp.server.mcpserver import Context, Elicit
 from mcp.types import ClientCapabilities
 from pydantic import BaseModel, Field, StrictBool
 
-from sim_mcp.changes.journal import StoredPlan
+from sim_mcp.changes.entries import StoredPlan
 from sim_mcp.changes.plan import typed_right
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sim_mcp.fleet.rows import Names, Row
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = f"""
 PRAGMA user_version = {SCHEMA_VERSION};
 CREATE TABLE sim (

@@ -12,8 +12,8 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult, Implementation
 
+from sim_mcp.changes.journal import Journal
 from sim_mcp.server import build_server
-from tests.changes.conftest import Opened
 from tests.support import Fleet, facts, said, unencrypted
 
 Era = Literal["auto", "legacy"]
@@ -166,14 +166,14 @@ async def test_another_clients_plan_does_nothing_even_once_it_is_approved(fleet:
 
 
 @pytest.mark.parametrize("approved", [False, True])
-async def test_a_plan_after_its_time_does_nothing(fleet: Fleet, opened: Opened, approved: bool) -> None:
+async def test_a_plan_after_its_time_does_nothing(fleet: Fleet, approved: bool) -> None:
     """The plan is as the server keeps it, an hour old; if approved, then when it was fresh."""
     async with claude_desktop(fleet) as client:
         waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
-        fresh = opened(fleet.state_dir).plan(waiting["plan"])
+        fresh = Journal(fleet.state_dir).plan(waiting["plan"])
         assert fresh is not None
         an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
-        past = opened(fleet.state_dir, now=lambda: an_hour_ago)
+        past = Journal(fleet.state_dir, now=lambda: an_hour_ago)
         old = past.keep(fresh.plan.model_copy(update={"selection": "an hour ago"}), fresh.caller)
         if approved:
             assert past.decide(old.id, approved=True, how="a person, on the approval page")

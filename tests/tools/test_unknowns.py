@@ -8,7 +8,6 @@ from mcp import Client
 
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from sim_mcp.server import build_server
-from sim_mcp.settings import Confirm
 from tests.support import Fleet, facts, fleet_of, said
 
 
@@ -30,7 +29,7 @@ async def test_a_support_desks_morning_works_with_either_answer(choice: str) -> 
     settings = SandboxSettings(sims=60, unknowns=Unknowns.parse([choice]))
     async with (
         fleet_of(settings) as fleet,
-        Client(build_server(fleet.settings(confirm=Confirm.HOST))) as desk,
+        Client(build_server(fleet.settings(policy=fleet.trusting()))) as desk,
     ):
         await morning(fleet, desk)
 
