@@ -28,6 +28,7 @@ from sim_mcp.exports.sources import rows_of
 from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.fleet.usage import UsageScan
 from sim_mcp.prompts import add_prompts
+from sim_mcp.readiness import Readiness
 from sim_mcp.resources import add_resources
 from sim_mcp.settings import Settings
 from sim_mcp.tools import nothing, registry
@@ -122,13 +123,14 @@ def build_server(settings: Settings, *, waits_s: float = WAITS_S) -> SimServer:
         settings: what the operator decided.
         waits_s: how long a call waits for work that goes on without it.
     """
+    readiness = Readiness(settings)
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
         settings.form_wait_s,
         title="SIM cards (emnify)",
         version=__version__,
         instructions=INSTRUCTIONS,
-        lifespan=_lifespan(settings, waits_s),
+        lifespan=_lifespan(settings, waits_s, readiness),
         log_level=settings.log_level,
         cache_hints={
             "tools/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
@@ -139,11 +141,12 @@ def build_server(settings: Settings, *, waits_s: float = WAITS_S) -> SimServer:
     add_prompts(server)
     add_resources(server, settings)
     server.custom_route("/health", methods=["GET"], name="health")(_health)
+    server.custom_route("/ready", methods=["GET"], name="ready")(readiness.answer)
     return server
 
 
 def _lifespan(
-    settings: Settings, waits_s: float
+    settings: Settings, waits_s: float, readiness: Readiness
 ) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
@@ -154,6 +157,7 @@ def _lifespan(
             client = await stack.enter_async_context(
                 EmnifyClient(base_url=settings.base_url, application_token=settings.application_token)
             )
+            readiness.client = client
             inventory = await stack.enter_async_context(Inventory(client, _place_of(settings)))
             usage = await stack.enter_async_context(UsageScan(client, _place_of(settings)))
             desk = ChangeDesk(client, settings, inventory, run_for_s=waits_s)

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sim_mcp.sandbox import SandboxSettings, running
 from sim_mcp.server import build_server
 from sim_mcp.settings import Settings
-from sim_mcp.tools.state import HOW_TO_GO_ON
+from sim_mcp.tools.state import why_no_token
 
 
 async def serve_stdio(settings: Settings, sandbox: bool) -> None:
@@ -74,4 +74,4 @@ def is_taken(host: str, port: int) -> bool:
 
 def _warn_without_token(settings: Settings) -> None:
     if settings.application_token is None:
-        click.echo(f"sim-mcp: {HOW_TO_GO_ON}", err=True)
+        click.echo(f"sim-mcp: {why_no_token(settings)}", err=True)

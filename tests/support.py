@@ -66,7 +66,7 @@ class Fleet:
 
 def unencrypted(base_url: str = "") -> httpx.AsyncClient:
     """A client for loopback alone: loading certificates would take longer than making a small world."""
-    return httpx.AsyncClient(base_url=base_url, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    return httpx.AsyncClient(base_url=base_url, trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
 @asynccontextmanager

@@ -44,7 +44,7 @@ def test_only_apply_and_registration_write_to_emnify() -> None:
     found = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "sim_mcp").rglob("*.py")
-        if "sandbox" not in path.parts and writing.search(path.read_text(encoding="utf-8"))
+        if "sandbox" not in path.relative_to(ROOT).parts and writing.search(path.read_text(encoding="utf-8"))
     }
     assert found == allowed
 
@@ -53,6 +53,15 @@ def test_the_wheel_ships_the_prompts_and_the_version_is_told_in_one_place() -> N
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {"prompts": "sim_mcp/_prompts"}
     assert project["project"]["version"] not in (ROOT / "sim_mcp/__init__.py").read_text(encoding="utf-8")
+
+
+def test_the_pythons_that_are_claimed_are_those_that_are_required_shipped_and_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    claimed = re.findall(r":: Python :: (3\.\d+)(?=\n|$)", "\n".join(project["classifiers"]))
+    assert project["requires-python"] == f">={claimed[0]}"
+    images = re.findall(r"^FROM python:(3\.\d+)-", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(images) == {claimed[-1]}
+    assert ".ci/pythons" in (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize(("name", "passes"), [("notes.txt", True), ("logo.png", True), ("tool.whl", False)])

@@ -5,6 +5,7 @@ from sim_mcp.emnify.client import EmnifyClient
 from sim_mcp.emnify.errors import (
     AuthenticationError,
     ConflictError,
+    ConnectionSettingsError,
     DeadlineExceededError,
     EmnifyError,
     ForbiddenError,
@@ -47,6 +48,7 @@ __all__ = [
     "Batch",
     "Bic",
     "ConflictError",
+    "ConnectionSettingsError",
     "Connectivity",
     "ConnectivityInfo",
     "DailyUsage",
