@@ -1,13 +1,16 @@
 """The change desk: plans kept, agreed to by the best route there is, carried out once, and told about."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NoReturn
 
 import anyio
 from filelock import FileLock, Timeout
 
 from sim_mcp.changes.apply import Progress, Run
 from sim_mcp.changes.approvals import Approvals
+from sim_mcp.changes.browser import BrowserWindows
 from sim_mcp.changes.journal import Caller, Journal, JournalError, Outcome, StoredPlan
 from sim_mcp.changes.page import ApprovalPage
 from sim_mcp.changes.page_server import listening
@@ -67,6 +70,7 @@ class ChangeDesk:
         self._page_wanted = anyio.Event()
         self._page_ready = anyio.Event()
         self._page_address = ""
+        self._windows = BrowserWindows()
 
     def keep(self, plan: Plan, caller: Caller) -> StoredPlan:
         """Keep a plan durably, within the limits an operator set.
@@ -112,10 +116,24 @@ class ChangeDesk:
             self._insist_on_approval(stored.id)
         return await self._run(stored.id, progress, self._deadline(started))
 
+    def reject(self, stored: StoredPlan, how: str) -> NoReturn:
+        """Record a person's no.
+
+        Raises:
+            NotConfirmedError: Always; it tells how the plan was decided.
+            JournalError: The record cannot be kept.
+        """
+        self._journal.decide(stored.id, approved=False, how=how)
+        self._insist_on_approval(stored.id)
+        raise NotConfirmedError(
+            f"The no came too late: plan {stored.id} had been approved before. Nothing was changed by this call; "
+            f'continue_change(plan="{stored.id}") tells how it stands, and carries out what is left of it.'
+        )
+
     async def offer_page(
-        self, stored: StoredPlan, progress: Progress, started: float, *, asked: bool = False
+        self, stored: StoredPlan, progress: Progress, started: float, *, asked: bool = False, wait: bool = True
     ) -> Report:
-        """Show the plan on a page of this machine, wait for a person as long as a call begun then may, then go on.
+        """Show the plan on a page of this machine; wait for a person as long as a call begun then may, then go on.
 
         Raises:
             NotConfirmedError: There is no page to offer, or the person rejected the plan.
@@ -123,10 +141,9 @@ class ChangeDesk:
         if not self._settings.approval_page:
             raise NotConfirmedError(not_confirmed(stored.plan) if asked else no_way_to_ask(stored.plan))
         page, address = await self._open_page()
-        link = address + page.path_for(stored.id)
-        if self._settings.open_browser:
-            await anyio.to_thread.run_sync(_open_browser, link)
-        return await self._await_decision(stored, page, link, progress, started)
+        link = self._shown(stored, page, address)
+        deadline = started + self._settings.approval_wait_s if wait else started
+        return await self._await_decision(stored, page, link, progress, started, deadline)
 
     async def go_on(self, plan_id: str, caller: Caller, progress: Progress) -> Report:
         """Tell how a plan stands, and carry out what is approved and not done yet.
@@ -146,9 +163,10 @@ class ChangeDesk:
         """Serve the approval page from the moment it is first needed, until cancelled."""
         await self._page_wanted.wait()
         self._page = ApprovalPage(Approvals(self._journal), now=lambda: datetime.now(UTC))
-        async with listening(self._page) as self._page_address:
-            self._page_ready.set()
-            await anyio.sleep_forever()
+        with closing(self._windows):
+            async with listening(self._page) as self._page_address:
+                self._page_ready.set()
+                await anyio.sleep_forever()
 
     def close(self) -> None:
         """Close the record."""
@@ -176,30 +194,40 @@ class ChangeDesk:
         return self._page, self._page_address
 
     async def _await_decision(
-        self, stored: StoredPlan, page: ApprovalPage, link: str, progress: Progress, started: float
+        self,
+        stored: StoredPlan,
+        page: ApprovalPage,
+        link: str,
+        progress: Progress,
+        started: float,
+        deadline: float,
     ) -> Report:
-        deadline = started + self._settings.approval_wait_s
-        await progress(0, len(stored.plan.items), f"waiting for approval at {self._shown(link)}")
+        await progress(0, len(stored.plan.items), f"waiting for approval at {link}")
         while (left := deadline - anyio.current_time()) > 0:
             if await page.wait_for_decision(stored.id, min(left, _TELL_EVERY_S)) != "waiting":
                 break
-            await progress(0, len(stored.plan.items), f"waiting for approval at {self._shown(link)}")
+            await progress(0, len(stored.plan.items), f"waiting for approval at {link}")
         now = self._journal.plan(stored.id) or stored
         if now.state == "waiting":
-            return Report(now, (), self._shown(link))
+            return Report(now, (), link)
         self._insist_on_approval(stored.id)
         return await self._run(stored.id, progress, self._deadline(started))
 
-    def _shown(self, link: str) -> str:
-        """Return the link for the model, or none where the browser is opened for the person already."""
-        return "the browser window that was opened" if self._settings.open_browser else link
+    def _shown(self, stored: StoredPlan, page: ApprovalPage, address: str) -> str:
+        """Return a link for the model, or none where the browser is opened for the person."""
+        if not self._settings.open_browser:
+            return address + page.path_for(stored.id)
+        if not self._windows.has_shown(stored.id):
+            self._windows.show(stored.id, address + page.path_for(stored.id))
+        return "the browser window that was opened"
 
     def _insist_on_approval(self, plan_id: str) -> None:
         stored = self._journal.plan(plan_id)
         if stored is not None and stored.state == "approved":
             return
+        how = (stored.agreed or "" if stored else "").removeprefix("a person, ")
         words = {
-            "rejected": "was rejected on the approval page",
+            "rejected": f"was rejected {how}".rstrip(),
             "expired": "expired: plans, and approvals not acted on, lapse",
         }
         state = words.get(stored.state if stored else "", "was not agreed to")
@@ -260,9 +288,3 @@ def no_way_to_ask(plan: Plan) -> str:
         "What the operator can do: leave SIM_MCP_APPROVAL_PAGE on, use a client that shows forms, or set "
         "SIM_MCP_CONFIRM=host where the host asks a person before each call."
     )
-
-
-def _open_browser(link: str) -> None:
-    import webbrowser  # noqa: PLC0415  # loads what a server without a screen never needs.
-
-    webbrowser.open(link)
