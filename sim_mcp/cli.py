@@ -1,6 +1,7 @@
 """The commands of `sim-mcp`: arguments in, calls out."""
 
 import csv
+import errno
 import json
 import logging
 import os
@@ -22,12 +23,14 @@ from sim_mcp.changes.audit import AuditRow
 from sim_mcp.changes.audit import audit as told
 from sim_mcp.changes.policy import PolicyError, read_policy
 from sim_mcp.changes.record_file import JournalError, RecordFile
+from sim_mcp.http.access_key import AccessKeyError, access_key
+from sim_mcp.http.server import listen
 from sim_mcp.options import WholePath, env_file_option, json_option, sandbox_option
 from sim_mcp.readiness import Readiness
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
 from sim_mcp.sandbox import serve as serve_sandbox
 from sim_mcp.server import build_server
-from sim_mcp.serving import is_taken, serve_http, serve_stdio, upstream
+from sim_mcp.serving import UnaskedError, insist_on_asking, serve_http, serve_stdio, upstream
 from sim_mcp.settings import ENV_FILE, Settings, SettingsError, is_loopback, read_settings
 from sim_mcp.terminal import records
 from sim_mcp.tools.state import why_no_token
@@ -52,7 +55,7 @@ class UsageProblem(click.ClickException):
 def main(ctx: click.Context, *, sandbox: bool) -> None:
     """Serve emnify SIM cards to MCP clients. Without a command: over stdio."""
     if ctx.invoked_subcommand is None:
-        anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox)
+        sys.exit(anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox))
     elif sandbox:
         raise UsageProblem(f"--sandbox goes after the command: sim-mcp {ctx.invoked_subcommand} --sandbox …")
 
@@ -62,23 +65,36 @@ def main(ctx: click.Context, *, sandbox: bool) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address on this machine to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
 @click.option("--stateless", is_flag=True, help="With --http: keep no sessions; older clients cannot be asked by form.")
+@click.option("--no-key", is_flag=True, help="With --http: let every program on this machine ask; no form counts.")
 @sandbox_option
 @env_file_option
-def serve(*, http: bool, host: str, port: int, stateless: bool, sandbox: bool) -> None:
-    """Serve MCP over stdio, or with --http over Streamable HTTP at /mcp."""
+def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sandbox: bool) -> None:
+    """Serve MCP over stdio, or with --http over Streamable HTTP at /mcp.
+
+    Over HTTP clients send a key, made at the first start and kept in the state directory.
+    """
     if not http:
-        if stateless:
-            raise UsageProblem("--stateless goes with --http. Nothing was started.")
-        anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox)
-        return
+        for given, option in ((stateless, "--stateless"), (no_key, "--no-key")):
+            if given:
+                raise UsageProblem(f"{option} goes with --http. Nothing was started.")
+        sys.exit(anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox))
     if not is_loopback(host):
         raise UsageProblem(
-            f"--host {host}: serving is not authenticated yet, so only this machine may connect. Use 127.0.0.1 "
-            "and put a tunnel or an authenticating proxy in front. Nothing was started."
+            f"--host {host}: a key in clear is no protection on a network, so only this machine may connect. Use "
+            "127.0.0.1 and put a tunnel or an authenticating proxy in front. Nothing was started."
         )
-    if port and is_taken(host, port):
-        raise UsageProblem(f"Port {port} is taken: try another --port, 0 takes any free one. Nothing was started.")
-    anyio.run(serve_http, _settings(sandbox=sandbox), sandbox, host, port, stateless)
+    settings = _settings(sandbox=sandbox)
+    try:
+        key = None if no_key else access_key(settings)
+        if no_key:
+            insist_on_asking(settings)
+        listeners = listen(host, port)
+    except (AccessKeyError, UnaskedError) as error:
+        raise UsageProblem(str(error)) from None
+    except OSError as error:
+        taken = f"Port {port} is taken" if error.errno == errno.EADDRINUSE else f"{host}, port {port}: {error.strerror}"
+        raise UsageProblem(f"{taken}: try another --port, 0 takes any free one. Nothing was started.") from None
+    sys.exit(anyio.run(serve_http, settings, sandbox, listeners, stateless, key))
 
 
 @main.command("sandbox")

@@ -116,12 +116,13 @@ class SimServer(MCPServer[AppState]):
             return await super().call_tool(name, arguments, context)
 
 
-def build_server(settings: Settings, *, waits_s: float = WAITS_S) -> SimServer:
+def build_server(settings: Settings, *, waits_s: float = WAITS_S, forms_count: bool = True) -> SimServer:
     """Build the server; nothing is sent anywhere before the first tool call.
 
     Args:
         settings: what the operator decided.
         waits_s: how long a call waits for work that goes on without it.
+        forms_count: whether a form that the client answers is a person's word.
     """
     readiness = Readiness(settings)
     server = SimServer(
@@ -130,7 +131,7 @@ def build_server(settings: Settings, *, waits_s: float = WAITS_S) -> SimServer:
         title="SIM cards (emnify)",
         version=__version__,
         instructions=INSTRUCTIONS,
-        lifespan=_lifespan(settings, waits_s, readiness),
+        lifespan=_lifespan(settings, waits_s, readiness, forms_count=forms_count),
         log_level=settings.log_level,
         cache_hints={
             "tools/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
@@ -146,7 +147,7 @@ def build_server(settings: Settings, *, waits_s: float = WAITS_S) -> SimServer:
 
 
 def _lifespan(
-    settings: Settings, waits_s: float, readiness: Readiness
+    settings: Settings, waits_s: float, readiness: Readiness, *, forms_count: bool
 ) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
@@ -167,7 +168,7 @@ def _lifespan(
                 exports = ExportDesk(
                     partial(rows_of, client), client.now, settings.export_dir, background, waits_s=waits_s
                 )
-                yield AppState(settings, client, desk, inventory, usage, exports)
+                yield AppState(settings, client, desk, inventory, usage, exports, forms_count)
                 background.cancel_scope.cancel()
 
     return lifespan

@@ -1,7 +1,7 @@
 """What tests are written with: a sandbox to look into, and answers taken apart."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
+import httpx2
 from mcp import Client, ClientSession
+from mcp.client._transport import TransportStreams
+from mcp.client.streamable_http import streamable_http_client
 from mcp.types import (
     CallToolResult,
     ClientCapabilities,
@@ -67,6 +70,26 @@ class Fleet:
 def unencrypted(base_url: str = "") -> httpx.AsyncClient:
     """A client for loopback alone: loading certificates would take longer than making a small world."""
     return httpx.AsyncClient(base_url=base_url, trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+
+
+def key_in(env: Mapping[str, str]) -> str:
+    """The key that a server started with these variables made."""
+    return (Path(env["SIM_MCP_STATE_DIR"]) / "http-key").read_text().strip()
+
+
+def bearer(env: Mapping[str, str]) -> dict[str, str]:
+    """What a client sends besides."""
+    return {"Authorization": f"Bearer {key_in(env)}"}
+
+
+@asynccontextmanager
+async def with_key(address: str, env: Mapping[str, str]) -> AsyncIterator[TransportStreams]:
+    """What a client connects through that was given the key."""
+    async with (
+        httpx2.AsyncClient(headers=bearer(env), timeout=60) as http,
+        streamable_http_client(address, http_client=http) as streams,
+    ):
+        yield streams
 
 
 @asynccontextmanager

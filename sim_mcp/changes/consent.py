@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import anyio
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
@@ -13,11 +13,15 @@ from mcp.server.mcpserver import Context, Elicit
 from mcp.types import ClientCapabilities
 from pydantic import BaseModel, Field, StrictBool
 
+from sim_mcp.changes.agreement import BY_FORM
 from sim_mcp.changes.entries import StoredPlan
 from sim_mcp.changes.plan import typed_right
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError
 
 MODERN = "2026-07-28"
+_CLEAR_NO = {"n", "nein", "no", "non"}
+"""What somebody types who means no, where a number was asked for."""
+
 _SHOWN = 25
 """Lines a form can hold and a person can read; the rest is counted."""
 
@@ -32,6 +36,14 @@ class TypedAgreement(BaseModel):
     """The form for a deletion: something typed that shows the question was read."""
 
     typed: str = Field(title="To confirm, type what the text above asks for", max_length=40)
+
+
+class Serving(Protocol):
+    """What consent has to know of how the server is reached."""
+
+    @property
+    def forms_count(self) -> bool:
+        """Whether a form that the client answers is a person's word."""
 
 
 FormT = TypeVar("FormT", Agreement, TypedAgreement)
@@ -82,6 +94,8 @@ def answered() -> float:
 
 def can_be_asked(ctx: Context[Any, Any]) -> bool:
     """Tell whether a form can reach a person behind this very call."""
+    if not _forms_count(ctx):
+        return False
     if _failed() or not _declares_forms(ctx.client_capabilities):
         return False
     version = ctx.protocol_version or ""
@@ -108,9 +122,22 @@ def agreed_by(stored: StoredPlan, answer: ElicitationResult[Any]) -> str | None:
     if isinstance(given, NoForm):
         return None if given.reason == "cannot be asked" else given.reason
     if isinstance(given, Agreement):
-        return "a person, by form" if given.agree else None
+        return BY_FORM if given.agree else None
     if isinstance(given, TypedAgreement):
-        return "a person, by form" if typed_right(stored.plan, given.typed) else None
+        return BY_FORM if typed_right(stored.plan, given.typed) else None
+    return None
+
+
+def refused_by(answer: ElicitationResult[Any]) -> str | None:
+    """Return how the change was refused, or None where it was not: only a clear no is one.
+
+    To decline a form or to close it is none: hosts do both by themselves, before anybody has seen it.
+    """
+    given = answer.data if isinstance(answer, AcceptedElicitation) else None
+    if isinstance(given, Agreement):
+        return None if given.agree else BY_FORM
+    if isinstance(given, TypedAgreement):
+        return BY_FORM if given.typed.strip(" .!").lower() in _CLEAR_NO else None
     return None
 
 
@@ -130,6 +157,11 @@ def question(stored: StoredPlan) -> str:
     return "\n".join([head, *lines, *more, stored.plan.typing_request]).rstrip()
 
 
+def _forms_count(ctx: Context[Any, Any]) -> bool:
+    serving: Serving = ctx.request_context.lifespan_context
+    return serving.forms_count
+
+
 def _failed() -> bool:
     state = _asking.get()
     return state is not None and state.failed
@@ -142,7 +174,7 @@ def _no_form(ctx: Context[Any, Any], decision: Decision, stored: StoredPlan) -> 
         raise ForbiddenByPolicyError(
             f"Not done: {stored.plan.summary}. Nothing changed. The operator's policy (SIM_MCP_POLICY) forbids it."
         )
-    if decision == "allow":
+    if decision == "allow" and _forms_count(ctx):
         return NoForm("the operator's policy")
     return NoForm("cannot be asked") if decision == "page" or not can_be_asked(ctx) else None
 

@@ -1,30 +1,28 @@
 """The change desk: plans kept, agreed to by the best route there is, carried out once, and told about."""
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import NoReturn
 
 import anyio
-from filelock import FileLock, Timeout
 
 from sim_mcp.changes.agreement import BY_POLICY, why_not_enough
 from sim_mcp.changes.apply import Run, Tell
 from sim_mcp.changes.approvals import Approvals
 from sim_mcp.changes.entries import Caller, Outcome, StoredPlan
-from sim_mcp.changes.history import OPEN_FOR, Change, changes
+from sim_mcp.changes.history import Change, changes
 from sim_mcp.changes.journal import Journal
-from sim_mcp.changes.page import ApprovalPage
-from sim_mcp.changes.page_server import listening
+from sim_mcp.changes.look_back import LookBack
+from sim_mcp.changes.page_offer import PageOffer
 from sim_mcp.changes.plan import Plan, Planned, Register, counted, make
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError, read_policy
 from sim_mcp.changes.record_file import JournalError
 from sim_mcp.changes.recorder import Recorder
-from sim_mcp.changes.refusals import NotConfirmedError, no_way_to_ask, not_agreed, not_confirmed, which_one
+from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed, which_one
 from sim_mcp.changes.registration import plan_registration
-from sim_mcp.changes.settling import Settling
-from sim_mcp.emnify import Bic, EmnifyClient, EmnifyError, InvalidValueError
+from sim_mcp.changes.turn import turn
+from sim_mcp.emnify import Bic, EmnifyClient, InvalidValueError
 from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.fleet.reading import read_sims
 from sim_mcp.settings import Settings
@@ -34,12 +32,6 @@ log = logging.getLogger(__name__)
 RUN_FOR_S = 45.0
 """How long one call waits and works; many clients give up on a call after 60 s, and the next call goes on."""
 
-_LOCK = "changes.lock"
-_LOCK_RETRY_S = 0.1
-_LOOK_WAITS_S = 2.0
-"""How long looking into doubts waits for a run that is at it: that settles them by itself."""
-
-_TELL_EVERY_S = 5.0
 _LEAST_S = 5.0
 """What a call works on a plan at least, however late it was approved."""
 
@@ -82,10 +74,7 @@ class ChangeDesk:
         self._policy = read_policy(settings.policy, settings.confirm)
         self._record = Recorder()
         self._opened: Journal | None = None
-        self._page: ApprovalPage | None = None
-        self._page_wanted = anyio.Event()
-        self._page_ready = anyio.Event()
-        self._page_address = ""
+        self._page = PageOffer(open_browser=settings.open_browser)
 
     async def keep(self, plan: Plan, caller: Caller) -> StoredPlan:
         """Keep a plan durably, within the limits an operator set.
@@ -127,19 +116,35 @@ class ChangeDesk:
             await self._insist_on_approval(stored.id)
         return await self._run(stored.id, progress, self._deadline(started))
 
-    async def offer_page(self, stored: StoredPlan, progress: Tell, started: float, *, asked: bool = False) -> Report:
-        """Show the plan on a page of this machine, wait for a person as long as a call begun then may, then go on.
+    async def reject(self, stored: StoredPlan, how: str) -> NoReturn:
+        """Record a person's no.
+
+        Raises:
+            NotConfirmedError: Always; it tells how the plan was decided.
+            JournalError: The record cannot be kept.
+        """
+        await self._record(self._journal.decide, stored.id, approved=False, how=how)
+        await self._insist_on_approval(stored.id)
+        raise NotConfirmedError(no_too_late(stored.id))
+
+    async def offer_page(
+        self, stored: StoredPlan, progress: Tell, started: float, *, asked: bool = False, wait: bool = True
+    ) -> Report:
+        """Show the plan on a page of this machine; wait for a person as long as a call begun then may, then go on.
 
         Raises:
             NotConfirmedError: There is no page to offer, or the person rejected the plan.
         """
         if not self._settings.approval_page:
             raise NotConfirmedError(not_confirmed(stored.plan) if asked else no_way_to_ask(stored.plan))
-        page, address = await self._open_page()
-        link = address + await page.path_for(stored.id)
-        if self._settings.open_browser:
-            await anyio.to_thread.run_sync(_open_browser, link)
-        return await self._await_decision(stored, page, link, progress, started)
+        link = await self._page.link_to(stored, Approvals(self._journal, self._record))
+        deadline = started + self._settings.approval_wait_s if wait else started
+        await self._page.wait(stored, link, progress, deadline)
+        now = await self._record(self._journal.plan, stored.id) or stored
+        if now.state == "waiting":
+            return await self._report(stored.id, link=link)
+        await self._insist_on_approval(stored.id)
+        return await self._run(stored.id, progress, self._deadline(started))
 
     async def go_on(self, plan_id: str | None, caller: Caller, progress: Tell) -> Report:
         """Tell how a plan stands, and carry out what is approved and not done yet; without an id, the only open one.
@@ -170,31 +175,21 @@ class ChangeDesk:
         Raises:
             JournalError: The record cannot be read.
         """
-        await self._look_into([change for change in await self._recent() if change.standing == "open"])
+        await self._look_back.into_doubts()
         return await self._record(changes, self._journal, sim=sim, start=start, end=end)
 
     async def look_back(self) -> None:
         """Say in the log which changes are not finished, and read again what was left in doubt."""
         try:
-            unfinished = [change for change in await self._recent() if change.standing == "open"]
-            for change in unfinished:
-                log.warning(
-                    "Change %s is not finished: %d SIMs to go, %d in doubt. list_changes and sim-mcp audit tell more.",
-                    change.plan,
-                    change.left,
-                    change.in_doubt,
-                )
-            await self._look_into(unfinished)
-        except (JournalError, EmnifyError) as error:
-            log.warning("What was changed before cannot be looked into now: %s", error)
+            looked = self._look_back
+        except JournalError as error:
+            log.warning("%s", error)
+        else:
+            await looked.at_start()
 
     async def host_page(self) -> None:
         """Serve the approval page from the moment it is first needed, until cancelled."""
-        await self._page_wanted.wait()
-        self._page = ApprovalPage(Approvals(self._journal, self._record), now=lambda: datetime.now(UTC))
-        async with listening(self._page) as self._page_address:
-            self._page_ready.set()
-            await anyio.sleep_forever()
+        await self._page.host()
 
     @property
     def _journal(self) -> Journal:
@@ -209,8 +204,9 @@ class ChangeDesk:
                 ) from None
         return self._opened
 
-    async def _recent(self) -> list[Change]:
-        return await self._record(changes, self._journal, start=datetime.now(UTC) - OPEN_FOR)
+    @property
+    def _look_back(self) -> LookBack:
+        return LookBack(self._client, self._journal, self._record, self._inventory)
 
     async def _plan_of(self, plan_id: str, caller: Caller) -> StoredPlan:
         stored = await self._record(self._journal.plan, plan_id) if self._journal.file.exists else None
@@ -219,14 +215,10 @@ class ChangeDesk:
         return stored
 
     async def _only_open_one(self, caller: Caller) -> str:
-        mine = await self._unfinished(caller)
+        mine = await self._look_back.unfinished(caller)
         if len(mine) != 1:
             raise NotConfirmedError(which_one(mine))
         return mine[0].plan
-
-    async def _unfinished(self, caller: Caller) -> list[Change]:
-        found = await self._recent()
-        return [change for change in found if change.caller == caller and change.standing in ("waiting", "open")]
 
     async def _left(self, stored: StoredPlan) -> list[int]:
         """Return the ids of the SIMs that were agreed to and never sent; 0 stands for a batch."""
@@ -265,7 +257,7 @@ class ChangeDesk:
                 f"switched off. Nothing changed by this call. A new call of {stored.plan.tool} plans it anew."
             )
         left = await self._left(stored)
-        async with self._turn(self._deadline(started)) as mine:
+        async with turn(self._journal.file.directory, self._deadline(started)) as mine:
             if not mine:
                 return await self._report(stored.id)
             anew = await self._record(self._journal.keep, await self._replanned(stored.plan, left), stored.caller)
@@ -281,64 +273,10 @@ class ChangeDesk:
         sims = [sim for sim_id in left if (sim := now[sim_id]) is not None]
         return make(plan.tool, plan.change, sims, own_organisation=self._client.own_organisation_id)
 
-    async def _look_into(self, found: list[Change]) -> None:
-        """Read what was sent and is not known to have happened, unless a run is at it now."""
-        if not any(change.in_doubt for change in found):
-            return
-        async with self._turn(anyio.current_time() + _LOOK_WAITS_S) as mine:
-            for change in found if mine else ():
-                stored = await self._record(self._journal.plan, change.plan) if change.in_doubt else None
-                if stored is not None:
-                    await Settling(self._client, self._journal, self._record, stored, self._inventory).look_again()
-
-    async def _open_page(self) -> tuple[ApprovalPage, str]:
-        self._page_wanted.set()
-        await self._page_ready.wait()
-        if self._page is None:
-            raise RuntimeError("the page is ready but is not there")
-        return self._page, self._page_address
-
-    async def _await_decision(
-        self, stored: StoredPlan, page: ApprovalPage, link: str, progress: Tell, started: float
-    ) -> Report:
-        deadline = started + self._settings.approval_wait_s
-        await progress(0, len(stored.plan.items), f"waiting for approval at {self._shown(link)}")
-        while (left := deadline - anyio.current_time()) > 0:
-            if await page.wait_for_decision(stored.id, min(left, _TELL_EVERY_S)) != "waiting":
-                break
-            await progress(0, len(stored.plan.items), f"waiting for approval at {self._shown(link)}")
-        now = await self._record(self._journal.plan, stored.id) or stored
-        if now.state == "waiting":
-            return await self._report(stored.id, link=self._shown(link))
-        await self._insist_on_approval(stored.id)
-        return await self._run(stored.id, progress, self._deadline(started))
-
-    def _shown(self, link: str) -> str:
-        """Return the link for the model, or none where the browser is opened for the person already."""
-        return "the browser window that was opened" if self._settings.open_browser else link
-
     async def _insist_on_approval(self, plan_id: str) -> None:
         stored = await self._record(self._journal.plan, plan_id)
         if stored is None or stored.state != "approved":
             raise NotConfirmedError(not_agreed(plan_id, stored))
-
-    @asynccontextmanager
-    async def _turn(self, until: float) -> AsyncIterator[bool]:
-        """Wait until then for the turn to carry out changes, one at a time on this machine; yield whether it came."""
-        lock = FileLock(self._journal.file.directory / _LOCK, mode=0o600, thread_local=False)
-        while True:
-            try:
-                lock.acquire(timeout=0)
-                break
-            except Timeout:
-                if anyio.current_time() >= until:
-                    yield False
-                    return
-                await anyio.sleep(_LOCK_RETRY_S)
-        try:
-            yield True
-        finally:
-            lock.release()
 
     def _runner(self, stored: StoredPlan, progress: Tell) -> Run:
         return Run(
@@ -354,7 +292,7 @@ class ChangeDesk:
     async def _run(self, plan_id: str, progress: Tell, deadline: float) -> Report:
         """Carry out what is left of a plan until the deadline."""
         paused = None
-        async with self._turn(deadline) as mine:
+        async with turn(self._journal.file.directory, deadline) as mine:
             stored = await self._record(self._journal.plan, plan_id) if mine else None
             if stored is not None:
                 run = self._runner(stored, progress)
@@ -379,11 +317,5 @@ class ChangeDesk:
             raise NotConfirmedError(f"There is no plan {plan_id}. Nothing changed.")
         known = await self._record(self._journal.progress, plan_id)
         outcomes = tuple((item, known.settled[n]) for n, item in enumerate(stored.plan.items) if n in known.settled)
-        others = [change for change in await self._unfinished(stored.caller) if change.plan != plan_id]
+        others = [change for change in await self._look_back.unfinished(stored.caller) if change.plan != plan_id]
         return Report(stored, outcomes, link=link, paused=paused, besides=len(others))
-
-
-def _open_browser(link: str) -> None:
-    import webbrowser  # noqa: PLC0415  # loads what a server without a screen never needs.
-
-    webbrowser.open(link)

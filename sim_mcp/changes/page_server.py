@@ -10,9 +10,9 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sim_mcp.changes.page import ApprovalPage
+from sim_mcp.http.connections import TimelyConnection
 
 
 @asynccontextmanager
@@ -52,11 +52,11 @@ async def listening(page: ApprovalPage) -> AsyncIterator[str]:
                 await serving
 
 
-class _Wire(H11Protocol):
+class _Wire(TimelyConnection):
     """Log no access, which would write the secrets of links, however the process logs that of other servers."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they come
+        super().__init__(*args, **kwargs)
         self.access_log = False
 
 

@@ -41,6 +41,14 @@ def not_agreed(plan_id: str, stored: StoredPlan | None) -> str:
     return f"Not done: plan {plan_id} {why}. Nothing changed. A new call makes a new plan."
 
 
+def no_too_late(plan_id: str) -> str:
+    """Word that a plan was approved before somebody said no to it."""
+    return (
+        f"The no came too late: plan {plan_id} had been approved before. Nothing was changed by this call; "
+        f'continue_change(plan="{plan_id}") tells how it stands, and carries out what is left of it.'
+    )
+
+
 def which_one(found: list[Change]) -> str:
     """Ask which of several open changes is meant, or say that there is none."""
     if not found:

@@ -13,7 +13,7 @@ from sim_mcp.changes.plan import Planned, Register, counted
 from sim_mcp.tools import answers, text
 from sim_mcp.tools.parameters import ready_call
 from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ToolContext, desk_of
+from sim_mcp.tools.state import ToolContext, desk_of, wants_progress
 
 ROWS = 40
 """Outcomes told one by one: what fits into an answer. What needs a look comes first."""
@@ -28,11 +28,15 @@ async def carry_out(ctx: ToolContext, stored: StoredPlan, agreed: ElicitationRes
     how = consent.agreed_by(stored, agreed)
     if how is not None:
         return reported(await desk.carry_out(stored, how, ctx.report_progress, started))
-    return reported(await desk.offer_page(stored, ctx.report_progress, started, asked=consent.was_asked(agreed)))
+    if (refused := consent.refused_by(agreed)) is not None:
+        await desk.reject(stored, refused)
+    asked, wait = consent.was_asked(agreed), wants_progress(ctx)
+    report = await desk.offer_page(stored, ctx.report_progress, started, asked=asked, wait=wait)
+    return reported(report, asked=asked)
 
 
-def reported(report: Report) -> CallToolResult:
-    """Tell how a plan stands, as a tool result."""
+def reported(report: Report, *, asked: bool = False) -> CallToolResult:
+    """Tell how a plan stands, as a tool result; whether a form was open for it before, if it waits."""
     stored = report.stored
     ranked = sorted(report.outcomes, key=lambda pair: _URGENCY.index(pair[1].kind))
     waiting = stored.state == "waiting" and bool(stored.plan.to_do)
@@ -43,6 +47,7 @@ def reported(report: Report) -> CallToolResult:
         state="waiting for approval" if waiting else _state(report),
         agreed=stored.agreed,
         approve_at=report.link,
+        form="came back without a yes" if waiting and asked else None,
         counts=dict(Counter(outcome.kind for _, outcome in report.outcomes)),
         sims=[_row(stored, item, outcome) for item, outcome in ranked[:ROWS]],
         not_shown=max(0, len(ranked) - ROWS) or None,

@@ -55,6 +55,8 @@ class AppState:
     inventory: Inventory | None = None
     usage: UsageScan | None = None
     exports: ExportDesk | None = None
+    forms_count: bool = True
+    """Whether a form that the client answers is a person's word; not where the client may be any program at all."""
 
 
 ToolContext = Context[AppState]
@@ -96,6 +98,12 @@ def caller_of(ctx: ToolContext) -> Caller:
     info = params.client_info if params is not None else None
     name = clean(f"{info.name} {info.version}", 60) if info is not None else "an unnamed client"
     return Caller(_account(), name)
+
+
+def wants_progress(ctx: ToolContext) -> bool:
+    """Tell whether the client listens while the call works, and so can show a person what it is told."""
+    meta = ctx.request_context.meta
+    return meta is not None and "progress_token" in meta
 
 
 def _account() -> str:

@@ -68,7 +68,9 @@ async def test_a_call_that_waits_goes_on_at_once_when_approved_and_tells_progres
         if message and "http://" in message:
             links.append(message[message.index("http://") :])
 
-    async with claude_desktop(fleet, approval_wait_s=60) as client, anyio.create_task_group() as group:
+    # In memory only the older protocol tells the server that somebody listens.
+    listening = claude_desktop(fleet, era="legacy", approval_wait_s=60)
+    async with listening as client, anyio.create_task_group() as group:
 
         async def call() -> None:
             result = await client.call_tool("set_sim_status", suspend(fleet, "healthy"), progress_callback=on_progress)
@@ -91,7 +93,8 @@ async def test_a_call_that_waits_ends_without_a_change_when_the_person_rejects(f
         if message and "http://" in message:
             links.append(message[message.index("http://") :])
 
-    async with claude_desktop(fleet, approval_wait_s=60) as client, anyio.create_task_group() as group:
+    listening = claude_desktop(fleet, era="legacy", approval_wait_s=60)
+    async with listening as client, anyio.create_task_group() as group:
 
         async def call() -> None:
             arguments = suspend(fleet, "healthy")
@@ -105,6 +108,24 @@ async def test_a_call_that_waits_ends_without_a_change_when_the_person_rejects(f
     assert results[0].is_error
     assert "rejected on the approval page" in said(results[0])
     assert await fleet.writes() == []
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_where_nobody_listens_the_link_comes_at_once_and_continue_change_waits(fleet: Fleet, era: Era) -> None:
+    async with claude_desktop(fleet, era=era, approval_wait_s=600) as client, anyio.create_task_group() as group:
+        with anyio.fail_after(60):
+            waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        assert waiting["state"] == "waiting for approval"
+        results: list[CallToolResult] = []
+
+        async def go_on() -> None:
+            results.append(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+
+        group.start_soon(go_on)
+        await anyio.sleep(0.5)
+        assert results == []
+        await press(waiting["approve_at"], "approve")
+    assert facts(results[0])["counts"] == {"changed": 1}
 
 
 async def test_a_rejected_plan_stays_undone(fleet: Fleet) -> None:
@@ -208,13 +229,6 @@ async def test_what_changed_after_approval_is_left_alone(fleet: Fleet) -> None:
         done = facts(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
     assert done["counts"] == {"moved": 1, "changed": 1}
     assert not [write for write in await fleet.writes() if write["path"].endswith(f"/sim/{story['sim_id']}")]
-
-
-async def test_where_the_server_opens_the_browser_the_model_never_gets_the_link(fleet: Fleet) -> None:
-    async with claude_desktop(fleet, open_browser=True, approval_page=True) as client:
-        result = await client.call_tool("set_sim_status", suspend(fleet, "healthy"))
-    assert "http://" not in said(result)
-    assert "/approve/" not in result.model_dump_json()
 
 
 async def test_carrying_out_twice_at_once_writes_once_and_each_call_tells_the_same(fleet: Fleet) -> None:

@@ -24,6 +24,7 @@ from mcp.types import (
     InputResponses,
 )
 
+from sim_mcp.changes.journal import Journal
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm
@@ -106,7 +107,6 @@ NO: dict[str, Callable[[Asked], ElicitationFnT | None]] = {
     "cancels": lambda asked: answering(ElicitResult(action="cancel"), asked),
     "accepts nothing": lambda asked: answering(ElicitResult(action="accept", content={}), asked),
     "accepts without content": lambda asked: answering(ElicitResult(action="accept"), asked),
-    "unticked": lambda asked: answering(ElicitResult(action="accept", content={"agree": False}), asked),
     "types something else": lambda asked: answering(ElicitResult(action="accept", content={"typed": "yes"}), asked),
     "answers with an error": lambda asked: answering(ErrorData(code=-32603, message="no"), asked),
 }
@@ -142,11 +142,82 @@ async def test_anything_but_a_yes_writes_nothing(fleet: Fleet, era: Era, page: b
         else:
             result = await client.call_tool(tool, arguments)
             if page:
-                assert facts(result)["state"] == "waiting for approval"
+                told = facts(result)
+                assert told["state"] == "waiting for approval"
                 assert "Nothing changed" in said(result)
+                # Who was asked by form is told what came of it, and nobody else is.
+                assert (told.get("form") == "came back without a yes") is bool(asked)
+                assert ("came back without a yes" in said(result)) is bool(asked)
             else:
                 assert result.is_error
                 assert_not_confirmed(said(result))
+    assert await fleet.writes() == []
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_a_clear_no_by_form_ends_the_plan(fleet: Fleet, era: Era, tool: str) -> None:
+    role, arguments, _ = changes(fleet)[tool]
+    asked: Asked = []
+    no: dict[str, str | bool] = {"typed": " No."} if tool == "delete_sims" else {"agree": False}
+    answer = answering(ElicitResult(action="accept", content=dict(no)), asked)
+    async with client_of(fleet, era=era, answer=answer, role=role) as client:
+        refused = await client.call_tool(tool, arguments)
+        plan = asked[0].split("(plan ")[1][:8]
+        later = await client.call_tool("continue_change", {"plan": plan})
+        again = await client.call_tool(tool, arguments)
+    for result in (refused, later):
+        assert result.is_error
+        assert f"plan {plan} was rejected by form. Nothing changed" in said(result)
+        assert "/approve/" not in said(result)
+    assert plan not in said(again)  # who asks again after a no makes another plan.
+    assert await fleet.writes() == []
+
+
+@pytest.mark.parametrize("typed", ["", "nothing", "1234", "not sure"])
+async def test_what_is_typed_wrong_is_no_clear_no(fleet: Fleet, typed: str) -> None:
+    arguments = {"sims": [fleet.stories["no_device"]["iccid"]]}
+    async with client_of(fleet, answer=yes([], typed)) as client:
+        told = facts(await client.call_tool("delete_sims", arguments))
+    assert (told["state"], told["form"]) == ("waiting for approval", "came back without a yes")
+    assert await fleet.writes() == []
+
+
+async def test_a_no_that_comes_after_the_page_approved_does_not_pretend(fleet: Fleet) -> None:
+    """Two calls for the same change share its plan; one person says yes on the page, then no on the form."""
+    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+
+    async def meanwhile(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        del context
+        journal = Journal(fleet.state_dir)
+        assert journal.decide(
+            params.message.split("(plan ")[1][:8], approved=True, how="a person, on the approval page"
+        )
+        return ElicitResult(action="accept", content={"agree": False})
+
+    async with client_of(fleet, era="legacy", answer=meanwhile) as client:
+        result = await client.call_tool("set_sim_status", arguments)
+    assert result.is_error
+    assert "came too late" in said(result)
+    assert await fleet.writes() == []
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_where_the_client_may_be_any_program_its_form_does_not_count(fleet: Fleet, era: Era, tool: str) -> None:
+    role, arguments, typed = changes(fleet)[tool]
+    asked: Asked = []
+    server = build_server(fleet.settings(role=role), forms_count=False)
+    async with Client(server, mode=era, elicitation_callback=yes(asked, typed)) as client:
+        told = facts(await client.call_tool(tool, arguments))
+    assert told["state"] == "waiting for approval"
+    assert (asked, await fleet.writes()) == ([], [])
+
+
+async def test_where_the_client_may_be_any_program_no_policy_answers_for_a_person(fleet: Fleet) -> None:
+    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    async with Client(build_server(fleet.settings(confirm=Confirm.HOST), forms_count=False)) as client:
+        assert facts(await client.call_tool("set_sim_status", arguments))["state"] == "waiting for approval"
     assert await fleet.writes() == []
 
 

@@ -27,7 +27,7 @@ from sim_mcp.fleet.reading import FEW
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm
-from tests.support import Fleet, facts, fleet_of, said
+from tests.support import Fleet, facts, fleet_of, said, with_key
 from tests.test_commands import run_on
 from tests.test_serving import environment, server_process
 
@@ -126,10 +126,8 @@ async def test_a_full_disk_in_the_middle_stops_the_writes_and_is_reported(fleet:
     """The room is taken from the running server, so what it meets is the operating system's own refusal."""
     await fleet.faults("latency=0.05@PATCH")
     results: list[CallToolResult] = []
-    async with (
-        server_process([], environment(fleet, SIM_MCP_CONFIRM="host")) as (address, pid),
-        Client(address) as client,
-    ):
+    env = environment(fleet, SIM_MCP_CONFIRM="host")
+    async with server_process([], env) as (address, pid), Client(with_key(address, env)) as client:
 
         async def suspend() -> None:
             arguments = {"status": "suspended", "with_status": "activated"}
