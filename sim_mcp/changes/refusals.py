@@ -3,6 +3,7 @@
 from sim_mcp.changes.entries import StoredPlan
 from sim_mcp.changes.history import Change
 from sim_mcp.changes.plan import Plan
+from sim_mcp.untrusted import fence
 
 
 class NotConfirmedError(Exception):
@@ -12,8 +13,9 @@ class NotConfirmedError(Exception):
 def not_confirmed(plan: Plan) -> str:
     """Word that a form came back without a yes; who, if anybody, saw it is not known."""
     return (
-        f"Not confirmed: {plan.summary}. Nothing changed. The form came back without a clear yes; perhaps nobody saw "
-        "it, and the approval page is switched off. If a person wants this change, call again."
+        "Not confirmed. Nothing changed. The form came back without a clear yes; perhaps nobody saw it, and the "
+        "approval page is switched off. If a person wants this change, call again. It would have been:\n"
+        f"{fence(f'{plan.summary}.')}"
     )
 
 
@@ -21,8 +23,8 @@ def no_way_to_ask(plan: Plan) -> str:
     """Word the refusal where a person can be asked neither by form nor by page."""
     lines = "\n".join(f"- {line}" for line in plan.lines[:10])
     return (
-        f"Not done: {plan.summary}. Nothing changed. A person has to agree first, and this client cannot show a form "
-        f"and the approval page is switched off. It would have been:\n{lines}\n"
+        "Not done. Nothing changed. A person has to agree first, and this client cannot show a form and the approval "
+        f"page is switched off. It would have been:\n{fence(f'{plan.summary}.{chr(10)}{lines}')}\n"
         "What the operator can do: leave SIM_MCP_APPROVAL_PAGE on, use a client that shows forms, or set "
         "SIM_MCP_CONFIRM=host where the host asks a person before each call."
     )
@@ -49,4 +51,7 @@ def which_one(found: list[Change]) -> str:
     lines = "\n".join(
         f'- continue_change(plan="{change.plan}"): {change.summary}, {change.standing}' for change in found
     )
-    return f"Which one? {len(found)} changes of this client are not finished. Nothing changed by this call.\n{lines}"
+    return (
+        f"Which one? {len(found)} changes of this client are not finished. Nothing changed by this call.\n"
+        f"{fence(lines)}"
+    )

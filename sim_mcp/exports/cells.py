@@ -34,7 +34,7 @@ def body(file_format: Format, columns: Sequence[str], rows: Iterable[Row], *, fi
     """
     if file_format == "csv":
         return _csv(map(csv_cell, map(row.get, columns)) for row in rows)
-    lines = [escaped(_JSON.encode(_known(row, columns))) for row in rows]
+    lines = [escaped(_whole(_JSON.encode(_known(row, columns)))) for row in rows]
     return "".join(f"{'' if first and at == 0 else ','}\n{line}" for at, line in enumerate(lines))
 
 
@@ -52,7 +52,7 @@ def csv_cell(value: Cell) -> str:
     spreadsheet takes for a number.
     """
     if isinstance(value, str):
-        return value if _is_plain(value) else spreadsheet_safe(value)
+        return value if _is_plain(value) else spreadsheet_safe(_whole(value))
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -70,6 +70,11 @@ def _is_plain(text: str) -> bool:
     return text.isascii() and (
         text.isalnum() or (text[:1].isalnum() and text.isprintable() and ";" not in text and "|" not in text)
     )
+
+
+def _whole(text: str) -> str:
+    """Put a question mark for half a character, which no file can hold."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _csv(lines: Iterable[Iterable[str]]) -> str:

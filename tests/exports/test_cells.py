@@ -68,7 +68,7 @@ def test_a_cell_that_needs_no_care_is_the_same_as_with_all_of_it(text: str, befo
 
 
 def test_no_character_makes_a_formula_pass_for_plain_text() -> None:
-    for char in map(chr, range(2**16)):
+    for char in map(chr, [*range(0xD800), *range(0xE000, 2**16)]):
         text = f"a{char}=1"
         assert csv_cell(text) == spreadsheet_safe(text)
         assert csv_cell(char) == spreadsheet_safe(char)

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.client.session import ClientRequestContext
+from mcp.types import ElicitRequestParams, ElicitResult
 
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server import build_server
@@ -76,6 +78,37 @@ async def test_a_change_that_was_made_names_organisations_inside_the_fence(fleet
     assert "Alpenwerk Devices" in text
     assert "Alpenwerk Devices" not in unfenced(text)
     assert text.count("<data-") == 1
+
+
+@pytest.mark.parametrize("answer", [None, ElicitResult(action="decline")])
+async def test_a_change_that_nobody_agreed_to_names_organisations_inside_the_fence(
+    fleet: Fleet, answer: ElicitResult | None
+) -> None:
+    async def declining(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        del context, params
+        assert answer is not None
+        return answer
+
+    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "reseller": "Alpenwerk Devices"}
+    server = build_server(fleet.settings(role="issuer", approval_page=False))
+    async with Client(server, elicitation_callback=declining if answer else None) as client:
+        text = said(await client.call_tool("assign_sims", arguments))
+    assert "Nothing changed" in text or "nothing changed" in text
+    assert "Alpenwerk Devices" in text
+    assert "Alpenwerk Devices" not in unfenced(text)
+
+
+async def test_changes_to_choose_from_name_organisations_inside_the_fence(fleet: Fleet) -> None:
+    async with Client(build_server(fleet.settings(role="issuer"))) as client:
+        for story in ("healthy", "went_silent"):
+            sims = [fleet.stories[story]["iccid"]]
+            await client.call_tool("assign_sims", {"sims": sims, "reseller": "Alpenwerk Devices"})
+        for text in (
+            said(await client.call_tool("continue_change", {})),
+            said(await client.call_tool("list_changes", {})),
+        ):
+            assert "Alpenwerk Devices" in text
+            assert "Alpenwerk Devices" not in unfenced(text)
 
 
 async def test_what_is_shown_of_a_name_finds_the_sim_again() -> None:

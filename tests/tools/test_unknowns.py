@@ -53,6 +53,7 @@ async def morning(fleet: Fleet, desk: Client) -> None:
     assert "TOTAL" not in {day["date"] for day in days}
     assert (await ask("list_sim_events", sim=sim["iccid"], severity="info"))["events"]
     assert (await ask("list_sim_events", sim=stories["fresh"]["iccid"], type=["Update location"]))["events"] == []
+    assert (await ask("get_sim_timeline", sim=sim["iccid"]))["totals"]["events"]
     unknown = await desk.call_tool("list_sim_events", {"sim": "999999"})
     assert "No SIM found" in said(unknown)
     report = await ask("set_sim_status", sims=[sim["iccid"]], status="suspended")
