@@ -168,7 +168,7 @@ def read_settings(
     given = {name: value for name, value in environment.items() if value}
     names = {str(field.alias) for field in Settings.model_fields.values()}
     try:
-        from_file = _from_file(given, names, named, env_file or Path(".env"), sandbox=sandbox, tell=tell)
+        from_file = _from_file(given, names, named, env_file or Path.cwd() / ".env", sandbox=sandbox, tell=tell)
     except EnvFileError as error:
         raise SettingsError(f"{error}. Nothing was started.") from None
     _refuse_unknown({*from_file, *environment}, names)

@@ -96,7 +96,7 @@ def test_a_malformed_env_file_ends_the_command_with_its_line(tmp_path: Path) -> 
     (tmp_path / ".env").write_text("EMNIFY_BASE_URL : https://mine.example\n")
     done = run("tools", cwd=tmp_path)
     assert done.returncode == 2
-    assert ".env, line 1, is not NAME=value" in done.stderr
+    assert f"{tmp_path / '.env'}, line 1, is not NAME=value" in done.stderr
     assert invoked("tools", "--env-file", ".env").exit_code == 2
     assert f"such as {Path.cwd() / '.env'}" in invoked("tools", "--env-file", ".env").stderr
 

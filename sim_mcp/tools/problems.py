@@ -11,7 +11,6 @@ from sim_mcp.changes.record_file import JournalError
 from sim_mcp.changes.refusals import NotConfirmedError
 from sim_mcp.emnify import (
     AuthenticationError,
-    ConnectionSettingsError,
     DeadlineExceededError,
     EmnifyError,
     ForbiddenError,
@@ -36,7 +35,6 @@ _NEXT: tuple[tuple[type[EmnifyError], str], ...] = (
     (NotFoundError, "list_sims finds SIMs by part of an ICCID, IMSI, MSISDN or by device name."),
     (DeadlineExceededError, "Ask for less at once, or try again in a minute."),
     (UpstreamError, "This is emnify's fault and usually passes: try again in a minute."),
-    (ConnectionSettingsError, ""),  # it says itself what to do.
     (UnreachableError, "The operator should check the network and EMNIFY_BASE_URL."),
     (UnreadableAnswerError, "Try again; if it stays so, the operator should check EMNIFY_BASE_URL."),
 )
@@ -112,6 +110,8 @@ def _next_step(error: EmnifyError) -> str:
         return f"Try again in {wait:.0f} s." if wait is not None else "Try again in 30 s."
     if isinstance(error, NotFoundError) and "/sim_batch/" in (error.operation or ""):
         return "Compare the code with the packaging; it has 16 characters, '#' first."
+    if "The operator should" in str(error):  # it says itself what to do.
+        return ""
     if isinstance(error, UpstreamError) and error.status is None:
         return "Try again in a minute."
     return next((step for kind, step in _NEXT if isinstance(error, kind)), "")

@@ -60,6 +60,7 @@ async def failure(upstream: Upstream) -> tuple[EmnifyError, str]:
     assert failed.value.changed == "nothing"
     text = explain(failed.value) or ""
     assert "Nothing changed" in text
+    assert text.count("The operator should") == 1
     assert SECRET not in text
     assert SECRET not in repr(failed.value)
     return failed.value, text
