@@ -49,6 +49,18 @@ def test_only_apply_and_registration_write_to_emnify() -> None:
     assert found == allowed
 
 
+def test_security_says_only_what_a_test_shows() -> None:
+    """Each sentence names its test, and each test that is named is there."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("## Reporting")[0]
+    said = re.split(r"\n(?=- )", text.partition("## What is promised")[2])
+    claims = [claim.partition("\n\n")[0] for claim in said if claim.startswith("- ")]
+    assert len(claims) > 30
+    assert [claim for claim in claims if not re.search(r"`test_\w+`", claim)] == []
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
+    there = set(re.findall(r"^(?:async )?def (test_\w+)", "\n".join(sources), re.MULTILINE))
+    assert set(re.findall(r"test_\w+", text)) - there == set()
+
+
 def test_the_wheel_ships_the_prompts_and_the_version_is_told_in_one_place() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {"prompts": "sim_mcp/_prompts"}

@@ -146,8 +146,10 @@ class ChangeDesk:
         await self._insist_on_approval(stored.id)
         return await self._run(stored.id, progress, self._deadline(started))
 
-    async def go_on(self, plan_id: str | None, caller: Caller, progress: Tell) -> Report:
+    async def go_on(self, plan_id: str | None, caller: Caller, progress: Tell, *, unasked: bool = True) -> Report:
         """Tell how a plan stands, and carry out what is approved and not done yet; without an id, the only open one.
+
+        `unasked` says whether the operator's policy may agree by itself, as it may where callers are known.
 
         Raises:
             NotConfirmedError: There is no such plan of this caller, or it was rejected or expired; or several are open.
@@ -158,7 +160,7 @@ class ChangeDesk:
         stored = await self._plan_of(plan_id or await self._only_open_one(caller), caller)
         if stored.state == "waiting" and stored.plan.to_do:
             decision = self._insist_on_limits(stored)
-            if decision == "allow":
+            if decision == "allow" and unasked:
                 return await self.carry_out(stored, BY_POLICY, progress, started)
             return await self.offer_page(stored, progress, started)
         if stored.state not in ("approved", "lapsed"):

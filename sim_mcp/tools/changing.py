@@ -18,7 +18,7 @@ from sim_mcp.tools import answers
 from sim_mcp.tools.choosing import Choice, OfCustomer, WithModel
 from sim_mcp.tools.outcomes import carry_out, reported
 from sim_mcp.tools.parameters import Name, SimNames, Status
-from sim_mcp.tools.state import ToolContext, caller_of, desk_of, emnify_of
+from sim_mcp.tools.state import ToolContext, caller_of, desk_of, emnify_of, forms_count
 
 PLANNING_TAKES_S = 30.0
 """The longest that planning works, so that there is time left to ask and to act before a host gives up."""
@@ -164,4 +164,5 @@ async def continue_change(
     """Continue a change of SIM cards that waits for approval or was interrupted, by its plan id. Tells how the plan
     stands and carries it out only if a person approved it; what is done already is not done again.
     """  # noqa: D205  # the description is one paragraph for the model.
-    return reported(await desk_of(ctx).go_on(plan, caller_of(ctx), ctx.report_progress))
+    report = await desk_of(ctx).go_on(plan, caller_of(ctx), ctx.report_progress, unasked=forms_count(ctx))
+    return reported(report)

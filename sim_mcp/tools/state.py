@@ -74,6 +74,11 @@ def desk_of(ctx: ToolContext) -> ChangeDesk:
     return _with_token(state, state.desk)
 
 
+def forms_count(ctx: ToolContext) -> bool:
+    """Tell whether what the client answers is a person's word."""
+    return _state_of(ctx).forms_count
+
+
 def inventory_of(ctx: ToolContext) -> Inventory:
     """Return the inventory behind this call, or raise `NoTokenError`."""
     state = _state_of(ctx)

@@ -218,6 +218,7 @@ async def test_where_the_client_may_be_any_program_no_policy_answers_for_a_perso
     arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST), forms_count=False)) as client:
         assert facts(await client.call_tool("set_sim_status", arguments))["state"] == "waiting for approval"
+        assert facts(await client.call_tool("continue_change", {}))["state"] == "waiting for approval"
     assert await fleet.writes() == []
 
 

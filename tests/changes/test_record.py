@@ -93,6 +93,22 @@ def test_the_record_cannot_be_rewritten(tmp_path: Path) -> None:
                 db.execute(statement)
 
 
+def test_the_file_itself_refuses_what_may_be_there_once(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    plan = journal.keep(plan_of(), CALLER)
+    journal.decide(plan.id, approved=True, how="form")
+    journal.intend(plan.id, 0, "x", hourly=9)
+    journal.settle(plan.id, {0: Outcome("changed", "a", "b", "first")})
+    columns = "at, kind, plan, item, body"
+    insert = f"INSERT INTO entries ({columns}) SELECT {columns} FROM entries WHERE kind = ?"  # noqa: S608  # our own.
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
+        for kind in ("planned", "decided", "intent", "outcome"):
+            with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+                db.execute(insert, (kind,))
+        with pytest.raises(sqlite3.IntegrityError, match="agreed to stays"):
+            db.execute("DELETE FROM items")
+
+
 async def test_without_a_place_for_the_record_nothing_is_even_planned(fleet: Fleet, tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     settings = fleet.settings(confirm=Confirm.HOST).model_copy(update={"state_dir": missing})
