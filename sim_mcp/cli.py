@@ -224,8 +224,7 @@ def audit(*, since: str | None, sim: str | None, as_csv: bool, as_json: bool) ->
         writer.writeheader()
         writer.writerows({name: spreadsheet_safe(value) for name, value in row.items()} for row in rows)
     elif rows:
-        shown = ("event", "sim", "before", "after", "outcome", "agreed")
-        Console().print(records([{"at": row["at"][:19], **{name: row[name] for name in shown}} for row in rows]))
+        Console().print(records([_told_in_short(row) for row in rows]))
     else:
         click.echo("Nothing is on record about that.")
 
@@ -244,6 +243,18 @@ def health(*, alive: bool, port: int | None) -> None:
     if not alive and (problems := anyio.run(Readiness(settings).problems)):
         raise click.ClickException("\n".join(["not ready", *(problem.told for problem in problems)]))
     click.echo(f"{'alive' if alive else 'ready'}: {len(found)} tools")
+
+
+def _told_in_short(row: dict[str, str]) -> dict[str, str]:
+    """Return what of a row of the record fits a terminal; --json and --csv have all of it."""
+    step = f"{row['before']} → {row['after']}" if row["before"] != row["after"] else row["before"]
+    return {
+        "at": row["at"][:16].replace("T", " "),
+        "sim": row["sim"],
+        "outcome": f"{row['outcome']}{', read again' if row['event'] == 'read again' else ''}",
+        "change": step or row["note"],
+        "agreed": row["agreed"],
+    }
 
 
 def _ask_server(port: int, *, alive: bool) -> None:
