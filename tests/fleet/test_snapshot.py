@@ -123,6 +123,9 @@ async def test_sims_without_what_is_sorted_by_come_last(whole: Snapshot) -> None
         FleetFilter(eid=" "),
         FleetFilter(model=" "),
         FleetFilter(form_factor=" "),
+        FleetFilter(name_contains="\u3164"),
+        FleetFilter(model="\u200b\ufe0f"),
+        FleetFilter(customer="\u3164"),
     ],
 )
 async def test_a_text_that_holds_nothing_is_refused_and_not_ignored(whole: Snapshot, where: FleetFilter) -> None:
