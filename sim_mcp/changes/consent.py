@@ -18,7 +18,7 @@ from sim_mcp.changes.plan import typed_right
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError
 
 MODERN = "2026-07-28"
-BY_FORM = "a person, by form"
+_NO_BY_FORM = "a person, by form"
 _CLEAR_NO = {"n", "nein", "no", "non"}
 """What somebody types who means no, where a number was asked for."""
 
@@ -94,8 +94,6 @@ def answered() -> float:
 
 def can_be_asked(ctx: Context[Any, Any]) -> bool:
     """Tell whether a form can reach a person behind this very call."""
-    if not _forms_count(ctx):
-        return False
     if _failed() or not _declares_forms(ctx.client_capabilities):
         return False
     version = ctx.protocol_version or ""
@@ -122,9 +120,9 @@ def agreed_by(stored: StoredPlan, answer: ElicitationResult[Any]) -> str | None:
     if isinstance(given, NoForm):
         return None if given.reason == "cannot be asked" else given.reason
     if isinstance(given, Agreement):
-        return BY_FORM if given.agree else None
+        return "a person, by form" if given.agree else None
     if isinstance(given, TypedAgreement):
-        return BY_FORM if typed_right(stored.plan, given.typed) else None
+        return "a person, by form" if typed_right(stored.plan, given.typed) else None
     return None
 
 
@@ -135,9 +133,9 @@ def refused_by(answer: ElicitationResult[Any]) -> str | None:
     """
     given = answer.data if isinstance(answer, AcceptedElicitation) else None
     if isinstance(given, Agreement):
-        return None if given.agree else BY_FORM
+        return _NO_BY_FORM if not given.agree else None
     if isinstance(given, TypedAgreement):
-        return BY_FORM if given.typed.strip(" .!").lower() in _CLEAR_NO else None
+        return _NO_BY_FORM if given.typed.strip(" .!").lower() in _CLEAR_NO else None
     return None
 
 
@@ -157,7 +155,8 @@ def question(stored: StoredPlan) -> str:
     return "\n".join([head, *lines, *more, stored.plan.typing_request]).rstrip()
 
 
-def _forms_count(ctx: Context[Any, Any]) -> bool:
+def _is_known(ctx: Context[Any, Any]) -> bool:
+    """Tell whether the client is one that was let in, so that its forms and a standing policy can mean something."""
     serving: Serving = ctx.request_context.lifespan_context
     return serving.forms_count
 
@@ -174,7 +173,9 @@ def _no_form(ctx: Context[Any, Any], decision: Decision, stored: StoredPlan) -> 
         raise ForbiddenByPolicyError(
             f"Not done: {stored.plan.summary}. Nothing changed. The operator's policy (SIM_MCP_POLICY) forbids it."
         )
-    if decision == "allow" and _forms_count(ctx):
+    if not _is_known(ctx):
+        return NoForm("cannot be asked")
+    if decision == "allow":
         return NoForm("the operator's policy")
     return NoForm("cannot be asked") if decision == "page" or not can_be_asked(ctx) else None
 
