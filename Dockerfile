@@ -29,6 +29,7 @@ ENV PATH=/opt/sim-mcp/bin:$PATH \
 VOLUME /var/lib/sim-mcp
 USER 10001
 WORKDIR /tmp
-HEALTHCHECK --interval=60s --timeout=20s --start-period=10s CMD ["sim-mcp", "health"]
+# Not readiness: a container that is restarted makes no refused token good, and each look would sign in at emnify.
+HEALTHCHECK --interval=60s --timeout=20s --start-period=10s CMD ["sim-mcp", "health", "--alive"]
 # stdio by default: docker run -i --rm -e EMNIFY_APPLICATION_TOKEN sim-mcp
 ENTRYPOINT ["sim-mcp"]

@@ -21,24 +21,24 @@ from sim_mcp import __version__, shell
 from sim_mcp import demo as demonstration
 from sim_mcp.changes.audit import AuditRow
 from sim_mcp.changes.audit import audit as told
-from sim_mcp.changes.journal import JournalError
 from sim_mcp.changes.policy import PolicyError, read_policy
+from sim_mcp.changes.record_file import JournalError, RecordFile
 from sim_mcp.http.access_key import AccessKeyError, access_key
 from sim_mcp.http.server import listen
+from sim_mcp.options import WholePath, env_file_option, json_option, sandbox_option
+from sim_mcp.readiness import Readiness
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
 from sim_mcp.sandbox import serve as serve_sandbox
 from sim_mcp.server import build_server
 from sim_mcp.serving import UnaskedError, insist_on_asking, serve_http, serve_stdio, upstream
-from sim_mcp.settings import Settings, SettingsError, is_loopback, read_settings
+from sim_mcp.settings import ENV_FILE, Settings, SettingsError, is_loopback, read_settings
 from sim_mcp.terminal import records
-from sim_mcp.tools.state import HOW_TO_GO_ON
+from sim_mcp.tools.state import why_no_token
 from sim_mcp.untrusted import spreadsheet_safe
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
-
-sandbox_option = click.option("--sandbox", is_flag=True, help="Use made-up SIMs on this machine, not emnify.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+READY_WITHIN_S = 20.0
 
 
 class UsageProblem(click.ClickException):
@@ -50,11 +50,12 @@ class UsageProblem(click.ClickException):
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 @sandbox_option
+@env_file_option
 @click.pass_context
 def main(ctx: click.Context, *, sandbox: bool) -> None:
     """Serve emnify SIM cards to MCP clients. Without a command: over stdio."""
     if ctx.invoked_subcommand is None:
-        sys.exit(anyio.run(serve_stdio, _settings(), sandbox))
+        sys.exit(anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox))
     elif sandbox:
         raise UsageProblem(f"--sandbox goes after the command: sim-mcp {ctx.invoked_subcommand} --sandbox …")
 
@@ -66,6 +67,7 @@ def main(ctx: click.Context, *, sandbox: bool) -> None:
 @click.option("--stateless", is_flag=True, help="With --http: keep no sessions; older clients cannot be asked by form.")
 @click.option("--no-key", is_flag=True, help="With --http: let every program on this machine ask; no form counts.")
 @sandbox_option
+@env_file_option
 def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sandbox: bool) -> None:
     """Serve MCP over stdio, or with --http over Streamable HTTP at /mcp.
 
@@ -75,13 +77,13 @@ def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sa
         for given, option in ((stateless, "--stateless"), (no_key, "--no-key")):
             if given:
                 raise UsageProblem(f"{option} goes with --http. Nothing was started.")
-        sys.exit(anyio.run(serve_stdio, _settings(), sandbox))
+        sys.exit(anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox))
     if not is_loopback(host):
         raise UsageProblem(
             f"--host {host}: a key in clear is no protection on a network, so only this machine may connect. Use "
             "127.0.0.1 and put a tunnel or an authenticating proxy in front. Nothing was started."
         )
-    settings = _settings()
+    settings = _settings(sandbox=sandbox)
     try:
         key = None if no_key else access_key(settings)
         if no_key:
@@ -100,7 +102,7 @@ def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sa
 @click.option("--sims", default=500, show_default=True, type=click.IntRange(1, 5_000_000))
 @click.option("--seed", default=1, show_default=True, help="Same seed and clock, same world.")
 @click.option("--clock", help="ISO 8601 moment at which the world's clock starts; default: now.")
-@click.option("--db", type=click.Path(dir_okay=False, path_type=Path), help="Keep the world in this SQLite file.")
+@click.option("--db", type=WholePath(), help="Keep the world in this SQLite file.")
 @click.option("--limits", is_flag=True, help="Enforce emnify's published rate limits.")
 @click.option("--faults", multiple=True, metavar="FAULT", help="A bad day, e.g. throttle=0.1; may be repeated.")
 @click.option(
@@ -151,11 +153,12 @@ def demo() -> None:
 @click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
 @json_option
 @sandbox_option
+@env_file_option
 def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool) -> None:
     """Call one tool, such as: sim-mcp call list_sims status=suspended."""
-    settings = _settings()
+    settings = _settings(sandbox=sandbox)
     if settings.application_token is None and not sandbox:
-        raise UsageProblem(HOW_TO_GO_ON)
+        raise UsageProblem(why_no_token(settings))
     try:
         result = anyio.run(_call, settings, sandbox, tool, arguments)
     except KeyboardInterrupt:
@@ -173,6 +176,7 @@ def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool)
 
 @main.command()
 @json_option
+@env_file_option
 def tools(*, as_json: bool) -> None:
     """List the tools and their parameters."""
     found = anyio.run(shell.list_tools, build_server(_settings()))
@@ -195,15 +199,22 @@ def tools(*, as_json: bool) -> None:
 
 @main.command()
 @click.option("--since", help="ISO 8601 moment or day; without a zone it is UTC.")
-@click.option("--sim", help="Only what has these digits in its ICCID.")
+@click.option("--sim", help="Only this SIM, spelled in any way the tools understand.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @json_option
+@env_file_option
 def audit(*, since: str | None, sim: str | None, as_csv: bool, as_json: bool) -> None:
-    """Tell what was changed, by whom, when, how it was agreed and what came of it."""
+    """Tell what was agreed to, sent and changed, by whom, when, and what came of it."""
     settings = _settings()
     moment = _moment(since, "--since") if since else None
     try:
-        rows = [row._asdict() for row in told(settings.state_directory(), moment, sim)]
+        directory = settings.state_directory()
+        if not RecordFile(directory).exists:
+            raise click.ClickException(
+                f"There is no record of changes in {directory}. Either nothing was ever planned from here, or the "
+                "record is elsewhere (SIM_MCP_STATE_DIR) or was removed."
+            )
+        rows = [row._asdict() for row in told(directory, moment, sim)]
     except (JournalError, OSError) as error:
         raise click.ClickException(str(error)) from None
     if as_json:
@@ -213,23 +224,40 @@ def audit(*, since: str | None, sim: str | None, as_csv: bool, as_json: bool) ->
         writer.writeheader()
         writer.writerows({name: spreadsheet_safe(value) for name, value in row.items()} for row in rows)
     elif rows:
-        shown = ("sim", "before", "after", "outcome", "agreed")
+        shown = ("event", "sim", "before", "after", "outcome", "agreed")
         Console().print(records([{"at": row["at"][:19], **{name: row[name] for name in shown}} for row in rows]))
     else:
-        click.echo("Nothing was changed.")
+        click.echo("Nothing is on record about that.")
 
 
 @main.command()
-@click.option("--port", type=click.IntRange(1, 65535), help="Also ask a server on this port of this machine.")
-def health(*, port: int | None) -> None:
-    """Exit 0 if the server can be built and, with --port, if the one serving there answers."""
-    found = anyio.run(shell.list_tools, build_server(_settings()))
+@click.option("--alive", is_flag=True, help="Only whether it runs; a container is restarted for that, not for emnify.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Ask the server on this port of this machine.")
+@env_file_option
+def health(*, alive: bool, port: int | None) -> None:
+    """Exit 0 if calls can be answered: the token is accepted, emnify reached, the directories can be written to."""
     if port is not None:
-        try:
-            httpx.get(f"http://127.0.0.1:{port}/health", timeout=5, trust_env=False).raise_for_status()
-        except httpx.HTTPError as error:
-            raise click.ClickException(f"The server on port {port} does not answer: {type(error).__name__}") from None
-    click.echo(f"healthy: {len(found)} tools")
+        _ask_server(port, alive=alive)
+        return
+    settings = _settings()
+    found = anyio.run(shell.list_tools, build_server(settings))
+    if not alive and (problems := anyio.run(Readiness(settings).problems)):
+        raise click.ClickException("\n".join(["not ready", *(problem.told for problem in problems)]))
+    click.echo(f"{'alive' if alive else 'ready'}: {len(found)} tools")
+
+
+def _ask_server(port: int, *, alive: bool) -> None:
+    route = "health" if alive else "ready"
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{port}/{route}", timeout=READY_WITHIN_S, trust_env=False)
+        told = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise click.ClickException(f"The server on port {port} does not answer: {type(error).__name__}") from None
+    if answer.is_success:
+        click.echo(f"alive: version {told['version']}" if alive else f"ready: {told['tools']} tools")
+        return
+    problems = [f"{problem['what']}: {problem['why']}." for problem in told.get("problems", [])]
+    raise click.ClickException("\n".join([f"the server on port {port} is not ready", *problems]))
 
 
 async def _call(settings: Settings, sandbox: bool, tool: str, words: Sequence[str]) -> CallToolResult:
@@ -239,9 +267,12 @@ async def _call(settings: Settings, sandbox: bool, tool: str, words: Sequence[st
         return await shell.call(build_server(without_page), tool, words, interactive=sys.stdin.isatty())
 
 
-def _settings() -> Settings:
+def _settings(*, sandbox: bool = False) -> Settings:
+    named = click.get_current_context().meta.get(ENV_FILE)
     try:
-        settings = read_settings()
+        settings = read_settings(
+            named=named, sandbox=sandbox, tell=lambda sentence: click.echo(f"sim-mcp: {sentence}", err=True)
+        )
         read_policy(settings.policy, settings.confirm)
     except (SettingsError, PolicyError) as error:
         raise UsageProblem(str(error)) from None

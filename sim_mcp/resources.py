@@ -1,7 +1,6 @@
 """What a client can attach to a conversation: the record of changes, and the files that exports wrote."""
 
 import json
-from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -11,7 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError
 
 from sim_mcp.changes.audit import audit
-from sim_mcp.changes.journal import JournalError
+from sim_mcp.changes.record_file import JournalError
 from sim_mcp.exports.cells import MIME_TYPES, Format
 from sim_mcp.exports.files import ExportRefusedError
 from sim_mcp.settings import Settings
@@ -28,19 +27,19 @@ def add_resources(server: MCPServer[Any], settings: Settings) -> None:
     """Offer the record of changes: as a whole, of one SIM, and of one plan; and exported files, by format."""
 
     @server.resource("audit://changes", title="What was changed", mime_type=_JSON)
-    def changes() -> str:
-        """The newest changes of SIM cards, newest first: who, when, what, how agreed, what came of it."""
-        return _told(settings)
+    async def changes() -> str:
+        """The newest decisions, writes and outcomes, newest first: who, when, what, how agreed, what came of it."""
+        return await _told(settings)
 
     @server.resource("audit://sims/{iccid}", title="What was changed about one SIM", mime_type=_JSON)
-    def changes_of_sim(iccid: str) -> str:
-        """The newest changes of the SIM cards with these digits in their ICCID, newest first."""
-        return _told(settings, sim=iccid)
+    async def changes_of_sim(iccid: str) -> str:
+        """The newest changes of one SIM card, named in any way a tool understands, newest first."""
+        return await _told(settings, sim=iccid)
 
     @server.resource("audit://plans/{plan}", title="What one plan did", mime_type=_JSON)
-    def changes_of_plan(plan: str) -> str:
-        """What became of each item of one plan, newest first."""
-        return _told(settings, plan=plan)
+    async def changes_of_plan(plan: str) -> str:
+        """How one plan was agreed to, what was sent and what became of each item, newest first."""
+        return await _told(settings, plan=plan)
 
     for file_format, mime_type in MIME_TYPES.items():
         server.resource(
@@ -52,14 +51,17 @@ def add_resources(server: MCPServer[Any], settings: Settings) -> None:
         )(_exported(file_format))
 
 
-def _told(settings: Settings, *, sim: str | None = None, plan: str | None = None) -> str:
-    try:
+async def _told(settings: Settings, *, sim: str | None = None, plan: str | None = None) -> str:
+    def read() -> tuple[int, list[dict[str, str]]]:
         rows = audit(settings.state_directory(), sim=sim)
         found = [row._asdict() for row in rows if plan in (None, row.plan)]
+        return len(found), found[-NEWEST:][::-1]
+
+    try:
+        total, newest = await anyio.to_thread.run_sync(read)
     except (JournalError, OSError) as error:
         raise ResourceError(f"{error} Nothing changed.") from None
-    newest = list(deque(found, maxlen=NEWEST))[::-1]
-    told: dict[str, Any] = {"total": len(found), "shown": len(newest), "changes": newest}
+    told: dict[str, Any] = {"total": total, "shown": len(newest), "changes": newest}
     return json.dumps(told, ensure_ascii=False, indent=1)
 
 

@@ -22,15 +22,16 @@ from starlette.responses import JSONResponse, Response
 from sim_mcp import __version__
 from sim_mcp.changes import consent
 from sim_mcp.changes.desk import ChangeDesk
-from sim_mcp.emnify import EmnifyClient
+from sim_mcp.emnify import EmnifyClient, InvalidValueError
 from sim_mcp.exports.desk import WAITS_S, ExportDesk
 from sim_mcp.exports.sources import rows_of
 from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.fleet.usage import UsageScan
 from sim_mcp.prompts import add_prompts
+from sim_mcp.readiness import Readiness
 from sim_mcp.resources import add_resources
 from sim_mcp.settings import Settings
-from sim_mcp.tools import registry
+from sim_mcp.tools import nothing, registry
 from sim_mcp.tools.problems import explain, is_unusable_form
 from sim_mcp.tools.schema import slim_input, slim_output
 from sim_mcp.tools.state import AppState
@@ -57,7 +58,8 @@ class SimServer(MCPServer[AppState]):
         super().__init__("sim_mcp", tools=list(tools), **options)
         self._form_waits_s = form_waits_s
         self._reading = {tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint}
-        self._parameters = {tool.name: tuple(tool.parameters["properties"]) for tool in tools}
+        self._parameters = {tool.name: tool.parameters for tool in tools}
+        self._changing = {tool.name for tool in tools if tool.annotations and tool.annotations.destructive_hint}
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[AppState, Any] | None = None
@@ -68,7 +70,8 @@ class SimServer(MCPServer[AppState]):
             ToolError: The call failed in a way the model can read and act upon.
         """
         if name in self._parameters:
-            _refuse_unknown(arguments, self._parameters[name])
+            _refuse_unknown(arguments, tuple(self._parameters[name]["properties"]))
+            arguments = self._without_nothing(name, arguments)
         try:
             if name not in self._reading:
                 return await self._call_with_consent(name, arguments, context)
@@ -84,6 +87,16 @@ class SimServer(MCPServer[AppState]):
             if explained is None:
                 raise
             raise ToolError(explained) from None
+
+    def _without_nothing(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Leave out what says nothing in a question; refuse it in a change."""
+        if name not in self._changing:
+            return nothing.left_out(arguments, self._parameters[name])
+        try:
+            nothing.refuse(arguments, self._parameters[name])
+        except InvalidValueError as error:
+            raise ToolError(explain(error) or str(error)) from None
+        return arguments
 
     async def _call_with_consent(
         self, name: str, arguments: dict[str, Any], context: Context[AppState, Any] | None
@@ -111,13 +124,14 @@ def build_server(settings: Settings, *, waits_s: float = WAITS_S, forms_count: b
         waits_s: how long a call waits for work that goes on without it.
         forms_count: whether a form that the client answers is a person's word.
     """
+    readiness = Readiness(settings)
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
         settings.form_wait_s,
         title="SIM cards (emnify)",
         version=__version__,
         instructions=INSTRUCTIONS,
-        lifespan=_lifespan(settings, waits_s, forms_count),
+        lifespan=_lifespan(settings, waits_s, readiness, forms_count=forms_count),
         log_level=settings.log_level,
         cache_hints={
             "tools/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
@@ -128,11 +142,12 @@ def build_server(settings: Settings, *, waits_s: float = WAITS_S, forms_count: b
     add_prompts(server)
     add_resources(server, settings)
     server.custom_route("/health", methods=["GET"], name="health")(_health)
+    server.custom_route("/ready", methods=["GET"], name="ready")(readiness.answer)
     return server
 
 
 def _lifespan(
-    settings: Settings, waits_s: float, forms_count: bool
+    settings: Settings, waits_s: float, readiness: Readiness, *, forms_count: bool
 ) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
@@ -143,12 +158,13 @@ def _lifespan(
             client = await stack.enter_async_context(
                 EmnifyClient(base_url=settings.base_url, application_token=settings.application_token)
             )
+            readiness.client = client
             inventory = await stack.enter_async_context(Inventory(client, _place_of(settings)))
             usage = await stack.enter_async_context(UsageScan(client, _place_of(settings)))
             desk = ChangeDesk(client, settings, inventory, run_for_s=waits_s)
-            stack.callback(desk.close)
             async with anyio.create_task_group() as background:
                 background.start_soon(desk.host_page)
+                background.start_soon(desk.look_back)
                 exports = ExportDesk(
                     partial(rows_of, client), client.now, settings.export_dir, background, waits_s=waits_s
                 )

@@ -21,7 +21,7 @@ from sim_mcp.sandbox import SandboxSettings, running
 from sim_mcp.server import SimServer, build_server
 from sim_mcp.settings import Settings
 from sim_mcp.standard_input import endable_stdin
-from sim_mcp.tools.state import HOW_TO_GO_ON
+from sim_mcp.tools.state import why_no_token
 
 GRACE_S = 3.0
 """How long calls in flight may still answer when the server is told to end."""
@@ -124,4 +124,4 @@ async def upstream(settings: Settings, sandbox: bool) -> AsyncIterator[Settings]
 
 def _warn_without_token(settings: Settings) -> None:
     if settings.application_token is None:
-        click.echo(f"sim-mcp: {HOW_TO_GO_ON}", err=True)
+        click.echo(f"sim-mcp: {why_no_token(settings)}", err=True)

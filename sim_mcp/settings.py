@@ -3,17 +3,36 @@
 import difflib
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
+
+from sim_mcp.env_file import EnvFileError, read_env_file
+from sim_mcp.pasted import paste_fault
+from sim_mcp.paths import whole_path
 
 PRODUCTION_URL = "https://cdn.emnify.net"
+ENV_FILE = "SIM_MCP_ENV_FILE"
+"""Names a file of settings, in the environment; on the command line --env-file does."""
+
+_TOKEN = "EMNIFY_APPLICATION_TOKEN"  # noqa: S105  # the name of a variable.
+_CONSENT = (
+    "SIM_MCP_CONFIRM",
+    "SIM_MCP_READ_ONLY",
+    "SIM_MCP_POLICY",
+    "SIM_MCP_APPROVAL_PAGE",
+    "SIM_MCP_OPEN_BROWSER",
+    "SIM_MCP_MAX_SIMS_PER_CHANGE",
+    "SIM_MCP_MAX_SIMS_PER_HOUR",
+)
+"""What decides which changes need whose yes."""
+_NEAR_ENOUGH = 0.8
+_SHOWN = 80
 
 
 class SettingsError(Exception):
@@ -48,6 +67,21 @@ class Settings(BaseModel):
     export_dir: Path | None = Field(default=None, alias="SIM_MCP_EXPORT_DIR")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="WARNING", alias="SIM_MCP_LOG_LEVEL")
 
+    _token_fault: str | None = PrivateAttr(default=None)
+
+    def model_post_init(self, context: object, /) -> None:
+        """Keep a token that was pasted wrong from being sent anywhere."""
+        del context
+        fault = paste_fault(self.application_token.get_secret_value()) if self.application_token else None
+        if fault is not None:
+            self._token_fault = fault
+            self.__dict__["application_token"] = None
+
+    @property
+    def token_fault(self) -> str | None:
+        """Say what is wrong with the token that was set, if it was pasted wrong and so counts as none."""
+        return self._token_fault
+
     @property
     def may_write(self) -> bool:
         """Tell whether tools that change something are offered at all."""
@@ -64,7 +98,7 @@ class Settings(BaseModel):
     @field_validator("application_token", mode="before")
     @classmethod
     def _blank_is_absent(cls, value: object) -> object:
-        return (value.strip() or None) if isinstance(value, str) else value
+        return (value.strip(" \t\r\n") or None) if isinstance(value, str) else value
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -76,14 +110,10 @@ class Settings(BaseModel):
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("export_dir")
+    @field_validator("policy", "state_dir", "export_dir", mode="before")
     @classmethod
-    def _unmistakable(cls, value: Path | None) -> Path | None:
-        """Take ~ for the home directory, as a shell would; what a relative path means depends on who starts us."""
-        path = value.expanduser() if value is not None else None
-        if path is not None and not path.is_absolute():
-            raise ValueError("must be a whole path, such as /home/me/exports or ~/exports")
-        return path
+    def _unmistakable(cls, value: object) -> object:
+        return whole_path(str(value)) if value is not None else None
 
     @field_validator("base_url")
     @classmethod
@@ -110,19 +140,39 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def read_settings(environment: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
-    """Read the settings; the environment wins over the `.env` file of the working directory.
+def read_settings(
+    environment: Mapping[str, str] | None = None,
+    env_file: Path | None = None,
+    *,
+    named: Path | None = None,
+    sandbox: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Settings:
+    """Read the settings; the environment wins over a file.
+
+    A file that the operator named is trusted. The `.env` of the working directory, which anybody may have written,
+    is read only where neither a token nor a decision about consent comes from elsewhere.
+
+    Args:
+        environment: the variables; by default those of this process.
+        env_file: the file of the working directory, which need not be there.
+        named: the file the operator named; by default SIM_MCP_ENV_FILE does.
+        sandbox: whether a sandbox brings a token of its own.
+        tell: called with a sentence where a `.env` was left alone that holds settings.
 
     Raises:
-        SettingsError: A variable holds a value that cannot be used; the value itself is not repeated.
+        SettingsError: A setting or a file cannot be used; no value that may be a secret is repeated.
     """
-    env_file = env_file or Path(".env")
-    from_file = dotenv_values(env_file) if env_file.is_file() else {}
-    merged = {**from_file, **(os.environ if environment is None else environment)}
-    names = {str(field.alias) for field in Settings.model_fields.values()}
-    _refuse_unknown(merged, names)
+    environment = os.environ if environment is None else environment
     # An empty variable is how container tools write "not set".
-    chosen = {name: value for name, value in merged.items() if name in names and value}
+    given = {name: value for name, value in environment.items() if value}
+    names = {str(field.alias) for field in Settings.model_fields.values()}
+    try:
+        from_file = _from_file(given, names, named, env_file or Path.cwd() / ".env", sandbox=sandbox, tell=tell)
+    except EnvFileError as error:
+        raise SettingsError(f"{error}. Nothing was started.") from None
+    _refuse_unknown({*from_file, *environment}, names)
+    chosen = {name: value for name, value in {**from_file, **given}.items() if name in names and value}
     try:
         return Settings.model_validate(chosen)
     except ValidationError as error:
@@ -130,18 +180,68 @@ def read_settings(environment: Mapping[str, str] | None = None, env_file: Path |
         raise SettingsError(f"{problems}. Nothing was started.") from None
 
 
-def _refuse_unknown(merged: Mapping[str, str | None], names: set[str]) -> None:
+def _from_file(
+    given: Mapping[str, str],
+    names: set[str],
+    named: Path | None,
+    found: Path,
+    *,
+    sandbox: bool,
+    tell: Callable[[str], None],
+) -> dict[str, str]:
+    if named is None and (chosen := given.get(ENV_FILE)):
+        try:
+            named = whole_path(chosen)
+        except ValueError as error:
+            raise SettingsError(f"{ENV_FILE} is {chosen!r} but {error}. Nothing was started.") from None
+    if named is not None:
+        return _settings_in(named, names)
+    # A directory of that name is a virtual environment; a link to nothing was meant to be a file.
+    if found.is_dir() or not (found.exists() or found.is_symlink()):
+        return {}
+    elsewhere = next((name for name in (_TOKEN, *_CONSENT) if given.get(name, "").strip()), None)
+    if elsewhere is None and not sandbox:
+        return _settings_in(found, names)
+    if _may_matter(found, names):
+        why = "--sandbox brings a token of its own" if sandbox else f"{elsewhere} is set in the environment"
+        tell(
+            f"{found.absolute()} was not read, for {why}, and a file in the working directory never decides over that. "
+            f"If it is yours, name it: --env-file {found.absolute()}, or {ENV_FILE}."
+        )
+    return {}
+
+
+def _settings_in(file: Path, names: set[str]) -> dict[str, str]:
+    found = read_env_file(file, names)
+    if ENV_FILE in found:
+        raise EnvFileError(f"{file} sets {ENV_FILE}, which a file cannot: set it in the environment")
+    return found
+
+
+def _may_matter(file: Path, names: set[str]) -> bool:
+    try:
+        return any(name.startswith(("EMNIFY_", "SIM_MCP_")) for name in read_env_file(file, names))
+    except EnvFileError:
+        return True
+
+
+def _refuse_unknown(chosen: set[str], names: set[str]) -> None:
     """Refuse a misspelt variable: a safety setting that silently does nothing is worse than an error."""
-    for name in sorted(merged):
-        if name.startswith("SIM_MCP_") and name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(names))}"
+    known = {*names, ENV_FILE}
+    for name in sorted(chosen - known):
+        spelt = name.upper().replace("-", "_").replace(".", "_")
+        if spelt.startswith("SIM_MCP_"):
+            near = difflib.get_close_matches(spelt, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}"
             raise SettingsError(f"{name} is not a setting{hint}. Nothing was started.")
+        # Other programs may have variables of that beginning.
+        if spelt.startswith("EMNIFY_") and (near := difflib.get_close_matches(spelt, known, 1, _NEAR_ENOUGH)):
+            raise SettingsError(f"{name} is not a setting; did you mean {near[0]}? Nothing was started.")
 
 
 def _problem(name: str, message: str, chosen: Mapping[str, str]) -> str:
     plain = message.removeprefix("Value error, ").replace("Input should be", "must be")
     plain = plain.replace("must be a valid boolean, unable to interpret input", "must be 1 or 0")
     # An address may carry a password and the token is one: only harmless values are repeated.
-    shown = "" if name.startswith("EMNIFY_") else f" is {chosen[name][:40]!r} but"
+    shown = "" if name.startswith("EMNIFY_") else f" is {chosen[name][:_SHOWN]!r} but"
     return f"{name}{shown} {plain}"

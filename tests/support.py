@@ -43,6 +43,12 @@ class Fleet:
             **{"approval_wait_s": 0, **chosen},
         )
 
+    def trusting(self) -> Path:
+        """A policy under which nobody is asked, not even before a deletion."""
+        file = self.state_dir / "trusting.toml"
+        file.write_text('default = "allow"\n[[rule]]\ntool = "delete_sims"\ndecision = "allow"\n')
+        return file
+
     async def requests(self) -> list[dict[str, Any]]:
         """Every request to the API so far, signing in apart."""
         found: list[dict[str, Any]] = (await self.control.get("/sandbox/requests")).json()
@@ -63,7 +69,7 @@ class Fleet:
 
 def unencrypted(base_url: str = "") -> httpx.AsyncClient:
     """A client for loopback alone: loading certificates would take longer than making a small world."""
-    return httpx.AsyncClient(base_url=base_url, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    return httpx.AsyncClient(base_url=base_url, trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
 def key_in(env: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,41 @@ def test_the_env_file_of_the_working_directory_is_read(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("SIM_MCP_READ_ONLY=1\n")
     done = run("tools", "--json", cwd=tmp_path)
     assert "delete_sims" not in {tool["name"] for tool in json.loads(done.stdout)}
+
+
+async def test_the_env_file_of_a_clone_sends_no_token_from_the_environment_anywhere(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    here = anyio.Path(tmp_path / ".env")
+    await here.write_text(f"EMNIFY_BASE_URL={fleet.world.base_url}\nSIM_MCP_CONFIRM=host\n")
+    token = fleet.world.tokens["enterprise"]
+    # What the proxy is does not matter: the way to emnify itself has to be barred here.
+    env = environment(None, EMNIFY_APPLICATION_TOKEN=token, HTTPS_PROXY="socks4://127.0.0.1:9", NO_PROXY="")
+    done = await anyio.to_thread.run_sync(lambda: run("call", "list_sims", env=env, cwd=tmp_path))
+    assert done.returncode == 1
+    assert f"{here} was not read" in done.stderr
+    assert (await fleet.control.get("/sandbox/requests")).json() == []
+    for words in (["call", "list_sims", "--env-file", str(here)], ["--env-file", str(here), "call", "list_sims"]):
+        named = await anyio.to_thread.run_sync(partial(run, *words, env=env, cwd=tmp_path))
+        assert (named.returncode, named.stderr) == (0, "")
+    assert len(await fleet.requests()) == 2
+
+
+def test_a_malformed_env_file_ends_the_command_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("EMNIFY_BASE_URL : https://mine.example\n")
+    done = run("tools", cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"{tmp_path / '.env'}, line 1, is not NAME=value" in done.stderr
+    assert invoked("tools", "--env-file", ".env").exit_code == 2
+    assert f"such as {Path.cwd() / '.env'}" in invoked("tools", "--env-file", ".env").stderr
+
+
+@pytest.mark.parametrize("pasted", ["your token", "Bearer abc.def.ghi", "${input:emnify}"])
+def test_a_call_with_a_token_pasted_wrong_exits_2_and_says_how(pasted: str) -> None:
+    done = invoked("call", "list_sims", env=environment(None, EMNIFY_APPLICATION_TOKEN=pasted))
+    assert done.exit_code == 2
+    assert "EMNIFY_APPLICATION_TOKEN was not pasted right" in done.stderr
+    assert "abc.def" not in done.stderr
 
 
 def test_tools_are_listed_for_people_and_for_programs(tmp_path: Path) -> None:
@@ -200,6 +236,8 @@ async def test_the_sandbox_prints_what_is_needed_to_use_it() -> None:
         (["--sims", "0"], "0"),
         (["--unknown", "nope=1"], "nope"),
         (["--db", "/nonexistent/world.db"], "/nonexistent/world.db"),
+        (["--db", "world.db"], "world.db must be a whole path, such as /"),
+        (["--db", "~nobody-of-that-name/world.db"], "user who is not known"),
     ],
 )
 def test_a_sandbox_that_cannot_be_as_asked_exits_2(words: list[str], says: str) -> None:

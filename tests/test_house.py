@@ -6,7 +6,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from sim_mcp.tools import registry
+from tests.guards.run import Guard, guards
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,7 +44,7 @@ def test_only_apply_and_registration_write_to_emnify() -> None:
     found = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "sim_mcp").rglob("*.py")
-        if "sandbox" not in path.parts and writing.search(path.read_text(encoding="utf-8"))
+        if "sandbox" not in path.relative_to(ROOT).parts and writing.search(path.read_text(encoding="utf-8"))
     }
     assert found == allowed
 
@@ -50,3 +53,38 @@ def test_the_wheel_ships_the_prompts_and_the_version_is_told_in_one_place() -> N
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {"prompts": "sim_mcp/_prompts"}
     assert project["project"]["version"] not in (ROOT / "sim_mcp/__init__.py").read_text(encoding="utf-8")
+
+
+def test_the_pythons_that_are_claimed_are_those_that_are_required_shipped_and_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    claimed = re.findall(r":: Python :: (3\.\d+)(?=\n|$)", "\n".join(project["classifiers"]))
+    assert project["requires-python"] == f">={claimed[0]}"
+    images = re.findall(r"^FROM python:(3\.\d+)-", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(images) == {claimed[-1]}
+    assert ".ci/pythons" in (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(("name", "passes"), [("notes.txt", True), ("logo.png", True), ("tool.whl", False)])
+def test_no_binary_gets_into_the_tree_but_pictures(tmp_path: Path, name: str, passes: bool) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    (tmp_path / name).write_bytes(b"plain" if name == "notes.txt" else b"PK\x03\x04\x00\x00")
+    subprocess.run(["git", "add", "--force", "."], cwd=tmp_path, check=True)
+    done = subprocess.run([ROOT / ".ci/no-binaries"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is passes
+    assert (name in done.stdout) is not passes
+
+
+def test_ci_refuses_binaries_and_tries_every_guard() -> None:
+    steps = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert "\n.ci/no-binaries\n" in steps
+    assert "tests/guards/run.py" in steps
+
+
+@pytest.mark.parametrize("guard", guards(), ids=lambda guard: guard.name)
+def test_the_text_of_each_guard_occurs_once(guard: Guard) -> None:
+    assert not guard.wrong_in(ROOT)
+
+
+def test_no_two_guards_have_one_name() -> None:
+    names = [guard.name for guard in guards()]
+    assert sorted(set(names)) == sorted(names)

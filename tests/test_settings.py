@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sim_mcp.settings import Confirm, Settings, SettingsError, read_settings
+from sim_mcp.settings import ENV_FILE, Confirm, Settings, SettingsError, read_settings
 
 SECRET = "canary-3f1c9a-token"
 
@@ -23,10 +23,10 @@ def test_block_and_read_only_both_forbid_writing(setting: dict[str, str], tmp_pa
     assert not read_settings(setting, tmp_path / ".env").may_write
 
 
-def test_the_environment_wins_over_the_env_file(tmp_path: Path) -> None:
-    file = tmp_path / ".env"
+def test_the_environment_wins_over_a_file_that_was_named(tmp_path: Path) -> None:
+    file = tmp_path / "mine.env"
     file.write_text("SIM_MCP_CONFIRM=host\nSIM_MCP_LOG_LEVEL=debug\n")
-    settings = read_settings({"SIM_MCP_CONFIRM": "block"}, file)
+    settings = read_settings({"SIM_MCP_CONFIRM": "block"}, named=file)
     assert (settings.confirm, settings.log_level) == (Confirm.BLOCK, "DEBUG")
 
 
@@ -94,12 +94,86 @@ def test_the_token_is_in_no_repr_string_dump_or_traceback(tmp_path: Path) -> Non
         assert SECRET not in traceback.format_exc()
 
 
-def test_the_directory_for_exports_is_a_whole_path(tmp_path: Path) -> None:
-    for chosen in ("~/exports", str(Path.home() / "exports")):
-        settings = read_settings({"SIM_MCP_EXPORT_DIR": chosen}, tmp_path / ".env")
-        assert settings.export_dir == Path.home() / "exports"
-    with pytest.raises(SettingsError, match=r"SIM_MCP_EXPORT_DIR is 'exports' but must be a whole path"):
-        read_settings({"SIM_MCP_EXPORT_DIR": "exports"}, tmp_path / ".env")
+PATHS = ("SIM_MCP_POLICY", "SIM_MCP_STATE_DIR", "SIM_MCP_EXPORT_DIR")
+
+
+@pytest.mark.parametrize("variable", PATHS)
+def test_a_path_is_whole_or_from_the_home_directory(variable: str, tmp_path: Path) -> None:
+    for chosen in ("~/some where", f" {Path.home() / 'some where'} "):
+        settings = read_settings({variable: chosen}, tmp_path / ".env")
+        assert {settings.policy, settings.state_dir, settings.export_dir} == {None, Path.home() / "some where"}
+
+
+@pytest.mark.parametrize("variable", [*PATHS, "SIM_MCP_ENV_FILE"])
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("exports", "must be a whole path, such as HERE/exports"),
+        ("./exports", "must be a whole path, such as HERE/exports"),
+        ("~nobody-of-that-name/exports", "user who is not known"),
+        ("${workspaceFolder}/exports", r"holds ${workspaceFolder}, which is not filled in"),
+        ("$HOME/exports", "holds $HOME, which is not filled in"),
+        ("%USERPROFILE%/exports", "holds %USERPROFILE%, which is not filled in"),
+    ],
+)
+def test_any_other_path_is_refused_with_the_one_to_write(variable: str, value: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings({variable: value}, tmp_path / ".env")
+    assert f"{variable} is {value!r} but " in str(refused.value)
+    assert says.replace("HERE", str(Path.cwd())) in str(refused.value)
+
+
+GOOD = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl-_0"
+
+
+@pytest.mark.parametrize(
+    ("pasted", "kind"),
+    [
+        (f'"{GOOD}"', "quotation"),
+        (f"'{GOOD}", "quotation"),
+        (f"“{GOOD}”", "quotation"),
+        (f"`{GOOD}`", "quotation"),
+        (f"Bearer {GOOD}", "Bearer"),
+        (f"bearer: {GOOD}", "begins with a word"),
+        (f"EMNIFY_APPLICATION_TOKEN={GOOD}", "begins with a word"),
+        (f"Authorization: Bearer {GOOD}", "begins with a word"),
+        ("${EMNIFY_TOKEN}", "placeholder"),
+        ("${input:emnify}", "placeholder"),
+        ("{env:EMNIFY_TOKEN}", "placeholder"),
+        ("$TOKEN", "placeholder"),
+        ("$(cat token)", "placeholder"),
+        ("%EMNIFY_TOKEN%", "placeholder"),
+        ("<token>", "placeholder"),
+        ("your token", "placeholder"),
+        ("YOUR_APPLICATION_TOKEN", "placeholder"),
+        ("your-emnify-token-here", "placeholder"),
+        ("…", "placeholder"),
+        ("xxxx", "placeholder"),
+        (f"\ufeff{GOOD}", "invisible"),
+        (f"{GOOD}\u200b", "invisible"),
+        (f"{GOOD[:9]}\u00ad{GOOD[9:]}", "invisible"),
+        (f"{GOOD[:9]}\n{GOOD[9:]}", "line break"),
+        (f"{GOOD[:9]}\r\n  {GOOD[9:]}", "line break"),
+        (f"{GOOD}\u00a0", "odd blank"),
+        (f"{GOOD[:9]}\t{GOOD[9:]}", "tab"),
+        (f"{GOOD[:9]} {GOOD[9:]}", "blank"),
+        (f"{GOOD}é", "no token has"),
+        (f"{GOOD},", "no token has"),
+    ],
+)
+def test_a_token_pasted_wrong_is_told_by_kind_and_counts_as_none(pasted: str, kind: str, tmp_path: Path) -> None:
+    settings = read_settings({"EMNIFY_APPLICATION_TOKEN": pasted}, tmp_path / ".env")
+    assert settings.application_token is None
+    assert kind in (settings.token_fault or "")
+    assert GOOD[:9] not in repr(settings) + str(settings.token_fault) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize("pasted", [GOOD, f" {GOOD}\n", "sandbox-enterprise-0123456789abcdef", "aGVsbG8+/w=="])
+def test_a_token_that_is_as_it_should_be_is_used(pasted: str, tmp_path: Path) -> None:
+    settings = read_settings({"EMNIFY_APPLICATION_TOKEN": pasted}, tmp_path / ".env")
+    assert settings.application_token is not None
+    assert settings.application_token.get_secret_value() == pasted.strip()
+    assert settings.token_fault is None
 
 
 def test_settings_cannot_be_changed_once_read() -> None:
@@ -111,3 +185,4 @@ def test_every_variable_is_documented_in_the_readme() -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
     for field in Settings.model_fields.values():
         assert f"| `{field.alias}` |" in readme
+    assert f"| `{ENV_FILE}` |" in readme

@@ -3,41 +3,45 @@
 from typing import Literal
 
 from sim_mcp.changes import rules
-from sim_mcp.changes.journal import Journal, StoredPlan
+from sim_mcp.changes.agreement import BY_PAGE
+from sim_mcp.changes.entries import StoredPlan
+from sim_mcp.changes.journal import Journal
 from sim_mcp.changes.page_view import Row, View
 from sim_mcp.changes.plan import Assign, Delete, Register, SetStatus, typed_right
-
-BY_PAGE = "a person, on the approval page"
+from sim_mcp.changes.recorder import Recorder
 
 
 class Approvals:
     """Let a person see and decide plans, each once."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, record: Recorder) -> None:
         self._journal = journal
+        self._record = record
 
-    def view(self, plan_id: str) -> View | None:
+    async def view(self, plan_id: str) -> View | None:
         """Return what the page shows of a plan."""
-        stored = self._journal.plan(plan_id)
+        stored = await self._record(self._journal.plan, plan_id)
         return None if stored is None else _view(stored)
 
-    def approve(self, plan_id: str, typed: str) -> Literal["approved", "mistyped", "expired", "decided"]:
+    async def approve(self, plan_id: str, typed: str) -> Literal["approved", "mistyped", "expired", "decided"]:
         """Record a yes, if what was typed shows that the plan was read."""
-        stored = self._journal.plan(plan_id)
+        stored = await self._record(self._journal.plan, plan_id)
         if stored is None or stored.state == "expired":
             return "expired"
         if stored.state != "waiting":
             return "decided"
         if not typed_right(stored.plan, typed):
             return "mistyped"
-        return "approved" if self._journal.decide(plan_id, approved=True, how=BY_PAGE) else "decided"
+        decided = await self._record(self._journal.decide, plan_id, approved=True, how=BY_PAGE)
+        return "approved" if decided else "decided"
 
-    def reject(self, plan_id: str) -> Literal["rejected", "expired", "decided"]:
+    async def reject(self, plan_id: str) -> Literal["rejected", "expired", "decided"]:
         """Record a no."""
-        stored = self._journal.plan(plan_id)
+        stored = await self._record(self._journal.plan, plan_id)
         if stored is None or stored.state == "expired":
             return "expired"
-        return "rejected" if self._journal.decide(plan_id, approved=False, how=BY_PAGE) else "decided"
+        decided = await self._record(self._journal.decide, plan_id, approved=False, how=BY_PAGE)
+        return "rejected" if decided else "decided"
 
 
 def _view(stored: StoredPlan) -> View:

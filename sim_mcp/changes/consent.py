@@ -13,12 +13,12 @@ from mcp.server.mcpserver import Context, Elicit
 from mcp.types import ClientCapabilities
 from pydantic import BaseModel, Field, StrictBool
 
-from sim_mcp.changes.journal import StoredPlan
+from sim_mcp.changes.agreement import BY_FORM
+from sim_mcp.changes.entries import StoredPlan
 from sim_mcp.changes.plan import typed_right
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError
 
 MODERN = "2026-07-28"
-_NO_BY_FORM = "a person, by form"
 _CLEAR_NO = {"n", "nein", "no", "non"}
 """What somebody types who means no, where a number was asked for."""
 
@@ -94,6 +94,8 @@ def answered() -> float:
 
 def can_be_asked(ctx: Context[Any, Any]) -> bool:
     """Tell whether a form can reach a person behind this very call."""
+    if not _forms_count(ctx):
+        return False
     if _failed() or not _declares_forms(ctx.client_capabilities):
         return False
     version = ctx.protocol_version or ""
@@ -120,9 +122,9 @@ def agreed_by(stored: StoredPlan, answer: ElicitationResult[Any]) -> str | None:
     if isinstance(given, NoForm):
         return None if given.reason == "cannot be asked" else given.reason
     if isinstance(given, Agreement):
-        return "a person, by form" if given.agree else None
+        return BY_FORM if given.agree else None
     if isinstance(given, TypedAgreement):
-        return "a person, by form" if typed_right(stored.plan, given.typed) else None
+        return BY_FORM if typed_right(stored.plan, given.typed) else None
     return None
 
 
@@ -133,9 +135,9 @@ def refused_by(answer: ElicitationResult[Any]) -> str | None:
     """
     given = answer.data if isinstance(answer, AcceptedElicitation) else None
     if isinstance(given, Agreement):
-        return _NO_BY_FORM if not given.agree else None
+        return None if given.agree else BY_FORM
     if isinstance(given, TypedAgreement):
-        return _NO_BY_FORM if given.typed.strip(" .!").lower() in _CLEAR_NO else None
+        return BY_FORM if given.typed.strip(" .!").lower() in _CLEAR_NO else None
     return None
 
 
@@ -155,8 +157,7 @@ def question(stored: StoredPlan) -> str:
     return "\n".join([head, *lines, *more, stored.plan.typing_request]).rstrip()
 
 
-def _is_known(ctx: Context[Any, Any]) -> bool:
-    """Tell whether the client is one that was let in, so that its forms and a standing policy can mean something."""
+def _forms_count(ctx: Context[Any, Any]) -> bool:
     serving: Serving = ctx.request_context.lifespan_context
     return serving.forms_count
 
@@ -173,9 +174,7 @@ def _no_form(ctx: Context[Any, Any], decision: Decision, stored: StoredPlan) -> 
         raise ForbiddenByPolicyError(
             f"Not done: {stored.plan.summary}. Nothing changed. The operator's policy (SIM_MCP_POLICY) forbids it."
         )
-    if not _is_known(ctx):
-        return NoForm("cannot be asked")
-    if decision == "allow":
+    if decision == "allow" and _forms_count(ctx):
         return NoForm("the operator's policy")
     return NoForm("cannot be asked") if decision == "page" or not can_be_asked(ctx) else None
 

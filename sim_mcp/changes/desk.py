@@ -1,36 +1,39 @@
 """The change desk: plans kept, agreed to by the best route there is, carried out once, and told about."""
 
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import NoReturn
 
 import anyio
-from filelock import FileLock, Timeout
 
-from sim_mcp.changes.apply import Progress, Run
+from sim_mcp.changes.agreement import BY_POLICY, why_not_enough
+from sim_mcp.changes.apply import Run, Tell
 from sim_mcp.changes.approvals import Approvals
-from sim_mcp.changes.browser import BrowserWindows
-from sim_mcp.changes.journal import Caller, Journal, JournalError, Outcome, StoredPlan
-from sim_mcp.changes.page import ApprovalPage
-from sim_mcp.changes.page_server import listening
-from sim_mcp.changes.plan import Plan, Planned, counted
-from sim_mcp.changes.policy import Decision, read_policy
-from sim_mcp.emnify import EmnifyClient, InvalidValueError
+from sim_mcp.changes.entries import Caller, Outcome, StoredPlan
+from sim_mcp.changes.history import Change, changes
+from sim_mcp.changes.journal import Journal
+from sim_mcp.changes.look_back import LookBack
+from sim_mcp.changes.page_offer import PageOffer
+from sim_mcp.changes.plan import Plan, Planned, Register, counted, make
+from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError, read_policy
+from sim_mcp.changes.record_file import JournalError
+from sim_mcp.changes.recorder import Recorder
+from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed, which_one
+from sim_mcp.changes.registration import plan_registration
+from sim_mcp.changes.turn import turn
+from sim_mcp.emnify import Bic, EmnifyClient, InvalidValueError
 from sim_mcp.fleet.inventory import Inventory
+from sim_mcp.fleet.reading import read_sims
 from sim_mcp.settings import Settings
+
+log = logging.getLogger(__name__)
 
 RUN_FOR_S = 45.0
 """How long one call waits and works; many clients give up on a call after 60 s, and the next call goes on."""
 
-_LOCK_RETRY_S = 0.1
-_TELL_EVERY_S = 5.0
 _LEAST_S = 5.0
 """What a call works on a plan at least, however late it was approved."""
-
-
-class NotConfirmedError(Exception):
-    """Nobody agreed, so nothing changed; the message says why and what can be done."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,10 @@ class Report:
     link: str | None = None
     paused: str | None = None
     """Why it stopped before its end, if something made it."""
+    note: str | None = None
+    """What a person should know besides, such as that it follows an earlier plan."""
+    besides: int = 0
+    """Other changes of this caller that wait or are open."""
 
     @property
     def open_items(self) -> int:
@@ -65,73 +72,63 @@ class ChangeDesk:
         self._inventory = inventory
         self._settings = settings
         self._policy = read_policy(settings.policy, settings.confirm)
+        self._record = Recorder()
         self._opened: Journal | None = None
-        self._page: ApprovalPage | None = None
-        self._page_wanted = anyio.Event()
-        self._page_ready = anyio.Event()
-        self._page_address = ""
-        self._windows = BrowserWindows()
+        self._page = PageOffer(open_browser=settings.open_browser)
 
-    def keep(self, plan: Plan, caller: Caller) -> StoredPlan:
+    async def keep(self, plan: Plan, caller: Caller) -> StoredPlan:
         """Keep a plan durably, within the limits an operator set.
 
         Raises:
             InvalidValueError: It concerns more SIMs than one change, or one hour, may.
             JournalError: The record cannot be kept.
         """
-        most, hourly = self._settings.max_sims_per_change, self._settings.max_sims_per_hour
-        if len(plan.to_do) > most:
+        self._insist_on_size(plan)
+        hourly, sims = self._settings.max_sims_per_hour, plan.sims_to_do or 0
+        spent = await self._record(self._journal.sent_within_the_hour)
+        if spent + sims > hourly:
             raise InvalidValueError(
-                f"{len(plan.to_do):,} SIMs are more than one change may touch ({most:,}, "
-                "SIM_MCP_MAX_SIMS_PER_CHANGE); split it, or ask the operator to raise the limit"
-            )
-        spent = self._journal.sent_within_the_hour()
-        if spent + len(plan.to_do) > hourly:
-            raise InvalidValueError(
-                f"{counted(spent, 'SIM')} were changed within the last hour; {len(plan.to_do):,} more would exceed "
+                f"{counted(spent, 'SIM')} were changed within the last hour; {sims:,} more would exceed "
                 f"{hourly:,} (SIM_MCP_MAX_SIMS_PER_HOUR); wait, or ask the operator to raise the limit"
             )
-        return self._journal.keep(plan, caller)
+        return await self._record(self._journal.keep, plan, caller)
 
-    def insist_on_record(self) -> None:
-        """Open the record now, so that nothing is planned that could not be recorded.
+    async def insist_on_record(self) -> None:
+        """See now that the record can be kept, so that nothing is planned that could not be recorded.
 
         Raises:
             JournalError: The record cannot be kept.
         """
-        self._journal.sent_within_the_hour()
+        await self._record(self._journal.insist)
 
     def decision(self, plan: Plan) -> Decision:
         """Return what the operator's policy says about a plan."""
         return self._policy.decide(plan)
 
-    async def carry_out(self, stored: StoredPlan, how: str, progress: Progress, started: float) -> Report:
+    async def carry_out(self, stored: StoredPlan, how: str, progress: Tell, started: float) -> Report:
         """Record that a plan was agreed to and carry it out, as far as the time of a call begun then allows.
 
         Raises:
             NotConfirmedError: It expired, or was decided otherwise, meanwhile.
             JournalError: The record cannot be kept.
         """
-        if stored.plan.to_do and not self._journal.decide(stored.id, approved=True, how=how):
-            self._insist_on_approval(stored.id)
+        if stored.plan.to_do and not await self._record(self._journal.decide, stored.id, approved=True, how=how):
+            await self._insist_on_approval(stored.id)
         return await self._run(stored.id, progress, self._deadline(started))
 
-    def reject(self, stored: StoredPlan, how: str) -> NoReturn:
+    async def reject(self, stored: StoredPlan, how: str) -> NoReturn:
         """Record a person's no.
 
         Raises:
             NotConfirmedError: Always; it tells how the plan was decided.
             JournalError: The record cannot be kept.
         """
-        self._journal.decide(stored.id, approved=False, how=how)
-        self._insist_on_approval(stored.id)
-        raise NotConfirmedError(
-            f"The no came too late: plan {stored.id} had been approved before. Nothing was changed by this call; "
-            f'continue_change(plan="{stored.id}") tells how it stands, and carries out what is left of it.'
-        )
+        await self._record(self._journal.decide, stored.id, approved=False, how=how)
+        await self._insist_on_approval(stored.id)
+        raise NotConfirmedError(no_too_late(stored.id))
 
     async def offer_page(
-        self, stored: StoredPlan, progress: Progress, started: float, *, asked: bool = False, wait: bool = True
+        self, stored: StoredPlan, progress: Tell, started: float, *, asked: bool = False, wait: bool = True
     ) -> Report:
         """Show the plan on a page of this machine; wait for a person as long as a call begun then may, then go on.
 
@@ -140,42 +137,63 @@ class ChangeDesk:
         """
         if not self._settings.approval_page:
             raise NotConfirmedError(not_confirmed(stored.plan) if asked else no_way_to_ask(stored.plan))
-        page, address = await self._open_page()
-        link = self._shown(stored, page, address)
+        link = await self._page.link_to(stored, Approvals(self._journal, self._record))
         deadline = started + self._settings.approval_wait_s if wait else started
-        return await self._await_decision(stored, page, link, progress, started, deadline)
+        await self._page.wait(stored, link, progress, deadline)
+        now = await self._record(self._journal.plan, stored.id) or stored
+        if now.state == "waiting":
+            return await self._report(stored.id, link=link)
+        await self._insist_on_approval(stored.id)
+        return await self._run(stored.id, progress, self._deadline(started))
 
-    async def go_on(self, plan_id: str, caller: Caller, progress: Progress) -> Report:
-        """Tell how a plan stands, and carry out what is approved and not done yet.
+    async def go_on(self, plan_id: str | None, caller: Caller, progress: Tell) -> Report:
+        """Tell how a plan stands, and carry out what is approved and not done yet; without an id, the only open one.
 
         Raises:
-            NotConfirmedError: There is no such plan of this caller, or it was rejected or expired.
+            NotConfirmedError: There is no such plan of this caller, or it was rejected or expired; or several are open.
+            ForbiddenByPolicyError: The operator's policy forbids it by now.
+            InvalidValueError: It is larger than a change may be by now.
         """
-        stored = self._journal.plan(plan_id)
-        if stored is None or stored.caller != caller:
-            raise NotConfirmedError(f"There is no plan {plan_id[:20]!r} of this client. Nothing changed.")
-        if stored.state == "waiting":
-            return await self.offer_page(stored, progress, anyio.current_time())
-        self._insist_on_approval(plan_id)
-        return await self._run(plan_id, progress, self._deadline(anyio.current_time()))
+        started = anyio.current_time()
+        stored = await self._plan_of(plan_id or await self._only_open_one(caller), caller)
+        if stored.state == "waiting" and stored.plan.to_do:
+            decision = self._insist_on_limits(stored)
+            if decision == "allow":
+                return await self.carry_out(stored, BY_POLICY, progress, started)
+            return await self.offer_page(stored, progress, started)
+        if stored.state not in ("approved", "lapsed"):
+            await self._insist_on_approval(stored.id)
+        if await self._left(stored) and (why := why_not_enough(stored, self._insist_on_limits(stored))):
+            return await self._ask_anew(stored, why, progress, started)
+        return await self._run(stored.id, progress, self._deadline(started))
+
+    async def changes(
+        self, *, sim: str | None = None, start: datetime | None = None, end: datetime | None = None
+    ) -> list[Change]:
+        """Return the changes on record, newest first; what is in doubt is read again before.
+
+        Raises:
+            JournalError: The record cannot be read.
+        """
+        await self._look_back.into_doubts()
+        return await self._record(changes, self._journal, sim=sim, start=start, end=end)
+
+    async def look_back(self) -> None:
+        """Say in the log which changes are not finished, and read again what was left in doubt."""
+        try:
+            looked = self._look_back
+        except JournalError as error:
+            log.warning("%s", error)
+        else:
+            await looked.at_start()
 
     async def host_page(self) -> None:
         """Serve the approval page from the moment it is first needed, until cancelled."""
-        await self._page_wanted.wait()
-        self._page = ApprovalPage(Approvals(self._journal), now=lambda: datetime.now(UTC))
-        with closing(self._windows):
-            async with listening(self._page) as self._page_address:
-                self._page_ready.set()
-                await anyio.sleep_forever()
-
-    def close(self) -> None:
-        """Close the record."""
-        if self._opened is not None:
-            self._opened.close()
+        await self._page.host()
 
     @property
     def _journal(self) -> Journal:
-        # Opened when first needed: who only reads needs no record.
+        # Looked for when first needed: who only reads needs no record.
         if self._opened is None:
             try:
                 self._opened = Journal(self._settings.state_directory())
@@ -186,105 +204,118 @@ class ChangeDesk:
                 ) from None
         return self._opened
 
-    async def _open_page(self) -> tuple[ApprovalPage, str]:
-        self._page_wanted.set()
-        await self._page_ready.wait()
-        if self._page is None:
-            raise RuntimeError("the page is ready but is not there")
-        return self._page, self._page_address
+    @property
+    def _look_back(self) -> LookBack:
+        return LookBack(self._client, self._journal, self._record, self._inventory)
 
-    async def _await_decision(
-        self,
-        stored: StoredPlan,
-        page: ApprovalPage,
-        link: str,
-        progress: Progress,
-        started: float,
-        deadline: float,
-    ) -> Report:
-        await progress(0, len(stored.plan.items), f"waiting for approval at {link}")
-        while (left := deadline - anyio.current_time()) > 0:
-            if await page.wait_for_decision(stored.id, min(left, _TELL_EVERY_S)) != "waiting":
-                break
-            await progress(0, len(stored.plan.items), f"waiting for approval at {link}")
-        now = self._journal.plan(stored.id) or stored
-        if now.state == "waiting":
-            return Report(now, (), link)
-        self._insist_on_approval(stored.id)
-        return await self._run(stored.id, progress, self._deadline(started))
+    async def _plan_of(self, plan_id: str, caller: Caller) -> StoredPlan:
+        stored = await self._record(self._journal.plan, plan_id) if self._journal.file.exists else None
+        if stored is None or stored.caller != caller:
+            raise NotConfirmedError(f"There is no plan {plan_id[:20]!r} of this client. Nothing changed.")
+        return stored
 
-    def _shown(self, stored: StoredPlan, page: ApprovalPage, address: str) -> str:
-        """Return a link for the model, or none where the browser is opened for the person."""
-        if not self._settings.open_browser:
-            return address + page.path_for(stored.id)
-        if not self._windows.has_shown(stored.id):
-            self._windows.show(stored.id, address + page.path_for(stored.id))
-        return "the browser window that was opened"
+    async def _only_open_one(self, caller: Caller) -> str:
+        mine = await self._look_back.unfinished(caller)
+        if len(mine) != 1:
+            raise NotConfirmedError(which_one(mine))
+        return mine[0].plan
 
-    def _insist_on_approval(self, plan_id: str) -> None:
-        stored = self._journal.plan(plan_id)
-        if stored is not None and stored.state == "approved":
-            return
-        how = (stored.agreed or "" if stored else "").removeprefix("a person, ")
-        words = {
-            "rejected": f"was rejected {how}".rstrip(),
-            "expired": "expired: plans, and approvals not acted on, lapse",
-        }
-        state = words.get(stored.state if stored else "", "was not agreed to")
-        raise NotConfirmedError(f"Not done: plan {plan_id} {state}. Nothing changed. A new call makes a new plan.")
+    async def _left(self, stored: StoredPlan) -> list[int]:
+        """Return the ids of the SIMs that were agreed to and never sent; 0 stands for a batch."""
+        known = await self._record(self._journal.progress, stored.id)
+        begun = known.sent | set(known.settled)
+        return [
+            item.sim_id
+            for number, item in enumerate(stored.plan.items)
+            if number not in begun and item.verdict == "change"
+        ]
 
-    async def _run(self, plan_id: str, progress: Progress, deadline: float) -> Report:
-        """Carry out what is left of a plan until the deadline, one run at a time on this machine."""
-        lock = FileLock(self._journal.directory / "changes.lock", thread_local=False)
-        while True:
-            try:
-                lock.acquire(timeout=0)
-                break
-            except Timeout:
-                if anyio.current_time() >= deadline:
-                    return self._report(plan_id)
-                await anyio.sleep(_LOCK_RETRY_S)
-        try:
-            stored = self._journal.plan(plan_id)
-            if stored is None:
-                return self._report(plan_id)
-            run = Run(self._client, self._journal, stored, progress, self._inventory)
-            await run.until(deadline)
-        except JournalError as error:
-            raise JournalError(
-                f"{error} Plan {plan_id} was stopped there; SIMs before that point may have been changed. Once the "
-                f'record can be written again, continue_change(plan="{plan_id}") reads how each SIM stands and goes on.'
-            ) from None
-        finally:
-            lock.release()
-        return self._report(plan_id, str(run.paused) if run.paused else None)
+    def _insist_on_size(self, plan: Plan) -> None:
+        most, sims = self._settings.max_sims_per_change, plan.sims_to_do or 0
+        if sims > most:
+            raise InvalidValueError(
+                f"{sims:,} SIMs are more than one change may touch ({most:,}, "
+                "SIM_MCP_MAX_SIMS_PER_CHANGE); split it, or ask the operator to raise the limit"
+            )
+
+    def _insist_on_limits(self, stored: StoredPlan) -> Decision:
+        """Decide on a plan kept before by the policy and the limits in force now."""
+        self._insist_on_size(stored.plan)
+        decision = self._policy.decide(stored.plan)
+        if decision == "never":
+            raise ForbiddenByPolicyError(
+                f"Not done: {stored.plan.summary}. Nothing changed by this call. The operator's policy "
+                "(SIM_MCP_POLICY) forbids it now; list_changes tells what was done before."
+            )
+        return decision
+
+    async def _ask_anew(self, stored: StoredPlan, why: str, progress: Tell, started: float) -> Report:
+        """Plan what is left of a change once more, as it is now, and ask for a new yes."""
+        if not self._settings.approval_page:
+            raise NotConfirmedError(
+                f"Not done: what is left of plan {stored.id} wants a new yes, because {why}, and the approval page is "
+                f"switched off. Nothing changed by this call. A new call of {stored.plan.tool} plans it anew."
+            )
+        left = await self._left(stored)
+        async with turn(self._journal.file.directory, self._deadline(started)) as mine:
+            if not mine:
+                return await self._report(stored.id)
+            anew = await self._record(self._journal.keep, await self._replanned(stored.plan, left), stored.caller)
+            await self._runner(stored, progress).drop(f"{why}; it is asked for anew in plan {anew.id}")
+        report = await self.offer_page(anew, progress, started)
+        note = f"It follows plan {stored.id}, of which {counted(len(left), 'SIM')} had not been sent, because {why}."
+        return replace(report, note=note)
+
+    async def _replanned(self, plan: Plan, left: list[int]) -> Plan:
+        if isinstance(plan.change, Register):
+            return await plan_registration(plan.tool, self._client, Bic.parse(plan.change.bic), plan.change.target)
+        now = await read_sims(self._client, left)
+        sims = [sim for sim_id in left if (sim := now[sim_id]) is not None]
+        return make(plan.tool, plan.change, sims, own_organisation=self._client.own_organisation_id)
+
+    async def _insist_on_approval(self, plan_id: str) -> None:
+        stored = await self._record(self._journal.plan, plan_id)
+        if stored is None or stored.state != "approved":
+            raise NotConfirmedError(not_agreed(plan_id, stored))
+
+    def _runner(self, stored: StoredPlan, progress: Tell) -> Run:
+        return Run(
+            self._client,
+            self._journal,
+            self._record,
+            stored,
+            progress,
+            hourly=self._settings.max_sims_per_hour,
+            inventory=self._inventory,
+        )
+
+    async def _run(self, plan_id: str, progress: Tell, deadline: float) -> Report:
+        """Carry out what is left of a plan until the deadline."""
+        paused = None
+        async with turn(self._journal.file.directory, deadline) as mine:
+            stored = await self._record(self._journal.plan, plan_id) if mine else None
+            if stored is not None:
+                run = self._runner(stored, progress)
+                try:
+                    # A yes may lapse while this waits for its turn: what was sent is read all the same.
+                    await run.until(deadline if stored.state == "approved" or not stored.plan.to_do else 0.0)
+                except JournalError as error:
+                    raise JournalError(
+                        f"{error} Plan {plan_id} was stopped there; SIMs before that point may have been changed. Once "
+                        f'the record can be written again, continue_change(plan="{plan_id}") reads how each SIM stands '
+                        "and goes on."
+                    ) from None
+                paused = run.paused
+        return await self._report(plan_id, paused=paused)
 
     def _deadline(self, started: float) -> float:
         return max(started + self._run_for_s, anyio.current_time() + min(_LEAST_S, self._run_for_s))
 
-    def _report(self, plan_id: str, paused: str | None = None) -> Report:
-        stored = self._journal.plan(plan_id)
+    async def _report(self, plan_id: str, *, link: str | None = None, paused: str | None = None) -> Report:
+        stored = await self._record(self._journal.plan, plan_id)
         if stored is None:
             raise NotConfirmedError(f"There is no plan {plan_id}. Nothing changed.")
-        _, settled = self._journal.progress(plan_id)
-        outcomes = tuple((item, settled[n]) for n, item in enumerate(stored.plan.items) if n in settled)
-        return Report(stored, outcomes, paused=paused)
-
-
-def not_confirmed(plan: Plan) -> str:
-    """Word that a form came back without a yes; who, if anybody, saw it is not known."""
-    return (
-        f"Not confirmed: {plan.summary}. Nothing changed. The form came back without a clear yes; perhaps nobody saw "
-        "it, and the approval page is switched off. If a person wants this change, call again."
-    )
-
-
-def no_way_to_ask(plan: Plan) -> str:
-    """Word the refusal where a person can be asked neither by form nor by page."""
-    lines = "\n".join(f"- {line}" for line in plan.lines[:10])
-    return (
-        f"Not done: {plan.summary}. Nothing changed. A person has to agree first, and this client cannot show a form "
-        f"and the approval page is switched off. It would have been:\n{lines}\n"
-        "What the operator can do: leave SIM_MCP_APPROVAL_PAGE on, use a client that shows forms, or set "
-        "SIM_MCP_CONFIRM=host where the host asks a person before each call."
-    )
+        known = await self._record(self._journal.progress, plan_id)
+        outcomes = tuple((item, known.settled[n]) for n, item in enumerate(stored.plan.items) if n in known.settled)
+        others = [change for change in await self._look_back.unfinished(stored.caller) if change.plan != plan_id]
+        return Report(stored, outcomes, link=link, paused=paused, besides=len(others))

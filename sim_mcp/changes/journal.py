@@ -1,117 +1,57 @@
 """The durable record: plans, decisions, intents and outcomes, written before and after, never changed.
 
-One table, only ever appended to. That a plan is decided once, and each of its items sent once, is not a matter of
-good behaviour but of unique indexes: whoever comes second, in this process or another, is told so by SQLite.
+That a plan is decided once, and each of its items sent once, is not a matter of good behaviour but of unique indexes:
+whoever comes second, in this process or another, is told so by SQLite. What an hour's limit allows is counted in the
+very transaction that records the intent.
 """
 
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from sim_mcp.changes.entries import Answer, Caller, Intended, Outcome, Progress, State, StoredPlan, outcome_of
+from sim_mcp.changes.onward_clock import OnwardClock
 from sim_mcp.changes.plan import Plan
+from sim_mcp.changes.record_file import RecordFile
 
 PLANS_LIVE = timedelta(minutes=15)
-FILE = "journal.sqlite3"
+AGREEMENT_LASTS = timedelta(hours=24)
+"""How long what is left of a change that was begun may be finished without a new yes."""
+
+IDLE_PLANS_KEPT = timedelta(days=30)
 _HOUR = timedelta(hours=1)
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS entries (
-    n INTEGER PRIMARY KEY AUTOINCREMENT,
-    at TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('planned', 'decided', 'intent', 'outcome')),
-    plan TEXT NOT NULL,
-    item INTEGER,
-    digest TEXT,
-    body TEXT NOT NULL
-);
-CREATE UNIQUE INDEX IF NOT EXISTS planned_once ON entries (plan) WHERE kind = 'planned';
-CREATE UNIQUE INDEX IF NOT EXISTS decided_once ON entries (plan) WHERE kind = 'decided';
-CREATE UNIQUE INDEX IF NOT EXISTS sent_once ON entries (plan, item) WHERE kind = 'intent';
-CREATE UNIQUE INDEX IF NOT EXISTS settled_once ON entries (plan, item) WHERE kind = 'outcome';
-CREATE INDEX IF NOT EXISTS by_digest ON entries (digest) WHERE digest IS NOT NULL;
-CREATE INDEX IF NOT EXISTS intents_by_time ON entries (at) WHERE kind = 'intent';
-CREATE TRIGGER IF NOT EXISTS never_changed BEFORE UPDATE ON entries
-    BEGIN SELECT RAISE(ABORT, 'the record is only ever appended to'); END;
-CREATE TRIGGER IF NOT EXISTS never_deleted BEFORE DELETE ON entries
-    BEGIN SELECT RAISE(ABORT, 'the record is only ever appended to'); END;
-"""
-
-State = Literal["waiting", "approved", "rejected", "expired"]
-OutcomeKind = Literal["changed", "already", "refused", "moved", "failed", "unknown"]
-
-
-class JournalError(Exception):
-    """The record cannot be kept, so nothing may be changed; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who asks: whose server it is, and through which client."""
-
-    principal: str
-    client: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Tell what became of one item of a plan."""
-
-    kind: OutcomeKind
-    before: str
-    after: str
-    note: str
-    request: str | None = None
-    """emnify's id of the request that was sent, by which its support can find it."""
-
-
-@dataclass(frozen=True)
-class StoredPlan:
-    """A plan as the record has it."""
-
-    id: str
-    plan: Plan
-    caller: Caller
-    expires_at: datetime
-    state: State
-    agreed: str | None
-
-    def __post_init__(self) -> None:
-        if self.expires_at.tzinfo is None:
-            raise ValueError("a moment without a zone")
+_APPEND = "INSERT INTO entries (at, kind, plan, item, digest, sims, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_APPEND_ONCE = _APPEND.replace("INSERT", "INSERT OR IGNORE")
+_CLOCKS_DRIFT = timedelta(minutes=1)
+"""What a machine's clock may be set back by without anybody noticing."""
 
 
 class Journal:
-    """Keep the record in one directory; several processes may share it."""
+    """Keep the record in one directory; several processes may share it. It blocks: call it off the event loop."""
 
-    def __init__(self, directory: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Open the record, making it if the directory is there.
+    def __init__(
+        self,
+        directory: Path,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        elapsed_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.file = RecordFile(directory)
+        self._clock = OnwardClock(now, elapsed_s)
+
+    def insist(self) -> None:
+        """See that the record can be written.
 
         Raises:
-            JournalError: The directory is missing or cannot be written to.
+            JournalError: It cannot, so nothing may be changed.
         """
-        self._now = now
-        self.directory = directory
-        self._path = directory / FILE
-        with self._speaking_plainly():
-            if not directory.is_dir():
-                raise JournalError(
-                    f"There is no directory {directory} to keep the record of changes in, so nothing can be changed. "
-                    "The operator has to make it, or set SIM_MCP_STATE_DIR to one that exists."
-                )
-            self._db = sqlite3.connect(self._path, isolation_level=None, timeout=10, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """Close the record."""
-        self._db.close()
+        with self.file.writing():
+            pass
 
     def keep(self, plan: Plan, caller: Caller) -> StoredPlan:
         """Keep a plan; the same one asked for again, while it waits, is the same plan still.
@@ -119,53 +59,39 @@ class Journal:
         Raises:
             JournalError: The record cannot be written.
         """
-        expires = self._now() + PLANS_LIVE
-        body = {
-            "plan": plan.model_dump(mode="json"),
-            "caller": [caller.principal, caller.client],
-            "expires": expires.isoformat(),
-        }
-        with self._transaction():
-            for (plan_id,) in self._db.execute(
+        with self.file.writing() as db:
+            for (plan_id,) in db.execute(
                 "SELECT plan FROM entries WHERE digest = ? ORDER BY n DESC LIMIT 5", (plan.digest,)
             ).fetchall():
-                found = self.plan(plan_id)
+                found = self._plan(db, plan_id)
                 if found is not None and found.state == "waiting" and found.caller == caller:
                     return found
-            plan_id = secrets.token_hex(4)
-            self._append("planned", plan_id, body, digest=plan.digest)
-        return StoredPlan(plan_id, plan, caller, expires, "waiting", None)
+            self._thin_out(db)
+            made_at = self.now(db)
+            plan_id, expires = secrets.token_hex(4), made_at + PLANS_LIVE
+            body = {
+                "plan": plan.model_dump(mode="json", exclude={"items"}),
+                "summary": plan.summary,
+                "to_do": len(plan.to_do),
+                "caller": [caller.principal, caller.client],
+                "expires": expires.isoformat(),
+                "clock": self._clock.machine().isoformat(),
+            }
+            self._append(db, "planned", plan_id, body, digest=plan.digest)
+            db.executemany(
+                "INSERT INTO items (plan, item, body) VALUES (?, ?, ?)",
+                [(plan_id, number, item.model_dump_json()) for number, item in enumerate(plan.items)],
+            )
+        return StoredPlan(plan_id, plan, caller, made_at, expires, "waiting", None)
 
     def plan(self, plan_id: str) -> StoredPlan | None:
-        """Return a plan and how it stands, or None where there is none of that id."""
-        rows = self._db.execute(
-            "SELECT kind, body, at FROM entries WHERE plan = ? AND kind IN ('planned', 'decided')", (plan_id,)
-        ).fetchall()
-        found = {kind: json.loads(body) | {"at": at} for kind, body, at in rows}
-        if "planned" not in found:
-            return None
-        planned, decided = found["planned"], found.get("decided")
-        expires = datetime.fromisoformat(planned["expires"])
-        state: State = "expired" if self._now() >= expires else "waiting"
-        if decided is not None:
-            state = "approved" if decided["approved"] else "rejected"
-            if state == "approved" and self._lapsed(plan_id, datetime.fromisoformat(decided["at"])):
-                state = "expired"
-        return StoredPlan(
-            id=plan_id,
-            plan=Plan.model_validate(planned["plan"]),
-            caller=Caller(*planned["caller"]),
-            expires_at=expires,
-            state=state,
-            agreed=decided["how"] if decided else None,
-        )
+        """Return a plan and how it stands, or None where there is none of that id.
 
-    def _lapsed(self, plan_id: str, approved_at: datetime) -> bool:
-        """Tell whether nobody acted on an approval while it was fresh; a change once begun may always be finished."""
-        if self._now() < approved_at + PLANS_LIVE:
-            return False
-        begun = "SELECT 1 FROM entries WHERE plan = ? AND kind IN ('intent', 'outcome') LIMIT 1"
-        return self._db.execute(begun, (plan_id,)).fetchone() is None
+        Raises:
+            JournalError: The record cannot be read.
+        """
+        with self.file.reading() as db:
+            return self._plan(db, plan_id)
 
     def decide(self, plan_id: str, *, approved: bool, how: str) -> bool:
         """Record the one decision on a plan; return False if it was decided before or has expired.
@@ -173,86 +99,190 @@ class Journal:
         Raises:
             JournalError: The record cannot be written.
         """
-        with self._transaction():
-            found = self.plan(plan_id)
+        with self.file.writing() as db:
+            found = self._plan(db, plan_id)
             if found is None or found.state != "waiting":
                 return False
-            self._append("decided", plan_id, {"approved": approved, "how": how})
+            clock = self._clock.machine().isoformat()
+            self._append(db, "decided", plan_id, {"approved": approved, "how": how, "clock": clock})
         return True
 
-    def intend(self, plan_id: str, item: int, what: str) -> bool:
-        """Record, before it is sent, that an item is about to be; return False if that was so before.
+    def intend(self, plan_id: str, item: int, what: str, *, sims: int = 1, hourly: int) -> Intended:
+        """Record, before it is sent, that an item of so many SIMs is about to be, within the hour's limit.
 
         Raises:
-            JournalError: The record cannot be written, so nothing must be sent.
+            JournalError: The record cannot be written, or is not where it was, so nothing must be sent.
         """
-        try:
-            with self._transaction():
-                self._append("intent", plan_id, {"what": what}, item=item)
-        except sqlite3.IntegrityError:
-            return False
-        return True
+        with self.file.writing() as db:
+            if db.execute(
+                "SELECT 1 FROM entries WHERE plan = ? AND item = ? AND kind = 'intent'", (plan_id, item)
+            ).fetchone():
+                return "before"
+            if self._sent_within_the_hour(db) + sims > hourly:
+                return "over the limit"
+            self._append(db, "intent", plan_id, {"what": what}, item=item, sims=sims)
+        return "now"
 
-    def settle(self, plan_id: str, item: int, outcome: Outcome, subject: str) -> None:
-        """Record what became of an item; what was recorded first stays.
+    def answered(self, plan_id: str, answers: Mapping[int, Answer]) -> None:
+        """Record what emnify said to what was sent, item by item; the first word stays.
 
         Raises:
             JournalError: The record cannot be written.
         """
-        body = {**outcome.__dict__, "subject": subject}
-        try:
-            with self._transaction():
-                self._append("outcome", plan_id, body, item=item)
-        except sqlite3.IntegrityError:
-            return
+        self._append_once(plan_id, "answer", {item: asdict(answer) for item, answer in answers.items()})
 
-    def progress(self, plan_id: str) -> tuple[set[int], dict[int, Outcome]]:
-        """Return which items of a plan were sent, and what became of those that are settled."""
-        sent: set[int] = set()
-        settled: dict[int, Outcome] = {}
-        for kind, item, body in self._db.execute(
-            "SELECT kind, item, body FROM entries WHERE plan = ? AND kind IN ('intent', 'outcome')", (plan_id,)
-        ):
-            if kind == "intent":
-                sent.add(item)
-            else:
-                told = json.loads(body)
-                settled[item] = Outcome(told["kind"], told["before"], told["after"], told["note"], told.get("request"))
-        return sent, settled
+    def settle(self, plan_id: str, outcomes: Mapping[int, Outcome]) -> None:
+        """Record what became of items; what was recorded first stays.
 
-    def sent_within_the_hour(self) -> int:
-        """Count the items that were sent during the last hour, by every plan."""
-        since = (self._now() - _HOUR).isoformat()
-        row = self._db.execute("SELECT count(*) FROM entries WHERE kind = 'intent' AND at >= ?", (since,)).fetchone()
-        return int(row[0])
+        Raises:
+            JournalError: The record cannot be written.
+        """
+        self._append_once(plan_id, "outcome", {item: asdict(outcome) for item, outcome in outcomes.items()})
 
-    def _append(
-        self, kind: str, plan_id: str, body: dict[str, Any], *, item: int | None = None, digest: str | None = None
-    ) -> None:
-        self._db.execute(
-            "INSERT INTO entries (at, kind, plan, item, digest, body) VALUES (?, ?, ?, ?, ?, ?)",
-            (self._now().isoformat(), kind, plan_id, item, digest, json.dumps(body, ensure_ascii=False)),
+    def read_again(self, plan_id: str, outcomes: Mapping[int, Outcome]) -> None:
+        """Record, beside the first word, what items in doubt read later.
+
+        Raises:
+            JournalError: The record cannot be written.
+        """
+        with self.file.writing() as db:
+            for item, outcome in outcomes.items():
+                self._append(db, "reading", plan_id, asdict(outcome), item=item)
+
+    def progress(self, plan_id: str) -> Progress:
+        """Return what is on record about the items of a plan; a later reading stands for what was told before.
+
+        Raises:
+            JournalError: The record cannot be read.
+        """
+        with self.file.reading() as db:
+            rows = db.execute(
+                "SELECT kind, item, body FROM entries WHERE plan = ? AND item IS NOT NULL ORDER BY n", (plan_id,)
+            ).fetchall()
+        told: dict[str, dict[int, dict[str, Any]]] = {"intent": {}, "answer": {}, "outcome": {}, "reading": {}}
+        for kind, item, body in rows:
+            told.setdefault(kind, {})[item] = json.loads(body)
+        return Progress(
+            frozenset(told["intent"]),
+            {item: outcome_of(body) for item, body in {**told["outcome"], **told["reading"]}.items()},
+            {item: Answer(body["request"], body["doubt"]) for item, body in told["answer"].items()},
+            frozenset(told["reading"]),
         )
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._speaking_plainly():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+    def sent_within_the_hour(self) -> int:
+        """Count the SIMs that were sent during the last hour, by every plan.
 
-    @contextmanager
-    def _speaking_plainly(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.IntegrityError:
-            raise
-        except (sqlite3.Error, OSError) as error:
-            raise JournalError(
-                f"The record of changes at {self._path} cannot be written ({error}), so nothing more may be changed. "
-                "The operator should look at the disk and at SIM_MCP_STATE_DIR."
-            ) from None
+        Raises:
+            JournalError: The record cannot be read.
+        """
+        with self.file.reading() as db:
+            return self._sent_within_the_hour(db)
+
+    def hour_frees_up_at(self) -> datetime | None:
+        """Return when the first of the SIMs sent during the last hour no longer counts.
+
+        Raises:
+            JournalError: The record cannot be read.
+        """
+        with self.file.reading() as db:
+            since = (self.now(db) - _HOUR).isoformat()
+            (first,) = db.execute("SELECT min(at) FROM entries WHERE kind = 'intent' AND at >= ?", (since,)).fetchone()
+        return datetime.fromisoformat(first) + _HOUR if first else None
+
+    def _plan(self, db: sqlite3.Connection, plan_id: str) -> StoredPlan | None:
+        rows = db.execute(
+            "SELECT kind, at, body FROM entries WHERE plan = ? AND kind IN ('planned', 'decided')", (plan_id,)
+        ).fetchall()
+        found = {kind: {**json.loads(body), "at": at} for kind, at, body in rows}
+        if "planned" not in found:
+            return None
+        planned, decided = found["planned"], found.get("decided")
+        items = db.execute("SELECT body FROM items WHERE plan = ? ORDER BY item", (plan_id,)).fetchall()
+        return StoredPlan(
+            id=plan_id,
+            plan=Plan.model_validate({**planned["plan"], "items": [json.loads(body) for (body,) in items]}),
+            caller=Caller(*planned["caller"]),
+            made_at=datetime.fromisoformat(planned["at"]),
+            expires_at=datetime.fromisoformat(planned["expires"]),
+            state=self.state(db, plan_id, planned, decided),
+            agreed=decided["how"] if decided else None,
+        )
+
+    def state(
+        self, db: sqlite3.Connection, plan_id: str, planned: dict[str, Any], decided: dict[str, Any] | None
+    ) -> State:
+        """Tell how a plan stands, from what was recorded as it was made and decided."""
+        if decided is None:
+            return "waiting" if self._is_younger(db, planned, PLANS_LIVE) else "expired"
+        if not decided["approved"]:
+            return "rejected"
+        # Only what was sent, or was about to be, is begun: a SIM that was so already is no work.
+        begun = db.execute("SELECT 1 FROM entries WHERE plan = ? AND kind = 'intent' LIMIT 1", (plan_id,)).fetchone()
+        if begun is None:
+            return "approved" if self._is_younger(db, decided, PLANS_LIVE) else "expired"
+        return "approved" if self._is_younger(db, decided, AGREEMENT_LASTS) else "lapsed"
+
+    def _is_younger(self, db: sqlite3.Connection, entry: dict[str, Any], age: timedelta) -> bool:
+        """Tell whether an entry is younger by the record's time and by the machine's, which may have been set back."""
+        written, machine = datetime.fromisoformat(entry.get("clock", entry["at"])), self._clock.machine()
+        onward = self.now(db) - datetime.fromisoformat(entry["at"])
+        return onward < age and -_CLOCKS_DRIFT <= machine - written < age
+
+    def now(self, db: sqlite3.Connection) -> datetime:
+        """Return the record's time, which never goes back."""
+        last = db.execute("SELECT at FROM entries ORDER BY n DESC LIMIT 1").fetchone()
+        return self._clock.now(datetime.fromisoformat(last[0]) if last else None)
+
+    def _sent_within_the_hour(self, db: sqlite3.Connection) -> int:
+        since = (self.now(db) - _HOUR).isoformat()
+        row = db.execute("SELECT total(sims) FROM entries WHERE kind = 'intent' AND at >= ?", (since,)).fetchone()
+        return int(row[0])
+
+    def _thin_out(self, db: sqlite3.Connection) -> None:
+        """Forget the SIMs of old plans that nobody agreed to; that they were made stays on record."""
+        before = (self.now(db) - IDLE_PLANS_KEPT).isoformat()
+        db.execute(
+            """
+            DELETE FROM items WHERE plan IN (
+                SELECT planned.plan FROM entries AS planned
+                WHERE planned.kind = 'planned' AND planned.at < ?
+                AND EXISTS (SELECT 1 FROM items WHERE items.plan = planned.plan)
+                AND NOT EXISTS (
+                    SELECT 1 FROM entries AS other WHERE other.plan = planned.plan
+                    AND (other.kind IN ('intent', 'outcome') OR other.kind = 'decided' AND CASE
+                        WHEN json_valid(other.body) THEN json_extract(other.body, '$.approved') ELSE 1 END)
+                )
+            )
+            """,
+            (before,),
+        )
+
+    def _append_once(self, plan_id: str, kind: str, bodies: Mapping[int, dict[str, Any]]) -> None:
+        with self.file.writing() as db:
+            for item, body in bodies.items():
+                self._append(db, kind, plan_id, body, item=item, once=True)
+
+    def _append(
+        self,
+        db: sqlite3.Connection,
+        kind: str,
+        plan_id: str,
+        body: dict[str, Any],
+        *,
+        item: int | None = None,
+        digest: str | None = None,
+        sims: int | None = None,
+        once: bool = False,
+    ) -> None:
+        db.execute(
+            _APPEND_ONCE if once else _APPEND,
+            (
+                self.now(db).isoformat(),
+                kind,
+                plan_id,
+                item,
+                digest,
+                sims,
+                json.dumps(body, ensure_ascii=False),
+            ),
+        )

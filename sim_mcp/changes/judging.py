@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sim_mcp.changes.journal import Outcome
+from sim_mcp.changes.entries import Answer, Outcome
 from sim_mcp.changes.plan import (
     Assign,
     Change,
@@ -24,22 +24,43 @@ class Sent(NamedTuple):
     refused: bool = False
 
 
-LOST = Sent("it was sent before, and what came of it was not recorded")
+LOST = Sent("it was sent before, and the answer is not on record")
+
+
+def sent_before(answer: Answer | None) -> Sent:
+    """Return how a write of an earlier run was answered, as far as the record has it."""
+    return LOST if answer is None else Sent(answer.doubt, answer.request)
 
 
 def read_back(change: Change, item: Planned, now: Sim | None, sent: Sent) -> Outcome:
-    """Judge a write by what is so now."""
+    """Judge a write by what is so now; what is not as wanted may follow late, unless emnify said no."""
     doubt = sent.doubt
-    after = "Deleted" if now is None else state_of(change, now)
+    after = reading_of(change, now)
     if is_done(change, now):
         note = "read back: done" if doubt is None else f"{doubt}; read back: it is done"
         return Outcome("changed", item.before, after, note, sent.request)
-    if sent is LOST:
-        return Outcome("failed", item.before, after, f"{doubt}; it reads {after} now and was not sent again")
     if sent.refused:
         return Outcome("refused", item.before, after, f"{doubt}; read back: nothing changed", sent.request)
-    note = f"{doubt or 'emnify accepted it'}, but it still reads {after}; it may follow late, so look before repeating"
+    note = (
+        f"{doubt or 'emnify accepted it'}, but it still reads {after}; it may follow late and is not sent again, "
+        "so look before repeating"
+    )
     return Outcome("unknown", item.before, after, note, sent.request)
+
+
+def read_later(change: Change, item: Planned, now: Sim | None, first: Outcome) -> Outcome:
+    """Judge a SIM in doubt by what it reads later."""
+    after = reading_of(change, now)
+    if is_done(change, now):
+        note = f"read again: it is {after} now, so it followed late"
+        return Outcome("changed", item.before, after, note, first.request)
+    note = f"read again: it still reads {after}; it may follow late and is not sent again"
+    return Outcome("unknown", item.before, after, note, first.request)
+
+
+def reading_of(change: Change, now: Sim | None) -> str:
+    """Describe what a SIM reads now, or that it is gone."""
+    return "Deleted" if now is None else state_of(change, now)
 
 
 def is_done(change: Change, now: Sim | None) -> bool:

@@ -75,13 +75,13 @@ class ApprovalPage:
         )
         self._templates.filters["clean"] = clean
 
-    def path_for(self, plan_id: str) -> str:
+    async def path_for(self, plan_id: str) -> str:
         """Return a path that shows the plan; earlier ones go on working.
 
         Raises:
             LookupError: if there is no such plan.
         """
-        view = self._decisions.view(plan_id)
+        view = await self._decisions.view(plan_id)
         if view is None:
             raise LookupError(f"no plan {plan_id}")
         now = self._now()
@@ -101,15 +101,16 @@ class ApprovalPage:
 
     async def wait_for_decision(self, plan_id: str, timeout_s: float) -> State:
         """Wait until the plan is decided here, expires, or the seconds are over; return its state then."""
-        view = self._decisions.view(plan_id)
+        # Before looking, or a decision between looking and waiting would go unnoticed.
+        event = self._awaited.setdefault(plan_id, anyio.Event())
+        view = await self._decisions.view(plan_id)
         if view is None:
             return "expired"
         if view.state == "waiting":
-            event = self._awaited.setdefault(plan_id, anyio.Event())
             left = (view.expires_at - self._now()).total_seconds()
             with anyio.move_on_after(max(0.0, min(timeout_s, left))):
                 await event.wait()
-            view = self._decisions.view(plan_id)
+            view = await self._decisions.view(plan_id)
         if view is None or (view.state == "waiting" and self._now() >= view.expires_at):
             return "expired"
         return view.state
@@ -121,7 +122,7 @@ class ApprovalPage:
     async def _show(self, request: Request) -> Response:
         try:
             check_host(request)
-            link, view = self._open(request)
+            link, view = await self._open(request)
         except RefusedError as refused:
             return self.message(refused.status, refused.heading, refused.text)
         if request.method == "HEAD":
@@ -135,7 +136,7 @@ class ApprovalPage:
             check_host(request)
             check_origin(request)
             fields = await fields_of(request)
-            link, view = self._open(request)
+            link, view = await self._open(request)
             form = self._check_form(request, link, fields.get("form", ""))
             if form in link.used:
                 return self._decided(view, 409) if view.state != "waiting" else refuse_stale_form()
@@ -148,9 +149,9 @@ class ApprovalPage:
         outcome: Literal["approved", "rejected", "mistyped", "expired", "decided"]
         match fields.get("decision"):
             case "approve":
-                outcome = self._decisions.approve(link.plan_id, fields.get("typed", ""))
+                outcome = await self._decisions.approve(link.plan_id, fields.get("typed", ""))
             case "reject":
-                outcome = self._decisions.reject(link.plan_id)
+                outcome = await self._decisions.reject(link.plan_id)
             case _:
                 raise RefusedError(400, "Nothing was decided", "The form said neither approve nor reject.")
         if outcome == "mistyped":
@@ -158,16 +159,16 @@ class ApprovalPage:
         if outcome == "expired":
             refuse_expired()
         if outcome == "decided":
-            return self._decided(self._decisions.view(link.plan_id) or view, 409)
+            return self._decided(await self._decisions.view(link.plan_id) or view, 409)
         if event := self._awaited.pop(link.plan_id, None):
             event.set()
         return RedirectResponse(_path(request), 303, headers=_HEADERS)
 
-    def _open(self, request: Request) -> tuple[_Link, View]:
+    async def _open(self, request: Request) -> tuple[_Link, View]:
         digest = _digest(request.path_params["secret"])
         # All links are compared, each in constant time: how long it takes tells nothing of them.
         found = [link for link in self._links if hmac.compare_digest(link.digest, digest)]
-        view = self._decisions.view(found[0].plan_id) if found else None
+        view = await self._decisions.view(found[0].plan_id) if found else None
         if view is None:
             raise RefusedError(404, "This link is not valid", "Ask for a new link where you got this one.")
         if view.state == "expired" or self._now() >= found[0].expires_at:

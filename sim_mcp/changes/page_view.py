@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-State = Literal["waiting", "approved", "rejected", "expired"]
+State = Literal["waiting", "approved", "rejected", "expired", "lapsed"]
 Verdict = Literal["change", "already", "refused"]
 
 
@@ -42,11 +42,11 @@ class View:
 class Decisions(Protocol):
     """Keep plans and what was decided on them; each plan is decided at most once."""
 
-    def view(self, plan_id: str) -> View | None:
+    async def view(self, plan_id: str) -> View | None:
         """Return the plan as it stands, or None if there is none."""
 
-    def approve(self, plan_id: str, typed: str) -> Literal["approved", "mistyped", "expired", "decided"]:
+    async def approve(self, plan_id: str, typed: str) -> Literal["approved", "mistyped", "expired", "decided"]:
         """Approve the plan, unless what was typed does not confirm it, it has expired, or it is decided already."""
 
-    def reject(self, plan_id: str) -> Literal["rejected", "expired", "decided"]:
+    async def reject(self, plan_id: str) -> Literal["rejected", "expired", "decided"]:
         """Reject the plan, unless it has expired or is decided already."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sim_mcp.changes import rules
 from sim_mcp.emnify import Organisation, Sim, SimStatus
-from sim_mcp.untrusted import clean, quoted
+from sim_mcp.untrusted import called, clean, quoted
 
 Role = Literal["issuer", "reseller", "customer"]
 ROLES: tuple[Role, ...] = ("customer", "reseller", "issuer")
@@ -60,6 +60,8 @@ class Register(Part):
     kind: Literal["register"] = "register"
     bic: str
     size: str
+    quantity: int | None = None
+    """How many SIMs it holds, as far as emnify says; plans of before are without."""
     target: SimStatus
 
     def summary(self, sims: str) -> str:  # noqa: ARG002  # a batch is counted by emnify, not by us.
@@ -75,6 +77,9 @@ class Planned(Part):
 
     sim_id: int
     iccid: str | None
+    imsi: str | None = None
+    msisdn: str | None = None
+    eid: str | None = None
     device: str | None = None
     organisation: str | None = None
     before: str
@@ -113,6 +118,13 @@ class Plan(Part):
     def to_do(self) -> tuple[Planned, ...]:
         """Return what would really change."""
         return self.having("change")
+
+    @property
+    def sims_to_do(self) -> int | None:
+        """Return how many SIMs would really change, or None where emnify does not say what a batch holds."""
+        if isinstance(self.change, Register):
+            return self.change.quantity if self.to_do else 0
+        return len(self.to_do)
 
     @property
     def digest(self) -> str:
@@ -211,7 +223,7 @@ def name_of(organisation: Organisation | None) -> str:
     """Name an organisation for a person, with its id."""
     if organisation is None:
         return "nobody"
-    name = f"{quoted(organisation.name, 40)} " if organisation.name else ""
+    name = f"{quoted(organisation.name, 40)} " if clean(organisation.name) else ""
     return f"{name}(id {organisation.id})"
 
 
@@ -235,8 +247,11 @@ def _judge(change: Change, sim: Sim, own: int | None) -> Planned:
     return Planned(
         sim_id=sim.id,
         iccid=sim.printed_iccid,
-        device=clean(sim.device.name) or None if sim.device else None,
-        organisation=clean(sim.customer_org.name) or None if sim.customer_org else None,
+        imsi=sim.imsi,
+        msisdn=sim.msisdn,
+        eid=sim.eid,
+        device=called(sim.device.name, sim.device.id) if sim.device else None,
+        organisation=called(sim.customer_org.name, sim.customer_org.id) if sim.customer_org else None,
         before=before,
         after=after if verdict == "change" else before,
         verdict=verdict,
@@ -248,7 +263,8 @@ def _judge(change: Change, sim: Sim, own: int | None) -> Planned:
 def _still_in_device(sim: Sim) -> str | None:
     if sim.device is None:
         return None
-    return f"it is still in device {quoted(sim.device.name, 40)}; release it from the device first (emnify portal)"
+    name = quoted(called(sim.device.name, sim.device.id), 40)
+    return f"it is still in device {name}; release it from the device first (emnify portal)"
 
 
 def _seller_rule(sim: Sim, own: int | None, verb: str) -> str | None:

@@ -1,16 +1,30 @@
 """The operator's standing decisions: which changes need a person's yes, and which nobody may make."""
 
+import difflib
+import json
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sim_mcp.changes.plan import Delete, Plan, Register, SetStatus
 from sim_mcp.settings import Confirm
 
 Decision = Literal["allow", "ask", "page", "never"]
 """Nobody is asked; by form or else on the page; on the page alone, for hosts that answer forms themselves; refused."""
+
+Tool = Literal["set_sim_status", "assign_sims", "delete_sims", "register_sim_batch"]
+Status = Literal["issued", "activated", "suspended", "factory_test"]
+
+_STATUSES: dict[Tool, tuple[Status, ...]] = {
+    "set_sim_status": ("activated", "suspended", "factory_test"),
+    "register_sim_batch": ("issued", "activated", "factory_test"),
+    "assign_sims": (),
+    "delete_sims": (),
+}
+"""What a tool may set: a rule about another status would never fit, and nobody would notice."""
 
 
 class PolicyError(Exception):
@@ -27,17 +41,25 @@ class Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     decision: Decision
-    tool: Literal["set_sim_status", "assign_sims", "delete_sims", "register_sim_batch"] | None = None
-    status: Literal["issued", "activated", "suspended", "factory_test"] | None = None
-    max_sims: int | None = Field(default=None, ge=1)
+    tool: Tool | None = None
+    status: Status | None = None
+    max_sims: int | None = Field(default=None, ge=1, strict=True)
+
+    @model_validator(mode="after")
+    def _may_fit(self) -> Self:
+        if self.tool is not None and self.status is not None and self.status not in _STATUSES[self.tool]:
+            known = ", ".join(_STATUSES[self.tool]) or "no status at all"
+            raise ValueError(f'it never fits: {self.tool} does not set status "{self.status}", but {known}')
+        return self
 
     def fits(self, plan: Plan) -> bool:
         """Tell whether a plan is what this rule is about."""
+        sims = plan.sims_to_do
         target = plan.change.target.word if isinstance(plan.change, SetStatus | Register) else None
         return (
             self.tool in (None, plan.tool)
             and self.status in (None, target)
-            and (self.max_sims is None or len(plan.to_do) <= self.max_sims)
+            and (self.max_sims is None or (sims is not None and sims <= self.max_sims))
         )
 
 
@@ -50,32 +72,98 @@ class Policy(BaseModel):
     default: Decision = "ask"
 
     def decide(self, plan: Plan) -> Decision:
-        """Decide on one plan. Deleting is never allowed by default or by a rule that does not name it."""
-        for rule in self.rule:
-            if rule.fits(plan):
-                return "ask" if rule.decision == "allow" and _needs_naming(rule, plan) else rule.decision
-        return self.default
+        """Decide on one plan.
+
+        Deleting is asked about, unless a rule that names it says otherwise; so is a batch of which nobody knows how
+        many SIMs it holds.
+        """
+        rule = next((rule for rule in self.rule if rule.fits(plan)), None)
+        decision = rule.decision if rule is not None else self.default
+        named = rule is not None and rule.tool == "delete_sims"
+        unnamed_deletion = isinstance(plan.change, Delete) and not named
+        return "ask" if decision == "allow" and (unnamed_deletion or plan.sims_to_do is None) else decision
 
 
 def read_policy(file: Path | None, confirm: Confirm) -> Policy:
     """Read the policy file; without one, `SIM_MCP_CONFIRM` alone decides.
 
     Raises:
-        PolicyError: The file is missing or holds what is not a rule.
+        PolicyError: The file is missing, or holds what is not a rule; the message says what to write instead.
     """
     default: Decision = "allow" if confirm is Confirm.HOST else "ask"
     if file is None:
         return Policy(default=default)
     try:
-        return Policy.model_validate({"default": default, **tomllib.loads(file.read_text(encoding="utf-8"))})
+        # Editors on Windows put a mark in front.
+        said = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        if not said:
+            raise PolicyError(_unusable(file, f"holds no rule and no default, so it decides nothing; {_EXAMPLE}"))
+        return Policy.model_validate({"default": default, **said})
     except OSError as error:
-        raise PolicyError(f"SIM_MCP_POLICY: {file} cannot be read ({error.strerror}). Nothing was started.") from None
+        raise PolicyError(_unusable(file, f"cannot be read ({error.strerror})")) from None
+    except UnicodeDecodeError:
+        raise PolicyError(_unusable(file, "cannot be read: it is not UTF-8; save it as UTF-8 text")) from None
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError(f"SIM_MCP_POLICY: {file} is not TOML: {error}. Nothing was started.") from None
+        raise PolicyError(_unusable(file, f"is not TOML: {error}; {_EXAMPLE}")) from None
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise PolicyError(f"SIM_MCP_POLICY: {file}: {problems}. Nothing was started.") from None
+        raise PolicyError(_unusable(file, f"cannot be used: {'; '.join(map(_problem, error.errors()))}")) from None
 
 
-def _needs_naming(rule: Rule, plan: Plan) -> bool:
-    return isinstance(plan.change, Delete) and rule.tool != "delete_sims"
+_EXAMPLE = """a rule is written [[rule]], then tool = "set_sim_status" and decision = "ask", a line each"""
+_WORDS: dict[str, Sequence[str]] = {
+    "decision": get_args(Decision),
+    "default": get_args(Decision),
+    "tool": get_args(Tool),
+    "status": get_args(Status),
+}
+
+
+def _unusable(file: Path, why: str) -> str:
+    return f"SIM_MCP_POLICY: {file} {why}. Nothing was started."
+
+
+def _problem(error: Any) -> str:
+    """Word one thing that is wrong with a policy: where, and what to write instead."""
+    place, key = error["loc"], str(error["loc"][-1])
+    if place == ("rule",):
+        return "rules start with [[rule]], in two brackets, one for each rule"
+    where = f"rule {place[1] + 1}" if len(place) > 1 else "the file"
+    match error["type"]:
+        case "missing":
+            return f"rules start with [[rule]]; {where} has no {key}: write {key} = {_or(_WORDS[key])}"
+        case "value_error":
+            return f"{where}: {error['msg'].removeprefix('Value error, ')}"
+        case "extra_forbidden":
+            return f"{where} knows no {_unknown(key, in_rule=len(place) > 1)}"
+        case _:
+            return f"{where}: {_wrong_value(key, error['input'])}"
+
+
+def _unknown(key: str, *, in_rule: bool) -> str:
+    known = list(Rule.model_fields if in_rule else Policy.model_fields)
+    if not in_rule and key in Rule.model_fields:
+        return f'"{key}" outside a rule: write [[rule]] on a line above it'
+    return f'"{key}"{_near(key, known)}; it knows {", ".join(known)}'
+
+
+def _wrong_value(key: str, value: object) -> str:
+    if key in _WORDS:
+        return f"{key} = {_written(value)} is none of {_or(_WORDS[key])}{_near(str(value), _WORDS[key])}"
+    if key == "max_sims":
+        return f"max_sims = {_written(value)} is no number of SIMs: write a whole number from 1 on, without quotes"
+    return f"{_written(value)} is no rule: {_EXAMPLE}"
+
+
+def _written(value: object) -> str:
+    """Write a value as it stands in the file."""
+    return json.dumps(value, default=str, ensure_ascii=False)[:60]
+
+
+def _or(words: Sequence[str]) -> str:
+    *others, last = [f'"{word}"' for word in words]
+    return f"{', '.join(others)} or {last}"
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f'; did you mean "{near[0]}"?' if near else ""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sim_mcp.changes import rules
-from sim_mcp.changes.journal import Outcome, OutcomeKind
+from sim_mcp.changes.entries import Outcome, OutcomeKind
 from sim_mcp.changes.plan import Plan, Planned, Register, counted
 from sim_mcp.emnify import Batch, Bic, EmnifyClient, EmnifyError, RuleError, SimRef, SimStatus
 from sim_mcp.untrusted import clean
@@ -31,7 +31,9 @@ async def plan_registration(tool: str, client: EmnifyClient, bic: Bic, target: S
     item = Planned(
         sim_id=0, iccid=None, before=_BEFORE, after=f"registered as {target.label}", verdict="change", reason=effect
     )
-    return Plan(tool=tool, change=Register(bic=bic.display, size=size, target=target), items=(item,))
+    return Plan(
+        tool=tool, change=Register(bic=bic.display, size=size, quantity=batch.quantity, target=target), items=(item,)
+    )
 
 
 async def register(client: EmnifyClient, change: Register) -> Outcome:

@@ -5,6 +5,7 @@ from sim_mcp.emnify.client import EmnifyClient
 from sim_mcp.emnify.errors import (
     AuthenticationError,
     ConflictError,
+    ConnectionSettingsError,
     DeadlineExceededError,
     EmnifyError,
     ForbiddenError,
@@ -17,6 +18,7 @@ from sim_mcp.emnify.errors import (
     UnreadableAnswerError,
     UpstreamError,
 )
+from sim_mcp.emnify.event_pages import EventPages
 from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort, SimSortField, event_type_id
 from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, SimReference, compact, luhn_digit, parse_iccid, readings
 from sim_mcp.emnify.models import (
@@ -46,6 +48,7 @@ __all__ = [
     "Batch",
     "Bic",
     "ConflictError",
+    "ConnectionSettingsError",
     "Connectivity",
     "ConnectivityInfo",
     "DailyUsage",
@@ -57,6 +60,7 @@ __all__ = [
     "EmnifyError",
     "Event",
     "EventFilter",
+    "EventPages",
     "ForbiddenError",
     "InvalidValueError",
     "Label",

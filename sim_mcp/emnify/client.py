@@ -66,6 +66,8 @@ class EmnifyClient:
         self.provisioning = Provisioning(self._send)
         self.reachability = Reachability(self._send)
         self.organisation = OwnOrganisation(self._send)
+        self.largest_event_page = LARGEST_PAGE
+        """What emnify has not refused yet; see `EventPages`."""
 
     async def __aenter__(self) -> Self:
         return self

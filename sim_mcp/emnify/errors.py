@@ -11,6 +11,7 @@ EmnifyError                     anything below; `changed` says whether something
 ├── UpstreamError               5xx, or a status nobody documented
 ├── UnreadableAnswerError       an answer came that is not what the operation answers with
 ├── UnreachableError            no connection could be made
+│   └── ConnectionSettingsError     and none will be: a proxy or certificate setting bars the way
 ├── DeadlineExceededError       the caller's time was over first
 └── OutcomeUnknownError         a write was sent and no answer came back
 """
@@ -87,6 +88,10 @@ class UnreadableAnswerError(EmnifyError):
 
 class UnreachableError(EmnifyError):
     """No connection could be made; nothing was sent."""
+
+
+class ConnectionSettingsError(UnreachableError):
+    """A proxy, or a proxy or certificate setting of this machine, bars the way; the message says what to do."""
 
 
 class DeadlineExceededError(EmnifyError):

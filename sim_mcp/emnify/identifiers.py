@@ -7,6 +7,7 @@ from typing import Literal, Self
 from urllib.parse import quote
 
 from sim_mcp.emnify.errors import InvalidValueError
+from sim_mcp.untrusted import is_visible
 
 Kind = Literal["id", "iccid", "imsi", "msisdn", "eid", "device"]
 
@@ -119,7 +120,7 @@ def _plain(said: str) -> str:
 
 def shown(said: str) -> str:
     """Quote what was said for a message, shortened and made printable."""
-    printable = "".join(char if char.isprintable() else "�" for char in said)
+    printable = "".join(char if char.isprintable() and is_visible(char) else "�" for char in said)
     return f'"{printable[:_SHOWN]}{"…" if len(printable) > _SHOWN else ""}"'
 
 

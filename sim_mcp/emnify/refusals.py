@@ -1,6 +1,5 @@
 """emnify's refusals, in any of the four shapes its backends use, as one exception each."""
 
-import unicodedata
 from typing import Any
 
 import httpx
@@ -14,6 +13,7 @@ from sim_mcp.emnify.errors import (
     RuleError,
 )
 from sim_mcp.emnify.identifiers import Bic
+from sim_mcp.untrusted import clean
 
 _LOCKED_OUT = 1105
 _LONGEST_MESSAGE = 200
@@ -89,8 +89,7 @@ def _object(response: httpx.Response) -> dict[str, Any]:
 def _tidy(text: object) -> str | None:
     if not isinstance(text, str):
         return None
-    visible = "".join(char for char in text if unicodedata.category(char)[0] != "C")
-    return visible[:_LONGEST_MESSAGE] or None
+    return clean(text, _LONGEST_MESSAGE) or None
 
 
 def batch_refusal(bic: Bic, error: RuleError) -> RuleError:

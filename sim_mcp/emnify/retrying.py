@@ -3,6 +3,7 @@
 import anyio
 
 from sim_mcp.emnify.errors import (
+    ConnectionSettingsError,
     EmnifyError,
     RateLimitedError,
     UnreachableError,
@@ -49,4 +50,5 @@ def _passes(error: Exception) -> bool:
     if isinstance(error, UnreadableAnswerError):
         # A broken body may come whole next time; a redirect will not become an answer.
         return error.changed == "nothing" and (error.status is None or 200 <= error.status < 300)  # noqa: PLR2004  # HTTP's success.
-    return isinstance(error, UnreachableError)
+    # What a setting bars stays barred.
+    return isinstance(error, UnreachableError) and not isinstance(error, ConnectionSettingsError)

@@ -3,10 +3,8 @@
 import hashlib
 import logging
 import math
-import ssl
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -16,6 +14,7 @@ from pydantic import SecretStr
 from sim_mcp.emnify.auth import Authenticator, AuthToken
 from sim_mcp.emnify.calls import JSON, Answer, Call, request_id
 from sim_mcp.emnify.clock import UpstreamClock
+from sim_mcp.emnify.connection import Connection
 from sim_mcp.emnify.errors import (
     AuthenticationError,
     DeadlineExceededError,
@@ -27,13 +26,12 @@ from sim_mcp.emnify.errors import (
     UnreadableAnswerError,
     UpstreamError,
 )
-from sim_mcp.emnify.pacing import AUTHENTICATE, MOST_AT_ONCE, Limits, Pacer
+from sim_mcp.emnify.pacing import AUTHENTICATE, Limits, Pacer
 from sim_mcp.emnify.refusals import refusal, sign_in_refusal
 from sim_mcp.emnify.retrying import Progress
 
 log = logging.getLogger(__name__)
 
-_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _UNAUTHORIZED, _TOO_MANY, _SERVER_ERROR, _CLIENT_ERROR = 401, 429, 500, 400
 
 
@@ -50,19 +48,7 @@ class Transport:
         transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         self.base_url = base_url
-        on_this_machine = urlsplit(base_url).scheme == "http"
-        self._http = httpx.AsyncClient(
-            base_url=base_url,
-            # A proxy for the world outside has no business with an address of this machine.
-            trust_env=not on_this_machine,
-            # Nor with certificates, whose loading would be the longest part of starting.
-            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if on_this_machine else True,
-            headers={"User-Agent": user_agent},
-            timeout=httpx.Timeout(20.0, connect=5.0),
-            limits=httpx.Limits(max_connections=2 * MOST_AT_ONCE, max_keepalive_connections=MOST_AT_ONCE),
-            follow_redirects=False,
-            transport=transport,
-        )
+        self._connection = Connection(base_url, user_agent, transport)
         self._application_token = application_token
         key = hashlib.sha256(application_token.get_secret_value().encode()).digest()
         self.identity = hashlib.blake2b(base_url.encode(), key=key, digest_size=12).hexdigest()
@@ -72,7 +58,7 @@ class Transport:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._http.aclose()
+        await self._connection.close()
 
     async def send(self, call: Call, deadline_s: float) -> Answer:
         """Send a call and return its answer, which is a success.
@@ -139,12 +125,11 @@ class Transport:
         progress.in_flight = True
         started = time.monotonic()
         try:
-            response = await self._http.request(call.method, call.target, headers=headers, json=call.json)
-        except _NEVER_LEFT as error:
+            response = await self._connection.request(call, headers)
+        except UnreachableError as error:
             progress.in_flight = False
-            raise UnreachableError(
-                f"emnify could not be reached ({type(error).__name__})", operation=call.operation
-            ) from None
+            error.operation = call.operation
+            raise
         except (httpx.InvalidURL, httpx.LocalProtocolError):
             progress.in_flight = False
             raise InvalidValueError(
@@ -208,7 +193,10 @@ class Transport:
                 f"the change of {call.subject} was sent, but the connection broke before an answer came ({how})",
                 operation=call.operation,
             )
-        return UpstreamError(f"the connection to emnify broke before an answer came ({how})", operation=call.operation)
+        return UpstreamError(
+            f"the connection to emnify{self._connection.route} broke before an answer came ({how})",
+            operation=call.operation,
+        )
 
     def _out_of_time(self, call: Call, deadline_s: float, progress: Progress) -> EmnifyError:
         if call.writes and progress.in_flight:
@@ -219,7 +207,8 @@ class Transport:
         if progress.last is not None:
             return progress.last
         return DeadlineExceededError(
-            f"emnify did not answer about {call.subject} within {deadline_s:g} s", operation=call.operation
+            f"emnify did not answer about {call.subject}{self._connection.route} within {deadline_s:g} s",
+            operation=call.operation,
         )
 
     async def _sign_in(self) -> str:

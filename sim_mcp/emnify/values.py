@@ -87,6 +87,8 @@ AnyObject = Annotated[dict[str, Any], BeforeValidator(_whole_characters)]
 
 
 def _text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isascii() else _whole_characters(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

@@ -3,12 +3,11 @@
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal
 
-from sim_mcp.untrusted import spreadsheet_safe
+from sim_mcp.untrusted import escaped, spreadsheet_safe
 
 Cell = str | int | float | Decimal | bool | None
 Row = Mapping[str, Cell]
@@ -20,7 +19,6 @@ ENCODINGS: dict[Format, str] = {"csv": "utf-8-sig", "json": "utf-8"}
 MIME_TYPES: dict[Format, str] = {"csv": "text/csv", "json": "application/json"}
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def head(file_format: Format, columns: Sequence[str]) -> str:
@@ -32,11 +30,11 @@ def body(file_format: Format, columns: Sequence[str], rows: Iterable[Row], *, fi
     """Return rows as they follow the head, or the rows before them.
 
     JSON is one array, which every reader takes, with each row on a line of its own, which tools that work by the line
-    take as well.
+    take as well. Its texts are what emnify sent; what nobody sees of them is written as escapes.
     """
     if file_format == "csv":
         return _csv(map(csv_cell, map(row.get, columns)) for row in rows)
-    lines = [_JSON.encode(_known(row, columns)) for row in rows]
+    lines = [escaped(_whole(_JSON.encode(_known(row, columns)))) for row in rows]
     return "".join(f"{'' if first and at == 0 else ','}\n{line}" for at, line in enumerate(lines))
 
 
@@ -46,7 +44,7 @@ def foot(file_format: Format) -> str:
 
 
 def csv_cell(value: Cell) -> str:
-    """Return a cell that no spreadsheet runs, on one line.
+    """Return a cell that no spreadsheet runs, on one line, with nothing in it that a person would not see.
 
     Numbers stay as they are: emnify's volumes and costs are read as numbers before they get here. Digits of an ICCID
     stay as they are too: any trick that keeps a spreadsheet from rounding them (a formula, a tab, an apostrophe) makes
@@ -54,7 +52,7 @@ def csv_cell(value: Cell) -> str:
     spreadsheet takes for a number.
     """
     if isinstance(value, str):
-        return value if _is_plain(value) else spreadsheet_safe(_CONTROL.sub(" ", value))
+        return value if _is_plain(value) else spreadsheet_safe(_whole(value))
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -67,9 +65,16 @@ def csv_cell(value: Cell) -> str:
 def _is_plain(text: str) -> bool:
     """Tell of nearly every cell, and quickly, that nothing in it has to be replaced or defused.
 
-    No sign of a formula stands in front, nothing follows a separator, and what controls anything is not printable.
+    No sign of a formula stands in front, nothing follows a separator, and all of it is to be seen.
     """
-    return text.isalnum() or (text[:1].isalnum() and text.isprintable() and ";" not in text and "|" not in text)
+    return text.isascii() and (
+        text.isalnum() or (text[:1].isalnum() and text.isprintable() and ";" not in text and "|" not in text)
+    )
+
+
+def _whole(text: str) -> str:
+    """Put a question mark for half a character, which no file can hold."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _csv(lines: Iterable[Iterable[str]]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from sim_mcp.emnify import EmnifyClient, Event, EventFilter, NotFoundError, Page, SimFilter
+from sim_mcp.emnify import EmnifyClient, EventFilter, EventPages, NotFoundError, Page, SimFilter
 from sim_mcp.exports.cells import Row
 from sim_mcp.exports.files import ExportRefusedError
 from sim_mcp.exports.paging import ReadAhead, at_once, every_row
@@ -136,15 +136,12 @@ async def _events(client: EmnifyClient, wanted: Selection, owner: Row) -> Batch:
         until=min(datetime.combine(wanted.end, time.max, UTC), client.now()),
     )
 
-    async def read(number: int) -> Page[Event]:
-        return await client.list_sim_events(
-            _id(owner), chosen, newest_first=False, page=number, per_page=_EVENTS_A_PAGE, deadline_s=_PATIENT_S
-        )
+    pages = EventPages(client, _id(owner), chosen, newest_first=False, per_page=_EVENTS_A_PAGE)
 
     rows: list[Row] = []
     unreadable = 0
     try:
-        async for fresh, page in every_row(read):
+        async for fresh, page in every_row(partial(pages.read, deadline_s=_PATIENT_S)):
             rows += [event_row(owner, event) for event in fresh]
             unreadable += page.unreadable
     except NotFoundError:

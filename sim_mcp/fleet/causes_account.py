@@ -1,16 +1,12 @@
-"""Causes that lie in what emnify allows: the SIM, its device, quotas, limits, policies. Pure rules."""
+"""Causes that lie in what emnify allows: the SIM, its device, limits, policies. Pure rules."""
 
-from datetime import timedelta
-
-from sim_mcp.emnify import Quota, SimStatus
+from sim_mcp.emnify import SimStatus
 from sim_mcp.fleet import happenings
+from sim_mcp.fleet.causes_quota import quota_expired, quota_missing, quota_used_up
 from sim_mcp.fleet.evidence import Evidence, is_newer
-from sim_mcp.fleet.findings import Finding, Sure, moment, named, shown
-from sim_mcp.fleet.happenings import Happening
+from sim_mcp.fleet.findings import Finding, moment, named, refused_for, shown, sureness
+from sim_mcp.untrusted import clean
 
-_FRESH = timedelta(days=2)
-_EXHAUSTED, _EXPIRED = 2, 3
-_BLOCK = 1
 _DEVICE_DISABLED, _DEVICE_DELETED = 1, 2
 _KNOWN_REASONS = (
     "sim is not activated",
@@ -85,9 +81,16 @@ def device_disabled(evidence: Evidence) -> Finding | None:
 
 
 def workspace_blocked(evidence: Evidence) -> Finding | None:
-    """Find that the whole workspace is blocked for its prepaid balance or cost limit (emnify docs: event type 12)."""
+    """Find that the whole workspace is blocked for its prepaid balance or cost limit (emnify docs: event type 12).
+
+    Whether emnify heeded the filter by type is for the events to tell.
+    """
     success = evidence.last(lambda each: each.session_opened)
-    blocks = [each for each in evidence.workspace_blocks if success is None or is_newer(each, success)]
+    blocks = [
+        each
+        for each in evidence.workspace_blocks
+        if each.type == happenings.WORKSPACE_BLOCKED and (success is None or is_newer(each, success))
+    ]
     if not blocks:
         return None
     return Finding(
@@ -100,7 +103,7 @@ def workspace_blocked(evidence: Evidence) -> Finding | None:
 
 def data_disabled(evidence: Evidence) -> Finding | None:
     """Find that the service profile has no data (emnify docs: event type 3, "data service disabled")."""
-    return _refused(
+    return refused_for(
         evidence,
         "data service disabled",
         "Data is switched off in the service profile of the device.",
@@ -108,56 +111,12 @@ def data_disabled(evidence: Evidence) -> Finding | None:
     )
 
 
-def quota_missing(evidence: Evidence) -> Finding | None:
-    """Find that quotas are managed and this device has none (emnify docs: event type 3, "endpoint has no quota")."""
-    if _quota_is_active(evidence):
-        return None
-    return _refused(
-        evidence,
-        "has no quota",
-        "The service profile manages data quotas, and this device has none.",
-        "Assign a data quota to the device in the portal, or switch quota management off in its service profile.",
-    )
-
-
-def quota_used_up(evidence: Evidence) -> Finding | None:
-    """Find that the data quota is used up (GET /endpoint/{id}/quota/data; emnify docs: event types 19 and 3)."""
-    if _quota_is_active(evidence):
-        return None
-    quota = evidence.data_quota
-    refusals = [each for each in evidence.open_refusals if "is exhausted" in each.text.lower()]
-    ended = _unless_followed(evidence, happenings.QUOTA_USED_UP, happenings.QUOTA_ASSIGNED)
-    read = quota is not None and _quota_status(quota) == _EXHAUSTED
-    if not (refusals or ended or read):
-        return None
-    blocks = quota is None or quota.action_on_exhaustion is None or quota.action_on_exhaustion.id in (None, _BLOCK)
-    return Finding(
-        f"The data quota of the device is used up, and its data is {'blocked' if blocks else 'slowed down'}.",
-        "certain" if read or refusals else "likely",
-        (*_quota_shown(evidence), *shown(evidence, [*refusals, *ended])),
-        ("Assign more data quota to the device in the portal, or wait for its refill where it has one.",),
-    )
-
-
-def quota_expired(evidence: Evidence) -> Finding | None:
-    """Find that the data quota has run out of time (GET /endpoint/{id}/quota/data; emnify docs: event type 60)."""
-    if _quota_is_active(evidence):
-        return None
-    ended = _unless_followed(evidence, happenings.QUOTA_EXPIRED, happenings.QUOTA_ASSIGNED)
-    read = evidence.data_quota is not None and _quota_status(evidence.data_quota) == _EXPIRED
-    if not (ended or read):
-        return None
-    return Finding(
-        "The data quota of the device has expired.",
-        "certain" if read else "likely",
-        (*_quota_shown(evidence), *shown(evidence, ended)),
-        ("Assign a new data quota to the device in the portal.",),
-    )
-
-
 def imei_lock(evidence: Evidence) -> Finding | None:
-    """Find that the SIM is locked to another piece of hardware (emnify docs: portal troubleshooting, IMEI lock)."""
-    return _refused(
+    """Find that the SIM is locked to another piece of hardware (emnify docs: portal troubleshooting, IMEI lock).
+
+    Of a device that is BLOCKED and locked no event need say so: then the lock is possible, and never ruled out.
+    """
+    return _locked_and_blocked(evidence) or refused_for(
         evidence,
         "imei lock",
         "The IMEI lock refuses the hardware the SIM is in: it reports another IMEI than the locked one.",
@@ -207,7 +166,7 @@ def refused_otherwise(evidence: Evidence) -> Finding | None:
         return None
     return Finding(
         "emnify refuses the data sessions; the text of the refusal names the reason.",
-        _freshness(evidence, others[0], "likely"),
+        sureness(evidence, others[0], "likely"),
         shown(evidence, others),
         ("Act on the reason in the text; if it is unclear, give emnify support the ICCID and the event's time.",),
     )
@@ -217,7 +176,7 @@ def blocked_unexplained(evidence: Evidence) -> Finding | None:
     """Find that emnify reports BLOCKED and nothing read says why (GET /endpoint/{id}/connectivity)."""
     if evidence.state != "BLOCKED" or evidence.open_refusals:
         return None
-    if any(rule(evidence) for rule in (quota_missing, quota_used_up, quota_expired, traffic_limit, workspace_blocked)):
+    if any(rule(evidence) for rule in _BLOCKING):
         return None
     return Finding(
         "emnify reports the device as BLOCKED; no event, quota or limit that was read says why.",
@@ -227,41 +186,26 @@ def blocked_unexplained(evidence: Evidence) -> Finding | None:
     )
 
 
-def _refused(evidence: Evidence, words: str, cause: str, step: str) -> Finding | None:
-    refusals = [each for each in evidence.open_refusals if words in each.text.lower()]
-    if not refusals:
+_BLOCKING = (quota_missing, quota_used_up, quota_expired, traffic_limit, workspace_blocked, imei_lock)
+
+
+def _locked_and_blocked(evidence: Evidence) -> Finding | None:
+    device = evidence.device
+    if evidence.state != "BLOCKED" or device is None or not device.imei_lock:
         return None
-    return Finding(cause, _freshness(evidence, refusals[0], "certain"), shown(evidence, refusals), (step,))
-
-
-def _freshness(evidence: Evidence, newest: Happening, fresh: Sure) -> Sure:
-    """Return how sure a refusal makes: what was refused days ago may be mended since."""
-    if evidence.now - newest.when <= _FRESH:
-        return fresh
-    return "likely" if fresh == "certain" else "possible"
-
-
-def _unless_followed(evidence: Evidence, type_: int, cure: int) -> list[Happening]:
-    """Return the newest event of a type, unless its cure or a data session came after it."""
-    cured = evidence.last(lambda each: each.type == cure or each.session_opened)
-    return evidence.since(cured, lambda each: each.type == type_)[:1]
-
-
-def _quota_is_active(evidence: Evidence) -> bool:
-    return evidence.data_quota is not None and _quota_status(evidence.data_quota) not in (None, _EXHAUSTED, _EXPIRED)
-
-
-def _quota_status(quota: Quota) -> int | None:
-    return quota.status.id if quota.status else None
-
-
-def _quota_shown(evidence: Evidence) -> tuple[str, ...]:
-    quota = evidence.data_quota
-    if quota is None or quota.status is None:
-        return ()
-    left = "" if quota.volume is None else f", {float(quota.volume):g} MB left"
-    until = "" if quota.expiry_date is None else f", until {moment(quota.expiry_date)}"
-    return (f"quota now: {happenings.label_of(quota.status)}{left}{until}",)
+    if any("imei lock" in each.text.lower() for each in evidence.open_refusals):
+        return None
+    imei = f" to IMEI {clean(device.printed_imei)}" if clean(device.printed_imei) else ""
+    return Finding(
+        "The IMEI lock of the device is on, and emnify reports it as BLOCKED: other hardware than the locked one "
+        "would be refused, though no event that was read says so.",
+        "possible",
+        (f"the device is locked{imei}",),
+        (
+            "Compare the IMEI of the hardware with the locked one; if new hardware is right, renew the lock (portal).",
+            "If they are the same, look at quota, traffic limit and service profile of the device in the portal.",
+        ),
+    )
 
 
 def _extensions(evidence: Evidence) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.fleet import causes_account as account
 from sim_mcp.fleet import causes_cost as cost
 from sim_mcp.fleet import causes_network as network
+from sim_mcp.fleet import causes_quota as quota
 from sim_mcp.fleet.evidence import OF_DEVICE, Evidence
 from sim_mcp.fleet.findings import Finding, Rule, Sure, moment, named
 from sim_mcp.fleet.gathering import WITHIN_S, gather
@@ -25,11 +26,11 @@ FORBIDDEN: tuple[Rule, ...] = (
 ONCE_ALLOWED: tuple[Rule, ...] = (
     Rule(account.workspace_blocked, "workspace blocked (prepaid, cost limit)", ("workspace events", "events")),
     Rule(account.data_disabled, "data switched off in the service profile", ("events",)),
-    Rule(account.quota_missing, "data quota missing, used up or expired", ("events", "data quota")),
-    Rule(account.quota_used_up, "data quota missing, used up or expired", ("events", "data quota")),
-    Rule(account.quota_expired, "data quota missing, used up or expired", ("device events", "data quota")),
+    Rule(quota.quota_missing, "data quota missing, used up or expired", ("events", "data quota")),
+    Rule(quota.quota_used_up, "data quota missing, used up or expired", ("events", "data quota")),
+    Rule(quota.quota_expired, "data quota missing, used up or expired", ("device events", "data quota")),
     Rule(account.traffic_limit, "traffic limit", ("events", "device events")),
-    Rule(account.imei_lock, "IMEI lock", ("events",)),
+    Rule(account.imei_lock, "IMEI lock", ("events", "device", "connectivity")),
     Rule(account.not_activated_yet, "data sessions refused for other reasons", ("events",)),
     Rule(account.refused_otherwise, "data sessions refused for other reasons", ("events",)),
     Rule(account.blocked_unexplained, "blocked for no known reason", ("connectivity",)),

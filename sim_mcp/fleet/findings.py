@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sim_mcp.fleet.evidence import Evidence, Source
@@ -13,6 +13,7 @@ Sure = Literal["certain", "likely", "possible", "unknown"]
 Kind = Literal["fault", "cost", "note"]
 _MOST_PROOF = 3
 _TEXT = 240
+_FRESH = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -67,3 +68,24 @@ def moment(at: datetime | None) -> str:
 def named(evidence: Evidence) -> str:
     """Return what to call the SIM in a call of a tool."""
     return evidence.sim.printed_iccid or str(evidence.sim.id)
+
+
+def refused_for(evidence: Evidence, words: str, cause: str, step: str) -> Finding | None:
+    """Find a cause by words of the refusals that no success followed."""
+    refusals = [each for each in evidence.open_refusals if words in each.text.lower()]
+    if not refusals:
+        return None
+    return Finding(cause, sureness(evidence, refusals[0], "certain"), shown(evidence, refusals), (step,))
+
+
+def sureness(evidence: Evidence, newest: Happening, fresh: Sure) -> Sure:
+    """Return how sure a refusal makes: what was refused days ago may be mended since."""
+    if evidence.now - newest.when <= _FRESH:
+        return fresh
+    return "likely" if fresh == "certain" else "possible"
+
+
+def unless_followed(evidence: Evidence, type_: int, cure: int) -> list[Happening]:
+    """Return the newest event of a type, unless its cure or a data session came after it."""
+    cured = evidence.last(lambda each: each.type == cure or each.session_opened)
+    return evidence.since(cured, lambda each: each.type == type_)[:1]

@@ -1,5 +1,6 @@
 """Whatever a person typed -> one SIM, or the candidates."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,9 +17,13 @@ from sim_mcp.emnify import (
     SimSort,
     readings,
 )
+from sim_mcp.fleet.rows import fold
 from sim_mcp.untrusted import fence, quoted
 
 _FEW = 5
+_TELLING = 3
+"""Characters that a part of a name has at least, for a search with it to be worth its while."""
+
 _CANDIDATES = 10
 _SUGGESTIONS = 5
 _FIRST_LOOK = 100
@@ -180,7 +185,18 @@ async def _by_number(client: EmnifyClient, kind: str, number: str) -> _Hits:
 
 async def _by_device(client: EmnifyClient, name: str) -> _Hits:
     """Find the SIMs of devices of that name; where none is called exactly so, those whose name comes near."""
-    wanted = DeviceFilter(name=name)
+    hits = await _among_devices(client, name, name)
+    sought = _plainest(name)
+    if hits.exact or hits.hint or not sought:
+        return hits
+    # Names are shown without what nobody sees of them, and emnify compares with the whole of them.
+    beside = await _among_devices(client, name, sought)
+    return beside if beside.exact or beside.hint else _Hits(near=[*hits.near, *beside.near][:_SUGGESTIONS])
+
+
+async def _among_devices(client: EmnifyClient, name: str, part: str) -> _Hits:
+    """Find the SIMs of devices of a name among those whose name holds a part of it."""
+    wanted = DeviceFilter(name=part)
     page = await client.list_devices(wanted, per_page=_FIRST_LOOK)
     seen = list(page.items)
     if page.has_next:
@@ -218,7 +234,15 @@ def _number_of(sim: Sim, kind: str) -> str | None:
 
 
 def _called(device: Device, name: str) -> bool:
-    return (device.name or "").strip().casefold() == name.casefold()
+    return fold(device.name or "") == fold(name)
+
+
+def _plainest(name: str) -> str:
+    """Return the longest part of a name in which nothing can be hidden; nothing where that is all of it."""
+    if name.isascii():
+        return ""
+    longest = max(re.split(r"[^ -~]+|,", name), key=len).strip()
+    return longest if len(longest) >= _TELLING else ""
 
 
 def _listed(sims: Sequence[Sim]) -> str:

@@ -1,8 +1,10 @@
 """Whatever a person calls an organisation -> one organisation."""
 
+from collections.abc import Iterable
+
 from sim_mcp.emnify import EmnifyClient, Organisation
 from sim_mcp.fleet.rows import fold
-from sim_mcp.untrusted import quoted
+from sim_mcp.untrusted import fence, quoted
 
 SEEN_ON = 2500
 """SIMs looked at: the largest page, so that finding a name costs one call."""
@@ -37,19 +39,25 @@ async def find_organisation(client: EmnifyClient, said: str, *, among_all: bool 
         for organisation in (sim.customer_org, sim.reseller_org, sim.issuer_org):
             if organisation is not None:
                 seen.setdefault(organisation.id, organisation)
-    hits = [found for found in seen.values() if found.name and fold(found.name.strip()) == fold(name)]
+    wanted = fold(name)
+    hits = [found for found in seen.values() if wanted and fold(found.name or "") == wanted]
     if among_all and page.has_next:
-        known = ", ".join(f"{quoted(found.name)} (id {found.id})" for found in hits)
+        told = listed((each.name, each.id) for each in hits) or "get_sim of a SIM of theirs tells it."
         raise NotAllSeenError(
-            f"Not every SIM was looked at, so more than one organisation may be called {quoted(said)}. Use the id: "
-            f"{known or 'get_sim tells it of a SIM of theirs'}. Nothing changed."
+            f"Not every SIM was looked at, so more than one organisation may be called {quoted(said)}. Nothing "
+            f"changed. Use the id:\n{told}"
         )
     if len(hits) == 1:
         return hits[0]
-    named = [f"{quoted(found.name)} (id {found.id})" for found in (hits or seen.values())]
-    more = f" and {len(named) - _LISTED:,} more" if len(named) > _LISTED else ""
-    listed = ", ".join(named[:_LISTED]) + more or "none"
+    known = listed((each.name, each.id) for each in (hits or seen.values())) or "none."
     problem = "Several organisations are" if hits else "No organisation seen is"
     raise OrganisationNotFoundError(
-        f"{problem} called {quoted(said)}. Seen on {len(page.items):,} SIMs: {listed}. Use the id. Nothing changed."
+        f"{problem} called {quoted(said)}. Use the id. Nothing changed. Seen on {len(page.items):,} SIMs:\n{known}"
     )
+
+
+def listed(organisations: Iterable[tuple[str | None, int]]) -> str:
+    """Write organisations with their ids in a fence, as many as an answer holds."""
+    named = [f"{quoted(name)} (id {number})" for name, number in organisations]
+    more = f" and {len(named) - _LISTED:,} more" if len(named) > _LISTED else ""
+    return fence(", ".join(named[:_LISTED]) + more) if named else ""

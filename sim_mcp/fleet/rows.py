@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from sim_mcp.emnify import Organisation, Sim, documented
 from sim_mcp.emnify.documented import text
+from sim_mcp.untrusted import visible
 
 Kind = str
 Names = dict[tuple[Kind, int], str]
@@ -88,11 +89,15 @@ def row_of_sim(sim: Sim, names: Names) -> Row | None:
 
 
 def fold(text: str) -> str:
-    """Return a name as it is compared: whatever its case, and however its accents are written."""
-    if text.isascii():
-        return text.casefold()
+    """Return a name as it is compared: whatever its case, however its accents are written, and as people see it.
+
+    Names are shown without what nobody sees of them, and what was shown has to be found again.
+    """
+    seen = " ".join(visible(text).split())
+    if seen.isascii():
+        return seen.casefold()
     # A capital İ folds to an i with a second dot, which nobody types.
-    return unicodedata.normalize("NFC", text).casefold().replace("i\u0307", "i")
+    return unicodedata.normalize("NFC", seen).casefold().replace("i\u0307", "i")
 
 
 def number_of(day: date) -> int:

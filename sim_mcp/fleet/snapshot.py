@@ -173,7 +173,8 @@ def _label(by: GroupBy, value: int, names: Names) -> str:
         return "with device" if value else "without device"
     if by in _MONTHS:
         return f"{value // 100:04}-{value % 100:02}"
-    return names.get((_KINDS[by], value)) or f"unnamed (id {value})"
+    name = names.get((_KINDS[by], value))
+    return name if name and clean(name) else f"unnamed (id {value})"
 
 
 def _status_label(number: int | None, names: Names) -> str:

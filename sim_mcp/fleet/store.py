@@ -13,7 +13,7 @@ from typing import Any
 
 from sim_mcp.fleet.rows import Names, Row
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = f"""
 PRAGMA user_version = {SCHEMA_VERSION};
 CREATE TABLE sim (
@@ -207,7 +207,11 @@ class Store:
         """Go on in memory with all that was written so far, and give the space back."""
         memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         with self._lock:
-            self._db.backup(memory)
+            try:
+                self._db.backup(memory)
+            except sqlite3.Error:
+                memory.close()
+                raise
             self._db.close()
             self._db = memory
         if self.path is not None:

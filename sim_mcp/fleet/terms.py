@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from sim_mcp.emnify import ICCID_LENGTH, InvalidValueError, compact
+from sim_mcp.fleet.organisations import listed
 from sim_mcp.fleet.rows import Kind, fold, number_of
 from sim_mcp.fleet.selection import FleetFilter
-from sim_mcp.untrusted import quoted
+from sim_mcp.untrusted import fence, quoted
 
 Names = Mapping[tuple[Kind, int], str]
 Values = tuple[str | int, ...]
@@ -118,7 +119,7 @@ def _of_texts(where: FleetFilter) -> Iterator[Condition]:
 
 def _something(field: str, said: str, wanted: str) -> str:
     # An empty text is part of every other: the filter would be ignored without a word.
-    if not wanted:
+    if not fold(wanted):
         raise InvalidValueError(
             f"{field} {quoted(said)} holds nothing to search for; give a part of it or leave it out"
         )
@@ -150,7 +151,7 @@ def _scored(field: str, column: str, wanted: str) -> Condition:
 
 
 def _fit(called: str, wanted: str) -> Fit | None:
-    folded = fold(called.strip())
+    folded = fold(called)
     if folded == wanted:
         return "exact"
     return "prefix" if folded.startswith(wanted) else "part" if wanted in folded else None
@@ -161,13 +162,14 @@ def _organisation(role: str, said: str, names: Names) -> int:
     if name.isdecimal() and len(name) <= _LONGEST_ID:
         return int(name)
     known = {number: text for (kind, number), text in names.items() if kind == "organisation"}
-    hits = [number for number, text in known.items() if fold(text.strip()) == fold(name)]
+    wanted = fold(_something(role, said, name))
+    hits = [number for number, text in known.items() if fold(text) == wanted]
     if len(hits) == 1:
         return hits[0]
     problem = "Several organisations are" if hits else f"No {role} is"
-    listed = _listed([f"{quoted(known[number])} (id {number})" for number in hits or sorted(known)])
+    there_are = listed((known[number], number) for number in hits or sorted(known)) or "none."
     raise UnknownNameError(
-        f"{problem} called {quoted(said)}. The fleet's organisations: {listed}. Use the id. Nothing changed."
+        f"{problem} called {quoted(said)}. Use the id. Nothing changed. The fleet's organisations:\n{there_are}"
     )
 
 
@@ -177,15 +179,12 @@ def _called(kind: Kind, said: str, names: Names) -> set[int]:
     hits = {number for number, text in known.items() if wanted in fold(text)}
     if hits:
         return hits
-    listed = _listed(sorted(quoted(text) for text in known.values()))
-    raise UnknownNameError(
-        f"No {kind.replace('_', ' ')} is called {quoted(said)}. There are: {listed}. Nothing changed."
-    )
-
-
-def _listed(texts: list[str]) -> str:
+    texts = sorted(quoted(text) for text in known.values())
     more = f" and {len(texts) - _LISTED:,} more" if len(texts) > _LISTED else ""
-    return ", ".join(texts[:_LISTED]) + more or "none"
+    there_are = fence(", ".join(texts[:_LISTED]) + more) if texts else "none."
+    raise UnknownNameError(
+        f"No {kind.replace('_', ' ')} is called {quoted(said)}. Nothing changed. There are:\n{there_are}"
+    )
 
 
 def _among(column: str, numbers: set[int]) -> Condition:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import anyio
 
-from sim_mcp.emnify import EmnifyClient, EmnifyError, EventFilter, Sim
+from sim_mcp.emnify import EmnifyClient, EmnifyError, EventFilter, EventPages, Sim
 from sim_mcp.fleet import happenings
 from sim_mcp.fleet.condensing import Entry, condense
 from sim_mcp.fleet.happenings import Happening
@@ -58,14 +58,13 @@ async def read_timeline(client: EmnifyClient, sim: Sim, start: datetime, end: da
     """
     found: dict[int, Happening] = {}
     chosen = EventFilter(since=start, until=end)
+    pages = EventPages(client, sim.id, chosen, per_page=_PER_PAGE)
     over_at = anyio.current_time() + _TIME_S
     total, unreadable, number = None, 0, 1
     more, why = False, None
     while True:
         try:
-            page = await client.list_sim_events(
-                sim.id, chosen, page=number, per_page=_PER_PAGE, deadline_s=over_at - anyio.current_time()
-            )
+            page = await pages.read(number, deadline_s=over_at - anyio.current_time())
         except EmnifyError as error:
             if number == 1:
                 raise

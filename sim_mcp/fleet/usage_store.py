@@ -166,12 +166,19 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 def _opened(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
+    try:
+        _prepare(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     # What a power cut takes is read again.
     db.execute("PRAGMA synchronous = NORMAL")
     db.executescript(_SCHEMA)
     for table, columns in _COLUMNS.items():
         if tuple(column[0] for column in db.execute(f"SELECT * FROM {table} LIMIT 0").description) != columns:  # noqa: S608  # names of ours.
-            db.close()
             raise sqlite3.DatabaseError(f"{path.name} is of another version of this program; it can be removed")
-    return db

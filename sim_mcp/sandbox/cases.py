@@ -163,6 +163,16 @@ def _found_another(draft: Draft) -> None:
         draft.attaches(hours * HOUR - MINUTE, _TELEKOM)
 
 
+def _locked_and_blocked(draft: Draft) -> None:
+    draft.name, draft.kind, draft.imei_lock = "Elevator Linz Landstraße 40", 4, True
+    draft.spans = [(draft.anchor - 60 * DAY, draft.anchor - 11 * HOUR)]
+    draft.state = ("BLOCKED", None)
+
+
+def _locked_and_well(draft: Draft) -> None:
+    draft.name, draft.kind, draft.imei_lock = "Elevator Wels Ringstraße 2", 4, True
+
+
 CASES: tuple[tuple[str, str, Callable[[Draft], None]], ...] = (
     ("no_quota", "its profile manages quotas since yesterday, and it has none", _no_quota),
     ("quota_expired", "its data quota was not used up, but its time is over", _quota_expired),
@@ -181,3 +191,8 @@ CASES: tuple[tuple[str, str, Callable[[Draft], None]], ...] = (
     ("no_sms_left", "online as ever, but its SMS quota is used up", _no_sms_left),
     ("workspace_blocked", "of a customer whose prepaid balance is used up", _workspace_blocked),
 )
+LATER_CASES: tuple[tuple[str, str, Callable[[Draft], None]], ...] = (
+    ("locked_and_blocked", "blocked, its IMEI lock is on, and no event says why", _locked_and_blocked),
+    ("locked_and_well", "its IMEI lock is on, and it works as it should", _locked_and_well),
+)
+"""Told after all others, so that those keep their numbers."""

@@ -89,6 +89,8 @@ def _page(call: Call) -> tuple[int, int]:
                 raise _refusal(call, 400, 1000, "BadRequest", f"{name} is invalid")
             number = default
         numbers.append(number)
+    if numbers[1] > _DEFAULT_PAGE and call.unknowns.event_page_over_100 == "400":
+        raise _refusal(call, 400, 1000, "BadRequest", "per_page is invalid")
     return numbers[0], min(numbers[1], call.unknowns.max_event_page)
 
 

@@ -65,6 +65,8 @@ class Unknowns:
     """Whether errors of event lists have a body."""
     max_event_page: int = 1000
     """The largest `per_page` of event lists; more is clamped to it."""
+    event_page_over_100: Literal["taken", "400"] = "taken"
+    """Answer of event lists to a `per_page` above their default."""
 
     # Usage
     stats_shape: Literal["object", "array"] = "object"

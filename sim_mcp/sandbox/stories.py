@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sim_mcp.sandbox.cases import CASES
+from sim_mcp.sandbox.cases import CASES, LATER_CASES
 from sim_mcp.sandbox.catalogue import (
     OPERATORS,
     OTHER_ORG,
@@ -279,4 +279,5 @@ STORIES = (
     Story("resold", "sold by a reseller to a customer in Brazil", _resold),
     *(Story(key, about, tell) for key, about, tell in CASES),
     Story("factory_test_ending", "in factory test, with part of the test volume used", _factory_test_ending),
+    *(Story(key, about, tell) for key, about, tell in LATER_CASES),
 )

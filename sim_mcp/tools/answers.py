@@ -180,7 +180,35 @@ class ChangeReport(Answer):
     sims: list[OutcomeRow]
     not_shown: int | None = None
     planned: list[str] | None = None
+    note: str | None = None
     next: str | None = None
+
+
+class ChangeRow(Answer):
+    """One change on record: waiting, open, done, rejected or expired."""
+
+    plan: str
+    at: str
+    state: str
+    summary: str
+    agreed: str | None = None
+    client: str
+    counts: dict[str, int] | None = None
+    left: int | None = None
+    in_doubt: int | None = None
+    sims: list[str] | None = None
+    not_shown: int | None = None
+    next: str | None = None
+
+
+class ChangeList(Answer):
+    """A page of the changes on record."""
+
+    total: int
+    page: int
+    changes: list[ChangeRow]
+    next: str | None = None
+    hint: str | None = None
 
 
 class BatchState(Answer):

@@ -8,7 +8,7 @@ from mcp.types import CallToolResult
 
 from sim_mcp.changes import consent
 from sim_mcp.changes.consent import Agreement, NoForm
-from sim_mcp.changes.journal import StoredPlan
+from sim_mcp.changes.entries import StoredPlan
 from sim_mcp.changes.registration import plan_registration
 from sim_mcp.emnify import Bic, SimStatus
 from sim_mcp.tools import answers, text
@@ -40,9 +40,9 @@ async def validate_sim_batch(ctx: ToolContext, bic: BicText) -> Annotated[CallTo
 async def _plan_registration(ctx: ToolContext, bic: str, status: BatchStatus) -> StoredPlan:
     client, desk = emnify_of(ctx), desk_of(ctx)
     code = Bic.parse(bic)
-    desk.insist_on_record()
+    await desk.insist_on_record()
     plan = await plan_registration("register_sim_batch", client, code, SimStatus.from_word(status))
-    return desk.keep(plan, caller_of(ctx))
+    return await desk.keep(plan, caller_of(ctx))
 
 
 _Plan = Annotated[StoredPlan, Resolve(_plan_registration)]

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from sim_mcp.changes import consent
 from sim_mcp.changes.consent import Agreement, NoForm, TypedAgreement
-from sim_mcp.changes.journal import StoredPlan
+from sim_mcp.changes.entries import StoredPlan
 from sim_mcp.changes.plan import Assign, Change, Delete, Role, SetStatus, make
 from sim_mcp.emnify import DeadlineExceededError, InvalidValueError, Organisation, SimStatus
 from sim_mcp.fleet.organisations import find_organisation
@@ -49,6 +49,11 @@ async def _plan_assignment(
     ctx: ToolContext, chosen: _Chosen, customer: str | None, reseller: str | None, issuer: str | None
 ) -> StoredPlan:
     named: dict[Role, str | None] = {"customer": customer, "reseller": reseller, "issuer": issuer}
+    if issuer is not None and _is_none(issuer):
+        raise InvalidValueError(
+            'issuer="none": emnify has no SIM without an issuer; leave issuer out, or name the organisation that shall '
+            "issue the SIMs from now on"
+        )
     targets = [(role, await _organisation(ctx, said)) for role, said in named.items() if said is not None]
     if not targets:
         raise InvalidValueError("name at least one of customer, reseller or issuer")
@@ -62,7 +67,7 @@ async def _plan_deletion(ctx: ToolContext, chosen: _Chosen) -> StoredPlan:
 async def _plan(ctx: ToolContext, tool: str, chosen: Choice, change: Change) -> StoredPlan:
     client = emnify_of(ctx)
     desk = desk_of(ctx)
-    desk.insist_on_record()
+    await desk.insist_on_record()
     try:
         with anyio.fail_after(PLANNING_TAKES_S):
             found, selection = await chosen.sims_of(client)
@@ -71,13 +76,15 @@ async def _plan(ctx: ToolContext, tool: str, chosen: Choice, change: Change) -> 
             f"finding the SIMs took longer than {PLANNING_TAKES_S:.0f} s, so nothing was planned; choose fewer"
         ) from None
     plan = make(tool, change, found, own_organisation=client.own_organisation_id, selection=selection)
-    return desk.keep(plan, caller_of(ctx))
+    return await desk.keep(plan, caller_of(ctx))
 
 
 async def _organisation(ctx: ToolContext, said: str) -> Organisation | None:
-    if said.strip().lower() == "none":
-        return None
-    return await find_organisation(emnify_of(ctx), said, among_all=True)
+    return None if _is_none(said) else await find_organisation(emnify_of(ctx), said, among_all=True)
+
+
+def _is_none(said: str) -> bool:
+    return said.strip(" \"'").lower() == "none"
 
 
 _StatusPlan = Annotated[StoredPlan, Resolve(_plan_status)]
@@ -152,7 +159,7 @@ async def delete_sims(
 
 
 async def continue_change(
-    ctx: ToolContext, plan: Annotated[Name, Field(description="plan id, as a change gave it")]
+    ctx: ToolContext, plan: Annotated[Name | None, Field(description="plan id; left out, the only open one")] = None
 ) -> Annotated[CallToolResult, answers.ChangeReport]:
     """Continue a change of SIM cards that waits for approval or was interrupted, by its plan id. Tells how the plan
     stands and carries it out only if a person approved it; what is done already is not done again.

@@ -10,7 +10,7 @@ from sim_mcp.fleet.listing import all_matching
 from sim_mcp.fleet.lookup import find_sims
 from sim_mcp.fleet.organisations import find_organisation
 from sim_mcp.tools.parameters import Name
-from sim_mcp.untrusted import quoted
+from sim_mcp.untrusted import clean, quoted
 
 MOST = 3000
 """SIMs one plan can hold, and a person can still search on the approval page."""
@@ -59,12 +59,19 @@ class Choice:
         )
         words = [
             f"status {SimStatus.from_word(self.status).label}" if self.status is not None else "",
-            f"customer {quoted(customer.name, 40) if customer.name else f'id {customer.id}'}" if customer else "",
+            f"customer {quoted(customer.name, 40) if clean(customer.name) else f'id {customer.id}'}"
+            if customer
+            else "",
             f"model {quoted(self.model, 40)}" if self.model is not None else "",
             {True: "a device", False: "no device", None: ""}[self.has_device],
         ]
-        selection = ", ".join(filter(None, words))
         found = await all_matching(client, wanted, has_device=self.has_device, most=MOST)
         if not found:
-            raise InvalidValueError(f"no SIM fits: {selection}; leave a part of it out; nothing changed")
-        return found, selection
+            # In the caller's words: an organisation's own name belongs into a fence.
+            said = [*words[:1], f"customer {quoted(self.customer)}" if self.customer is not None else "", *words[2:]]
+            raise InvalidValueError(f"no SIM fits: {_listed(said)}; leave a part of it out; nothing changed")
+        return found, _listed(words)
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(filter(None, words))

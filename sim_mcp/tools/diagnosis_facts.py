@@ -13,7 +13,7 @@ from sim_mcp.fleet.findings import Finding, moment
 from sim_mcp.fleet.happenings import FROM_NETWORK, label_of
 from sim_mcp.fleet.timeline import Timeline, Totals
 from sim_mcp.tools import diagnosis_answers as answers
-from sim_mcp.untrusted import clean
+from sim_mcp.untrusted import called, clean
 
 ENTRIES = 15
 _MOST_NETWORKS = 5
@@ -49,7 +49,7 @@ def state(evidence: Evidence) -> dict[str, Any]:
     blocked = [clean(each.name) or f"id {each.id}" for each in evidence.blocked_operators]
     return {
         "sim_status": status_label(evidence.sim),
-        "device": (clean(device.name) or f"id {device.id}") if device else None,
+        "device": called(device.name, device.id) if device else None,
         "device_status": label_of(device.status) if device else None,
         "connectivity": clean(evidence.state) or None,
         "network": (clean(operator.name) or None) if operator else None,

@@ -96,5 +96,5 @@ def _worded(export: Export, failure: Exception) -> Exception:
     """Say of what ended an export how far it was, and that it left nothing."""
     if isinstance(failure, EmnifyError | LookupFailedError | NotAllSeenError | OrganisationNotFoundError):
         far = f"The export ended after {export.rows:,} rows" if export.rows else "The export ended before its first row"
-        return ToolError(f"{explain(failure)} {far}; no file was kept.")
+        return ToolError(f"{far}; no file was kept. {explain(failure)}")
     return ToolError(str(failure)) if isinstance(failure, ExportRefusedError) else failure

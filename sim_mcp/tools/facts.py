@@ -21,7 +21,7 @@ from sim_mcp.emnify import (
 from sim_mcp.fleet import happenings
 from sim_mcp.fleet.selection import FleetSim
 from sim_mcp.tools import answers
-from sim_mcp.untrusted import clean
+from sim_mcp.untrusted import called, clean
 
 ROW_NAME_LIMIT = 60
 _TINY = 0.01
@@ -32,7 +32,7 @@ def sim_row(sim: Sim, *, full: bool) -> answers.SimRow:
     row = answers.SimRow(
         iccid=sim.printed_iccid or f"id {sim.id}",
         status=status_label(sim),
-        device=clean(sim.device.name, ROW_NAME_LIMIT) or None if sim.device else None,
+        device=called(sim.device.name, sim.device.id, ROW_NAME_LIMIT) if sim.device else None,
         customer=_name(sim.customer_org),
     )
     if not full:
@@ -56,8 +56,8 @@ def fleet_row(sim: FleetSim, *, full: bool) -> answers.SimRow:
     row = answers.SimRow(
         iccid=sim.iccid or f"id {sim.id}",
         status=clean(sim.status_label, 30),
-        device=clean(sim.device, ROW_NAME_LIMIT) or None,
-        customer=clean(sim.customer) or None,
+        device=called(sim.device, sim.device_id, ROW_NAME_LIMIT) if sim.device_id is not None else None,
+        customer=called(sim.customer, sim.customer_id) if sim.customer_id is not None else None,
     )
     if not full:
         return row
@@ -220,7 +220,7 @@ def _rounded(value: float) -> float:
 
 
 def _name(thing: Device | Organisation | None) -> str | None:
-    return clean(thing.name) or None if thing else None
+    return called(thing.name, thing.id) if thing else None
 
 
 def _organisation(organisation: Organisation | None) -> str | None:

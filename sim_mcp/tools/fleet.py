@@ -17,7 +17,7 @@ from sim_mcp.tools.facts import ROW_NAME_LIMIT
 from sim_mcp.tools.parameters import Name, PlainDay, Statuses, ready_call, several
 from sim_mcp.tools.results import answer
 from sim_mcp.tools.state import ToolContext, inventory_of
-from sim_mcp.untrusted import clean
+from sim_mcp.untrusted import called, clean
 
 T = TypeVar("T")
 _TOP = 20
@@ -144,8 +144,8 @@ def _found(match: Match) -> dict[str, Any]:
     row = {
         "iccid": clean(sim.iccid) or f"id {sim.id}",
         "status": clean(sim.status_label),
-        "device": clean(sim.device, ROW_NAME_LIMIT),
-        "customer": clean(sim.customer, ROW_NAME_LIMIT),
+        "device": called(sim.device, sim.device_id, ROW_NAME_LIMIT) if sim.device_id is not None else None,
+        "customer": called(sim.customer, sim.customer_id, ROW_NAME_LIMIT) if sim.customer_id is not None else None,
         "matched": _matched(sim, match.field),
         "fit": match.fit,
     }

@@ -8,8 +8,8 @@ from mcp.types import CallToolResult
 
 from sim_mcp.changes import consent
 from sim_mcp.changes.desk import Report
-from sim_mcp.changes.journal import Outcome, StoredPlan
-from sim_mcp.changes.plan import Planned, Register
+from sim_mcp.changes.entries import Outcome, StoredPlan
+from sim_mcp.changes.plan import Planned, Register, counted
 from sim_mcp.tools import answers, text
 from sim_mcp.tools.parameters import ready_call
 from sim_mcp.tools.results import answer
@@ -18,7 +18,7 @@ from sim_mcp.tools.state import ToolContext, desk_of, wants_progress
 ROWS = 40
 """Outcomes told one by one: what fits into an answer. What needs a look comes first."""
 
-_URGENCY = ("unknown", "failed", "moved", "refused", "changed", "already")
+_URGENCY = ("unknown", "failed", "moved", "refused", "dropped", "changed", "already")
 
 
 async def carry_out(ctx: ToolContext, stored: StoredPlan, agreed: ElicitationResult[Any]) -> CallToolResult:
@@ -29,7 +29,7 @@ async def carry_out(ctx: ToolContext, stored: StoredPlan, agreed: ElicitationRes
     if how is not None:
         return reported(await desk.carry_out(stored, how, ctx.report_progress, started))
     if (refused := consent.refused_by(agreed)) is not None:
-        desk.reject(stored, refused)
+        await desk.reject(stored, refused)
     asked, wait = consent.was_asked(agreed), wants_progress(ctx)
     report = await desk.offer_page(stored, ctx.report_progress, started, asked=asked, wait=wait)
     return reported(report, asked=asked)
@@ -40,6 +40,7 @@ def reported(report: Report, *, asked: bool = False) -> CallToolResult:
     stored = report.stored
     ranked = sorted(report.outcomes, key=lambda pair: _URGENCY.index(pair[1].kind))
     waiting = stored.state == "waiting" and bool(stored.plan.to_do)
+    in_doubt = any(outcome.kind == "unknown" for _, outcome in report.outcomes)
     told = answers.ChangeReport(
         plan=stored.id,
         summary=stored.plan.summary,
@@ -51,9 +52,16 @@ def reported(report: Report, *, asked: bool = False) -> CallToolResult:
         sims=[_row(stored, item, outcome) for item, outcome in ranked[:ROWS]],
         not_shown=max(0, len(ranked) - ROWS) or None,
         planned=list(stored.plan.lines[:ROWS]) if waiting else None,
-        next=ready_call("continue_change", {"plan": stored.id}) if report.open_items else None,
+        note=_note(report),
+        next=ready_call("continue_change", {"plan": stored.id}) if report.open_items or in_doubt else None,
     )
     return answer(told, text.change_report(told))
+
+
+def _note(report: Report) -> str | None:
+    others = f"{counted(report.besides, 'other change')} of this client" if report.besides else ""
+    besides = f"{others} not finished: list_changes tells which." if others else None
+    return " ".join(filter(None, [report.note, besides])) or None
 
 
 def _state(report: Report) -> str:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
+from sim_mcp.untrusted import escaped
+
 _EXACT_IN_JSON = 2**53
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 """No SIM of emnify's is older, and no plan of anybody's goes further."""
@@ -98,4 +100,4 @@ def ready_call(tool: str, arguments: dict[str, Any], **changed: Any) -> str:
 def _literal(value: Any) -> str:
     if isinstance(value, datetime):
         value = f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return escaped(json.dumps(value, ensure_ascii=False, default=str))

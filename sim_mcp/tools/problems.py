@@ -6,9 +6,9 @@ from typing import Any
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import ValidationError
 
-from sim_mcp.changes.desk import NotConfirmedError
-from sim_mcp.changes.journal import JournalError
 from sim_mcp.changes.policy import ForbiddenByPolicyError
+from sim_mcp.changes.record_file import JournalError
+from sim_mcp.changes.refusals import NotConfirmedError
 from sim_mcp.emnify import (
     AuthenticationError,
     DeadlineExceededError,
@@ -110,6 +110,10 @@ def _next_step(error: EmnifyError) -> str:
         return f"Try again in {wait:.0f} s." if wait is not None else "Try again in 30 s."
     if isinstance(error, NotFoundError) and "/sim_batch/" in (error.operation or ""):
         return "Compare the code with the packaging; it has 16 characters, '#' first."
+    if "The operator should" in str(error):  # it says itself what to do.
+        return ""
+    if isinstance(error, UpstreamError) and error.status is None:
+        return "Try again in a minute."
     return next((step for kind, step in _NEXT if isinstance(error, kind)), "")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from inspect import getdoc
 from typing import Any
 
-from sim_mcp.tools import batches, changing, diagnosis, exporting, fleet, listing, reading, usage_ranking
+from sim_mcp.tools import batches, changing, diagnosis, exporting, fleet, history, listing, reading, usage_ranking
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ _READING = (
     Entry(usage_ranking.rank_sims_by_usage, "Rank SIMs by usage"),
     Entry(usage_ranking.find_waste, "Find SIMs that cost and do nothing"),
     Entry(batches.validate_sim_batch, "Validate a SIM batch"),
+    Entry(history.list_changes, "List changes of SIMs"),
 )
 _FILING = (Entry(exporting.export_sims, "Export SIMs to a file", reads=False, idempotent=False),)
 """They change nothing at emnify, but they leave something on this machine."""

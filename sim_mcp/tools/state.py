@@ -7,7 +7,7 @@ from typing import TypeVar
 from mcp.server.mcpserver import Context
 
 from sim_mcp.changes.desk import ChangeDesk
-from sim_mcp.changes.journal import Caller
+from sim_mcp.changes.entries import Caller
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.exports.desk import ExportDesk
 from sim_mcp.fleet.inventory import Inventory
@@ -27,11 +27,22 @@ HOW_TO_GO_ON = (
 )
 
 
-class NoTokenError(Exception):
-    """No token is set; the message names the two ways on."""
+def why_no_token(settings: Settings) -> str:
+    """Say that no token is set, or what is wrong with the one that is, and the ways on."""
+    if settings.token_fault is None:
+        return HOW_TO_GO_ON
+    return (
+        f"EMNIFY_APPLICATION_TOKEN was not pasted right: {settings.token_fault}. It was sent nowhere, so nothing was "
+        "asked and nothing changed. The operator has to set it to the token alone, as the emnify portal shows it "
+        "(Integrations, Application tokens), and restart, or start the server with --sandbox to try it on made-up SIMs."
+    )
 
-    def __init__(self) -> None:
-        super().__init__(HOW_TO_GO_ON)
+
+class NoTokenError(Exception):
+    """No token is set, or none that could be one; the message names the ways on."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(why_no_token(settings))
 
 
 @dataclass(frozen=True)
@@ -53,27 +64,32 @@ ToolContext = Context[AppState]
 
 def emnify_of(ctx: ToolContext) -> EmnifyClient:
     """Return the client behind this call, or raise `NoTokenError`."""
-    return _with_token(_state_of(ctx).client)
+    state = _state_of(ctx)
+    return _with_token(state, state.client)
 
 
 def desk_of(ctx: ToolContext) -> ChangeDesk:
     """Return the change desk behind this call, or raise `NoTokenError`."""
-    return _with_token(_state_of(ctx).desk)
+    state = _state_of(ctx)
+    return _with_token(state, state.desk)
 
 
 def inventory_of(ctx: ToolContext) -> Inventory:
     """Return the inventory behind this call, or raise `NoTokenError`."""
-    return _with_token(_state_of(ctx).inventory)
+    state = _state_of(ctx)
+    return _with_token(state, state.inventory)
 
 
 def usage_of(ctx: ToolContext) -> UsageScan:
     """Return what reads usage across SIMs, or raise `NoTokenError`."""
-    return _with_token(_state_of(ctx).usage)
+    state = _state_of(ctx)
+    return _with_token(state, state.usage)
 
 
 def exports_of(ctx: ToolContext) -> ExportDesk:
     """Return the export desk behind this call, or raise `NoTokenError`."""
-    return _with_token(_state_of(ctx).exports)
+    state = _state_of(ctx)
+    return _with_token(state, state.exports)
 
 
 def caller_of(ctx: ToolContext) -> Caller:
@@ -102,7 +118,7 @@ def _state_of(ctx: ToolContext) -> AppState:
     return state
 
 
-def _with_token(part: T | None) -> T:
+def _with_token(state: AppState, part: T | None) -> T:
     if part is None:
-        raise NoTokenError
+        raise NoTokenError(state.settings)
     return part

@@ -11,7 +11,7 @@ from sim_mcp.fleet.usage import Reading
 from sim_mcp.fleet.usage_store import Amount
 from sim_mcp.fleet.waste import NEW, TEST_MB, TEST_SMS, Price, Waste, Why
 from sim_mcp.tools.problems import explain
-from sim_mcp.untrusted import clean
+from sim_mcp.untrusted import called
 
 NAME_LIMIT = 60
 _TINY = 0.01
@@ -43,8 +43,8 @@ def named(sim: FleetSim, *, status: bool = True) -> dict[str, Any]:
     return _present(
         iccid=sim.iccid or f"id {sim.id}",
         status=sim.status_label if status else None,
-        device=clean(sim.device, NAME_LIMIT) or None,
-        customer=clean(sim.customer, NAME_LIMIT) or None,
+        device=called(sim.device, sim.device_id, NAME_LIMIT) if sim.device_id is not None else None,
+        customer=called(sim.customer, sim.customer_id, NAME_LIMIT) if sim.customer_id is not None else None,
     )
 
 

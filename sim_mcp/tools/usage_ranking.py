@@ -33,6 +33,7 @@ from sim_mcp.tools.parameters import Month, Name, Status, ready_call
 from sim_mcp.tools.results import answer
 from sim_mcp.tools.state import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of, usage_of
 from sim_mcp.tools.usage_answers import UsageRanking, WasteReport
+from sim_mcp.untrusted import quoted
 
 _SIMS_WITHIN_S, _DEVICES_WITHIN_S, _TOTAL_WITHIN_S = 30.0, 12.0, 8.0
 """The longest it waits for the SIMs themselves, and for what else has to be known."""
@@ -281,7 +282,7 @@ def _searched(given: dict[str, Any], sims: list[Brief]) -> str | None:
     if sims:
         return None
     filters = {name: given[name] for name in ("customer", "status") if given.get(name) is not None}
-    searched = ", ".join(f"{name}={value}" for name, value in filters.items())
+    searched = ", ".join(f"{name} {quoted(value)}" for name, value in filters.items())
     return f"No SIM fits {searched}; leave a filter out." if filters else "This workspace has no such SIMs."
 
 

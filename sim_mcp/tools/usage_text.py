@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sim_mcp.tools.text import all_of
 from sim_mcp.tools.usage_answers import UsageRanking, WasteReport
 from sim_mcp.untrusted import fence, quoted
 
@@ -12,13 +13,12 @@ def ranking(answer: UsageRanking, question: str) -> str:
     """Write a ranking: what it shows, how far it is, the rows, the totals."""
     if answer.of is None:
         return _lines(answer.state, f"Next: {answer.next}")
-    whose = _whose(answer.customer)
-    shown = f"{len(answer.sims):,} of {_sims(answer.ranked)} {question} in {answer.period}{whose}."
-    rows = "\n".join(f"{place}. {_sim(row)}{_used(row)}" for place, row in enumerate(answer.sims, 1))
+    shown = f"{len(answer.sims):,} of {_sims(answer.ranked)} {question} in {answer.period}."
+    rows = [f"{place}. {_sim(row)}{_used(row)}" for place, row in enumerate(answer.sims, 1)]
     return _lines(
         shown,
         _state(answer.state, answer.read, answer.of, answer.as_of),
-        fence(rows) if rows else None,
+        fence(_lines(all_of(answer.customer), *rows)) if rows else None,
         f"Sum over the {answer.read:,} SIMs read: {_total(answer.sum)}" if answer.sum is not None else None,
         f"emnify's own total of the workspace and those below it: {_total(answer.emnify_total)}"
         if answer.emnify_total is not None
@@ -36,26 +36,21 @@ def waste(answer: WasteReport, group: str | None) -> str:
     saves = f"; suspending saves {answer.saves}" if answer.saves else ""
     return _lines(
         f"{_sims(answer.total)} {what}{saves}. Price: {answer.price}.",
-        f"The SIMs shown are{_whose(answer.customer).removeprefix(',')}." if answer.customer else None,
         _state(answer.state, answer.read, answer.of, answer.as_of),
-        *[_group(each, whole=answer.next is None) for each in answer.groups],
+        *[_group(each, answer.customer, whole=answer.next is None) for each in answer.groups],
         *answer.notes,
         f"Next: {answer.next}" if answer.next else None,
     )
 
 
-def _whose(customer: str | None) -> str:
-    return f", all of customer {quoted(customer)}" if customer else ""
-
-
-def _group(group: dict[str, Any], *, whole: bool) -> str:
+def _group(group: dict[str, Any], customer: str | None, *, whole: bool) -> str:
     saves = f" Suspending saves {group['saves']}." if "saves" in group else ""
-    rows = "\n".join(_sim(row) for row in group["examples"])
+    rows = [_sim(row) for row in group["examples"]]
     every = "All of them:" if whole else "All of them so far:"
     shown = f"{len(group['examples']):,} of them:" if len(group["examples"]) < group["sims"] else every
     return _lines(
         f"{group['why']}: {_sims(group['sims'])}. {group['means']}{saves}",
-        f"{shown}\n{fence(rows)}" if rows else None,
+        f"{shown}\n{fence(_lines(all_of(customer), *rows))}" if rows else None,
         f"More of them: {group['next']}" if "next" in group else None,
     )
 

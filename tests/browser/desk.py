@@ -61,10 +61,10 @@ class Desk:
     def now(self) -> datetime:
         return self.time
 
-    def view(self, plan_id: str) -> View | None:
+    async def view(self, plan_id: str) -> View | None:
         return self.plans.get(plan_id)
 
-    def approve(self, plan_id: str, typed: str) -> Literal["approved", "mistyped", "expired", "decided"]:
+    async def approve(self, plan_id: str, typed: str) -> Literal["approved", "mistyped", "expired", "decided"]:
         self.asked.append(f"approve {plan_id} {typed!r}")
         if blocked := self._blocked(plan_id):
             return blocked
@@ -73,7 +73,7 @@ class Desk:
         self._decide(plan_id, "approved")
         return "approved"
 
-    def reject(self, plan_id: str) -> Literal["rejected", "expired", "decided"]:
+    async def reject(self, plan_id: str) -> Literal["rejected", "expired", "decided"]:
         self.asked.append(f"reject {plan_id}")
         if blocked := self._blocked(plan_id):
             return blocked
@@ -98,9 +98,9 @@ class Counter:
     page: ApprovalPage
     base_url: str
 
-    def link(self, view: View) -> str:
+    async def link(self, view: View) -> str:
         self.desk.plans.setdefault(view.plan_id, view)
-        return self.base_url + self.page.path_for(view.plan_id)
+        return self.base_url + await self.page.path_for(view.plan_id)
 
 
 @asynccontextmanager

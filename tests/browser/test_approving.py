@@ -10,7 +10,7 @@ from tests.browser.desk import START, Counter, deletion, plan, rows
 
 
 async def test_approving_by_mouse(counter: Counter, tab: Page) -> None:
-    await tab.goto(counter.link(plan()))
+    await tab.goto(await counter.link(plan()))
     await expect(tab).to_have_title("Approve? Set 3 SIMs to Suspended")
     assert counter.desk.asked == []
     await tab.get_by_role("button", name="Approve").click()
@@ -20,14 +20,14 @@ async def test_approving_by_mouse(counter: Counter, tab: Page) -> None:
 
 
 async def test_rejecting_by_mouse(counter: Counter, tab: Page) -> None:
-    await tab.goto(counter.link(deletion()))
+    await tab.goto(await counter.link(deletion()))
     await tab.get_by_role("button", name="Reject").click()
     await expect(tab.get_by_role("heading", name="Rejected")).to_be_visible()
     assert counter.desk.decided == ["rejected p1"]
 
 
 async def test_approving_by_keyboard_alone(counter: Counter, tab: Page) -> None:
-    await tab.goto(counter.link(deletion()))
+    await tab.goto(await counter.link(deletion()))
     assert await tab.evaluate("document.activeElement === document.body"), "nothing is preselected"
     await tab.keyboard.press("Enter")
     reached = []
@@ -46,14 +46,14 @@ async def test_approving_by_keyboard_alone(counter: Counter, tab: Page) -> None:
 
 
 async def test_a_double_click_decides_once(counter: Counter, tab: Page) -> None:
-    await tab.goto(counter.link(plan()))
+    await tab.goto(await counter.link(plan()))
     await tab.get_by_role("button", name="Approve").dblclick()
     await expect(tab.get_by_role("heading", name="Approved")).to_be_visible()
     assert counter.desk.asked == ["approve p1 ''"]
 
 
 async def test_typing_nothing_sends_nothing_and_mistyping_decides_nothing(counter: Counter, tab: Page) -> None:
-    await tab.goto(counter.link(deletion()))
+    await tab.goto(await counter.link(deletion()))
     await tab.get_by_role("button", name="Approve").click()
     assert counter.desk.asked == []
     typed = tab.get_by_label("To confirm, type the number of SIMs to delete.")
@@ -71,7 +71,7 @@ async def test_typing_nothing_sends_nothing_and_mistyping_decides_nothing(counte
 
 async def test_going_back_after_deciding_shows_what_was_decided(counter: Counter, tab: Page) -> None:
     await tab.goto("about:blank")
-    await tab.goto(counter.link(plan()))
+    await tab.goto(await counter.link(plan()))
     await tab.get_by_role("button", name="Approve").click()
     await expect(tab.get_by_role("heading", name="Approved")).to_be_visible()
     await tab.reload()
@@ -80,7 +80,7 @@ async def test_going_back_after_deciding_shows_what_was_decided(counter: Counter
 
 
 async def test_searching_among_three_thousand(counter: Counter, tab: Page) -> None:
-    await tab.goto(counter.link(plan(summary="Set 3,000 SIMs to Suspended", rows=rows(3000))))
+    await tab.goto(await counter.link(plan(summary="Set 3,000 SIMs to Suspended", rows=rows(3000))))
     shown = tab.locator("tbody tr:visible")
     await expect(shown).to_have_count(3000)
     query = tab.get_by_label("Find a SIM")
@@ -98,7 +98,7 @@ async def test_searching_among_three_thousand(counter: Counter, tab: Page) -> No
 
 async def test_the_countdown_ends_in_nothing_to_press(counter: Counter, tab: Page) -> None:
     await tab.clock.install(time=START)
-    await tab.goto(counter.link(plan()))
+    await tab.goto(await counter.link(plan()))
     countdown, spoken = tab.get_by_role("timer"), tab.locator("#spoken")
     await expect(countdown).to_contain_text("in 1")
     await tab.clock.pause_at(START + timedelta(minutes=1))
@@ -117,7 +117,7 @@ async def test_the_countdown_ends_in_nothing_to_press(counter: Counter, tab: Pag
 async def test_without_scripts_the_page_does_all_but_search_and_count(counter: Counter, browser: Browser) -> None:
     context = await browser.new_context(java_script_enabled=False)
     tab = await context.new_page()
-    await tab.goto(counter.link(deletion()))
+    await tab.goto(await counter.link(deletion()))
     await expect(tab.get_by_text("12:15:00 UTC")).to_be_visible()
     await expect(tab.get_by_label("Find a SIM")).to_be_hidden()
     await tab.get_by_label("To confirm").fill("3")
@@ -130,7 +130,7 @@ async def test_without_scripts_the_page_does_all_but_search_and_count(counter: C
 async def test_injected_names_are_text(counter: Counter, tab: Page) -> None:
     name = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
     hostile = plan(rows=(replace(rows(1)[0], device=name, organisation="\u202edednepsuS"), *rows(2)), client=name)
-    await tab.goto(counter.link(hostile))
+    await tab.goto(await counter.link(hostile))
     await expect(tab.get_by_role("cell", name=name)).to_have_count(1)
     await expect(tab.get_by_role("cell", name="dednepsuS", exact=True)).to_have_count(1)
     await expect(tab.locator("img")).to_have_count(0)
@@ -138,7 +138,7 @@ async def test_injected_names_are_text(counter: Counter, tab: Page) -> None:
 
 
 async def test_the_table_is_read_out_as_one(counter: Counter, tab: Page) -> None:
-    await tab.goto(counter.link(plan()))
+    await tab.goto(await counter.link(plan()))
     await expect(tab.get_by_role("table", name="Every SIM of this plan")).to_be_visible()
     await expect(tab.get_by_role("columnheader")).to_have_count(7)
     await expect(tab.get_by_role("rowheader")).to_have_count(3)
@@ -146,7 +146,7 @@ async def test_the_table_is_read_out_as_one(counter: Counter, tab: Page) -> None
 
 
 async def test_a_page_elsewhere_can_neither_post_nor_frame_it(counter: Counter, context: BrowserContext) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     tab = await context.new_page()
     await tab.goto(link)
     form = await tab.locator('input[name="form"]').first.input_value()
@@ -174,7 +174,7 @@ async def test_a_page_elsewhere_can_neither_post_nor_frame_it(counter: Counter, 
 async def test_nothing_hangs_over_the_edge(counter: Counter, tab: Page, width: int) -> None:
     await tab.set_viewport_size({"width": width, "height": 800})
     long = replace(rows(1)[0], device="very-long-name-without-a-blank-" * 4, organisation="Acme " * 20)
-    await tab.goto(counter.link(replace(deletion(), rows=(long, *rows(30)))))
+    await tab.goto(await counter.link(replace(deletion(), rows=(long, *rows(30)))))
     assert await tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     if width < 700:
         assert await tab.evaluate("document.querySelector('.table').scrollWidth <= innerWidth")

@@ -71,7 +71,7 @@ async def test_pictures_are_taken(
 ) -> None:
     context = await browser.new_context(viewport=size, color_scheme=scheme)
     tab = await context.new_page()
-    await tab.goto(counter.link(replace(VIEWS[name], plan_id=name)))
+    await tab.goto(await counter.link(replace(VIEWS[name], plan_id=name)))
     picture = tmp_path / f"{name}-{size['width']}-{scheme}.png"
     await tab.screenshot(path=picture, full_page=True)
     assert picture.stat().st_size > 10_000

@@ -58,7 +58,7 @@ async def test_what_a_filter_chose_is_counted_and_stated_before_anybody_agrees(f
         ({"sims": ["1"], "with_status": "issued"}, "not both"),
         ({"with_model": "no such model"}, 'no SIM fits: model "no such model"'),
         ({"of_customer": "nobody we know"}, "No organisation seen is called"),
-        ({"of_customer": "77777"}, "no SIM fits: customer id 77777"),
+        ({"of_customer": "77777"}, 'no SIM fits: customer "77777"'),
     ],
 )
 @pytest.mark.parametrize("tool", ["set_sim_status", "assign_sims", "delete_sims"])
@@ -95,5 +95,6 @@ async def test_in_a_fleet_too_large_to_look_through_a_change_wants_the_id_of_a_c
         writes = await fleet.writes()
     for result in (refused, given):
         assert result.is_error
-        assert 'Use the id: "Alpenwerk Devices" (id 13886)' in said(result)
+        assert "Use the id" in said(result)
+        assert '"Alpenwerk Devices" (id 13886)' in said(result)
     assert writes == []

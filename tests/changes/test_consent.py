@@ -77,8 +77,10 @@ async def client_of(
     role: str = "enterprise",
     page: bool = True,
     form_wait_s: float = 40,
+    policy: Path | None = None,
 ) -> AsyncIterator[Client]:
-    server = build_server(fleet.settings(confirm=confirm, role=role, approval_page=page, form_wait_s=form_wait_s))
+    settings = fleet.settings(confirm=confirm, role=role, approval_page=page, form_wait_s=form_wait_s, policy=policy)
+    server = build_server(settings)
     async with Client(server, mode=era, elicitation_callback=answer) as client:
         yield client
 
@@ -191,7 +193,6 @@ async def test_a_no_that_comes_after_the_page_approved_does_not_pretend(fleet: F
         assert journal.decide(
             params.message.split("(plan ")[1][:8], approved=True, how="a person, on the approval page"
         )
-        journal.close()
         return ElicitResult(action="accept", content={"agree": False})
 
     async with client_of(fleet, era="legacy", answer=meanwhile) as client:
@@ -277,11 +278,34 @@ async def test_where_forms_are_not_trusted_the_policy_asks_on_the_page_alone(fle
 async def test_the_operators_decision_writes_without_a_form(fleet: Fleet, era: Era, tool: str) -> None:
     role, arguments, _ = changes(fleet)[tool]
     asked: Asked = []
-    async with client_of(fleet, era=era, answer=yes(asked), confirm=Confirm.HOST, role=role) as client:
+    policy = fleet.trusting() if tool == "delete_sims" else None
+    async with client_of(fleet, era=era, answer=yes(asked), confirm=Confirm.HOST, role=role, policy=policy) as client:
         report = facts(await client.call_tool(tool, arguments))
     assert asked == []
     assert report["agreed"] == "the operator's policy"
     assert len(await fleet.writes()) == 1
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("policy", [None, 'default = "allow"', '[[rule]]\ndecision = "allow"'])
+async def test_a_deletion_is_asked_for_where_no_rule_names_it(fleet: Fleet, era: Era, policy: str | None) -> None:
+    role, arguments, typed = changes(fleet)["delete_sims"]
+    file = None
+    if policy is not None:
+        file = fleet.state_dir / "policy.toml"
+        file.write_text(policy)
+    async with client_of(fleet, era=era, confirm=Confirm.HOST, role=role, policy=file) as client:
+        waiting = facts(await client.call_tool("delete_sims", arguments))
+    assert waiting["state"] == "waiting for approval"
+    assert waiting["approve_at"]
+    assert await fleet.writes() == []
+    asked: Asked = []
+    async with client_of(
+        fleet, era=era, answer=yes(asked, typed), confirm=Confirm.HOST, role=role, policy=file
+    ) as client:
+        report = facts(await client.call_tool("delete_sims", arguments))
+    assert len(asked) == 1
+    assert report["agreed"] == "a person, by form"
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -471,7 +495,7 @@ async def test_a_bulk_deletion_that_is_refused_is_read_back_sim_by_sim() -> None
     async with fleet_of(SandboxSettings(sims=200)) as fleet:
         listed = (await fleet.api("GET", "/sim", role="enterprise", params=free)).json()
         await fleet.faults("error=403:x1@DELETE")
-        async with client_of(fleet, confirm=Confirm.HOST) as client:
+        async with client_of(fleet, policy=fleet.trusting()) as client:
             report = facts(await client.call_tool("delete_sims", {"sims": [sim["iccid"] for sim in listed]}))
         writes = await fleet.writes()
     assert report["counts"] == {"refused": len(listed)}

@@ -67,7 +67,7 @@ class _Tags(HTMLParser):
 
 
 async def test_reading_the_page_decides_nothing_however_often(counter: Counter, person: httpx.AsyncClient) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     for _ in range(5):
         assert (await person.get(link)).status_code == 200
         assert (await person.head(link)).status_code == 200
@@ -77,7 +77,7 @@ async def test_reading_the_page_decides_nothing_however_often(counter: Counter, 
 
 
 async def test_asking_for_the_head_gives_out_no_form_and_no_cookie(counter: Counter, person: httpx.AsyncClient) -> None:
-    answer = await person.head(counter.link(plan()))
+    answer = await person.head(await counter.link(plan()))
     assert "set-cookie" not in answer.headers
     assert answer.content == b""
 
@@ -91,7 +91,7 @@ async def test_what_is_asked_is_on_the_page(counter: Counter, person: httpx.Asyn
             Row("8988303000000000037", "lamp", "Acme", "Deleted", "Deleted", "refused", "deleted SIMs stay so"),
         ),
     )
-    content = (await person.get(counter.link(asked))).text
+    content = (await person.get(await counter.link(asked))).text
     said = " ".join(" ".join(_Tags(content).texts).split())
     assert "<title>Approve? Set 1 SIM to Suspended" in content
     for row in asked.rows:
@@ -104,7 +104,7 @@ async def test_what_is_asked_is_on_the_page(counter: Counter, person: httpx.Asyn
 
 
 async def test_what_cannot_be_undone_says_so_in_words(counter: Counter, person: httpx.AsyncClient) -> None:
-    content = (await person.get(counter.link(deletion()))).text
+    content = (await person.get(await counter.link(deletion()))).text
     assert "This cannot be undone." in content
     assert "To confirm, type the number of SIMs to delete." in content
 
@@ -113,7 +113,7 @@ async def test_what_cannot_be_undone_says_so_in_words(counter: Counter, person: 
 async def test_the_form_decides_and_the_page_then_says_what(
     counter: Counter, person: httpx.AsyncClient, decision: str
 ) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     answer = await send(person, link, await opened(person, link), decision=decision)
     assert answer.status_code == 303
     after = await person.get(answer.headers["location"])
@@ -127,7 +127,7 @@ async def test_the_form_decides_and_the_page_then_says_what(
 async def test_a_decision_sent_twice_counts_once_and_the_second_answer_says_so(
     counter: Counter, person: httpx.AsyncClient
 ) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     form = await opened(person, link)
     answers: list[httpx.Response] = []
 
@@ -146,7 +146,7 @@ async def test_a_decision_sent_twice_counts_once_and_the_second_answer_says_so(
 
 
 async def test_a_second_tab_learns_that_the_first_decided(counter: Counter, person: httpx.AsyncClient) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     first, second = await opened(person, link), await opened(person, link)
     assert (await send(person, link, first, decision="reject")).status_code == 303
     late = await send(person, link, second)
@@ -158,7 +158,7 @@ async def test_a_second_tab_learns_that_the_first_decided(counter: Counter, pers
 async def test_a_mistyped_confirmation_decides_nothing_and_can_be_tried_again(
     counter: Counter, person: httpx.AsyncClient
 ) -> None:
-    link = counter.link(deletion())
+    link = await counter.link(deletion())
     form = await opened(person, link)
     answer = await send(person, link, form, typed="4")
     assert answer.status_code == 422
@@ -196,7 +196,7 @@ async def test_a_mistyped_confirmation_decides_nothing_and_can_be_tried_again(
 async def test_a_decision_from_any_other_origin_is_refused(
     counter: Counter, person: httpx.AsyncClient, headers: dict[str, str]
 ) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     form = await opened(person, link)
     filled = {"own": counter.base_url, "port": person.base_url.port, "scheme": "http"}
     sent = {name: value.format(**filled) for name, value in headers.items()}
@@ -207,7 +207,7 @@ async def test_a_decision_from_any_other_origin_is_refused(
 
 
 async def test_two_origins_in_one_request_are_refused(counter: Counter, person: httpx.AsyncClient) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     form = await opened(person, link)
     headers = [("Origin", counter.base_url), ("Origin", "http://evil.example")]
     answer = await person.post(f"{link}/decision", data={"form": form, "decision": "approve"}, headers=headers)
@@ -216,7 +216,7 @@ async def test_two_origins_in_one_request_are_refused(counter: Counter, person: 
 
 
 async def test_a_browser_that_says_same_origin_is_heard(counter: Counter, person: httpx.AsyncClient) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     answers = {"form": await opened(person, link), "decision": "approve"}
     headers = {"Origin": counter.base_url, "Sec-Fetch-Site": "same-origin"}
     assert (await person.post(f"{link}/decision", data=answers, headers=headers)).status_code == 303
@@ -229,21 +229,21 @@ async def test_a_name_rebound_to_this_machine_sees_nothing(
     counter: Counter, person: httpx.AsyncClient, host: str
 ) -> None:
     sent = {"Host": host.format(port=person.base_url.port)}
-    answer = await person.get(counter.link(plan()), headers=sent)
+    answer = await person.get(await counter.link(plan()), headers=sent)
     assert answer.status_code == 421
     assert "SIMs" not in answer.text
     assert "set-cookie" not in answer.headers
 
 
 async def test_localhost_is_this_machine_too(counter: Counter) -> None:
-    link = counter.link(plan()).replace("127.0.0.1", "localhost")
+    link = (await counter.link(plan())).replace("127.0.0.1", "localhost")
     async with unencrypted(counter.base_url.replace("127.0.0.1", "localhost")) as person:
         assert (await send(person, link, await opened(person, link))).status_code == 303
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data; boundary=x", ""])
 async def test_only_a_form_is_read(counter: Counter, person: httpx.AsyncClient, kind: str) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     content = f"form={await opened(person, link)}&decision=approve"
     headers = {"Origin": counter.base_url, "Content-Type": kind}
     assert (await person.post(f"{link}/decision", content=content, headers=headers)).status_code == 415
@@ -252,7 +252,7 @@ async def test_only_a_form_is_read(counter: Counter, person: httpx.AsyncClient, 
 
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_no_answer_to_the_form_is_long(counter: Counter, person: httpx.AsyncClient, chunked: bool) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     content = f"form={await opened(person, link)}&decision=approve&typed={'3' * 5000}".encode()
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -282,7 +282,7 @@ async def test_no_answer_to_the_form_is_long(counter: Counter, person: httpx.Asy
 async def test_what_is_no_answer_to_the_form_decides_nothing(
     counter: Counter, person: httpx.AsyncClient, content: str
 ) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     sent = content.format(form=await opened(person, link)).encode("latin-1")
     headers = {"Origin": counter.base_url, "Content-Type": FORM}
     assert (await person.post(f"{link}/decision", content=sent, headers=headers)).status_code == 400
@@ -290,7 +290,7 @@ async def test_what_is_no_answer_to_the_form_decides_nothing(
 
 
 async def test_only_the_form_of_this_link_decides(counter: Counter, person: httpx.AsyncClient) -> None:
-    link, same_plan, other_plan = counter.link(plan()), counter.link(plan()), counter.link(plan("p2"))
+    link, same_plan, other_plan = await counter.link(plan()), await counter.link(plan()), await counter.link(plan("p2"))
     form = await opened(person, link)
     name, _, seal = form.partition(".")
     forged = ["", ".", name, f"{name}.", f".{seal}", f"x{form}", f"{name}.{'0' * 64}", "ü.ü", "€"]
@@ -304,7 +304,7 @@ async def test_only_the_form_of_this_link_decides(counter: Counter, person: http
 
 
 async def test_a_form_without_its_cookie_decides_nothing(counter: Counter, person: httpx.AsyncClient) -> None:
-    link, other = counter.link(plan()), counter.link(plan("p2"))
+    link, other = await counter.link(plan()), await counter.link(plan("p2"))
     form = await opened(person, link)
     async with unencrypted(counter.base_url) as thief:
         assert (await send(thief, link, form)).status_code == 403
@@ -317,7 +317,7 @@ async def test_a_form_without_its_cookie_decides_nothing(counter: Counter, perso
 
 
 async def test_the_cookie_stays_with_its_link_and_out_of_scripts(counter: Counter, person: httpx.AsyncClient) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     answer = await person.get(link)
     path = link.removeprefix(counter.base_url)
     parts = {part.strip().lower() for part in answer.headers["set-cookie"].split(";")[1:]}
@@ -325,7 +325,7 @@ async def test_the_cookie_stays_with_its_link_and_out_of_scripts(counter: Counte
 
 
 async def test_after_the_plan_expired_neither_link_nor_form_work(counter: Counter, person: httpx.AsyncClient) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     form = await opened(person, link)
     counter.desk.time += timedelta(minutes=15)
     for answer in (await person.get(link), await send(person, link, form)):
@@ -335,7 +335,7 @@ async def test_after_the_plan_expired_neither_link_nor_form_work(counter: Counte
 
 
 async def test_a_plan_that_its_keeper_calls_expired_is_not_shown(counter: Counter, person: httpx.AsyncClient) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     form = await opened(person, link)
     counter.desk.plans["p1"] = plan(state="expired")
     assert (await person.get(link)).status_code == 410
@@ -344,7 +344,7 @@ async def test_a_plan_that_its_keeper_calls_expired_is_not_shown(counter: Counte
 
 
 async def test_a_guessed_link_says_nothing_about_plans(counter: Counter, person: httpx.AsyncClient) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     guesses = [
         "/approve/p1",
         "/approve/" + "A" * 43,
@@ -367,7 +367,7 @@ async def test_a_guessed_link_says_nothing_about_plans(counter: Counter, person:
 
 
 async def test_every_link_given_out_for_a_plan_goes_on_working(counter: Counter, person: httpx.AsyncClient) -> None:
-    links = [counter.link(plan()) for _ in range(3)]
+    links = [await counter.link(plan()) for _ in range(3)]
     assert len(set(links)) == 3
     for link in links:
         await opened(person, link)
@@ -376,9 +376,9 @@ async def test_every_link_given_out_for_a_plan_goes_on_working(counter: Counter,
 
 
 async def test_asking_for_links_without_end_does_not_fill_the_memory(counter: Counter) -> None:
-    first = counter.link(plan())
-    newest = [counter.link(plan()) for _ in range(500)][-1]
-    other = counter.link(plan("p2"))
+    first = await counter.link(plan())
+    newest = [await counter.link(plan()) for _ in range(500)][-1]
+    other = await counter.link(plan("p2"))
     async with unencrypted() as person:
         assert (await person.get(first)).status_code == 404
         assert (await person.get(newest)).status_code == 200
@@ -386,14 +386,14 @@ async def test_asking_for_links_without_end_does_not_fill_the_memory(counter: Co
     assert len(counter.page._links) <= 65
 
 
-def test_there_is_no_link_to_a_plan_that_is_not_there() -> None:
+async def test_there_is_no_link_to_a_plan_that_is_not_there() -> None:
     desk = Desk()
     with pytest.raises(LookupError):
-        ApprovalPage(desk, now=desk.now).path_for("p1")
+        await ApprovalPage(desk, now=desk.now).path_for("p1")
 
 
 async def test_every_answer_carries_the_same_strict_headers(counter: Counter, person: httpx.AsyncClient) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     form = await opened(person, link)
     answers = [
         await person.get(link),
@@ -417,7 +417,7 @@ async def test_every_answer_carries_the_same_strict_headers(counter: Counter, pe
 
 
 async def test_only_the_page_s_own_style_and_script_may_run(counter: Counter, person: httpx.AsyncClient) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     nonces = set()
     for _ in range(2):
         answer = await person.get(link)
@@ -432,7 +432,7 @@ async def test_only_the_page_s_own_style_and_script_may_run(counter: Counter, pe
 
 
 async def test_the_page_needs_nothing_from_elsewhere(counter: Counter, person: httpx.AsyncClient) -> None:
-    content = (await person.get(counter.link(plan()))).text
+    content = (await person.get(await counter.link(plan()))).text
     assert not re.search(r"https?://|//[a-z]|\bsrc=|@import|url\(|\son\w+=|\sstyle=", content)
     assert re.findall(r'href="([^"]*)"', content) == ["data:,"]
 
@@ -466,7 +466,7 @@ async def test_whatever_customers_write_stays_text(
     pages = []
     for shown in (hostile, plain):
         counter.desk.plans["p1"] = shown
-        pages.append(await person.get(counter.link(shown)))
+        pages.append(await person.get(await counter.link(shown)))
     assert _Tags(pages[0].text).tags == _Tags(pages[1].text).tags
     assert not re.search("[\u200b\u202a-\u202e\x00\x1b]", pages[0].text)
 
@@ -474,21 +474,21 @@ async def test_whatever_customers_write_stays_text(
 async def test_a_name_with_markup_is_shown_as_it_was_written(counter: Counter, person: httpx.AsyncClient) -> None:
     name = "<b>pump</b> & 'co' {{ 7*7 }}"
     asked = plan(rows=(replace(rows(1)[0], device=name),))
-    content = (await person.get(counter.link(asked))).text
+    content = (await person.get(await counter.link(asked))).text
     assert name in _Tags(content).texts
     assert name not in content
 
 
 async def test_three_thousand_sims_are_all_on_the_page(counter: Counter, person: httpx.AsyncClient) -> None:
     asked = plan(rows=rows(3000))
-    content = (await person.get(counter.link(asked))).text
+    content = (await person.get(await counter.link(asked))).text
     assert content.count("<tr class=") == 3000
     assert all(row.iccid in content for row in asked.rows)
     assert "<strong>3,000</strong> will change" in content
 
 
 async def test_whoever_waits_hears_of_the_decision_at_once(counter: Counter, person: httpx.AsyncClient) -> None:
-    link = counter.link(plan())
+    link = await counter.link(plan())
     heard: list[str] = []
 
     async def wait() -> None:
@@ -506,7 +506,7 @@ async def test_whoever_waits_hears_of_the_decision_at_once(counter: Counter, per
 
 
 async def test_waiting_ends_with_the_time_with_the_plan_or_without_one(counter: Counter) -> None:
-    counter.link(plan())
+    await counter.link(plan())
     with anyio.fail_after(20):
         assert await counter.page.wait_for_decision("p1", 0) == "waiting"
         assert await counter.page.wait_for_decision("nothing", 3600) == "expired"
@@ -515,7 +515,7 @@ async def test_waiting_ends_with_the_time_with_the_plan_or_without_one(counter: 
 
 
 async def test_a_mistyped_confirmation_wakes_nobody(counter: Counter, person: httpx.AsyncClient) -> None:
-    link = counter.link(deletion())
+    link = await counter.link(deletion())
     heard: list[str] = []
 
     async def wait() -> None:
@@ -535,7 +535,7 @@ async def test_the_secret_is_neither_kept_nor_logged(
     # httpx, on the person's side, logs what it asks for.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     with caplog.at_level(logging.DEBUG, logger="uvicorn"), caplog.at_level(logging.DEBUG, logger="sim_mcp"):
-        link = counter.link(plan())
+        link = await counter.link(plan())
         secret = link.rpartition("/")[2]
         form = await opened(person, link)
         await send(person, link, form)
@@ -548,7 +548,7 @@ async def test_the_secret_is_neither_kept_nor_logged(
 
 
 class _BrokenDesk(Desk):
-    def approve(self, plan_id: str, typed: str) -> Literal["approved", "mistyped", "expired", "decided"]:
+    async def approve(self, plan_id: str, typed: str) -> Literal["approved", "mistyped", "expired", "decided"]:
         raise OSError(28, f"No space left on device for {plan_id} {typed}")
 
 
@@ -556,7 +556,7 @@ async def test_a_decision_that_cannot_be_recorded_is_not_said_to_be_made() -> No
     desk = _BrokenDesk({"p1": plan()})
     page = ApprovalPage(desk, now=desk.now)
     async with listening(page) as base_url, unencrypted(base_url) as person:
-        link = base_url + page.path_for("p1")
+        link = base_url + await page.path_for("p1")
         answer = await send(person, link, await opened(person, link))
         assert answer.status_code == 500
         assert "Open the link again to see whether anything was decided." in answer.text
@@ -574,7 +574,7 @@ async def test_serving_ends_though_somebody_is_still_connected(sent: bytes) -> N
             host, port = counter.base_url.removeprefix("http://").split(":")
             stream = await anyio.connect_tcp(host, int(port))
             await stream.send(sent)
-            assert (await person.get(counter.link(plan()))).status_code == 200
+            assert (await person.get(await counter.link(plan()))).status_code == 200
     async with stream:
         with suppress(anyio.BrokenResourceError):
             assert b"Approve?" not in b"".join([piece async for piece in stream]), "and it ends"

@@ -6,6 +6,7 @@ import json
 import resource
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, TextResourceContents
 
 from sim_mcp.changes.audit import audit
-from sim_mcp.changes.journal import Caller, Journal, Outcome
+from sim_mcp.changes.entries import Caller, Outcome
+from sim_mcp.changes.journal import Journal
 from sim_mcp.changes.plan import Delete, Plan, Planned, SetStatus, fingerprint
 from sim_mcp.changes.policy import PolicyError, read_policy
 from sim_mcp.emnify import Sim, SimStatus
@@ -49,11 +51,13 @@ def test_a_plan_is_decided_once_and_each_item_sent_and_settled_once(tmp_path: Pa
     assert journal.keep(plan_of(), Caller("this machine", "another client")).id != stored.id
     assert journal.decide(stored.id, approved=True, how="form")
     assert not other.decide(stored.id, approved=True, how="page")
-    assert journal.intend(stored.id, 0, "x")
-    assert not other.intend(stored.id, 0, "x")
-    journal.settle(stored.id, 0, Outcome("changed", "a", "b", "first"), "x")
-    other.settle(stored.id, 0, Outcome("failed", "a", "a", "second"), "x")
-    assert other.progress(stored.id) == ({0}, {0: Outcome("changed", "a", "b", "first")})
+    assert journal.intend(stored.id, 0, "x", hourly=9) == "now"
+    assert other.intend(stored.id, 0, "x", hourly=9) == "before"
+    journal.settle(stored.id, {0: Outcome("changed", "a", "b", "first")})
+    other.settle(stored.id, {0: Outcome("failed", "a", "a", "second")})
+    known = other.progress(stored.id)
+    assert known.sent == {0}
+    assert known.settled == {0: Outcome("changed", "a", "b", "first")}
 
 
 def test_a_plan_lapses_and_cannot_be_decided_then(tmp_path: Path) -> None:
@@ -75,7 +79,7 @@ def test_an_approval_nobody_acted_on_lapses_but_a_change_once_begun_may_be_finis
     for plan_id in (idle, begun):
         clock[0] += timedelta(minutes=7)
         assert journal.decide(plan_id, approved=True, how="page")
-    journal.intend(begun, 0, "x")
+    journal.intend(begun, 0, "x", hourly=9)
     clock[0] += timedelta(minutes=15)
     assert [found.state for plan_id in (idle, begun) if (found := journal.plan(plan_id))] == ["expired", "approved"]
 
@@ -83,8 +87,8 @@ def test_an_approval_nobody_acted_on_lapses_but_a_change_once_begun_may_be_finis
 def test_the_record_cannot_be_rewritten(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.keep(plan_of(), CALLER)
-    with sqlite3.connect(tmp_path / "journal.sqlite3") as db:
-        for statement in ("UPDATE entries SET body = '{}'", "DELETE FROM entries"):
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
+        for statement in ("UPDATE entries SET body = '{}'", "DELETE FROM entries", "UPDATE items SET body = '{}'"):
             with pytest.raises(sqlite3.IntegrityError, match="only ever appended"):
                 db.execute(statement)
 
@@ -259,16 +263,17 @@ async def test_the_audit_tells_who_what_when_how_and_what_came_of_it(fleet: Flee
     sim = fleet.stories["healthy"]["iccid_with_luhn"]
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
         await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"})
-    (row,) = audit(fleet.state_dir)
+    decided, row = audit(fleet.state_dir)
+    assert (decided.event, decided.sim, decided.outcome) == ("decided", "1 SIM", "approved")
     (sent,) = await fleet.writes()
     assert row.request == sent["request_id"]
     assert row.principal
     assert (row.sim, row.before, row.after, row.outcome) == (sim, "Activated", "Suspended", "changed")
     assert (row.tool, row.agreed) == ("set_sim_status", "the operator's policy")
     told = json.loads((await run_on(fleet, "audit", "--json", "--sim", sim)).stdout)
-    assert [line["sim"] for line in told] == [sim]
+    assert [line["sim"] for line in told] == ["1 SIM", sim]
     table = list(csv.DictReader(io.StringIO((await run_on(fleet, "audit", "--csv")).stdout)))
-    assert table[0]["after"] == "Suspended"
+    assert table[1]["after"] == "Suspended"
     assert json.loads((await run_on(fleet, "audit", "--json", "--since", "2999-01-01")).stdout) == []
     assert sim in (await run_on(fleet, "audit")).stdout
 
@@ -294,9 +299,9 @@ async def test_each_item_is_on_record_as_intended_before_it_is_as_done(crowded: 
         "batch": ("register_sim_batch", {"bic": fleet.stories["batch_registrable"]["bic"]}),
     }
     tool, arguments = calls[kind]
-    async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
+    async with Client(build_server(fleet.settings(policy=fleet.trusting()))) as client:
         report = facts(await client.call_tool(tool, arguments))
-    with sqlite3.connect(fleet.state_dir / "journal.sqlite3") as db:
+    with closing(sqlite3.connect(fleet.state_dir / "journal.sqlite3")) as db:
         rows = db.execute("SELECT item, kind FROM entries WHERE item IS NOT NULL ORDER BY n").fetchall()
     intents = [item for item, entry in rows if entry == "intent"]
     assert sorted(intents) == list(range(report["counts"]["changed"]))
@@ -316,9 +321,9 @@ async def test_a_client_can_read_the_record_as_a_resource(fleet: Fleet) -> None:
         assert await read("audit://changes") == {"total": 0, "shown": 0, "changes": []}
         plan = facts(await client.call_tool("set_sim_status", {"sims": [first], "status": "suspended"}))["plan"]
         await client.call_tool("set_sim_status", {"sims": [second], "status": "suspended"})
-        assert [row["sim"] for row in (await read("audit://changes"))["changes"]] == [second, first]
-        assert [row["sim"] for row in (await read(f"audit://sims/{second}"))["changes"]] == [second]
-        (row,) = (await read(f"audit://plans/{plan}"))["changes"]
+        assert [row["sim"] for row in (await read("audit://changes"))["changes"]] == [second, "1 SIM", first, "1 SIM"]
+        assert [row["sim"] for row in (await read(f"audit://sims/{second}"))["changes"]] == [second, "1 SIM"]
+        row, _ = (await read(f"audit://plans/{plan}"))["changes"]
     assert (row["sim"], row["outcome"], row["agreed"]) == (first, "changed", "the operator's policy")
     assert row["client"].startswith("mcp ")
     assert (await fleet.writes())[0]["request_id"] == row["request"]

@@ -1,86 +1,133 @@
-"""A change of 50 SIMs, killed at any point of a bad day, ends as the record says, with nothing sent twice."""
+"""Changes of 50 SIMs, killed at any point of a bad day, end as the record says, with nothing sent twice."""
 
-import json
 import os
 import random
 import signal
-import sqlite3
 import sys
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio
 import pytest
+from anyio.abc import Process
+from mcp import Client
 
+from sim_mcp.changes.audit import audit
+from sim_mcp.changes.history import changes
+from sim_mcp.changes.journal import Journal
 from sim_mcp.sandbox import SandboxSettings
+from sim_mcp.server import build_server
+from sim_mcp.settings import Confirm
 from tests.support import Fleet, fleet_of
 from tests.test_serving import environment
 
 SEED = 20261122
 SIMS = 50
-KILL_POINTS = sorted(random.Random(SEED).sample(range(SIMS), 30))  # noqa: S311  # to be had again, not secret.
+_drawn = random.Random(SEED)  # noqa: S311  # to be had again, not secret.
+KILL_POINTS = sorted(_drawn.sample(range(SIMS), 30))
+KILL_POINTS_OF_TWO = sorted(_drawn.sample(range(SIMS), 8))
 BAD_DAY = ("latency=0.005@PATCH", "drop_after=0.04@PATCH", "throttle=0.04@PATCH", "expire_tokens=0.02")
-RESUMPTIONS = 5
+RESUMPTIONS = 6
 
 
 @pytest.mark.parametrize("kill_after", KILL_POINTS)
 async def test_a_killed_change_ends_as_the_record_says_with_nothing_sent_twice(kill_after: int) -> None:
-    async with fleet_of(SandboxSettings(sims=140, seed=SEED + kill_after)) as fleet:
-        listed = (await fleet.api("GET", "/sim", role="enterprise", params={"q": "status:1", "per_page": 1000})).json()
-        sims = {sim["iccid"]: sim["id"] for sim in listed[:SIMS]}
-        await fleet.faults(*BAD_DAY)
-        plan = None
-        while plan is None:
+    async with a_bad_day(kill_after) as (fleet, sims):
+        while not open_plans(fleet.state_dir):
             # On a bad day even the planning may fail; a person would call again.
-            await killed(fleet, list(sims), kill_after)
-            plan = plan_in(fleet.state_dir)
+            await killed(fleet, [suspend(sims)], kill_after)
+        await assert_told(fleet, sims)
+        await finish(fleet)
+        await assert_true(fleet, sims)
+
+
+@pytest.mark.parametrize("kill_after", KILL_POINTS_OF_TWO)
+async def test_two_servers_that_share_one_record_are_killed_and_nothing_is_sent_twice(kill_after: int) -> None:
+    async with a_bad_day(kill_after + SIMS) as (fleet, sims):
+        halves = [dict(list(sims.items())[place::2]) for place in range(2)]
+        await killed(fleet, [suspend(half) for half in halves], kill_after, plans=len(halves))
+        await assert_told(fleet, sims)
+        # Both go on with both, and are killed once more.
+        plans = [f"plan={plan}" for plan in open_plans(fleet.state_dir)]
+        more = len(await fleet.writes()) + 5
+        await killed(fleet, [["continue_change", plan] for plan in plans for _ in range(2)], more)
+        await assert_told(fleet, sims)
+        await finish(fleet)
+        await assert_true(fleet, sims)
+
+
+@asynccontextmanager
+async def a_bad_day(seed: int) -> AsyncIterator[tuple[Fleet, dict[str, int]]]:
+    """Yield an emnify on a bad day, and SIMs that are in service, by ICCID."""
+    async with fleet_of(SandboxSettings(sims=140, seed=SEED + seed)) as fleet:
+        listed = (await fleet.api("GET", "/sim", role="enterprise", params={"q": "status:1", "per_page": 1000})).json()
+        await fleet.faults(*BAD_DAY)
+        yield fleet, {sim["iccid"]: sim["id"] for sim in listed[:SIMS]}
+
+
+async def finish(fleet: Fleet) -> None:
+    """Go on as a person would, until all that was agreed to was sent and read."""
+    async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
         for _ in range(RESUMPTIONS):
-            if len(outcomes_in(fleet.state_dir)) == len(sims):
-                break
-            await run(fleet, "continue_change", f"plan={plan}")
+            for change in changes(Journal(fleet.state_dir)):
+                if change.standing == "open":
+                    await client.call_tool("continue_change", {"plan": change.plan})
         await fleet.faults()
-        told = outcomes_in(fleet.state_dir)
-        assert len(told) == len(sims)
-        await assert_true(fleet, sims, told)
+        await client.call_tool("list_changes", {})
+    assert not [change for change in changes(Journal(fleet.state_dir)) if change.left]
 
 
-async def assert_true(fleet: Fleet, sims: dict[str, int], told: dict[str, str]) -> None:
+async def assert_told(fleet: Fleet, sims: dict[str, int]) -> None:
+    """What was sent is on record as sent, whatever is known of it: each SIM by the audit alone."""
+    told = {row.sim[:19]: row for row in audit(fleet.state_dir) if row.event != "decided"}
+    for write in await fleet.writes():
+        iccid = next(iccid for iccid, sim_id in sims.items() if write["path"].endswith(f"/{sim_id}"))
+        assert told[iccid].event in ("sent", "outcome", "read again")
+        assert told[iccid].agreed == "the operator's policy"
+
+
+async def assert_true(fleet: Fleet, sims: dict[str, int]) -> None:
     """Compare the record with what the SIMs read, and count what each of them was sent."""
     sent = Counter(write["path"] for write in await fleet.writes() if write["status"] not in {429, 401})
     assert set(sent.values()) <= {1}, sent.most_common(3)
+    told = {row.sim[:19]: row.outcome for row in audit(fleet.state_dir) if row.event != "decided"}
+    assert set(told) == set(sims)
     for iccid, sim_id in sims.items():
         sim = (await fleet.api("GET", f"/sim/{sim_id}", role="enterprise")).json()
-        suspended = sim["status"]["id"] == 2
-        outcome = next(kind for name, kind in told.items() if iccid in name)
-        assert suspended == (outcome == "changed"), (iccid, outcome, sim["status"])
+        assert (sim["status"]["id"] == 2) == (told[iccid] == "changed"), (iccid, told[iccid], sim["status"])
+        assert told[iccid] != "failed" or sent[f"/api/v1/sim/{sim_id}"] == 0
 
 
-async def killed(fleet: Fleet, sims: list[str], kill_after: int) -> None:
-    """Carry the change out in a process of its own and kill it once so many writes have arrived."""
-    words = ["set_sim_status", "status=suspended", *(f"sims={sim}" for sim in sims)]
-    command = [sys.executable, "-m", "sim_mcp", "call", *words]
-    async with await anyio.open_process(command, env=environment(fleet, SIM_MCP_CONFIRM="host")) as process:
+def suspend(sims: dict[str, int]) -> list[str]:
+    return ["set_sim_status", "status=suspended", *(f"sims={iccid}" for iccid in sims)]
+
+
+async def killed(fleet: Fleet, calls: list[list[str]], kill_after: int, plans: int = 0) -> None:
+    """Make each call in a process of its own, and kill them all once so many writes have arrived and plans are made."""
+
+    async def goes_on() -> bool:
+        return len(await fleet.writes()) <= kill_after or len(changes(Journal(fleet.state_dir))) < plans
+
+    async with AsyncExitStack() as stack:
+        processes: list[Process] = []
+        for words in calls:
+            command = [sys.executable, "-m", "sim_mcp", "call", *words]
+            opened = await anyio.open_process(command, env=environment(fleet, SIM_MCP_CONFIRM="host"))
+            processes.append(await stack.enter_async_context(opened))
         with anyio.fail_after(120):
-            while process.returncode is None and len(await fleet.writes()) <= kill_after:  # noqa: ASYNC110  # the other process tells nobody.
+            while running(processes) and await goes_on():  # noqa: ASYNC110  # the other processes tell nobody.
                 await anyio.sleep(0.001)
-        if process.returncode is None:
+        for process in running(processes):
             os.kill(process.pid, signal.SIGKILL)
-        await process.wait()
 
 
-async def run(fleet: Fleet, *words: str) -> None:
-    command = [sys.executable, "-m", "sim_mcp", "call", *words]
-    await anyio.run_process(command, check=False, env=environment(fleet, SIM_MCP_CONFIRM="host"))
+def running(processes: list[Process]) -> list[Process]:
+    return [process for process in processes if process.returncode is None]
 
 
-def plan_in(state_dir: Path) -> str | None:
-    with sqlite3.connect(state_dir / "journal.sqlite3") as db:
-        found = db.execute("SELECT plan FROM entries WHERE kind = 'planned'").fetchone()
-    return None if found is None else str(found[0])
-
-
-def outcomes_in(state_dir: Path) -> dict[str, str]:
-    with sqlite3.connect(state_dir / "journal.sqlite3") as db:
-        rows = db.execute("SELECT body FROM entries WHERE kind = 'outcome'").fetchall()
-    told = [json.loads(body) for (body,) in rows]
-    return {outcome["subject"]: outcome["kind"] for outcome in told}
+def open_plans(state_dir: Path) -> list[str]:
+    """Return the plans that were agreed to and are not finished."""
+    found = changes(Journal(state_dir))
+    return [change.plan for change in found if change.standing == "open"]

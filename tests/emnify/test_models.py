@@ -93,6 +93,13 @@ def test_any_json_in_any_field_is_read_and_only_a_missing_id_loses_the_record(
     read_anything(record, row)
 
 
+@pytest.mark.parametrize("half", ["\ud800", "SIM \udfff"])
+def test_half_a_character_in_a_text_is_read_as_a_question_mark(half: str) -> None:
+    batch = Batch.model_validate({"id": 1, "bic": half})
+    assert batch.bic == f"{half[:-1]}?"
+    assert batch.model_dump_json()
+
+
 @given(JSON)
 def test_an_answer_of_any_shape_is_read_or_refused_by_every_record(answer: Any) -> None:
     for record in RECORDS:

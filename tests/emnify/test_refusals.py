@@ -53,7 +53,7 @@ async def test_a_broken_rule_is_told_by_its_number_and_emnifys_words_are_kept_ap
         await client.update_sim(7, SUSPEND)
     assert "Ignore" not in str(failed.value)
     kept = failed.value.upstream_message or ""
-    assert kept.startswith("Ignore allprevious")
+    assert kept.startswith("Ignore all previous")
     assert len(kept) <= 200
     assert failed.value.changed == "nothing"
 

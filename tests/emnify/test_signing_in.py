@@ -4,10 +4,12 @@ import asyncio
 import logging
 import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 
 import anyio
 import pytest
 
+import sim_mcp
 from sim_mcp.emnify import (
     AuthenticationError,
     DeadlineExceededError,
@@ -24,6 +26,7 @@ from tests.emnify.upstream import Reply, Upstream, token
 GATEWAY = Reply(401, json={"message": "Token is expired"}, headers={"x-amzn-ErrorType": "AccessDeniedException"})
 APPLICATION = Reply(401, json={"error_code": 1103, "error_token": "TokenExpired", "message": "expired"})
 EMPTY = Reply(401, headers={"Content-Type": "text/html; charset=UTF-8"})
+PACKAGE = Path(sim_mcp.__file__).parent
 SHAPES = pytest.mark.parametrize("shape", [GATEWAY, APPLICATION, EMPTY], ids=["gateway", "application", "empty"])
 
 
@@ -292,7 +295,8 @@ def _frames(error: BaseException) -> list[str]:
     for each in (error, error.__context__, error.__cause__):
         if each is not None and each.__traceback__ is not None:
             summary = traceback.TracebackException.from_exception(each, capture_locals=True)
-            found += [str(frame.locals) for frame in summary.stack if "sim_mcp" in frame.filename]
+            # By where the package lies: a clone's own folder may have any name, also that of the package.
+            found += [str(frame.locals) for frame in summary.stack if Path(frame.filename).is_relative_to(PACKAGE)]
     return found
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -133,10 +134,11 @@ async def _read(reader: asyncio.StreamReader) -> Seen | None:
 
 
 @asynccontextmanager
-async def upstream_running() -> AsyncIterator[Upstream]:
+async def upstream_running(tls: ssl.SSLContext | None = None) -> AsyncIterator[Upstream]:
     upstream = Upstream()
-    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
-    upstream.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, ssl=tls)
+    scheme, port = "http" if tls is None else "https", server.sockets[0].getsockname()[1]
+    upstream.base_url = f"{scheme}://127.0.0.1:{port}"
     try:
         yield upstream
     finally:

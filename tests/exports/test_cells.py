@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim_mcp.exports.cells import Cell, Row, body, csv_cell, foot, head
-from sim_mcp.untrusted import spreadsheet_safe
+from sim_mcp.untrusted import is_visible, spreadsheet_safe, visible
 
 COLUMNS = ("a", "b", "c")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 RUN_AS_FORMULA = re.compile(r"[\s\"]*[=+\-@＝＋－＠]")  # noqa: RUF001  # full-width signs are run as well.
 
 texts = st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("=+-@;|,\"'\t\r\n ＝＋－＠01")), max_size=30)  # noqa: RUF001  # as above.
@@ -60,30 +59,37 @@ def test_no_cell_is_a_formula_whatever_separates_columns_where_it_is_opened(text
     assert not RUN_AS_FORMULA.match(cell)
     for separator in ";|\t":
         assert not any(RUN_AS_FORMULA.match(part) for part in cell.split(separator)[1:])
-    assert cell.replace("'", "") == CONTROL.sub(" ", text).replace("'", "")
-
-
-def defused(text: str) -> str:
-    return spreadsheet_safe(CONTROL.sub(" ", text))
+    assert cell.replace("'", "") == visible(text).replace("'", "")
 
 
 @given(texts, st.sampled_from(["", "a", "9", "é", "Pump 1"]))
 def test_a_cell_that_needs_no_care_is_the_same_as_with_all_of_it(text: str, before: str) -> None:
-    assert csv_cell(before + text) == defused(before + text)
+    assert csv_cell(before + text) == spreadsheet_safe(before + text)
 
 
 def test_no_character_makes_a_formula_pass_for_plain_text() -> None:
-    for char in map(chr, range(2**16)):
+    for char in map(chr, [*range(0xD800), *range(0xE000, 2**16)]):
         text = f"a{char}=1"
-        assert csv_cell(text) == defused(text)
-        assert csv_cell(char) == defused(char)
+        assert csv_cell(text) == spreadsheet_safe(text)
+        assert csv_cell(char) == spreadsheet_safe(char)
 
 
 @given(tables)
 def test_json_is_written_as_the_standard_library_writes_it(rows: list[Row]) -> None:
     known = [{name: row[name] for name in COLUMNS if row[name] is not None} for row in rows]
     lines = [json.dumps(row, ensure_ascii=False, default=float) for row in known]
-    assert body("json", COLUMNS, rows, first=True) == ",".join(f"\n{line}" for line in lines)
+    written = body("json", COLUMNS, rows, first=True).split("\n")[1:]
+    for line, plain in zip(written, lines, strict=True):
+        assert all(map(is_visible, line))
+        assert line.removesuffix(",") == plain or not all(map(is_visible, plain))
+        assert json.loads(line.removesuffix(",")) == json.loads(plain)
+
+
+def test_what_nobody_sees_is_escaped_in_json_and_read_back_as_it_was() -> None:
+    hidden = "Pump \U000e0041\u3164\u202e7"
+    written = body("json", COLUMNS, [{"a": hidden}], first=True)
+    assert written == '\n{"a": "Pump \\udb40\\udc41\\u3164\\u202e7"}'
+    assert json.loads(written) == {"a": hidden}
 
 
 @given(texts)
@@ -100,6 +106,10 @@ def test_what_is_safe_stays_as_it_is_when_made_safe_again(text: str) -> None:
         ("-2+3", "'-2+3"),
         ("\t=1", " '=1"),
         ("\r\n=1", "  '=1"),
+        ("\u3164=1", "'=1"),  # a letter to Python, and nothing to the eye.
+        ("\ufe0f\u200b@x", "'@x"),
+        ("a;\u2800=1", "a;'=1"),
+        ("Pum\U000e0041p", "Pump"),
         ("a;=1", "a;'=1"),
         ('a;"=1', "a;\"'=1"),
         ("＝1", "'＝1"),  # noqa: RUF001  # that is the point.

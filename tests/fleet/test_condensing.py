@@ -269,6 +269,30 @@ async def test_a_month_is_read_to_its_first_event_whatever_the_page_size() -> No
             await read_timeline(small, sim, start, NOW)
 
 
+async def test_a_month_is_read_where_emnify_refuses_pages_over_a_hundred() -> None:
+    refusing = SandboxSettings(sims=60, clock=NOW, unknowns=Unknowns(event_page_over_100="400"))
+    async with (
+        fleet_of(refusing) as fleet,
+        EmnifyClient(
+            base_url=fleet.world.base_url, application_token=fleet.world.tokens["enterprise"], limits=Limits()
+        ) as client,
+    ):
+        sim = await client.get_sim(fleet.stories["went_silent"]["sim_id"])
+        start = NOW - timedelta(days=30)
+        read = await read_timeline(client, sim, start, NOW)
+        assert read.totals.events == await all_events(client, sim.id, start, NOW)
+        assert read.totals.events > 200
+        assert (read.left_out, read.read_back_to, read.why) == (0, None, None)
+        before = len(await fleet.requests())
+        await read_timeline(client, sim, start, NOW)
+        queries = [request["query"] for request in (await fleet.requests())[before:]]
+        assert queries
+        assert all("per_page=100" in query for query in queries)
+        await fleet.faults("error=400@/event")
+        with pytest.raises(EmnifyError):
+            await read_timeline(client, sim, start, NOW)
+
+
 async def test_what_could_not_be_read_is_counted_and_dated() -> None:
     settings = SandboxSettings(sims=60, clock=NOW, unknowns=Unknowns(max_event_page=5))
     async with (

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sim_mcp.emnify import (
     AuthenticationError,
     Connectivity,
+    Device,
     EmnifyClient,
     LimitExtension,
     Limits,
@@ -26,6 +27,7 @@ from sim_mcp.emnify import (
 from sim_mcp.fleet import causes_account as account
 from sim_mcp.fleet import causes_cost as cost
 from sim_mcp.fleet import causes_network as network
+from sim_mcp.fleet import causes_quota as quotas
 from sim_mcp.fleet.diagnosis import BESIDES, FORBIDDEN, ONCE_ALLOWED, Diagnosis, diagnose, judge, unread
 from sim_mcp.fleet.evidence import Evidence
 from sim_mcp.fleet.happenings import Happening, newest_first
@@ -45,6 +47,7 @@ CAUSES = [
     ("quota_exhausted", "quota_used_up", "certain", "quota now: EXHAUSTED, 0 MB left"),
     ("quota_expired", "quota_expired", "certain", "quota now: EXPIRED"),
     ("imei_lock", "imei_lock", "certain", "IMEI provided from network = 8612340512345601"),
+    ("locked_and_blocked", "imei_lock", "possible", "the device is locked to IMEI 35"),
     ("traffic_limit", "traffic_limit", "certain", "exceeded traffic limit"),
     ("operator_blocked", "operator_blocked", "likely", '"Plus"'),
     ("coverage", "policy_forbids_network", "likely", "Roaming not allowed"),
@@ -112,7 +115,8 @@ async def test_what_costs_or_changed_is_told_beside_the_cause(
 
 
 @pytest.mark.parametrize(
-    "story", ["healthy", "euicc", "twin_a", "injected_name", "lookalike_a", "found_another", "new_device"]
+    "story",
+    ["healthy", "euicc", "twin_a", "injected_name", "lookalike_a", "found_another", "new_device", "locked_and_well"],
 )
 async def test_nothing_is_found_where_nothing_is_wrong(known: Fleet, client: EmnifyClient, story: str) -> None:
     found = await diagnosed(known, client, story)
@@ -307,6 +311,8 @@ def usage(this: float, last: float) -> SimUsage:
     )
 
 
+LOCKED = Device.model_validate({"id": 9, "status": {"id": 0}, "imei_lock": True, "imei": "3510000000000101"})
+UNLOCKED = LOCKED.model_copy(update={"imei_lock": False})
 OLD_ATTACH = event(10, 1, "New location received")
 
 
@@ -317,15 +323,25 @@ OLD_ATTACH = event(10, 1, "New location received")
         (account.data_disabled, evidence(refusal(60, "data service disabled in service profile.")), "likely"),
         (account.data_disabled, evidence(refusal(3, "data service disabled in service profile."), *session(2)), None),
         (account.data_disabled, evidence(refusal(1, "endpoint has no quota.")), None),
-        (account.quota_missing, evidence(refusal(1, "endpoint has no quota."), data_quota=quota(1)), None),
-        (account.quota_used_up, evidence(event(3, 19, "used up")), "likely"),
-        (account.quota_used_up, evidence(event(3, 19, "used up"), event(2, 56, "assigned")), None),
-        (account.quota_used_up, evidence(event(3, 19, "used up"), *session(2)), None),
-        (account.quota_used_up, evidence(event(3, 19, "used up"), data_quota=quota(1)), None),
-        (account.quota_used_up, evidence(event(3, 18, "threshold reached")), None),
-        (account.quota_used_up, evidence(data_quota=quota(2)), "certain"),
-        (account.quota_expired, evidence(event(3, 60, "expired")), "likely"),
-        (account.quota_expired, evidence(event(3, 60, "expired"), event(1, 56, "assigned")), None),
+        (quotas.quota_missing, evidence(refusal(1, "endpoint has no quota."), data_quota=quota(1)), None),
+        (quotas.quota_used_up, evidence(event(3, 19, "used up")), "likely"),
+        (quotas.quota_used_up, evidence(event(3, 19, "used up"), event(2, 56, "assigned")), None),
+        (quotas.quota_used_up, evidence(event(3, 19, "used up"), *session(2)), None),
+        (quotas.quota_used_up, evidence(event(3, 19, "used up"), data_quota=quota(1)), None),
+        (quotas.quota_used_up, evidence(event(3, 18, "threshold reached")), None),
+        (quotas.quota_used_up, evidence(data_quota=quota(2)), "certain"),
+        (quotas.quota_expired, evidence(event(3, 60, "expired")), "likely"),
+        (quotas.quota_expired, evidence(event(3, 60, "expired"), event(1, 56, "assigned")), None),
+        (account.imei_lock, evidence(state="BLOCKED", device=LOCKED), "possible"),
+        (account.imei_lock, evidence(refusal(1, "IMEI lock active, but"), state="BLOCKED", device=LOCKED), "certain"),
+        (account.imei_lock, evidence(refusal(1, "endpoint has no quota."), state="BLOCKED", device=LOCKED), "possible"),
+        (account.imei_lock, evidence(state="OFFLINE", device=LOCKED), None),
+        (account.imei_lock, evidence(state="BLOCKED", device=UNLOCKED), None),
+        (account.imei_lock, evidence(state="BLOCKED"), None),
+        (account.blocked_unexplained, evidence(state="BLOCKED", device=LOCKED), None),
+        (account.workspace_blocked, evidence(workspace_blocks=(event(3, 12, "Blocking"),)), "likely"),
+        (account.workspace_blocked, evidence(workspace_blocks=(event(3, 11, "Blocking"), event(2, 8))), None),
+        (account.workspace_blocked, evidence(*session(2), workspace_blocks=(event(3, 12, "Blocking"),)), None),
         (account.traffic_limit, evidence(event(3, 11, "Blocking data access")), "likely"),
         (account.traffic_limit, evidence(event(3, 11, "Blocking data access"), state="BLOCKED"), "certain"),
         (account.traffic_limit, evidence(event(3, 11, "Blocking data access"), *session(2)), None),
@@ -442,7 +458,7 @@ def test_a_rule_fires_where_it_should_and_not_one_step_beside(rule: Any, given_:
 
 
 def test_a_used_up_quota_that_only_slows_is_told_as_such() -> None:
-    slowed = account.quota_used_up(evidence(data_quota=quota(2, action=2)))
+    slowed = quotas.quota_used_up(evidence(data_quota=quota(2, action=2)))
     assert slowed is not None
     assert "slowed down" in slowed.cause
 
@@ -518,6 +534,35 @@ def test_whatever_comes_there_is_one_answer_and_nothing_is_both_found_and_ruled_
     hit = {rule.rules_out for rule in RULES for each in (found.most_likely, *found.others) if rule.name == each.rule}
     assert not hit & {*found.ruled_out, *found.not_checked}
     assert not set(found.ruled_out) & set(found.not_checked)
+
+
+def test_a_lock_on_a_blocked_device_is_never_ruled_out_and_one_on_a_working_device_is() -> None:
+    certain = judge(evidence(data_quota=quota(2), state="BLOCKED", device=LOCKED))
+    assert certain.most_likely.rule == "quota_used_up"
+    assert "imei_lock" in [each.rule for each in certain.others]
+    assert "IMEI lock" not in certain.ruled_out
+    assert "IMEI lock" in judge(evidence(*session(2), device=LOCKED)).ruled_out
+    for source in ("device", "connectivity"):
+        blind = judge(evidence(unread={source: "not today"}))
+        assert "IMEI lock" in blind.not_checked
+
+
+async def test_another_event_is_no_block_of_the_workspace_where_emnify_does_not_heed_the_filter() -> None:
+    """Of a workspace's events, most are about other SIMs."""
+    other = {
+        "id": 5,
+        "timestamp": f"{NOW - timedelta(hours=3):%Y-%m-%dT%H:%M:%SZ}",
+        "event_type": {"id": 11, "description": "Endpoint blocked"},
+        "description": "Blocking data access for endpoint, traffic limit exceeded.",
+    }
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+    ):
+        upstream.script(*[Reply(json=[other], headers={"X-Total-Pages": "1"})] * 20)
+        sim = Sim.model_validate({"id": 7, "status": {"id": 1}, "endpoint": {"id": 9}})
+        found = await diagnose(client, sim)
+    assert "workspace_blocked" not in [each.rule for each in (found.most_likely, *found.others)]
 
 
 async def test_a_blocked_workspace_is_found_among_its_own_events() -> None:

@@ -46,7 +46,7 @@ async def test_resellers_and_issuers_are_found_too(known: Fleet) -> None:
 
 
 async def test_an_unknown_name_is_answered_with_those_there_are(client: EmnifyClient) -> None:
-    with pytest.raises(OrganisationNotFoundError, match=r'called "Alpenwerk"\. Seen on .*"Alpenwerk Devices"'):
+    with pytest.raises(OrganisationNotFoundError, match=r'(?s)called "Alpenwerk"\..* Seen on .*"Alpenwerk Devices"'):
         await find_organisation(client, "Alpenwerk")
 
 
@@ -56,9 +56,21 @@ async def test_two_of_one_name_are_both_listed_and_none_is_guessed() -> None:
     assert '"Twin" (id 1), "Twin" (id 2)' in told
 
 
-@pytest.mark.parametrize("said", ["", "  ", "9" * 5000, "0" * 13])
+@pytest.mark.parametrize("said", ["Twin", "Tw\u200bin", "twin\u3164"])
+async def test_two_that_look_the_same_are_both_listed_and_none_is_guessed(said: str) -> None:
+    alike = [
+        {"id": 1, "customer_org": {"id": 1, "name": "Twin"}},
+        {"id": 2, "customer_org": {"id": 2, "name": "Tw\u3164in"}},
+    ]
+    told = await refusal(said, alike)
+    assert '"Twin" (id 1), "Twin" (id 2)' in told
+
+
+@pytest.mark.parametrize("said", ["", "  ", "9" * 5000, "0" * 13, "\u3164", "\U000e0041"])
 async def test_what_is_no_name_finds_none_not_one_without_a_name(said: str) -> None:
-    told = await refusal(said, [{"id": 1, "customer_org": {"id": 5}}, {"id": 2, "customer_org": {"id": 6, "name": ""}}])
+    told = await refusal(
+        said, [{"id": 1, "customer_org": {"id": 5}}, {"id": 2, "customer_org": {"id": 6, "name": "\u3164"}}]
+    )
     assert "No organisation seen is called" in told
 
 
@@ -69,4 +81,4 @@ async def test_a_long_list_of_names_is_cut() -> None:
 
 
 async def test_nobody_seen_is_said_so() -> None:
-    assert "Seen on 0 SIMs: none." in await refusal("nobody", [])
+    assert "Seen on 0 SIMs:\nnone." in await refusal("nobody", [])

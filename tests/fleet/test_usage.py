@@ -4,7 +4,7 @@ import math
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -415,7 +415,7 @@ def fill_up(db: sqlite3.Connection) -> None:
 
 def damage(file: Path) -> None:
     """Write over all pages but the first, as a bad disk does."""
-    with sqlite3.connect(file) as db:
+    with closing(sqlite3.connect(file)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with file.open("rb+") as pages:
         size = pages.seek(4096)
@@ -430,7 +430,7 @@ async def test_without_a_disk_everything_is_known_until_the_server_stops(
     if bad == "no database":
         (tmp_path / FILE).write_bytes(b"this is no database, whatever its name says" * 100)
     if bad == "another version":
-        with sqlite3.connect(tmp_path / FILE) as db:
+        with closing(sqlite3.connect(tmp_path / FILE)) as db:
             db.execute("CREATE TABLE usage (workspace TEXT, sim INTEGER)")
     sims = (await every_sim(fleet))[:12]
     async with scanning(fleet, directory) as scan:

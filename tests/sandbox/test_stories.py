@@ -304,6 +304,7 @@ def test_without_a_clock_the_time_is_the_real_one(start: Start) -> None:
         ("event_bad_page=default", lambda desk: desk.get("/event", page=0).status_code == 200),
         ("event_error_body=empty", lambda desk: desk.get("/event", q="x:1").content == b""),
         ("max_event_page=50", lambda desk: desk.get("/event", per_page=999).headers["x-count-per-page"] == "50"),
+        ("event_page_over_100=400", lambda desk: desk.get("/event", per_page=101).status_code == 400),
         (
             "connectivity_numbers=number",
             lambda desk: (

@@ -27,6 +27,7 @@ READING = {
     "rank_sims_by_usage",
     "find_waste",
     "validate_sim_batch",
+    "list_changes",
 }
 FILING = {"export_sims"}
 """They change nothing at emnify, but leave a file on this machine."""
@@ -49,7 +50,7 @@ def tokens(text: str) -> int:
 
 async def test_the_whole_list_stays_under_its_budget() -> None:
     whole = await listed()
-    assert tokens(whole.model_dump_json(by_alias=True, exclude_none=True)) < 6500
+    assert tokens(whole.model_dump_json(by_alias=True, exclude_none=True)) < 6800
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -19,10 +19,11 @@ from pydantic import SecretStr
 
 from sim_mcp import shell
 from sim_mcp.exports.desk import WAITS_S
+from sim_mcp.sandbox import SandboxSettings, Unknowns
 from sim_mcp.server import build_server
 from sim_mcp.settings import Settings
 from tests.emnify.upstream import Reply, Upstream, upstream_running
-from tests.support import Fleet, facts, said
+from tests.support import Fleet, facts, fleet_of, said
 from tests.test_serving import environment
 from tests.tools.test_reading import leaves, shown, tokens
 
@@ -120,6 +121,18 @@ async def test_events_are_all_there_oldest_first(fleet: Fleet, desk: Client) -> 
     assert listed["total"] >= len(rows) > 3
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
     assert rows[-1]["type"] == listed["events"][0]["type"]
+
+
+async def test_events_are_exported_where_emnify_refuses_pages_over_a_hundred(directory: Path) -> None:
+    refusing = SandboxSettings(sims=60, unknowns=Unknowns(event_page_over_100="400"))
+    async with fleet_of(refusing) as fleet, Client(build_server(fleet.settings(export_dir=directory))) as desk:
+        sims = [fleet.stories[key]["iccid"] for key in ("went_silent", "no_quota")]
+        report = facts(await desk.call_tool("export_sims", {"what": "events", "sims": sims}))
+    rows = rows_in(report["path"])
+    assert report["rows"] == len(rows) == len({row["event_id"] for row in rows}) > 200
+    assert {row["iccid"] for row in rows} == {
+        fleet.stories[key]["iccid_with_luhn"] for key in ("went_silent", "no_quota")
+    }
 
 
 CALLS: list[dict[str, Any]] = [

@@ -20,7 +20,7 @@ from sim_mcp.emnify import EmnifyClient, Limits, SimStatus
 from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server import build_server
-from sim_mcp.settings import Confirm, Settings
+from sim_mcp.settings import Settings
 from sim_mcp.tools.fleet import find_sims, summarize_sims
 from sim_mcp.tools.listing import list_sims
 from sim_mcp.tools.state import AppState
@@ -302,7 +302,7 @@ async def test_a_row_from_the_inventory_is_the_row_from_emnify(desk: Client) -> 
 
 
 async def test_our_own_changes_show_in_the_counts_at_once(fleet: Fleet) -> None:
-    async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
+    async with Client(build_server(fleet.settings(policy=fleet.trusting()))) as client:
 
         async def counted() -> dict[str, int]:
             answer = facts(await client.call_tool("summarize_sims", {"group_by": ["status"]}))

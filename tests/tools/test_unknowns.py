@@ -8,7 +8,6 @@ from mcp import Client
 
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from sim_mcp.server import build_server
-from sim_mcp.settings import Confirm
 from tests.support import Fleet, facts, fleet_of, said
 
 
@@ -30,7 +29,7 @@ async def test_a_support_desks_morning_works_with_either_answer(choice: str) -> 
     settings = SandboxSettings(sims=60, unknowns=Unknowns.parse([choice]))
     async with (
         fleet_of(settings) as fleet,
-        Client(build_server(fleet.settings(confirm=Confirm.HOST))) as desk,
+        Client(build_server(fleet.settings(policy=fleet.trusting()))) as desk,
     ):
         await morning(fleet, desk)
 
@@ -54,6 +53,7 @@ async def morning(fleet: Fleet, desk: Client) -> None:
     assert "TOTAL" not in {day["date"] for day in days}
     assert (await ask("list_sim_events", sim=sim["iccid"], severity="info"))["events"]
     assert (await ask("list_sim_events", sim=stories["fresh"]["iccid"], type=["Update location"]))["events"] == []
+    assert (await ask("get_sim_timeline", sim=sim["iccid"]))["totals"]["events"]
     unknown = await desk.call_tool("list_sim_events", {"sim": "999999"})
     assert "No SIM found" in said(unknown)
     report = await ask("set_sim_status", sims=[sim["iccid"]], status="suspended")

@@ -1,0 +1,172 @@
+"""Changes on record, one by one: which wait, which are open, which are done, and which left a doubt."""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sim_mcp.changes.entries import Caller, State
+from sim_mcp.changes.journal import AGREEMENT_LASTS, Journal
+from sim_mcp.changes.spelling import means
+
+Standing = Literal["waiting", "open", "done", "rejected", "expired"]
+"""Waiting for a yes; agreed to, and not finished or in doubt; finished; refused by a person; not agreed to in time."""
+
+OPEN_FOR = timedelta(days=30)
+"""How long a change that nobody finishes counts as open."""
+
+_PLANNED = """
+SELECT planned.plan, planned.at, planned.body, decided.at, decided.body,
+    (SELECT count(*) FROM items WHERE items.plan = planned.plan)
+FROM entries AS planned
+LEFT JOIN entries AS decided ON decided.plan = planned.plan AND decided.kind = 'decided'
+WHERE planned.kind = 'planned' AND planned.at >= ? AND planned.at < ?
+ORDER BY planned.n DESC
+"""
+_ITEMS = """
+SELECT kind, item, body FROM entries
+WHERE plan = ? AND item IS NOT NULL AND kind IN ('intent', 'outcome', 'reading') ORDER BY n
+"""
+_EVER = "9999"
+
+
+@dataclass(frozen=True)
+class SimChange:
+    """What a change did to one SIM that was asked about."""
+
+    sim: str
+    before: str
+    after: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change as the record has it."""
+
+    plan: str
+    at: datetime
+    tool: str
+    summary: str
+    caller: Caller
+    standing: Standing
+    agreed: str | None
+    counts: dict[str, int]
+    left: int
+    """SIMs that were agreed to and not sent."""
+    in_doubt: int
+    """SIMs that were sent, and not seen to be as wanted."""
+    sims: tuple[SimChange, ...] = ()
+
+
+def changes(
+    journal: Journal,
+    *,
+    sim: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    caller: Caller | None = None,
+) -> list[Change]:
+    """Return the changes that were planned within a time, newest first, of one SIM or one caller if either is given.
+
+    A plan that cannot be read, or that a newer version wrote, hides no other.
+
+    Raises:
+        JournalError: The record cannot be read.
+    """
+    if not journal.file.exists:
+        return []
+    fits = means(sim) if sim is not None else None
+    with journal.file.reading() as db:
+        found = _read(journal, db, fits, start.isoformat() if start else "", end.isoformat() if end else _EVER)
+        return [change for change in found if caller in (None, change.caller)]
+
+
+def _read(
+    journal: Journal, db: sqlite3.Connection, fits: Callable[[dict[str, Any], str], bool] | None, start: str, end: str
+) -> Iterator[Change]:
+    for plan_id, at, planned, decided_at, decided, items in db.execute(_PLANNED, (start, end)).fetchall():
+        try:
+            body = {**json.loads(planned), "at": at}
+            decision = {**json.loads(decided), "at": decided_at} if decided else None
+            change = _change(journal, db, plan_id, body, decision, items)
+            sims = _sims(db, plan_id, body, fits) if fits is not None else ()
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        if fits is None or sims:
+            yield Change(**{**change.__dict__, "sims": tuple(sims)})
+
+
+def _change(
+    journal: Journal,
+    db: sqlite3.Connection,
+    plan_id: str,
+    planned: dict[str, Any],
+    decided: dict[str, Any] | None,
+    items: int,
+) -> Change:
+    sent: set[int] = set()
+    words: dict[int, str] = {}
+    for kind, item, body in db.execute(_ITEMS, (plan_id,)):
+        if kind == "intent":
+            sent.add(item)
+        else:
+            words[item] = json.loads(body)["kind"]
+    interrupted = len(sent - set(words))
+    in_doubt = interrupted + sum(word == "unknown" for word in words.values())
+    to_do = planned.get("to_do", items)
+    approved = bool(decided and decided["approved"])
+    left = max(0, items - len(words) - interrupted) if approved else 0
+    state = journal.state(db, plan_id, planned, decided)
+    at = datetime.fromisoformat(planned["at"])
+    age = journal.now(db) - at
+    standing = _standing(state, to_do, left, in_doubt=bool(interrupted or (in_doubt and age < AGREEMENT_LASTS)))
+    return Change(
+        plan=plan_id,
+        at=at,
+        tool=planned["plan"]["tool"],
+        summary=planned.get("summary") or planned["plan"]["tool"],
+        caller=Caller(*planned["caller"]),
+        standing="done" if standing == "open" and age >= OPEN_FOR else standing,
+        agreed=decided["how"] if decided else None,
+        counts=dict(Counter(words.values())),
+        left=left,
+        in_doubt=in_doubt,
+    )
+
+
+def _standing(state: State, to_do: int, left: int, *, in_doubt: bool) -> Standing:
+    if state == "waiting":
+        return "waiting" if to_do else "done"
+    if in_doubt or (left and state in ("approved", "lapsed")):
+        return "open"
+    if state == "rejected":
+        return "rejected"
+    return "expired" if state == "expired" and to_do else "done"
+
+
+def _sims(
+    db: sqlite3.Connection, plan_id: str, planned: dict[str, Any], fits: Callable[[dict[str, Any], str], bool]
+) -> list[SimChange]:
+    batch = planned["plan"]["change"].get("bic", "")
+    meant: dict[int, dict[str, Any]] = {}
+    for number, body in db.execute("SELECT item, body FROM items WHERE plan = ?", (plan_id,)):
+        item = json.loads(body)
+        if fits(item, batch):
+            meant[number] = item
+    words: dict[int, dict[str, Any]] = {}
+    for kind, number, body in db.execute(_ITEMS, (plan_id,)) if meant else ():
+        if number in meant:
+            words[number] = json.loads(body) if kind != "intent" else {"kind": "sent"}
+    return [
+        SimChange(
+            batch or item.get("iccid") or f"id {item['sim_id']}",
+            item["before"],
+            words.get(number, {}).get("after", item["after"]),
+            words.get(number, {}).get("kind", "not sent"),
+        )
+        for number, item in meant.items()
+    ]

@@ -1,0 +1,168 @@
+"""The file that the record of changes is kept in: opened for each transaction, and known again each time.
+
+A connection that stays open writes on into a file that was removed or replaced, where nobody looks. So each transaction
+opens the file by its name, and finds the last row it has seen there before, or refuses to write.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sim_mcp.changes.migrations import VERSION, migrate
+from sim_mcp.private_files import make_private, restrict
+
+FILE = "journal.sqlite3"
+LOCKED_FOR_S = 10.0
+"""How long another process may hold the file before a transaction gives up."""
+
+_LAST = "SELECT n, at, kind, plan, item, body FROM entries ORDER BY n DESC LIMIT 1"
+_SAME = "SELECT n, at, kind, plan, item, body FROM entries WHERE n = ?"
+
+
+class JournalError(Exception):
+    """The record cannot be kept, so nothing may be changed; the message says why and what to do."""
+
+
+class RecordFile:
+    """The record's place in a directory; several processes may share it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.path = directory / FILE
+        self._seen: tuple[Any, ...] | None = None
+        self._known = False
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether there is a record at all."""
+        return self.path.is_file()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Open a transaction that is kept whole or not at all; the first one makes the file.
+
+        Raises:
+            JournalError: It cannot be written, is not the record seen before, or is of a newer version.
+        """
+        with self._speaking_plainly():
+            if not self._known:
+                self._make()
+            with self._connected() as db:
+                if self._version(db) > VERSION:
+                    raise JournalError(
+                        f"The record of changes at {self.path} was written by a newer version of this server, so "
+                        "this one changes nothing. The operator should update this server."
+                    )
+                db.execute("BEGIN IMMEDIATE")
+                try:
+                    self._recognise(db)
+                    yield db
+                    last = db.execute(_LAST).fetchone()
+                    place = self._place()
+                except BaseException:
+                    _roll_back(db)
+                    raise
+                db.execute("COMMIT")
+                self._seen = last
+            if self._place() != place:
+                raise self._gone()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Open the record for reading, as one moment of it.
+
+        Raises:
+            JournalError: It is not there, or cannot be read.
+        """
+        try:
+            with self._connected() as db:
+                db.execute("PRAGMA query_only = ON")
+                db.execute("BEGIN")
+                yield db
+        except (sqlite3.Error, OSError) as error:
+            if self._seen is not None and not self.path.is_file():
+                raise self._gone() from None
+            raise JournalError(f"The record at {self.path} cannot be read: {error}") from None
+
+    def _make(self) -> None:
+        if not self.directory.is_dir():
+            raise JournalError(
+                f"There is no directory {self.directory} to keep the record of changes in, so nothing can be changed. "
+                "The operator has to make it, or set SIM_MCP_STATE_DIR to one that exists."
+            )
+        make_private(self.path)
+        self._known = True
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        # Never made here: a record that was seen and is gone must not begin anew in silence.
+        db = sqlite3.connect(
+            f"{self.path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=LOCKED_FOR_S
+        )
+        try:
+            db.execute("PRAGMA synchronous = EXTRA")
+            if self._version(db) < VERSION:
+                self._migrate(db)
+            yield db
+        finally:
+            db.close()
+
+    def _migrate(self, db: sqlite3.Connection) -> None:
+        # With a log of its own beside it, a file would not be whole by itself; earlier versions had one.
+        if db.execute("PRAGMA journal_mode = DELETE").fetchone() != ("delete",):
+            raise sqlite3.OperationalError("another server, of an earlier version, has it open: end that first")
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            if (version := self._version(db)) < VERSION:
+                migrate(db, version)
+        except BaseException:
+            _roll_back(db)
+            raise
+        db.execute("COMMIT")
+        restrict(self.path)
+
+    def _place(self) -> tuple[int, int] | None:
+        """Tell which file stands where the operator looks."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _recognise(self, db: sqlite3.Connection) -> None:
+        """Find what was seen last: a file that was replaced, cut or taken from a backup does not have it."""
+        if self._seen is not None and db.execute(_SAME, (self._seen[0],)).fetchone() != self._seen:
+            raise self._gone()
+
+    def _gone(self) -> JournalError:
+        return JournalError(
+            f"The record of changes at {self.path} is not the one this server wrote to: it was removed, replaced, cut "
+            "or taken from a backup. Without it nothing more may be changed. The operator should put it back, or "
+            "restart this server to go on with what is there now; sim-mcp audit tells what that is."
+        )
+
+    @staticmethod
+    def _version(db: sqlite3.Connection) -> int:
+        return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+    @contextmanager
+    def _speaking_plainly(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except (sqlite3.Error, OSError) as error:
+            if self._seen is not None and not self.path.is_file():
+                raise self._gone() from None
+            raise JournalError(
+                f"The record of changes at {self.path} cannot be written ({error}), so nothing more may be changed. "
+                "The operator should look at the disk and at SIM_MCP_STATE_DIR."
+            ) from None
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    # A full disk makes SQLite roll back by itself.
+    if db.in_transaction:
+        db.execute("ROLLBACK")

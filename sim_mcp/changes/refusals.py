@@ -1,0 +1,65 @@
+"""Why a change was not made, in words for the model: what it would have been, what to do, that nothing changed."""
+
+from sim_mcp.changes.entries import StoredPlan
+from sim_mcp.changes.history import Change
+from sim_mcp.changes.plan import Plan
+from sim_mcp.untrusted import fence
+
+
+class NotConfirmedError(Exception):
+    """Nobody agreed, so nothing changed; the message says why and what can be done."""
+
+
+def not_confirmed(plan: Plan) -> str:
+    """Word that a form came back without a yes; who, if anybody, saw it is not known."""
+    return (
+        "Not confirmed. Nothing changed. The form came back without a clear yes; perhaps nobody saw it, and the "
+        "approval page is switched off. If a person wants this change, call again. It would have been:\n"
+        f"{fence(f'{plan.summary}.')}"
+    )
+
+
+def no_way_to_ask(plan: Plan) -> str:
+    """Word the refusal where a person can be asked neither by form nor by page."""
+    lines = "\n".join(f"- {line}" for line in plan.lines[:10])
+    return (
+        "Not done. Nothing changed. A person has to agree first, and this client cannot show a form and the approval "
+        f"page is switched off. It would have been:\n{fence(f'{plan.summary}.{chr(10)}{lines}')}\n"
+        "What the operator can do: leave SIM_MCP_APPROVAL_PAGE on, use a client that shows forms, or set "
+        "SIM_MCP_CONFIRM=host where the host asks a person before each call."
+    )
+
+
+def not_agreed(plan_id: str, stored: StoredPlan | None) -> str:
+    """Word that a plan cannot be carried out, because it was rejected, has lapsed or was never agreed to."""
+    state = stored.state if stored else ""
+    words = {
+        "rejected": f"was rejected {(stored.agreed or '').removeprefix('a person, ')}" if stored else "",
+        "expired": "expired: plans, and approvals not acted on, lapse",
+    }
+    why = words.get(state, "was not agreed to")
+    return f"Not done: plan {plan_id} {why}. Nothing changed. A new call makes a new plan."
+
+
+def no_too_late(plan_id: str) -> str:
+    """Word that a plan was approved before somebody said no to it."""
+    return (
+        f"The no came too late: plan {plan_id} had been approved before. Nothing was changed by this call; "
+        f'continue_change(plan="{plan_id}") tells how it stands, and carries out what is left of it.'
+    )
+
+
+def which_one(found: list[Change]) -> str:
+    """Ask which of several open changes is meant, or say that there is none."""
+    if not found:
+        return (
+            "No change of this client waits or is open. Nothing changed. list_changes tells what was changed, "
+            "and which changes of other clients are open."
+        )
+    lines = "\n".join(
+        f'- continue_change(plan="{change.plan}"): {change.summary}, {change.standing}' for change in found
+    )
+    return (
+        f"Which one? {len(found)} changes of this client are not finished. Nothing changed by this call.\n"
+        f"{fence(lines)}"
+    )

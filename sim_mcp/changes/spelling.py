@@ -1,0 +1,38 @@
+"""Whether a SIM on record is the one a person means, spelled in any way that the tools understand."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from sim_mcp.emnify import InvalidValueError
+from sim_mcp.emnify.identifiers import compact, readings
+from sim_mcp.untrusted import clean
+
+Item = dict[str, Any]
+"""An item of a plan as the record has it."""
+
+
+def means(said: str) -> Callable[[Item, str], bool]:
+    """Return what tells whether an item is the SIM or batch that was named: by number, part of a number, or device."""
+    digits = compact(said).removesuffix("F").removesuffix("f").upper()
+    known: dict[str, str] = {}
+    # Whose check digit is wrong names no SIM, but what has these digits is still worth telling.
+    with suppress(InvalidValueError):
+        known = {reading.kind: reading.value for reading in readings(said)}
+    name = clean(said).casefold()
+
+    def fits(item: Item, batch: str = "") -> bool:
+        iccid = str(item.get("iccid") or "")
+        if "iccid" in known:
+            return iccid.startswith(known["iccid"])
+        if str(item.get("sim_id")) == known.get("id") and item.get("iccid") is not None:
+            return True
+        if any(known.get(kind) == item.get(kind) for kind in ("imsi", "msisdn", "eid") if item.get(kind)):
+            return True
+        if digits and digits.isdecimal() and digits in iccid:
+            return True
+        if batch and digits:
+            return digits in compact(batch)
+        return bool(name) and name == str(item.get("device") or "").casefold()
+
+    return fits

@@ -1,0 +1,118 @@
+"""Whether a call could be answered now: the token, the way to emnify, and the directories."""
+
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sim_mcp import __version__
+from sim_mcp.emnify import (
+    AuthenticationError,
+    ConnectionSettingsError,
+    EmnifyClient,
+    EmnifyError,
+    ForbiddenError,
+    RateLimitedError,
+    UnreachableError,
+)
+from sim_mcp.settings import Settings
+from sim_mcp.tools import registry
+from sim_mcp.tools.problems import explain
+from sim_mcp.tools.state import why_no_token
+
+READY, NOT_READY = 200, 503
+_KEPT_S = 10.0
+"""How long an answer holds: whoever asks in a loop is no reason to ask emnify in one."""
+_ASKED_WITHIN_S = 15.0
+
+_PUBLIC: tuple[tuple[type[EmnifyError], str], ...] = (
+    (AuthenticationError, "emnify does not accept the token"),
+    (ConnectionSettingsError, "a proxy or certificate setting bars the way to emnify"),
+    (UnreachableError, "emnify cannot be reached"),
+)
+
+
+class Problem(NamedTuple):
+    """Something without which calls fail: what it is, why in a few words for anybody, and in full for the operator."""
+
+    what: str
+    why: str
+    told: str
+
+
+class Readiness:
+    """Tell what is missing for calls to be answered."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.client: EmnifyClient | None = None
+        """What the calls are answered with; where there is none, one is made for the question."""
+        self._settings = settings
+        self._lock = anyio.Lock()
+        self._kept: tuple[float, list[Problem]] | None = None
+
+    async def answer(self, _: Request) -> Response:
+        """Answer GET /ready: 200, or 503 with what is missing; nothing in it is worth keeping from anybody."""
+        async with self._lock:
+            now = anyio.current_time()
+            if self._kept is None or now - self._kept[0] > _KEPT_S:
+                self._kept = now, await self.problems()
+            problems = self._kept[1]
+        body = {
+            "status": "not ready" if problems else "ready",
+            "version": __version__,
+            "tools": len(registry.tools(may_write=self._settings.may_write)),
+            "problems": [{"what": problem.what, "why": problem.why} for problem in problems],
+        }
+        return JSONResponse(body, NOT_READY if problems else READY)
+
+    async def problems(self) -> list[Problem]:
+        """Return what is missing, asking emnify once."""
+        found = [await self._emnify(), await anyio.to_thread.run_sync(self._state)]
+        if (directory := self._settings.export_dir) is not None:
+            found.append(await anyio.to_thread.run_sync(_unusable, "SIM_MCP_EXPORT_DIR", directory))
+        return [problem for problem in found if problem is not None]
+
+    async def _emnify(self) -> Problem | None:
+        settings = self._settings
+        if settings.application_token is None:
+            why = "there is no token" if settings.token_fault is None else "the token was not pasted right"
+            return Problem("EMNIFY_APPLICATION_TOKEN", why, why_no_token(settings))
+        try:
+            if self.client is not None:
+                await self.client.list_sim_statuses(deadline_s=_ASKED_WITHIN_S)
+                return None
+            async with EmnifyClient(base_url=settings.base_url, application_token=settings.application_token) as client:
+                await client.list_sim_statuses(deadline_s=_ASKED_WITHIN_S)
+        except (ForbiddenError, RateLimitedError):
+            return None  # it was let in: the rest is for the call that needs it.
+        except EmnifyError as error:
+            why = next((why for kind, why in _PUBLIC if isinstance(error, kind)), "emnify does not answer as it should")
+            return Problem("emnify", why, explain(error) or why)
+        return None
+
+    def _state(self) -> Problem | None:
+        try:
+            return _unusable("SIM_MCP_STATE_DIR", self._settings.state_directory())
+        except OSError as error:
+            return _no_directory("SIM_MCP_STATE_DIR", Path(error.filename or "the usual place"), error)
+
+
+def _unusable(variable: str, directory: Path) -> Problem | None:
+    try:
+        with tempfile.TemporaryFile(dir=directory) as probe:
+            probe.write(b"ready?")
+    except OSError as error:
+        return _no_directory(variable, directory, error)
+    return None
+
+
+def _no_directory(variable: str, directory: Path, error: OSError) -> Problem:
+    reason = "it does not exist" if not directory.exists() else error.strerror or type(error).__name__
+    told = (
+        f"{directory} ({variable}) cannot be written to: {reason}. The operator has to make or mend it, or change "
+        f"{variable}."
+    )
+    return Problem(variable, "the directory is missing or cannot be written to", told)
