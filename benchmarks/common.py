@@ -8,11 +8,15 @@ import statistics
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import anyio
 import bpe_openai
+import httpx2
 from anyio.streams.text import TextReceiveStream
+from mcp.client._transport import TransportStreams
+from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, ListToolsResult, TextContent
 from rich.console import Console
 from rich.table import Table
@@ -112,6 +116,22 @@ async def serving(command: Sequence[str], variables: dict[str, str]) -> AsyncIte
                     break
         finally:
             process.terminate()
+
+
+def bearer(variables: dict[str, str]) -> dict[str, str]:
+    """Return the header with the key that a server with these variables made."""
+    key = (Path(variables["SIM_MCP_STATE_DIR"]) / "http-key").read_text(encoding="ascii").strip()
+    return {"Authorization": f"Bearer {key}"}
+
+
+@asynccontextmanager
+async def with_key(address: str, variables: dict[str, str]) -> AsyncIterator[TransportStreams]:
+    """Connect to such a server as a client that was given the key."""
+    async with (
+        httpx2.AsyncClient(headers=bearer(variables), trust_env=False, timeout=60) as http,
+        streamable_http_client(address, http_client=http) as streams,
+    ):
+        yield streams
 
 
 def structured(result: CallToolResult) -> dict[str, Any]:

@@ -18,7 +18,19 @@ import anyio
 import httpx
 from mcp import Client, StdioServerParameters
 
-from benchmarks.common import Row, environment, plain, present, serving, spread, structured, text_of, times, tokens
+from benchmarks.common import (
+    Row,
+    environment,
+    plain,
+    present,
+    serving,
+    spread,
+    structured,
+    text_of,
+    times,
+    tokens,
+    with_key,
+)
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
 
 PAIRS = 40
@@ -56,10 +68,11 @@ async def measure(world: Sandbox, state: str, pairs: int) -> list[Row]:
         login = await http.post("/api/v1/authenticate", json={"application_token": world.tokens["enterprise"]})
         http.headers["Authorization"] = f"Bearer {login.json()['auth_token']}"
         stdio = StdioServerParameters(command=sys.executable, args=["-m", "sim_mcp"], env=variables)
-        served = serving(["-m", "sim_mcp", "serve", "--http", "--port", "0"], variables)
+        served = ["-m", "sim_mcp", "serve", "--http", "--port", "0"]
+        address = await stack.enter_async_context(serving(served, variables))
         clients = {
             "stdio": await stack.enter_async_context(Client(stdio)),
-            "HTTP": await stack.enter_async_context(Client(await stack.enter_async_context(served))),
+            "HTTP": await stack.enter_async_context(Client(with_key(address, variables))),
         }
         for tool, arguments, path in CALLS:
             raw = tokens((await http.get(path)).text)

@@ -18,7 +18,7 @@ import anyio
 import httpx
 from mcp import Client, StdioServerParameters
 
-from benchmarks.common import Row, environment, plain, present, serving, spread
+from benchmarks.common import Row, bearer, environment, plain, present, serving, spread
 from sim_mcp.sandbox import SandboxSettings, running
 
 BARE = str(Path(__file__).with_name("bare_server.py"))
@@ -74,9 +74,11 @@ async def rate(http: httpx.AsyncClient, call: Call, batch: int) -> float:
 async def rates(pairs: int, variables: dict[str, str]) -> Row:
     """Compare how many requests a second each answers."""
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=60))
         ours = await stack.enter_async_context(serving(["-m", "sim_mcp", "serve", "--http", "--port", "0"], variables))
         bare = await stack.enter_async_context(serving([BARE, "--http"], variables))
+        # The other asks for no key and gets it all the same, so that both read the same headers.
+        client = httpx.AsyncClient(trust_env=False, timeout=60, headers=bearer(variables))
+        http = await stack.enter_async_context(client)
         counting = Call(ours, "summarize_sims", {"group_by": ["status", "customer"]})
         nothing = Call(bare, "nothing", {})
         for call in (counting, nothing):

@@ -1,14 +1,14 @@
 """The destructive matrix over real transports: what arrives at emnify is exactly what consent allows.
 
-Both protocol eras, stdio and HTTP with and without sessions as processes of their own, each kind of client, each way
-it may answer a form, each policy, each tool that writes. `tests/changes/test_consent.py` holds the same in memory,
-and with the words; here every cell counts writes.
+Both protocol eras, stdio and HTTP with and without sessions and the key as processes of their own, each kind of
+client, each way it may answer a form, each policy, each tool that writes. `tests/changes/test_consent.py` holds the
+same in memory, and with the words; here every cell counts writes.
 """
 
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import anyio
 import pytest
@@ -21,11 +21,13 @@ from mcp.types import (
 )
 
 from sim_mcp.sandbox import SandboxSettings
-from tests.support import Fleet, UrlOnlyClient, fleet_of
+from tests.support import Fleet, UrlOnlyClient, fleet_of, with_key
+from tests.test_commands import invoked
 from tests.test_serving import environment, served
 
 Era = Literal["auto", "legacy"]
-Wire = Literal["stdio", "http", "stateless http"]
+Wire = Literal["stdio", "http", "stateless http", "http without a key", "stateless http without a key"]
+WIRES: tuple[Wire, ...] = get_args(Wire)
 Policy = Literal["ask", "host", "block", "page off"]
 POLICIES: dict[Policy, dict[str, str]] = {
     "ask": {},
@@ -84,15 +86,20 @@ class Supply:
 
 
 @asynccontextmanager
-async def server(fleet: Fleet, wire: Wire, policy: Policy) -> AsyncIterator[str | StdioServerParameters]:
-    """Yield what a client connects to."""
+async def server(fleet: Fleet, wire: Wire, policy: Policy) -> AsyncIterator[Callable[[], Any]]:
+    """Yield what makes something that a client connects to."""
     chosen = {**POLICIES[policy], "EMNIFY_APPLICATION_TOKEN": fleet.world.tokens["issuer"], "SIM_MCP_FORM_WAIT": "0.3"}
     env = environment(fleet, **chosen)
     if wire == "stdio":
-        yield StdioServerParameters(command=sys.executable, args=["-m", "sim_mcp"], env=env)
+        yield lambda: StdioServerParameters(command=sys.executable, args=["-m", "sim_mcp"], env=env)
         return
-    async with served(["--stateless"] if wire == "stateless http" else [], env) as address:
-        yield address
+    options = ["--stateless"] if "stateless" in wire else []
+    if "without a key" in wire:
+        async with served([*options, "--no-key"], env) as address:
+            yield lambda: address
+    else:
+        async with served(options, env) as address:
+            yield lambda: with_key(address, env)
 
 
 def expected(era: Era, wire: Wire, policy: Policy, answer: str, tool: str) -> int:
@@ -101,7 +108,7 @@ def expected(era: Era, wire: Wire, policy: Policy, answer: str, tool: str) -> in
     # The host is trusted with everything but deletions: a person is asked about those.
     if policy == "host" and tool != "delete_sims":
         return 1
-    can_be_asked = era == "auto" or wire != "stateless http"
+    can_be_asked = "without a key" not in wire and (era == "auto" or wire != "stateless http")
     return 1 if answer == "agrees" and can_be_asked else 0
 
 
@@ -132,9 +139,13 @@ async def call(client: Client, person: Person, answer: str, tool: str, arguments
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("wire", ["stdio", "http", "stateless http"])
+@pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("era", ["auto", "legacy"])
 async def test_what_is_written_is_what_consent_allows(era: Era, wire: Wire, policy: Policy) -> None:
+    if policy == "host" and "without a key" in wire:
+        env = environment(None, **POLICIES[policy])
+        assert invoked("serve", "--http", "--port", "0", "--no-key", env=env).exit_code == 2
+        return
     seen = 0
     async with fleet_of(SandboxSettings(sims=400)) as fleet, server(fleet, wire, policy) as target:
         listed = (await fleet.api("GET", "/sim", params={"per_page": 1000})).json()
@@ -145,7 +156,7 @@ async def test_what_is_written_is_what_consent_allows(era: Era, wire: Wire, poli
                 person = Person()
                 answering: ElicitationFnT | None = person if kind == "form" else None
                 make = UrlOnlyClient if kind == "url only" else Client
-                client = await stack.enter_async_context(make(target, mode=era, elicitation_callback=answering))
+                client = await stack.enter_async_context(make(target(), mode=era, elicitation_callback=answering))
                 for tool, answer, arguments, typing in cells(supply, answers):
                     before = len(await fleet.writes())
                     person.about_to(answer, typing)
