@@ -13,6 +13,8 @@ import platformdirs
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from sim_mcp.private_files import make_private_directory
+
 PRODUCTION_URL = "https://cdn.emnify.net"
 
 
@@ -59,7 +61,12 @@ class Settings(BaseModel):
         Raises:
             OSError: The usual place cannot be made.
         """
-        return self.state_dir or Path(platformdirs.user_state_dir("sim-mcp", appauthor=False, ensure_exists=True))
+        if self.state_dir is not None:
+            return self.state_dir
+        usual = Path(platformdirs.user_state_dir("sim-mcp", appauthor=False))
+        usual.parent.mkdir(parents=True, exist_ok=True)
+        make_private_directory(usual)
+        return usual
 
     @field_validator("application_token", mode="before")
     @classmethod

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import anyio
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from sim_mcp.changes.agreement import BY_POLICY, why_not_enough
 from sim_mcp.changes.apply import Run, Tell
@@ -20,13 +20,14 @@ from sim_mcp.changes.page_server import listening
 from sim_mcp.changes.plan import Plan, Planned, Register, counted, make
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError, read_policy
 from sim_mcp.changes.record_file import JournalError
-from sim_mcp.changes.recorder import Recorder
 from sim_mcp.changes.refusals import NotConfirmedError, no_way_to_ask, not_agreed, not_confirmed, which_one
 from sim_mcp.changes.registration import plan_registration
 from sim_mcp.changes.settling import Settling
 from sim_mcp.emnify import Bic, EmnifyClient, EmnifyError, InvalidValueError
 from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.fleet.reading import read_sims
+from sim_mcp.private_files import private_lock
+from sim_mcp.recorder import Recorder
 from sim_mcp.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -325,7 +326,7 @@ class ChangeDesk:
     @asynccontextmanager
     async def _turn(self, until: float) -> AsyncIterator[bool]:
         """Wait until then for the turn to carry out changes, one at a time on this machine; yield whether it came."""
-        lock = FileLock(self._journal.file.directory / _LOCK, mode=0o600, thread_local=False)
+        lock = private_lock(self._journal.file.directory / _LOCK)
         while True:
             try:
                 lock.acquire(timeout=0)
