@@ -2,7 +2,6 @@
 
 import csv
 import json
-import logging
 import os
 import sqlite3
 import sys
@@ -22,6 +21,7 @@ from sim_mcp.changes.audit import AuditRow
 from sim_mcp.changes.audit import audit as told
 from sim_mcp.changes.policy import PolicyError, read_policy
 from sim_mcp.changes.record_file import JournalError, RecordFile
+from sim_mcp.logs import log_to_stderr
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
 from sim_mcp.sandbox import serve as serve_sandbox
 from sim_mcp.server import build_server
@@ -235,12 +235,7 @@ def _settings() -> Settings:
         read_policy(settings.policy, settings.confirm)
     except (SettingsError, PolicyError) as error:
         raise UsageProblem(str(error)) from None
-    # stdout is the wire: everything else goes to stderr.
-    logging.basicConfig(
-        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    # It announces each retry in words that name nothing; the client's own log says what was tried again.
-    logging.getLogger("stamina").setLevel(logging.ERROR)
+    log_to_stderr(settings.log_level, settings.application_token)
     return settings
 
 
