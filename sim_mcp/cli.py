@@ -3,7 +3,6 @@
 import csv
 import errno
 import json
-import logging
 import os
 import sqlite3
 import sys
@@ -25,6 +24,7 @@ from sim_mcp.changes.policy import PolicyError, read_policy
 from sim_mcp.changes.record_file import JournalError, RecordFile
 from sim_mcp.http.access_key import AccessKeyError, access_key
 from sim_mcp.http.server import listen
+from sim_mcp.logs import log_to_stderr
 from sim_mcp.options import WholePath, env_file_option, json_option, sandbox_option
 from sim_mcp.readiness import Readiness
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
@@ -287,12 +287,7 @@ def _settings(*, sandbox: bool = False) -> Settings:
         read_policy(settings.policy, settings.confirm)
     except (SettingsError, PolicyError) as error:
         raise UsageProblem(str(error)) from None
-    # stdout is the wire: everything else goes to stderr.
-    logging.basicConfig(
-        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    # It announces each retry in words that name nothing; the client's own log says what was tried again.
-    logging.getLogger("stamina").setLevel(logging.ERROR)
+    log_to_stderr(settings.log_level, settings.application_token)
     return settings
 
 

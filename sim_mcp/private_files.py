@@ -1,10 +1,15 @@
-"""Files that their owner alone can read, whatever the umask and the directory allow."""
+"""Files and directories that their owner alone can read, whatever the umask and the directory above allow."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
+
+from filelock import FileLock
 
 OWNER_READS_WRITES = 0o600
 OWNER_ENTERS = 0o700
+_OTHERS = 0o077
+_BESIDE_A_DATABASE = ("-journal", "-wal", "-shm")
 
 
 def make_private(file: Path) -> None:
@@ -18,11 +23,56 @@ def make_private(file: Path) -> None:
     restrict(file)
 
 
+def make_private_database(file: Path) -> None:
+    """Make a file of SQLite private, with those left beside it; new ones get their rights from it.
+
+    Raises:
+        OSError: One cannot be made, or belongs to somebody else.
+    """
+    make_private(file)
+    restrict_database(file)
+
+
+def make_private_directory(directory: Path) -> None:
+    """Make the directory if it is not there, and let nobody in but its owner.
+
+    Raises:
+        OSError: It cannot be made, or belongs to somebody else.
+    """
+    directory.mkdir(mode=OWNER_ENTERS, exist_ok=True)
+    if directory.stat().st_mode & _OTHERS:
+        directory.chmod(OWNER_ENTERS)
+
+
+def private_lock(file: Path) -> FileLock:
+    """Return a lock on the file; that it cannot be made private is told by whoever cannot acquire it."""
+    with suppress(OSError):
+        make_private(file)
+    return FileLock(file, mode=OWNER_READS_WRITES, thread_local=False)
+
+
 def restrict(file: Path) -> None:
     """Take the right to read an existing file from everybody but its owner.
 
     Raises:
         OSError: It is not there, or belongs to somebody else.
     """
-    if file.stat().st_mode & 0o077:
+    if file.stat().st_mode & _OTHERS:
         file.chmod(OWNER_READS_WRITES)
+
+
+def restrict_database(file: Path) -> None:
+    """Take the right to read an existing file of SQLite, and those left beside it, from everybody but its owner.
+
+    Raises:
+        OSError: It is not there, or belongs to somebody else.
+    """
+    restrict(file)
+    for suffix in _BESIDE_A_DATABASE:
+        with suppress(FileNotFoundError):
+            restrict(file.with_name(file.name + suffix))
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file as `open` does with this as its opener; one that is made is its owner's alone."""
+    return os.open(path, flags | getattr(os, "O_CLOEXEC", 0), OWNER_READS_WRITES)

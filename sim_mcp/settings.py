@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, Valid
 from sim_mcp.env_file import EnvFileError, read_env_file
 from sim_mcp.pasted import paste_fault
 from sim_mcp.paths import whole_path
+from sim_mcp.private_files import make_private_directory
 
 PRODUCTION_URL = "https://cdn.emnify.net"
 ENV_FILE = "SIM_MCP_ENV_FILE"
@@ -93,7 +94,12 @@ class Settings(BaseModel):
         Raises:
             OSError: The usual place cannot be made.
         """
-        return self.state_dir or Path(platformdirs.user_state_dir("sim-mcp", appauthor=False, ensure_exists=True))
+        if self.state_dir is not None:
+            return self.state_dir
+        usual = Path(platformdirs.user_state_dir("sim-mcp", appauthor=False))
+        usual.parent.mkdir(parents=True, exist_ok=True)
+        make_private_directory(usual)
+        return usual
 
     @field_validator("application_token", mode="before")
     @classmethod

@@ -15,7 +15,6 @@ from sim_mcp.changes.entries import Answer, Outcome, OutcomeKind, Progress, Stor
 from sim_mcp.changes.journal import Journal
 from sim_mcp.changes.judging import LOST, Sent, failed, hopeless
 from sim_mcp.changes.plan import Assign, Change, Delete, Register, Role, SetStatus, fingerprint, state_of
-from sim_mcp.changes.recorder import Recorder
 from sim_mcp.changes.registration import register
 from sim_mcp.changes.settling import LATER, Settling, Step, steps_of
 from sim_mcp.emnify import (
@@ -31,6 +30,7 @@ from sim_mcp.emnify import (
 )
 from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.fleet.reading import FEW, read_sims
+from sim_mcp.recorder import Recorder
 
 CHUNK = 50
 """SIMs read together before and after being written: few calls, and no reading older than the chunk takes."""
@@ -240,7 +240,7 @@ class Run:
             return [] if sent else [step]
         with anyio.CancelScope(shield=True):
             outcome = await register(self._client, change)
-            self._settling.take_in(None)
+            await self._settling.take_in(None)
             await self._settle(step, outcome)
         return []
 

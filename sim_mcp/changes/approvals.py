@@ -8,7 +8,7 @@ from sim_mcp.changes.entries import StoredPlan
 from sim_mcp.changes.journal import Journal
 from sim_mcp.changes.page_view import Row, View
 from sim_mcp.changes.plan import Assign, Delete, Register, SetStatus, typed_right
-from sim_mcp.changes.recorder import Recorder
+from sim_mcp.recorder import Recorder
 
 
 class Approvals:

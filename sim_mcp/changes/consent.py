@@ -17,6 +17,7 @@ from sim_mcp.changes.agreement import BY_FORM
 from sim_mcp.changes.entries import StoredPlan
 from sim_mcp.changes.plan import typed_right
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError
+from sim_mcp.untrusted import fence
 
 MODERN = "2026-07-28"
 _CLEAR_NO = {"n", "nein", "no", "non"}
@@ -172,7 +173,8 @@ def _no_form(ctx: Context[Any, Any], decision: Decision, stored: StoredPlan) -> 
         return NoForm("nothing to agree to")
     if decision == "never":
         raise ForbiddenByPolicyError(
-            f"Not done: {stored.plan.summary}. Nothing changed. The operator's policy (SIM_MCP_POLICY) forbids it."
+            "Not done. Nothing changed. The operator's policy (SIM_MCP_POLICY) forbids this:\n"
+            f"{fence(f'{stored.plan.summary}.')}"
         )
     if decision == "allow" and _forms_count(ctx):
         return NoForm("the operator's policy")

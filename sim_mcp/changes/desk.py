@@ -18,14 +18,15 @@ from sim_mcp.changes.page_offer import PageOffer
 from sim_mcp.changes.plan import Plan, Planned, Register, counted, make
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError, read_policy
 from sim_mcp.changes.record_file import JournalError
-from sim_mcp.changes.recorder import Recorder
 from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed, which_one
 from sim_mcp.changes.registration import plan_registration
 from sim_mcp.changes.turn import turn
 from sim_mcp.emnify import Bic, EmnifyClient, InvalidValueError
 from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.fleet.reading import read_sims
+from sim_mcp.recorder import Recorder
 from sim_mcp.settings import Settings
+from sim_mcp.untrusted import fence
 
 log = logging.getLogger(__name__)
 
@@ -246,8 +247,8 @@ class ChangeDesk:
         decision = self._policy.decide(stored.plan)
         if decision == "never":
             raise ForbiddenByPolicyError(
-                f"Not done: {stored.plan.summary}. Nothing changed by this call. The operator's policy "
-                "(SIM_MCP_POLICY) forbids it now; list_changes tells what was done before."
+                "Not done. Nothing changed by this call. list_changes tells what was done before. The operator's policy "
+                f"(SIM_MCP_POLICY) forbids this now:\n{fence(f'{stored.plan.summary}.')}"
             )
         return decision
 

@@ -9,11 +9,11 @@ from sim_mcp.changes.entries import Caller
 from sim_mcp.changes.history import OPEN_FOR, Change, changes
 from sim_mcp.changes.journal import Journal
 from sim_mcp.changes.record_file import JournalError
-from sim_mcp.changes.recorder import Recorder
 from sim_mcp.changes.settling import Settling
 from sim_mcp.changes.turn import turn
 from sim_mcp.emnify import EmnifyClient, EmnifyError
 from sim_mcp.fleet.inventory import Inventory
+from sim_mcp.recorder import Recorder
 
 log = logging.getLogger(__name__)
 

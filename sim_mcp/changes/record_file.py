@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sim_mcp.changes.migrations import VERSION, migrate
-from sim_mcp.private_files import make_private, restrict
+from sim_mcp.private_files import make_private_database, restrict
 
 FILE = "journal.sqlite3"
 LOCKED_FOR_S = 10.0
@@ -92,7 +92,7 @@ class RecordFile:
                 f"There is no directory {self.directory} to keep the record of changes in, so nothing can be changed. "
                 "The operator has to make it, or set SIM_MCP_STATE_DIR to one that exists."
             )
-        make_private(self.path)
+        make_private_database(self.path)
         self._known = True
 
     @contextmanager

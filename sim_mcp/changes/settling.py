@@ -7,11 +7,11 @@ from sim_mcp.changes.entries import Outcome, Progress, StoredPlan
 from sim_mcp.changes.journal import Journal
 from sim_mcp.changes.judging import Sent, read_back, read_later, sent_before
 from sim_mcp.changes.plan import Planned, Register
-from sim_mcp.changes.recorder import Recorder
 from sim_mcp.changes.registration import settle_registration
 from sim_mcp.emnify import DeadlineExceededError, EmnifyClient, EmnifyError, RateLimitedError, Sim
 from sim_mcp.fleet.inventory import Inventory
 from sim_mcp.fleet.reading import read_sims
+from sim_mcp.recorder import Recorder
 
 LATER = (RateLimitedError, DeadlineExceededError)
 """Failures that pass by themselves: what is left stays open for the next run instead of being settled as failed."""
@@ -84,7 +84,7 @@ class Settling:
         if not steps:
             return None
         if isinstance(self._change, Register):
-            self.take_in(None)
+            await self.take_in(None)
             for step in steps:
                 doubt = sent[step.number].doubt
                 await self.settle({step.number: await settle_registration(self._client, self._change, doubt)})
@@ -95,10 +95,10 @@ class Settling:
             # Their intents are on record: the next run settles them by reading.
             return str(later)
         except EmnifyError as error:
-            self.take_in(None)
+            await self.take_in(None)
             outcomes = {step.number: _unread(step.item, sent[step.number], error) for step in steps}
         else:
-            self.take_in(now)
+            await self.take_in(now)
             outcomes = {
                 step.number: read_back(self._change, step.item, now[step.item.sim_id], sent[step.number])
                 for step in steps
@@ -106,14 +106,14 @@ class Settling:
         await self.settle(outcomes)
         return None
 
-    def take_in(self, now: Mapping[int, Sim | None] | None) -> None:
+    async def take_in(self, now: Mapping[int, Sim | None] | None) -> None:
         """Let the inventory know what was read back, or that it has to read anew."""
         if self._inventory is None:
             return
         if now is None:
-            self._inventory.outdate()
+            await self._inventory.outdate()
         else:
-            self._inventory.correct(now)
+            await self._inventory.correct(now)
 
     async def _read_later(self, steps: list[Step], known: Progress) -> None:
         """Read again what was in doubt, and record what is new beside the first word."""
@@ -122,7 +122,7 @@ class Settling:
                 read = {step.number: await settle_registration(self._client, self._change, None) for step in steps}
             else:
                 now = await read_sims(self._client, [step.item.sim_id for step in steps])
-                self.take_in(now)
+                await self.take_in(now)
                 read = {
                     step.number: read_later(self._change, step.item, now[step.item.sim_id], known.settled[step.number])
                     for step in steps

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from sim_mcp.private_files import OWNER_READS_WRITES
+from sim_mcp.private_files import private_lock
 
 _LOCK = "changes.lock"
 _RETRY_S = 0.1
@@ -16,7 +16,7 @@ _RETRY_S = 0.1
 @asynccontextmanager
 async def turn(directory: Path, until: float) -> AsyncIterator[bool]:
     """Wait for the turn to carry out changes until the moment (of the event loop's clock); yield whether it came."""
-    lock = FileLock(directory / _LOCK, mode=OWNER_READS_WRITES, thread_local=False)
+    lock = private_lock(directory / _LOCK)
     while True:
         try:
             lock.acquire(timeout=0)

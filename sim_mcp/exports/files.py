@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from sim_mcp.exports.cells import ENCODINGS, Cell, Format, Row, body, foot, head
+from sim_mcp.private_files import OWNER_READS_WRITES, open_private
 from sim_mcp.untrusted import quoted
 
 MOST_READ_BACK = 1_000_000
@@ -133,7 +134,7 @@ def put_without_overwriting(part: Path, path: Path, link: Callable[[Path, Path],
         if error.errno not in _NO_LINKS:
             raise
         # Some file systems (FAT, some shares) know no second names: claim the name, then replace what was claimed.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_READS_WRITES))
         part.replace(path)
 
 
@@ -196,7 +197,7 @@ def _not_elsewhere(path: str, flags: int) -> int:
 
 def _made(path: Path, encoding: str) -> IO[str]:
     # What emnify sent in broken pairs of UTF-16 cannot be written; a question mark stands for it.
-    return path.open("x", encoding=encoding, errors="replace", newline="")
+    return open(path, "x", encoding=encoding, errors="replace", newline="", opener=open_private)
 
 
 def _names(name: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from sim_mcp.emnify import EmnifyClient, EmnifyError, Page
 from sim_mcp.fleet.mosaic import Mosaic
 from sim_mcp.fleet.rows import Names, Row, row_of
 from sim_mcp.fleet.store import Facts, Store
+from sim_mcp.recorder import Recorder
 
 LARGEST_PAGE = 2500
 _AT_ONCE = 30
@@ -26,8 +27,9 @@ _PACE = 9.8
 class Fetch:
     """One reading of the fleet into a store; after a failure it can be run again and goes on where it stopped."""
 
-    def __init__(self, client: EmnifyClient, store: Store) -> None:
+    def __init__(self, client: EmnifyClient, store: Store, record: Recorder) -> None:
         self.store = store
+        self._record = record
         self.began = time.time()
         self._client = client
         self._started = time.monotonic()
@@ -71,7 +73,7 @@ class Fetch:
         if self._mosaic is not None:
             while wanted := self._mosaic.wanted():
                 await self._read(wanted)
-            self.store.remove(self._mosaic.lost)
+            await self._record(self.store.remove, self._mosaic.lost)
             self._settled = self._mosaic.settled
         return Facts(
             taken_at=self._taken_at or self._client.now(),
@@ -91,7 +93,7 @@ class Fetch:
         # A size beyond emnify's largest is cut to it.
         self._per_page = min(page.per_page, LARGEST_PAGE)
         self._mosaic = Mosaic(self._per_page)
-        self._take(1, page)
+        await self._take(1, page)
 
     async def _read(self, numbers: list[int]) -> None:
         under_way = anyio.Semaphore(_AT_ONCE)
@@ -111,7 +113,7 @@ class Fetch:
             page = await self._client.list_raw_sims(
                 page=number, per_page=self._per_page, on_sent=sent.set, deadline_s=_PAGE_TAKES_S
             )
-            self._take(number, page)
+            await self._take(number, page)
         except EmnifyError as error:
             self._failed = self._failed or error
             pages.cancel_scope.cancel()
@@ -119,16 +121,16 @@ class Fetch:
             sent.set()
             under_way.release()
 
-    def _take(self, number: int, page: Page[Any]) -> None:
-        ids, unreadable = self._put(page.items)
+    async def _take(self, number: int, page: Page[Any]) -> None:
+        ids, unreadable = await self._put(page.items)
         if self._mosaic is not None:
             self._mosaic.add(number, ids, page.total or 0, unreadable=unreadable)
         self._pages_read += 1
 
-    def _put(self, raw: list[Any]) -> tuple[list[int], int]:
+    async def _put(self, raw: list[Any]) -> tuple[list[int], int]:
         names: Names = {}
         rows: list[Row] = [row for each in raw if (row := row_of(each, names)) is not None]
-        self.store.put(rows, names)
+        await self._record(self.store.put, rows, names)
         self._rows += len(rows)
         self._unreadable += len(raw) - len(rows)
         return [row.id for row in rows], len(raw) - len(rows)
@@ -137,7 +139,7 @@ class Fetch:
         """Read on until a page is empty or repeats the one before: no header tells how many there are."""
         number, before = 1, None
         while page.items and page.items != before:
-            self._put(page.items)
+            await self._put(page.items)
             self._pages_read += 1
             number, before = number + 1, page.items
             page = await self._client.list_raw_sims(page=number, per_page=self._per_page, deadline_s=_PAGE_TAKES_S)

@@ -1,6 +1,7 @@
 """The whole fleet, read once and kept: shared by all who ask, used again while fresh, corrected by our own writes."""
 
 import logging
+import math
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -10,16 +11,17 @@ from types import TracebackType
 from typing import Self
 
 import anyio
-import anyio.to_thread
 from anyio.abc import TaskGroup
 from filelock import Timeout
 
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, ForbiddenError, Sim
 from sim_mcp.fleet.fetch import Fetch
+from sim_mcp.fleet.holding import Held, Holding
 from sim_mcp.fleet.rows import Names, row_of_sim
-from sim_mcp.fleet.shelf import CLOCKS_DIFFER_S, OwnWrites, Shelf
+from sim_mcp.fleet.shelf import CLOCKS_DIFFER_S, OwnWrites
 from sim_mcp.fleet.snapshot import Snapshot
 from sim_mcp.fleet.store import Store, StoreError
+from sim_mcp.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class _Job:
         self.asked = time.time()
         self.done = anyio.Event()
         self.fetch: Fetch | None = None
+        self.found: Store | None = None
         self.elsewhere = False
         """Whether another process reads, and this one waits for what it finds."""
         self.error: Exception | None = None
@@ -78,10 +81,9 @@ class Inventory:
     ) -> None:
         self._client = client
         self._wait_s = wait_s
-        self._directory = directory
         self._now = now
-        self._shelf: Shelf | None = None
-        self._store: Store | None = None
+        self._holding = Holding(directory, client.identity)
+        self._record = Recorder()
         self._partial: Fetch | None = None
         self._job: _Job | None = None
         self._owed_since: float | None = None
@@ -99,11 +101,9 @@ class Inventory:
             self._background.cancel_scope.cancel()
             # Without the error: a task group would wrap it.
             await self._background.__aexit__(None, None, None)
-        self._drop_partial()
-        if self._store is not None:
-            self._store.close()
-        if self._shelf is not None:
-            self._shelf.close()
+        with anyio.CancelScope(shield=True):
+            await self._drop_partial()
+            await self._record(self._holding.close)
 
     async def snapshot(
         self, *, fresh: bool = False, progress: Progress | None = None, wait_s: float | None = None
@@ -117,13 +117,14 @@ class Inventory:
             InventoryError: What was read cannot be held.
             EmnifyError: emnify could not be asked, and there is no older one, or the token is not accepted.
         """
-        known = self._latest()
-        if known is not None and (self._was_owed(known) if fresh else self._is_fresh(known)):
+        held = await self._record(self._holding.look)
+        known = held.store
+        if known is not None and (self._was_owed(held) if fresh else self._is_fresh(held)):
             return Snapshot(known, self._note(known))
         job = self._job or self._start()
         finished = await self._wait(job, progress, self._wait_s if wait_s is None else wait_s)
-        if finished and job.error is None and self._store is not None:
-            return Snapshot(self._store, self._note(self._store))
+        if finished and job.error is None and job.found is not None:
+            return Snapshot(job.found, self._note(job.found))
         if finished and isinstance(job.error, AuthenticationError | ForbiddenError | InventoryError):
             raise job.error
         if known is None or fresh:
@@ -136,52 +137,44 @@ class Inventory:
         why = f"it is being read anew: {job.told}" if job.error is None else f"reading it anew failed: {job.error}"
         return Snapshot(known, " ".join(filter(None, [f"An older snapshot, for {why}.", self._note(known)])))
 
-    def correct(self, sims: Mapping[int, Sim | None]) -> None:
+    async def correct(self, sims: Mapping[int, Sim | None]) -> None:
         """Take in SIMs as read back after a write of our own; None is one that is gone."""
         names: Names = {}
         rows = [row for sim in sims.values() if sim is not None and (row := row_of_sim(sim, names)) is not None]
         written = OwnWrites(rows, names, [sim_id for sim_id, sim in sims.items() if sim is None])
         try:
-            # In this order: whoever finishes reading now looks at the record after showing the new fleet.
-            self._opened_shelf().write_down(time.time(), written)
-            store = self._latest()
-            if store is not None:
-                _apply(store, written)
+            # What was written is so, whether or not the caller still waits.
+            with anyio.CancelScope(shield=True):
+                await self._record(self._holding.correct, written)
         except (sqlite3.Error, StoreError) as error:
             log.warning("The inventory could not be corrected and will be read anew: %s", error)
-            self.outdate()
+            await self.outdate()
 
-    def outdate(self) -> None:
+    async def outdate(self) -> None:
         """Have the next call read anew, after a write whose effect is not known SIM by SIM."""
         self._outdated_at = time.time()
         try:
-            self._opened_shelf().outdate(self._outdated_at)
+            with anyio.CancelScope(shield=True):
+                await self._record(self._holding.outdate, self._outdated_at)
         except sqlite3.Error as error:
             log.warning("The inventory could not be outdated: %s", error)
 
-    def _opened_shelf(self) -> Shelf:
-        # Opened when first needed: who only looks at single SIMs needs no inventory.
-        if self._shelf is None:
-            self._shelf = Shelf(self._directory, self._client.identity)
-        return self._shelf
-
-    def _latest(self) -> Store | None:
-        self._store = self._opened_shelf().newest(self._store)
-        return self._store
-
-    def _is_fresh(self, store: Store) -> bool:
-        now = self._now()
+    def _is_fresh(self, held: Held) -> bool:
+        if held.store is None:
+            return False
+        now, facts = self._now(), held.store.facts
         # A moment to come is one before this machine's clock was put back; the fleet of then is as old.
         own = self._outdated_at if self._outdated_at <= now + CLOCKS_DIFFER_S else 0.0
-        outdated_at = max(own, self._opened_shelf().outdated_at())
-        return -CLOCKS_DIFFER_S <= now - store.facts.ended < FRESH_S and outdated_at < store.facts.began
+        outdated_at = max(own, held.outdated_at)
+        return -CLOCKS_DIFFER_S <= now - facts.ended < FRESH_S and outdated_at < facts.began
 
-    def _was_owed(self, store: Store) -> bool:
+    def _was_owed(self, held: Held) -> bool:
         """Tell whether this is what a call that insisted was told to come back for."""
-        owed = self._owed_since is not None and self._job is None and store.facts.ended >= self._owed_since
+        ended = held.store.facts.ended if held.store is not None else -math.inf
+        owed = self._owed_since is not None and self._job is None and ended >= self._owed_since
         if owed:
             self._owed_since = None
-        return owed and self._is_fresh(store)
+        return owed and self._is_fresh(held)
 
     def _note(self, store: Store) -> str | None:
         notes = []
@@ -190,7 +183,7 @@ class Inventory:
         if store.facts.unreadable:
             notes.append(f"{store.facts.unreadable:,} records could not be read and are not counted.")
         if store.path is None:
-            problem = self._opened_shelf().problem or "the disk is full or failed"
+            problem = self._holding.problem or "the disk is full or failed"
             notes.append(f"It is kept in memory only: {problem}.")
         return " ".join(notes) or None
 
@@ -215,15 +208,17 @@ class Inventory:
     async def _run(self, job: _Job) -> None:
         try:
             async with self._alone(job):
-                found = self._latest()
+                held = await self._record(self._holding.look)
                 # Whoever else was reading may have finished meanwhile.
-                if found is None or found.facts.ended < job.asked or not self._is_fresh(found):
-                    await self._fetch(job)
+                if held.store is not None and held.store.facts.ended >= job.asked and self._is_fresh(held):
+                    job.found = held.store
+                else:
+                    job.found = await self._fetch(job)
         except (EmnifyError, InventoryError) as error:
             job.error = error
         except (sqlite3.Error, OSError, StoreError) as error:
             log.warning("The inventory cannot be held: %s", error)
-            self._drop_partial()
+            await self._drop_partial()
             job.error = InventoryError(f"The fleet was read but cannot be held: {error}. Nothing changed.")
         except Exception as error:
             # It must not end the server; whoever waits is told as of any crash.
@@ -233,30 +228,26 @@ class Inventory:
             self._job = None
             job.done.set()
 
-    async def _fetch(self, job: _Job) -> None:
-        shelf = self._opened_shelf()
+    async def _fetch(self, job: _Job) -> Store:
         fetch = self._partial
         if fetch is None or self._now() - fetch.began > FRESH_S:
-            self._drop_partial()
-            fetch = Fetch(self._client, Store.new(shelf.part()))
+            await self._drop_partial()
+            fetch = Fetch(self._client, await self._record(self._holding.begin), self._record)
         self._partial = job.fetch = fetch
         facts = await fetch.run()
-        _apply(fetch.store, shelf.written_since(facts.began))
-        store = await anyio.to_thread.run_sync(fetch.store.finish, facts, shelf.place())
-        self._partial, self._store = None, store
-        # What was written between looking and showing: whoever writes from now on sees the new fleet.
-        _apply(store, shelf.written_since(facts.began))
-        await anyio.to_thread.run_sync(shelf.tidy, store.path)
+        found = await self._record(self._holding.show, fetch.store, facts)
+        self._partial = None
+        return found
 
-    def _drop_partial(self) -> None:
-        if self._partial is not None:
-            self._partial.store.discard()
-            self._partial = None
+    async def _drop_partial(self) -> None:
+        partial, self._partial = self._partial, None
+        if partial is not None:
+            await self._record(partial.store.discard)
 
     @asynccontextmanager
     async def _alone(self, job: _Job) -> AsyncIterator[None]:
         """Wait until no other process reads this fleet."""
-        lock = self._opened_shelf().lock()
+        lock = await self._record(self._holding.lock)
         if lock is None:
             yield
             return
@@ -275,8 +266,3 @@ class Inventory:
             yield
         finally:
             lock.release()
-
-
-def _apply(store: Store, written: OwnWrites) -> None:
-    store.put(written.rows, written.names)
-    store.remove(written.gone)

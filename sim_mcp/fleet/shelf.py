@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from sim_mcp.fleet.rows import Names, Row
 from sim_mcp.fleet.store import Store, StoreError
+from sim_mcp.private_files import OWNER_READS_WRITES, make_private_database, make_private_directory, private_lock
 
 _FLEET = re.compile(r"fleet-\d{20}\.sqlite3")
 _OURS = re.compile(r"fleet-[0-9a-f]{24}")
@@ -62,7 +63,7 @@ class Shelf:
     def lock(self) -> FileLock | None:
         """Return what one process at a time holds while it reads the fleet; None where nobody else can know."""
         self.mend()
-        return None if self._directory is None else FileLock(self._directory / "reading.lock", thread_local=False)
+        return None if self._directory is None else private_lock(self._directory / "reading.lock")
 
     def part(self) -> Path | None:
         """Return where a fleet is put together."""
@@ -159,9 +160,9 @@ class Shelf:
         made = directory / f"fleet-{identity}"
         try:
             # It holds a customer's SIMs and devices: nobody else's business.
-            made.mkdir(mode=0o700, exist_ok=True)
+            make_private_directory(made)
             probe = made / f"part-{os.getpid()}"
-            probe.touch()
+            probe.touch(OWNER_READS_WRITES)
             # Another process of the same number, in a container, may have been quicker.
             probe.unlink(missing_ok=True)
         except OSError as error:
@@ -172,8 +173,9 @@ class Shelf:
     def _opened_writes(self) -> sqlite3.Connection:
         if self._directory is not None:
             try:
+                make_private_database(self._directory / _WRITES)
                 return _connected(str(self._directory / _WRITES))
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 self.problem = f"the state directory cannot be written to ({error})"
                 self._directory = None
         return _connected(":memory:")

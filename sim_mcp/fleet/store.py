@@ -1,5 +1,6 @@
 """One fleet in one SQLite database: a file that appears whole or not at all, or memory where no file can be kept."""
 
+import json
 import os
 import sqlite3
 import threading
@@ -8,10 +9,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from sim_mcp.fleet.rows import Names, Row
+from sim_mcp.private_files import make_private_database, restrict_database
 
 SCHEMA_VERSION = 2
 _SCHEMA = f"""
@@ -24,7 +27,9 @@ CREATE TABLE name (kind TEXT NOT NULL, id INTEGER NOT NULL, text TEXT NOT NULL, 
 CREATE TABLE facts (taken_at TEXT NOT NULL, began REAL NOT NULL, ended REAL NOT NULL, settled INTEGER NOT NULL,
     unreadable INTEGER NOT NULL);
 """
-_PUT = f"INSERT OR REPLACE INTO sim VALUES ({','.join('?' * len(Row._fields))})"  # noqa: S608  # only question marks are inserted.
+_ROWS_AT_ONCE = 100
+"""SQLite lets go of the interpreter for each statement, and a busy event loop is slow to give it back."""
+
 _BUSY_S = 5.0
 
 
@@ -65,6 +70,7 @@ class Store:
         if path is not None:
             with suppress(sqlite3.Error, OSError):
                 path.unlink(missing_ok=True)
+                make_private_database(path)
                 return cls._made(str(path), path)
         return cls._made(":memory:", None)
 
@@ -84,8 +90,9 @@ class Store:
         )
         store = cls(db, path)
         try:
+            restrict_database(path)
             store._read_facts()
-        except (sqlite3.Error, ValueError) as error:
+        except (sqlite3.Error, OSError, ValueError) as error:
             db.close()
             raise StoreError(f"{path.name} is no fleet of this version ({error})") from None
         return store
@@ -127,7 +134,7 @@ class Store:
         """Remove SIMs."""
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("DELETE FROM sim WHERE id = ?", ((sim_id,) for sim_id in ids))
+            self._db.execute("DELETE FROM sim WHERE id IN (SELECT value FROM json_each(?))", (json.dumps([*ids]),))
 
     def finish(self, facts: Facts, final: Path | None) -> "Store":
         """Declare it whole, give the file the name under which it is looked for, and return it, ready to be asked."""
@@ -183,11 +190,17 @@ class Store:
         fresh = {(kind, number, text) for (kind, number), text in names.items()} - self._named
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(_PUT, rows)
-            self._db.executemany("INSERT OR REPLACE INTO name VALUES (?, ?, ?)", sorted(fresh))
+            self._insert("sim", rows)
+            self._insert("name", sorted(fresh))
         self._named |= fresh
         if fresh:
             self._names = None
+
+    def _insert(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            some = rows[start : start + _ROWS_AT_ONCE]
+            marks = ",".join([f"({','.join('?' * len(some[0]))})"] * len(some))
+            self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES {marks}", [*chain.from_iterable(some)])  # noqa: S608  # names of ours and question marks.
 
     def _write_facts(self, facts: Facts) -> None:
         values = (facts.taken_at.isoformat(), facts.began, facts.ended, facts.settled, facts.unreadable)

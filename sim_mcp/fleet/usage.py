@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
@@ -24,6 +24,7 @@ from sim_mcp.fleet.periods import Period, month_before, month_of
 from sim_mcp.fleet.usage_jobs import Job, Jobs
 from sim_mcp.fleet.usage_reading import read_usage
 from sim_mcp.fleet.usage_store import Amount, UsageStore
+from sim_mcp.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ _ENOUGH_TO_EXTRAPOLATE = 20
 _OPERATIONS = {True: "GET /api/v1/sim/{id}/stats", False: "GET /api/v1/sim/{id}/stats/daily"}
 
 Progress = Callable[[int, int, str], Awaitable[None]]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class UsageScan:
     def __init__(self, client: EmnifyClient, directory: Path | None) -> None:
         self._client = client
         self._directory = directory
+        self._record = Recorder()
         self._opened: UsageStore | None = None
         self._group: TaskGroup | None = None
         self._jobs = Jobs()
@@ -107,7 +111,8 @@ class UsageScan:
                 await group.__aexit__(None, None, None)
         finally:
             if self._opened is not None:
-                self._opened.close()
+                with anyio.CancelScope(shield=True):
+                    await self._record(self._opened.close)
 
     async def months(self) -> tuple[Period, Period]:
         """Return this month and the last one, by emnify's clock.
@@ -189,7 +194,7 @@ class UsageScan:
             eta_s=self._eta_s(job) if job and to_come and job.trouble is None else None,
             trouble=job.trouble if job else None,
             slowed_down=self._client.pacer.slowed_down,
-            note=self._store.note,
+            note=self._opened.note if self._opened is not None else None,
         )
 
     def _eta_s(self, job: Job) -> float:
@@ -202,13 +207,13 @@ class UsageScan:
     async def _known(
         self, periods: Sequence[Period], wanted: Collection[int], since: float
     ) -> dict[Period, dict[int, Amount]]:
-        chosen, store, workspace = set(wanted), self._store, self._client.identity
+        chosen, workspace = set(wanted), self._client.identity
 
-        def look(period: Period) -> dict[int, Amount]:
+        def look(store: UsageStore, period: Period) -> dict[int, Amount]:
             found = store.known(workspace, period.key, since)
             return {sim: amount for sim, amount in found.items() if sim in chosen}
 
-        return {period: await anyio.to_thread.run_sync(look, period) for period in periods}
+        return {period: await self._ask(look, period) for period in periods}
 
     # In the background
 
@@ -231,8 +236,10 @@ class UsageScan:
 
     async def _read_one(self, job: Job, sim: int) -> None:
         errand = (job.kind, sim)
-        claim = self._store.claim(self._client.identity, job.kind, sim, job.keys, job.since, self._now())
         try:
+            claim = await self._ask(
+                UsageStore.claim, self._client.identity, job.kind, sim, job.keys, job.since, self._now()
+            )
             if claim == "mine":
                 await self._fetch(job, sim)
             elif claim == "taken":
@@ -259,17 +266,23 @@ class UsageScan:
         try:
             read = await read_usage(self._client, sim, job.periods[0])
         except BaseException:
-            self._store.let_go(workspace, job.kind, sim)
+            with anyio.CancelScope(shield=True):
+                await self._ask(UsageStore.let_go, workspace, job.kind, sim)
             raise
-        self._store.keep(workspace, job.kind, sim, read)
+        # What was read is kept, whoever waits for it.
+        with anyio.CancelScope(shield=True):
+            await self._ask(UsageStore.keep, workspace, job.kind, sim, read)
 
     def _now(self) -> float:
         return self._client.now().timestamp()
 
-    @property
-    def _store(self) -> UsageStore:
-        # Opened when first needed: most sessions never ask for it.
-        if self._opened is None:
-            self._opened = UsageStore(self._directory)
-            self._opened.forget_old(self._now())
-        return self._opened
+    async def _ask(self, question: Callable[Concatenate[UsageStore, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def answer() -> T:
+            # Opened when first needed: most sessions never ask for it.
+            if self._opened is None:
+                opened = UsageStore(self._directory)
+                opened.forget_old(self._now())
+                self._opened = opened
+            return question(self._opened, *args, **kwargs)
+
+        return await self._record(answer)

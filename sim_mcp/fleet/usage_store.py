@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
+from sim_mcp.private_files import make_private_database
+
 log = logging.getLogger(__name__)
 
 FILE = "usage.sqlite3"
@@ -27,9 +29,13 @@ _COLUMNS = {
     "usage": ("workspace", "period", "sim", "data_mb", "sms", "cost", "currency", "read_at", "final"),
     "claim": ("workspace", "kind", "sim", "owner", "until"),
 }
+_BUSY_S = 5.0
+"""How long another process may hold the file before usage is kept in memory instead."""
+
 _CLAIMED_S = 60.0
 """How long a SIM is left to another process that is reading it; if that one died, it is free again then."""
 
+_CLOSES_WITHIN_MS = 1000
 _KEPT_S = 400 * 86_400.0
 _NOT_KEPT = "usage that was read could not be kept on disk ({}): it is known until the server stops"
 
@@ -53,7 +59,10 @@ class Amount(NamedTuple):
 
 
 class UsageStore:
-    """Keep usage in one directory, which several processes may share; without a disk, in memory."""
+    """Keep usage in one directory, which several processes may share; without a disk, in memory.
+
+    It blocks: call it off the event loop.
+    """
 
     def __init__(self, directory: Path | None) -> None:
         self.note: str | None = None
@@ -70,11 +79,13 @@ class UsageStore:
         """Close the file; others may read at once what this process had claimed."""
         with self._lock:
             with suppress(sqlite3.Error):
+                # Not for long: what was claimed is free in a minute anyway.
+                self._db.execute(f"PRAGMA busy_timeout = {_CLOSES_WITHIN_MS}")
                 self._db.execute("DELETE FROM claim WHERE owner = ?", (self._owner,))
             self._db.close()
 
     def known(self, workspace: str, period: str, since: float) -> dict[int, Amount]:
-        """Return what was read of that period since then, or after it was over; blocks: call it in a thread."""
+        """Return what was read of that period since then, or after it was over."""
         rows = self._try(
             lambda db: db.execute(
                 "SELECT sim, data_mb, sms, cost, currency, read_at FROM usage "
@@ -143,13 +154,13 @@ class UsageStore:
                 except sqlite3.Error:
                     # What was copied is damaged: all is read again.
                     self._db.close()
-                    self._db = _opened(Path(":memory:"))
+                    self._db = _opened(None)
                     return work(self._db)
 
     def _in_memory(self, error: Exception) -> sqlite3.Connection:
         log.warning("Usage cannot be kept on disk: %s", error)
         self.note = _NOT_KEPT.format(error)
-        return _opened(Path(":memory:"))
+        return _opened(None)
 
 
 @contextmanager
@@ -164,21 +175,23 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
+def _opened(path: Path | None) -> sqlite3.Connection:
+    if path is not None:
+        make_private_database(path)
+    db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
     try:
-        _prepare(db, path)
+        _prepare(db)
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _prepare(db: sqlite3.Connection, path: Path) -> None:
+def _prepare(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     # What a power cut takes is read again.
     db.execute("PRAGMA synchronous = NORMAL")
     db.executescript(_SCHEMA)
     for table, columns in _COLUMNS.items():
         if tuple(column[0] for column in db.execute(f"SELECT * FROM {table} LIMIT 0").description) != columns:  # noqa: S608  # names of ours.
-            raise sqlite3.DatabaseError(f"{path.name} is of another version of this program; it can be removed")
+            raise sqlite3.DatabaseError(f"{FILE} is of another version of this program; it can be removed")

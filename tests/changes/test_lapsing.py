@@ -174,7 +174,7 @@ async def test_what_the_policy_forbids_by_now_is_not_gone_on_with(slow: Fleet, t
     async with Client(build_server(slow.settings(policy=policy))) as client:
         result = await client.call_tool("continue_change", {"plan": plan})
     assert result.is_error
-    assert "forbids it now" in said(result)
+    assert "forbids this now" in said(result)
     assert len(await slow.writes()) == written
 
 
@@ -193,7 +193,7 @@ async def test_a_plan_that_waits_is_decided_by_the_policy_of_the_day(fleet: Flee
         waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
     policy.write_text('[[rule]]\nstatus = "suspended"\ndecision = "never"\n')
     async with claude_desktop(fleet, policy=policy) as client:
-        assert "forbids it now" in said(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+        assert "forbids this now" in said(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
         assert await fleet.writes() == []
     policy.write_text('[[rule]]\nstatus = "suspended"\ndecision = "allow"\n')
     async with claude_desktop(fleet, policy=policy) as client:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,7 +31,9 @@ class Paged(Upstream):
         self.calls.append(seen)
         self.called.set()
         number = len(self.calls)
-        self.before.get(number, lambda: None)()
+        happens = self.before.get(number, lambda: None)()
+        if isinstance(happens, Awaitable):
+            self._happening(happens)
         if number in self.instead:
             return self.instead[number]
         ids = sorted(self.sims)
@@ -46,6 +48,18 @@ class Paged(Upstream):
             "X-Count-Per-Page": str(self.per_page),
         }
         return Reply(json=json.loads(json.dumps(rows)), headers=told if self.tells_totals else {}, after=self.held)
+
+    def _happening(self, happens: Awaitable[object]) -> None:
+        """Hold every answer back until that is over."""
+        self.held = over = asyncio.Event()
+
+        async def see() -> None:
+            await happens
+            over.set()
+
+        task = asyncio.create_task(see())
+        self.conversations.add(task)
+        task.add_done_callback(self.conversations.discard)
 
     @property
     def pages_asked(self) -> list[int]:

@@ -168,7 +168,7 @@ async def test_our_own_writes_are_in_it_at_once_here_and_in_another_server(tmp_p
     ):
         mine, theirs = await one.snapshot(), await other.snapshot()
         changed = Sim.model_validate(raw(20, status=2) | {"customer_org": {"id": 5, "name": "New Ltd"}})
-        one.correct({20: changed, 30: None})
+        await one.correct({20: changed, 30: None})
         for snapshot in (mine, theirs, await one.snapshot()):
             assert ids(snapshot) == [10, 20, 40]
             assert snapshot.total == 3
@@ -198,7 +198,7 @@ async def test_a_write_of_unknown_effect_has_the_fleet_read_anew(tmp_path: Path)
     ):
         await one.snapshot()
         upstream.sims[40] = raw(40)
-        other.outdate()
+        await other.outdate()
         assert (await one.snapshot()).total == 4
 
 
@@ -391,7 +391,7 @@ async def test_where_nothing_can_be_kept_it_is_kept_in_memory_and_says_so(
         snapshot = await inventory.snapshot()
         assert snapshot.total == 5
         assert "kept in memory only" in (snapshot.note or "")
-        inventory.correct({10: None})
+        await inventory.correct({10: None})
         assert (await inventory.snapshot()).total == 4
         assert len(upstream.calls) == 2
 
@@ -405,7 +405,7 @@ async def test_a_directory_removed_under_a_running_server_is_made_anew_for_nobod
         assert place.stat().st_mode & 0o777 == 0o700
         asked = len(upstream.calls)
         upstream.sims[10] = raw(10, 2)
-        inventory.correct({10: Sim.model_validate(upstream.sims[10])})
+        await inventory.correct({10: Sim.model_validate(upstream.sims[10])})
         async with inventory_of(upstream, tmp_path) as other:
             for each in (inventory, other):
                 assert next((await each.snapshot()).sims()).status is SimStatus.SUSPENDED

@@ -18,7 +18,7 @@ import stamina
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, Limits, UpstreamError
 from sim_mcp.fleet.periods import days, month_of
 from sim_mcp.fleet.usage import Reading, UsageScan
-from sim_mcp.fleet.usage_store import FILE
+from sim_mcp.fleet.usage_store import FILE, UsageStore
 from sim_mcp.sandbox import SandboxSettings
 from tests.emnify.upstream import Reply, upstream_running
 from tests.support import Fleet, fleet_of
@@ -272,7 +272,7 @@ async def test_a_fleet_that_changes_from_call_to_call_leaves_no_job_behind_and_n
         with anyio.fail_after(30):
             for job in list(scan._jobs._jobs.values()):
                 await job.ended.wait()
-        assert set(scan._store.known(scan._client.identity, NOVEMBER.key, 0)) == set(sims)
+        assert set(opened(scan).known(scan._client.identity, NOVEMBER.key, 0)) == set(sims)
     assert max((await asked_for(fleet)).values()) == 1
 
 
@@ -281,8 +281,9 @@ async def test_a_sim_that_is_read_while_looking_is_not_told_as_failed(fleet: Fle
     async with scanning(fleet, tmp_path) as scan:
         identity = scan._client.identity
         # The usage of many others makes looking take as long as in a large fleet.
+        await scan.read([], [NOVEMBER], wait_s=0)
         others = [(identity, month.key, 10**9 + sim) for month in (NOVEMBER, OCTOBER) for sim in range(40_000)]
-        scan._store._db.executemany("INSERT INTO usage VALUES (?, ?, ?, 0, 0, NULL, NULL, 0, 1)", others)
+        opened(scan)._db.executemany("INSERT INTO usage VALUES (?, ?, ?, 0, 0, NULL, NULL, 0, 1)", others)
         reading = await scan.read(sims, [NOVEMBER, OCTOBER], wait_s=0)
         while not reading.is_complete:
             assert (reading.failed, reading.gone) == (0, 0)
@@ -405,6 +406,11 @@ async def test_a_volume_that_is_no_number_is_a_failure_and_not_nothing(fleet: Fl
     assert reading.failed == 2
 
 
+def opened(scan: UsageScan) -> UsageStore:
+    assert scan._opened is not None
+    return scan._opened
+
+
 def fill_up(db: sqlite3.Connection) -> None:
     """Let the file grow no more, as on a full disk."""
     db.execute("PRAGMA max_page_count = 1")
@@ -435,11 +441,11 @@ async def test_without_a_disk_everything_is_known_until_the_server_stops(
     sims = (await every_sim(fleet))[:12]
     async with scanning(fleet, directory) as scan:
         if bad == "damaged":
-            assert scan._store.note is None
+            assert (await scan.read([], [NOVEMBER], wait_s=0)).note is None
             damage(tmp_path / FILE)
         if bad == "full":
             await scan.read(sims[:4], [NOVEMBER], wait_s=30)
-            fill_up(scan._store._db)
+            fill_up(opened(scan)._db)
         reading = await scan.read(sims, [NOVEMBER], wait_s=30)
         again = await scan.read(sims, [NOVEMBER], wait_s=30)
     assert reading.is_complete

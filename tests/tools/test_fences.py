@@ -98,6 +98,20 @@ async def test_a_change_that_nobody_agreed_to_names_organisations_inside_the_fen
     assert "Alpenwerk Devices" not in unfenced(text)
 
 
+async def test_a_change_that_the_policy_forbids_names_organisations_inside_the_fence(fleet: Fleet) -> None:
+    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "reseller": "Alpenwerk Devices"}
+    never = fleet.state_dir / "never.toml"
+    never.write_text('default = "never"')
+    async with Client(build_server(fleet.settings(role="issuer"))) as client:
+        plan = facts(await client.call_tool("assign_sims", arguments))["plan"]
+    async with Client(build_server(fleet.settings(role="issuer", policy=never))) as client:
+        for tool, given in (("assign_sims", arguments), ("continue_change", {"plan": plan})):
+            text = said(await client.call_tool(tool, given))
+            assert "policy" in text
+            assert "Nothing changed" in text
+            assert "Alpenwerk Devices" not in unfenced(text)
+
+
 async def test_changes_to_choose_from_name_organisations_inside_the_fence(fleet: Fleet) -> None:
     async with Client(build_server(fleet.settings(role="issuer"))) as client:
         for story in ("healthy", "went_silent"):

@@ -1,4 +1,4 @@
-"""The journal, off the event loop: SQLite waits for disks and for other processes, and nobody else should."""
+"""What is kept in SQLite, off the event loop: it waits for disks and for other processes, and nobody else should."""
 
 from collections.abc import Callable
 from functools import partial
