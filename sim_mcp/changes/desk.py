@@ -247,8 +247,8 @@ class ChangeDesk:
         decision = self._policy.decide(stored.plan)
         if decision == "never":
             raise ForbiddenByPolicyError(
-                "Not done. Nothing changed by this call. list_changes tells what was done before. The operator's policy "
-                f"(SIM_MCP_POLICY) forbids this now:\n{fence(f'{stored.plan.summary}.')}"
+                "Not done. Nothing changed by this call. list_changes tells what was done before. The operator's "
+                f"policy (SIM_MCP_POLICY) forbids this now:\n{fence(f'{stored.plan.summary}.')}"
             )
         return decision
 
