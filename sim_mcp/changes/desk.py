@@ -14,7 +14,7 @@ from sim_mcp.changes.entries import Caller, Outcome, StoredPlan
 from sim_mcp.changes.history import Change, changes
 from sim_mcp.changes.journal import Journal
 from sim_mcp.changes.look_back import LookBack
-from sim_mcp.changes.page_offer import PageOffer
+from sim_mcp.changes.offer import PageOffer
 from sim_mcp.changes.plan import Plan, Planned, Register, counted, make
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError, read_policy
 from sim_mcp.changes.record_file import JournalError

@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sim_mcp.http.access_key import AccessKey
 from sim_mcp.settings import is_loopback
 
-LIVENESS = "/health"
+STATE_OF_THE_SERVER = ("/health", "/ready")
+"""Where whoever restarts servers asks, and is told nothing that is anybody's secret."""
 _DISCOVERY = "/.well-known/"
 """Where clients look for a sign-in of another kind, and are to find none."""
 
@@ -36,7 +37,7 @@ class Access:
         for origin in headers.getlist("origin"):
             if not _is_ours(origin) or _port(origin) != _port(f"http://{host}"):
                 return _refused(403, f"The page at {_cut(origin)} may not call this server.")
-        if self._key is None or scope["path"] == LIVENESS or scope["path"].startswith(_DISCOVERY):
+        if self._key is None or scope["path"] in STATE_OF_THE_SERVER or scope["path"].startswith(_DISCOVERY):
             return None
         return self._without_key(self._key, headers.getlist("authorization"))
 

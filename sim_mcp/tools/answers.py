@@ -175,7 +175,6 @@ class ChangeReport(Answer):
     state: str = Field(description="done, not finished, or waiting for approval")
     agreed: str | None = None
     approve_at: str | None = Field(default=None, description="page for a person")
-    form: str | None = None
     counts: dict[str, int]
     sims: list[OutcomeRow]
     not_shown: int | None = None

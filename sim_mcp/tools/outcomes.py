@@ -47,21 +47,21 @@ def reported(report: Report, *, asked: bool = False) -> CallToolResult:
         state="waiting for approval" if waiting else _state(report),
         agreed=stored.agreed,
         approve_at=report.link,
-        form="came back without a yes" if waiting and asked else None,
         counts=dict(Counter(outcome.kind for _, outcome in report.outcomes)),
         sims=[_row(stored, item, outcome) for item, outcome in ranked[:ROWS]],
         not_shown=max(0, len(ranked) - ROWS) or None,
         planned=list(stored.plan.lines[:ROWS]) if waiting else None,
-        note=_note(report),
+        note=_note(report, form_failed=waiting and asked),
         next=ready_call("continue_change", {"plan": stored.id}) if report.open_items or in_doubt else None,
     )
     return answer(told, text.change_report(told))
 
 
-def _note(report: Report) -> str | None:
+def _note(report: Report, *, form_failed: bool) -> str | None:
+    form = "The form came back without a yes; perhaps nobody saw it." if form_failed else None
     others = f"{counted(report.besides, 'other change')} of this client" if report.besides else ""
     besides = f"{others} not finished: list_changes tells which." if others else None
-    return " ".join(filter(None, [report.note, besides])) or None
+    return " ".join(filter(None, [form, report.note, besides])) or None
 
 
 def _state(report: Report) -> str:
