@@ -19,7 +19,7 @@ from sim_mcp.changes.page import ApprovalPage
 from sim_mcp.changes.page_server import listening
 from sim_mcp.changes.plan import Plan, Planned, Register, counted, make
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError, read_policy
-from sim_mcp.changes.record_file import JournalError
+from sim_mcp.changes.record_file import JournalError, UnreadablePlanError
 from sim_mcp.changes.refusals import NotConfirmedError, no_way_to_ask, not_agreed, not_confirmed, which_one
 from sim_mcp.changes.registration import plan_registration
 from sim_mcp.changes.settling import Settling
@@ -288,7 +288,11 @@ class ChangeDesk:
             return
         async with self._turn(anyio.current_time() + _LOOK_WAITS_S) as mine:
             for change in found if mine else ():
-                stored = await self._record(self._journal.plan, change.plan) if change.in_doubt else None
+                try:
+                    stored = await self._record(self._journal.plan, change.plan) if change.in_doubt else None
+                except UnreadablePlanError as error:
+                    log.warning("%s", error)
+                    continue
                 if stored is not None:
                     await Settling(self._client, self._journal, self._record, stored, self._inventory).look_again()
 
