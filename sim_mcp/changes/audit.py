@@ -1,13 +1,14 @@
 """The record, told: who agreed to what, what was sent, what came of it, and what it read later."""
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim_mcp.changes.record_file import RecordFile
+from sim_mcp.changes.rows import UNREADABLE, body_of, caller_of, text_of
 from sim_mcp.changes.spelling import means
 
 NOT_KNOWN_YET = "sent, outcome not known yet"
@@ -78,14 +79,14 @@ def audit(directory: Path, since: datetime | None = None, sim: str | None = None
         ):
             if wanted is not None and (plan_id not in about if item is None else (plan_id, item) not in wanted):
                 continue
-            plan = plans.get(plan_id, _UNREADABLE_PLAN)
+            plan, about_item = plans.get(plan_id, _UNREADABLE_PLAN), _if_readable(planned)
             try:
-                about_item = json.loads(planned) if planned is not None else {}
-                told = _told(kind, json.loads(body), about_item, json.loads(answer) if answer else {}, plan)
-                yield _row(at, plan_id, plan, told)
-            except (ValueError, KeyError, TypeError, AttributeError):
+                row = _row(at, plan_id, plan, _told(kind, body, about_item, _if_readable(answer), plan))
+            except UNREADABLE:
                 note = f"row {number} ({kind}) cannot be read by this version"
-                yield _row(at, plan_id, plan, {"event": "unreadable", "outcome": "unreadable", "note": note})
+                told = {"event": "unreadable", "sim": _name(plan, about_item), "outcome": "unreadable", "note": note}
+                row = _row(at, plan_id, plan, told)
+            yield row
 
 
 _UNREADABLE_PLAN = _Plan("?", "?", "?", "a plan that cannot be read", None, "", "?")
@@ -97,24 +98,26 @@ def _plans(db: sqlite3.Connection) -> dict[str, _Plan]:
     for plan_id, kind, body in db.execute(_PLANS):
         try:
             if kind == "planned":
-                planned[plan_id] = json.loads(body)
+                planned[plan_id] = body_of(body)
             else:
-                agreed[plan_id] = json.loads(body)["how"]
-        except (ValueError, KeyError, TypeError):
+                agreed[plan_id] = "?"
+                agreed[plan_id] = text_of(body_of(body)["how"])
+        except UNREADABLE:
             continue
     found: dict[str, _Plan] = {}
-    for plan_id, body in planned.items():
+    for plan_id in {**planned, **agreed}:
         try:
-            found[plan_id] = _plan(body, agreed.get(plan_id, "nobody had to"))
-        except (KeyError, TypeError, ValueError, AttributeError):
-            continue
+            found[plan_id] = _plan(planned[plan_id], agreed.get(plan_id, "nobody had to"))
+        except UNREADABLE:
+            found[plan_id] = _UNREADABLE_PLAN._replace(agreed=agreed.get(plan_id, "?"))
     return found
 
 
 def _plan(body: dict[str, Any], agreed: str) -> _Plan:
-    plan, (principal, client) = body["plan"], body["caller"]
-    batch = plan["change"].get("bic", "")
-    return _Plan(principal, client, plan["tool"], body.get("summary", plan["tool"]), body.get("to_do"), batch, agreed)
+    plan, caller, tool = body["plan"], caller_of(body), text_of(body["plan"]["tool"])
+    batch, sims = text_of(plan["change"].get("bic", "")), body.get("to_do")
+    summary = text_of(body.get("summary", tool))
+    return _Plan(caller.principal, caller.client, tool, summary, None if sims is None else int(sims), batch, agreed)
 
 
 def _items_that(
@@ -123,21 +126,26 @@ def _items_that(
     found: set[tuple[str, int]] = set()
     for plan_id, item, body in db.execute("SELECT plan, item, body FROM items"):
         plan = plans.get(plan_id)
-        try:
-            if fits(json.loads(body), plan.batch if plan else ""):
+        with suppress(*UNREADABLE):
+            if fits(body_of(body), plan.batch if plan else ""):
                 found.add((plan_id, item))
-        except (ValueError, AttributeError):
-            continue
     return found
 
 
-def _told(kind: str, body: dict[str, Any], item: dict[str, Any], answer: dict[str, Any], plan: _Plan) -> dict[str, str]:
-    if kind == "decided":
-        sims = plan.batch or (f"{plan.sims:,} SIM{'' if plan.sims == 1 else 's'}" if plan.sims is not None else "")
-        decision = "approved" if body["approved"] else "rejected"
-        return {"event": "decided", "sim": sims, "outcome": decision, "note": plan.summary}
-    name = plan.batch or item.get("iccid") or (f"id {item['sim_id']}" if "sim_id" in item else "?")
+def _if_readable(said: Any) -> dict[str, Any]:
+    with suppress(*UNREADABLE):
+        return body_of(said)
+    return {}
+
+
+def _name(plan: _Plan, item: dict[str, Any]) -> str:
+    return plan.batch or str(item.get("iccid") or (f"id {item['sim_id']}" if "sim_id" in item else "?"))
+
+
+def _told(kind: str, said: Any, item: dict[str, Any], answer: dict[str, Any], plan: _Plan) -> dict[str, str]:
+    name = _name(plan, item)
     if kind == "intent":
+        # That it is there says all: something was sent.
         return {
             "event": "sent",
             "sim": name,
@@ -147,6 +155,11 @@ def _told(kind: str, body: dict[str, Any], item: dict[str, Any], answer: dict[st
             "note": _answered(answer),
             "request": answer.get("request") or "",
         }
+    body = body_of(said)
+    if kind == "decided":
+        sims = plan.batch or (f"{plan.sims:,} SIM{'' if plan.sims == 1 else 's'}" if plan.sims is not None else "")
+        decision = "approved" if body["approved"] is True else "rejected"
+        return {"event": "decided", "sim": sims, "outcome": decision, "note": plan.summary}
     events = {"outcome": "outcome", "reading": "read again"}
     return {
         "event": events[kind],
@@ -165,14 +178,14 @@ def _answered(answer: dict[str, Any]) -> str:
     return f"{NOT_KNOWN_YET}: {answer.get('doubt') or 'emnify accepted it, and it was not read back'}"
 
 
-def _row(at: str, plan_id: str, plan: _Plan, told: dict[str, str]) -> AuditRow:
+def _row(at: Any, plan_id: Any, plan: _Plan, told: dict[str, str]) -> AuditRow:
     nothing = dict.fromkeys(("event", "sim", "before", "after", "outcome", "note", "request"), "")
     return AuditRow(
-        at=at,
+        at=at if isinstance(at, str) else "?",
         principal=plan.principal,
         client=plan.client,
         tool=plan.tool,
-        plan=plan_id,
+        plan=plan_id if isinstance(plan_id, str) else "?",
         agreed=plan.agreed,
-        **{**nothing, **told},
+        **{**nothing, **{name: text_of(value) for name, value in told.items()}},
     )

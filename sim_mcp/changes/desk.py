@@ -1,7 +1,7 @@
 """The change desk: plans kept, agreed to by the best route there is, carried out once, and told about."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn
 
@@ -10,16 +10,17 @@ import anyio
 from sim_mcp.changes.agreement import BY_POLICY, why_not_enough
 from sim_mcp.changes.apply import Run, Tell
 from sim_mcp.changes.approvals import Approvals
-from sim_mcp.changes.entries import Caller, Outcome, StoredPlan
+from sim_mcp.changes.entries import Caller, StoredPlan
 from sim_mcp.changes.history import Change, changes
 from sim_mcp.changes.journal import Journal
 from sim_mcp.changes.look_back import LookBack
 from sim_mcp.changes.offer import PageOffer
-from sim_mcp.changes.plan import Plan, Planned, Register, counted, make
+from sim_mcp.changes.plan import Plan, Register, counted, make
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError, read_policy
 from sim_mcp.changes.record_file import JournalError
 from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed, which_one
 from sim_mcp.changes.registration import plan_registration
+from sim_mcp.changes.report import Report
 from sim_mcp.changes.turn import turn
 from sim_mcp.emnify import Bic, EmnifyClient, InvalidValueError
 from sim_mcp.fleet.inventory import Inventory
@@ -35,26 +36,6 @@ RUN_FOR_S = 45.0
 
 _LEAST_S = 5.0
 """What a call works on a plan at least, however late it was approved."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """How a plan stands: what became of each item that is settled, and where to approve it if it waits."""
-
-    stored: StoredPlan
-    outcomes: tuple[tuple[Planned, Outcome], ...]
-    link: str | None = None
-    paused: str | None = None
-    """Why it stopped before its end, if something made it."""
-    note: str | None = None
-    """What a person should know besides, such as that it follows an earlier plan."""
-    besides: int = 0
-    """Other changes of this caller that wait or are open."""
-
-    @property
-    def open_items(self) -> int:
-        """Return how many items are not settled yet."""
-        return len(self.stored.plan.items) - len(self.outcomes)
 
 
 class ChangeDesk:

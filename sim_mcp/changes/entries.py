@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from sim_mcp.changes.plan import Plan
 
@@ -71,8 +71,3 @@ class StoredPlan:
     def __post_init__(self) -> None:
         if self.expires_at.tzinfo is None:
             raise ValueError("a moment without a zone")
-
-
-def outcome_of(body: dict[str, Any]) -> Outcome:
-    """Read an outcome as the record has it."""
-    return Outcome(body["kind"], body["before"], body["after"], body["note"], body.get("request"))

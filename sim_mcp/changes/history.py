@@ -1,15 +1,16 @@
 """Changes on record, one by one: which wait, which are open, which are done, and which left a doubt."""
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sim_mcp.changes.entries import Caller, State
 from sim_mcp.changes.journal import AGREEMENT_LASTS, Journal
+from sim_mcp.changes.rows import UNREADABLE, body_of, caller_of, moment_of, outcome_of, text_of, told_outcome
 from sim_mcp.changes.spelling import means
 
 Standing = Literal["waiting", "open", "done", "rejected", "expired"]
@@ -90,14 +91,25 @@ def _read(
 ) -> Iterator[Change]:
     for plan_id, at, planned, decided_at, decided, items in db.execute(_PLANNED, (start, end)).fetchall():
         try:
-            body = {**json.loads(planned), "at": at}
-            decision = {**json.loads(decided), "at": decided_at} if decided else None
-            change = _change(journal, db, plan_id, body, decision, items)
+            body = {**body_of(planned), "at": at}
+            change = _change(journal, db, plan_id, body, _decision(decided_at, decided), items)
             sims = _sims(db, plan_id, body, fits) if fits is not None else ()
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except UNREADABLE:
             continue
         if fits is None or sims:
             yield Change(**{**change.__dict__, "sims": tuple(sims)})
+
+
+def _decision(at: Any, said: Any) -> dict[str, Any] | None:
+    """Read a decision; of one that cannot be read, what was sent tells how it was."""
+    if said is None:
+        return None
+    with suppress(*UNREADABLE):
+        body = body_of(said)
+        clock = moment_of(body.get("clock", at)).isoformat()
+        decision = {"approved": body["approved"] is True, "how": text_of(body["how"])}
+        return {**decision, "at": moment_of(at).isoformat(), "clock": clock}
+    return {}
 
 
 def _change(
@@ -113,23 +125,28 @@ def _change(
     for kind, item, body in db.execute(_ITEMS, (plan_id,)):
         if kind == "intent":
             sent.add(item)
+        elif kind == "outcome":
+            words[item] = told_outcome(body).kind
         else:
-            words[item] = json.loads(body)["kind"]
+            with suppress(*UNREADABLE):
+                words[item] = outcome_of(body_of(body)).kind
     interrupted = len(sent - set(words))
     in_doubt = interrupted + sum(word == "unknown" for word in words.values())
     to_do = planned.get("to_do", items)
+    if decided == {}:
+        decided = {"approved": bool(sent or words), "how": "?", "at": planned["at"]}
     approved = bool(decided and decided["approved"])
     left = max(0, items - len(words) - interrupted) if approved else 0
     state = journal.state(db, plan_id, planned, decided)
-    at = datetime.fromisoformat(planned["at"])
+    at = moment_of(planned["at"])
     age = journal.now(db) - at
     standing = _standing(state, to_do, left, in_doubt=bool(interrupted or (in_doubt and age < AGREEMENT_LASTS)))
     return Change(
         plan=plan_id,
         at=at,
-        tool=planned["plan"]["tool"],
-        summary=planned.get("summary") or planned["plan"]["tool"],
-        caller=Caller(*planned["caller"]),
+        tool=text_of(planned["plan"]["tool"]),
+        summary=text_of(planned.get("summary") or planned["plan"]["tool"]),
+        caller=caller_of(planned),
         standing="done" if standing == "open" and age >= OPEN_FOR else standing,
         agreed=decided["how"] if decided else None,
         counts=dict(Counter(words.values())),
@@ -154,19 +171,26 @@ def _sims(
     batch = planned["plan"]["change"].get("bic", "")
     meant: dict[int, dict[str, Any]] = {}
     for number, body in db.execute("SELECT item, body FROM items WHERE plan = ?", (plan_id,)):
-        item = json.loads(body)
-        if fits(item, batch):
-            meant[number] = item
-    words: dict[int, dict[str, Any]] = {}
+        with suppress(*UNREADABLE):
+            item = body_of(body)
+            if fits(item, batch):
+                meant[number] = item
+    words: dict[int, tuple[str | None, str]] = {}
     for kind, number, body in db.execute(_ITEMS, (plan_id,)) if meant else ():
-        if number in meant:
-            words[number] = json.loads(body) if kind != "intent" else {"kind": "sent"}
-    return [
-        SimChange(
-            batch or item.get("iccid") or f"id {item['sim_id']}",
-            item["before"],
-            words.get(number, {}).get("after", item["after"]),
-            words.get(number, {}).get("kind", "not sent"),
-        )
-        for number, item in meant.items()
-    ]
+        if number not in meant:
+            continue
+        if kind == "intent":
+            words[number] = None, "sent"
+        elif kind == "outcome":
+            outcome = told_outcome(body)
+            words[number] = outcome.after, outcome.kind
+        else:
+            with suppress(*UNREADABLE):
+                outcome = outcome_of(body_of(body))
+                words[number] = outcome.after, outcome.kind
+    return [_sim_change(item, batch, *words.get(number, (None, "not sent"))) for number, item in meant.items()]
+
+
+def _sim_change(item: dict[str, Any], batch: str, after: str | None, word: str) -> SimChange:
+    name = batch or item.get("iccid") or f"id {item.get('sim_id', '?')}"
+    return SimChange(str(name), str(item.get("before", "?")), after or str(item.get("after", "?")), word)

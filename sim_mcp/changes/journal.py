@@ -9,16 +9,18 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sim_mcp.changes.entries import Answer, Caller, Intended, Outcome, Progress, State, StoredPlan, outcome_of
+from sim_mcp.changes.entries import Answer, Caller, Intended, Outcome, Progress, State, StoredPlan
 from sim_mcp.changes.onward_clock import OnwardClock
 from sim_mcp.changes.plan import Plan
-from sim_mcp.changes.record_file import RecordFile
+from sim_mcp.changes.record_file import RecordFile, UnreadablePlanError
+from sim_mcp.changes.rows import UNREADABLE, body_of, caller_of, moment_of, plan_of, progress_of, text_of
 
 PLANS_LIVE = timedelta(minutes=15)
 AGREEMENT_LASTS = timedelta(hours=24)
@@ -30,6 +32,17 @@ _APPEND = "INSERT INTO entries (at, kind, plan, item, digest, sims, body) VALUES
 _APPEND_ONCE = _APPEND.replace("INSERT", "INSERT OR IGNORE")
 _CLOCKS_DRIFT = timedelta(minutes=1)
 """What a machine's clock may be set back by without anybody noticing."""
+
+
+@contextmanager
+def _readable(plan_id: str) -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE:
+        raise UnreadablePlanError(
+            f"Plan {plan_id} is on record and cannot be read by this version of the server: it is damaged, or a newer "
+            "one wrote it. Nothing more is done of it; sim-mcp audit tells what was sent."
+        ) from None
 
 
 class Journal:
@@ -63,9 +76,10 @@ class Journal:
             for (plan_id,) in db.execute(
                 "SELECT plan FROM entries WHERE digest = ? ORDER BY n DESC LIMIT 5", (plan.digest,)
             ).fetchall():
-                found = self._plan(db, plan_id)
-                if found is not None and found.state == "waiting" and found.caller == caller:
-                    return found
+                with suppress(*UNREADABLE):
+                    found = self._plan(db, plan_id)
+                    if found is not None and found.state == "waiting" and found.caller == caller:
+                        return found
             self._thin_out(db)
             made_at = self.now(db)
             plan_id, expires = secrets.token_hex(4), made_at + PLANS_LIVE
@@ -88,18 +102,20 @@ class Journal:
         """Return a plan and how it stands, or None where there is none of that id.
 
         Raises:
+            UnreadablePlanError: It is damaged, or a newer version wrote it.
             JournalError: The record cannot be read.
         """
-        with self.file.reading() as db:
+        with self.file.reading() as db, _readable(plan_id):
             return self._plan(db, plan_id)
 
     def decide(self, plan_id: str, *, approved: bool, how: str) -> bool:
         """Record the one decision on a plan; return False if it was decided before or has expired.
 
         Raises:
+            UnreadablePlanError: It is damaged, or a newer version wrote it.
             JournalError: The record cannot be written.
         """
-        with self.file.writing() as db:
+        with self.file.writing() as db, _readable(plan_id):
             found = self._plan(db, plan_id)
             if found is None or found.state != "waiting":
                 return False
@@ -159,15 +175,7 @@ class Journal:
             rows = db.execute(
                 "SELECT kind, item, body FROM entries WHERE plan = ? AND item IS NOT NULL ORDER BY n", (plan_id,)
             ).fetchall()
-        told: dict[str, dict[int, dict[str, Any]]] = {"intent": {}, "answer": {}, "outcome": {}, "reading": {}}
-        for kind, item, body in rows:
-            told.setdefault(kind, {})[item] = json.loads(body)
-        return Progress(
-            frozenset(told["intent"]),
-            {item: outcome_of(body) for item, body in {**told["outcome"], **told["reading"]}.items()},
-            {item: Answer(body["request"], body["doubt"]) for item, body in told["answer"].items()},
-            frozenset(told["reading"]),
-        )
+        return progress_of(rows)
 
     def sent_within_the_hour(self) -> int:
         """Count the SIMs that were sent during the last hour, by every plan.
@@ -187,25 +195,27 @@ class Journal:
         with self.file.reading() as db:
             since = (self.now(db) - _HOUR).isoformat()
             (first,) = db.execute("SELECT min(at) FROM entries WHERE kind = 'intent' AND at >= ?", (since,)).fetchone()
-        return datetime.fromisoformat(first) + _HOUR if first else None
+        with suppress(ValueError):
+            return moment_of(first) + _HOUR
+        return None
 
     def _plan(self, db: sqlite3.Connection, plan_id: str) -> StoredPlan | None:
         rows = db.execute(
             "SELECT kind, at, body FROM entries WHERE plan = ? AND kind IN ('planned', 'decided')", (plan_id,)
         ).fetchall()
-        found = {kind: {**json.loads(body), "at": at} for kind, at, body in rows}
+        found = {kind: {**body_of(body), "at": at} for kind, at, body in rows}
         if "planned" not in found:
             return None
         planned, decided = found["planned"], found.get("decided")
-        items = db.execute("SELECT body FROM items WHERE plan = ? ORDER BY item", (plan_id,)).fetchall()
+        rows = db.execute("SELECT item, body FROM items WHERE plan = ? ORDER BY item", (plan_id,)).fetchall()
         return StoredPlan(
             id=plan_id,
-            plan=Plan.model_validate({**planned["plan"], "items": [json.loads(body) for (body,) in items]}),
-            caller=Caller(*planned["caller"]),
-            made_at=datetime.fromisoformat(planned["at"]),
-            expires_at=datetime.fromisoformat(planned["expires"]),
+            plan=plan_of(planned, rows, agreed=bool(decided and decided["approved"])),
+            caller=caller_of(planned),
+            made_at=moment_of(planned["at"]),
+            expires_at=moment_of(planned["expires"]),
             state=self.state(db, plan_id, planned, decided),
-            agreed=decided["how"] if decided else None,
+            agreed=text_of(decided["how"]) if decided else None,
         )
 
     def state(
@@ -214,7 +224,7 @@ class Journal:
         """Tell how a plan stands, from what was recorded as it was made and decided."""
         if decided is None:
             return "waiting" if self._is_younger(db, planned, PLANS_LIVE) else "expired"
-        if not decided["approved"]:
+        if decided["approved"] is not True:
             return "rejected"
         # Only what was sent, or was about to be, is begun: a SIM that was so already is no work.
         begun = db.execute("SELECT 1 FROM entries WHERE plan = ? AND kind = 'intent' LIMIT 1", (plan_id,)).fetchone()
@@ -224,14 +234,16 @@ class Journal:
 
     def _is_younger(self, db: sqlite3.Connection, entry: dict[str, Any], age: timedelta) -> bool:
         """Tell whether an entry is younger by the record's time and by the machine's, which may have been set back."""
-        written, machine = datetime.fromisoformat(entry.get("clock", entry["at"])), self._clock.machine()
-        onward = self.now(db) - datetime.fromisoformat(entry["at"])
+        written, machine = moment_of(entry.get("clock", entry["at"])), self._clock.machine()
+        onward = self.now(db) - moment_of(entry["at"])
         return onward < age and -_CLOCKS_DRIFT <= machine - written < age
 
     def now(self, db: sqlite3.Connection) -> datetime:
         """Return the record's time, which never goes back."""
-        last = db.execute("SELECT at FROM entries ORDER BY n DESC LIMIT 1").fetchone()
-        return self._clock.now(datetime.fromisoformat(last[0]) if last else None)
+        for (last,) in db.execute("SELECT at FROM entries ORDER BY n DESC"):
+            with suppress(ValueError):
+                return self._clock.now(moment_of(last))
+        return self._clock.now()
 
     def _sent_within_the_hour(self, db: sqlite3.Connection) -> int:
         since = (self.now(db) - _HOUR).isoformat()
@@ -276,13 +288,5 @@ class Journal:
     ) -> None:
         db.execute(
             _APPEND_ONCE if once else _APPEND,
-            (
-                self.now(db).isoformat(),
-                kind,
-                plan_id,
-                item,
-                digest,
-                sims,
-                json.dumps(body, ensure_ascii=False),
-            ),
+            (self.now(db).isoformat(), kind, plan_id, item, digest, sims, json.dumps(body, ensure_ascii=False)),
         )

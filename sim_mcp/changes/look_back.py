@@ -8,7 +8,7 @@ import anyio
 from sim_mcp.changes.entries import Caller
 from sim_mcp.changes.history import OPEN_FOR, Change, changes
 from sim_mcp.changes.journal import Journal
-from sim_mcp.changes.record_file import JournalError
+from sim_mcp.changes.record_file import JournalError, UnreadablePlanError
 from sim_mcp.changes.settling import Settling
 from sim_mcp.changes.turn import turn
 from sim_mcp.emnify import EmnifyClient, EmnifyError
@@ -64,7 +64,11 @@ class LookBack:
         # A run that is at it now would be taken for one that died.
         async with turn(self._journal.file.directory, anyio.current_time() + _WAITS_S) as mine:
             for change in found if mine else ():
-                stored = await self._record(self._journal.plan, change.plan) if change.in_doubt else None
+                try:
+                    stored = await self._record(self._journal.plan, change.plan) if change.in_doubt else None
+                except UnreadablePlanError as error:
+                    log.warning("%s", error)
+                    continue
                 if stored is not None:
                     await Settling(self._client, self._journal, self._record, stored, self._inventory).look_again()
         return found

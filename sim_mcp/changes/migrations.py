@@ -84,7 +84,7 @@ def _keep_items_of_plans_apart(db: sqlite3.Connection) -> None:
             whole = json.loads(body)
             items = whole["plan"].pop("items")
             whole["to_do"] = sum(item["verdict"] == "change" for item in items)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue  # what cannot be read stays as it is, and hides nothing else.
         db.executemany(
             "INSERT INTO items (plan, item, body) VALUES (?, ?, ?)",

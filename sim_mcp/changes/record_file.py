@@ -7,6 +7,7 @@ opens the file by its name, and finds the last row it has seen there before, or 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ _SAME = "SELECT n, at, kind, plan, item, body FROM entries WHERE n = ?"
 
 class JournalError(Exception):
     """The record cannot be kept, so nothing may be changed; the message says why and what to do."""
+
+
+class UnreadablePlanError(JournalError):
+    """A plan is on record and cannot be read, so nothing more is done of it."""
 
 
 class RecordFile:
@@ -101,6 +106,8 @@ class RecordFile:
         db = sqlite3.connect(
             f"{self.path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=LOCKED_FOR_S
         )
+        # Text that a failing disk damaged would else hide every row that is read with it.
+        db.text_factory = partial(str, encoding="utf-8", errors="replace")
         try:
             db.execute("PRAGMA synchronous = EXTRA")
             if self._version(db) < VERSION:

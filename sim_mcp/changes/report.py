@@ -1,0 +1,26 @@
+"""How a change stands, for whoever asks."""
+
+from dataclasses import dataclass
+
+from sim_mcp.changes.entries import Outcome, StoredPlan
+from sim_mcp.changes.plan import Planned
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a plan stands: what became of each item that is settled, and where to approve it if it waits."""
+
+    stored: StoredPlan
+    outcomes: tuple[tuple[Planned, Outcome], ...]
+    link: str | None = None
+    paused: str | None = None
+    """Why it stopped before its end, if something made it."""
+    note: str | None = None
+    """What a person should know besides, such as that it follows an earlier plan."""
+    besides: int = 0
+    """Other changes of this caller that wait or are open."""
+
+    @property
+    def open_items(self) -> int:
+        """Return how many items are not settled yet."""
+        return len(self.stored.plan.items) - len(self.outcomes)

@@ -1,0 +1,62 @@
+"""Reading the record takes time in proportion to what is read, however large one change was."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sim_mcp.changes.audit import audit
+from sim_mcp.changes.entries import Outcome
+from sim_mcp.changes.history import changes
+from sim_mcp.changes.journal import Journal
+from sim_mcp.changes.record_file import FILE
+from tests.changes.test_record import CALLER, plan_of
+
+FEW, MANY = 1000, 3000
+QUESTIONS: dict[str, Callable[[Path], object]] = {
+    "audit": lambda place: list(audit(place)),
+    "audit of a SIM": lambda place: list(audit(place, sim="777")),
+    "changes": lambda place: changes(Journal(place)),
+    "changes of a SIM": lambda place: changes(Journal(place), sim="777"),
+    "plan and progress": lambda place: [
+        (Journal(place).plan(change.plan), Journal(place).progress(change.plan)) for change in changes(Journal(place))
+    ],
+}
+
+
+def a_change_of(sims: int, place: Path) -> Path:
+    """Put a change of so many SIMs on record, sent and settled."""
+    place.mkdir()
+    journal = Journal(place)
+    plan = journal.keep(plan_of(sims), CALLER)
+    journal.decide(plan.id, approved=True, how="a form")
+    with closing(sqlite3.connect(place / FILE)) as db, db:
+        # As Journal.intend would, which takes a transaction for each.
+        db.execute(
+            "INSERT INTO entries (at, kind, plan, item, sims, body) SELECT ?, 'intent', plan, item, 1, '{}' FROM items",
+            (datetime.now(UTC).isoformat(),),
+        )
+    journal.settle(plan.id, dict.fromkeys(range(sims), Outcome("changed", "Issued", "Deleted", "")))
+    return place
+
+
+def seconds(question: Callable[[Path], object], place: Path) -> float:
+    """The least of a few: what else the machine does adds time, and never takes any off."""
+    found = []
+    for _ in range(3):
+        began = time.perf_counter()
+        question(place)
+        found.append(time.perf_counter() - began)
+    return min(found)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_three_times_as_much_takes_about_three_times_as_long(tmp_path: Path, question: str) -> None:
+    few, many = a_change_of(FEW, tmp_path / "few"), a_change_of(MANY, tmp_path / "many")
+    assert len(list(audit(many))) == MANY + 1
+    # Where the whole plan is parsed for each row, it is nine times.
+    assert seconds(QUESTIONS[question], many) < 6 * seconds(QUESTIONS[question], few)
