@@ -145,6 +145,8 @@ class ChangeDesk:
             if decision == "allow" and unasked:
                 return await self.carry_out(stored, BY_POLICY, progress, started)
             return await self.offer_page(stored, progress, started)
+        if stored.plan.items and not stored.plan.to_do:
+            return await self._report(stored.id)
         if stored.state not in ("approved", "lapsed"):
             await self._insist_on_approval(stored.id)
         if await self._left(stored) and (why := why_not_enough(stored, self._insist_on_limits(stored))):

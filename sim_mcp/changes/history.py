@@ -140,7 +140,8 @@ def _change(
     state = journal.state(db, plan_id, planned, decided)
     at = moment_of(planned["at"])
     age = journal.now(db) - at
-    standing = _standing(state, to_do, left, in_doubt=bool(interrupted or (in_doubt and age < AGREEMENT_LASTS)))
+    open_doubt = bool(interrupted or (in_doubt and age < AGREEMENT_LASTS))
+    standing = _standing(state, to_do, left, approved=approved, in_doubt=open_doubt)
     return Change(
         plan=plan_id,
         at=at,
@@ -155,14 +156,15 @@ def _change(
     )
 
 
-def _standing(state: State, to_do: int, left: int, *, in_doubt: bool) -> Standing:
+def _standing(state: State, to_do: int, left: int, *, approved: bool, in_doubt: bool) -> Standing:
     if state == "waiting":
         return "waiting" if to_do else "done"
     if in_doubt or (left and state in ("approved", "lapsed")):
         return "open"
     if state == "rejected":
         return "rejected"
-    return "expired" if state == "expired" and to_do else "done"
+    lapsed = state == "expired" and to_do and (left or not approved)
+    return "expired" if lapsed else "done"
 
 
 def _sims(

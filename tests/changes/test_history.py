@@ -119,6 +119,21 @@ async def test_continuing_without_an_id_takes_the_only_open_one_or_lists_them(fl
     assert len(await fleet.writes()) == 1
 
 
+async def test_what_was_so_already_or_left_alone_is_done_and_continuing_says_so(fleet: Fleet) -> None:
+    story = fleet.stories["healthy"]
+    async with claude_desktop(fleet) as client:
+        already = facts(await client.call_tool("set_sim_status", suspend(fleet, "suspended")))
+        assert facts(await client.call_tool("continue_change", {"plan": already["plan"]}))["counts"] == {"already": 1}
+        moved = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        await press(moved["approve_at"], "approve")
+        await fleet.api("PATCH", f"/endpoint/{story['device_id']}", role="enterprise", json={"sim": {"id": None}})
+        assert facts(await client.call_tool("continue_change", {}))["counts"] == {"moved": 1}
+        assert {row["plan"]: row["state"] for row in await found(client)} == {
+            already["plan"]: "done",
+            moved["plan"]: "done",
+        }
+
+
 async def killed_while_sending(fleet: Fleet, *stories: str) -> None:
     """Kill a server whose first write emnify has and has not acted upon."""
     await fleet.faults("latency=2@PATCH")
