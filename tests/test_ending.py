@@ -289,6 +289,19 @@ async def test_over_stdio_a_write_that_was_begun_is_recorded_before_the_end(flee
     assert sent == set(settled)
 
 
+async def test_over_stdio_a_write_that_hangs_does_not_keep_it(fleet: Fleet, tmp_path: Path) -> None:
+    await fleet.faults("latency=60@PATCH")
+    async with stdio_server(environment(fleet, SIM_MCP_CONFIRM="host"), tmp_path) as (process, _):
+        arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+        call = {"name": "set_sim_status", "arguments": arguments}
+        await say(process, {"id": 2, "method": "tools/call", "params": call})
+        await until_asked(fleet, "PATCH")
+        code, took_s = await ended(process, signal.SIGTERM)
+        assert "continue_change reads how it stands" in await errors_of(process)
+    assert (code, took_s < SOON_S) == (0, True), took_s
+    assert len(recorded(fleet)[0]) == 1
+
+
 async def test_over_stdio_what_the_server_starts_cannot_read_from_the_wire(fleet: Fleet, tmp_path: Path) -> None:
     """A child that read a line of it would have stolen it from the server."""
     async with stdio_server(environment(fleet), tmp_path) as (process, _):

@@ -83,6 +83,7 @@ def change_report(answer: answers.ChangeReport) -> str:
     return _lines(
         f"Plan {answer.plan}: {answer.state}.",
         f"Nothing changed yet. A person has to approve it at {answer.approve_at}" if answer.approve_at else None,
+        "Tell them now; continue_change then waits for them." if answer.approve_at else None,
         f"Result: {counts}. Agreed by: {answer.agreed or 'nobody had to'}." if counts else None,
         # What is changed may name an organisation, which may have chosen that name.
         fence(_lines(f"{answer.summary}.", *rows, *(answer.planned or ()))),

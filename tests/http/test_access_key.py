@@ -40,6 +40,7 @@ async def test_the_key_is_made_once_and_stays(tmp_path: Path) -> None:
 async def test_the_usual_place_of_the_key_is_its_owners_alone(tmp_path: Path) -> None:
     env = {**environment(None), "XDG_STATE_HOME": str(tmp_path)}
     del env["SIM_MCP_STATE_DIR"]
+    (tmp_path / "sim-mcp").mkdir(mode=0o755)  # as earlier versions left it.
     async with served([], env):
         assert stat.S_IMODE((tmp_path / "sim-mcp").stat().st_mode) == 0o700
         assert stat.S_IMODE((tmp_path / "sim-mcp" / "http-key").stat().st_mode) == 0o600
