@@ -1,9 +1,11 @@
 """What the server keeps is its owner's alone: whatever the umask, the operator's directory, or an earlier version."""
 
+import os
 import sqlite3
 import stat
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -11,6 +13,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from sim_mcp.changes.record_file import FILE as JOURNAL
+from sim_mcp.fleet.store import Facts, Store
 from sim_mcp.fleet.usage_store import FILE as USAGE
 from tests.changes.test_approval import suspend
 from tests.support import Fleet, facts
@@ -85,6 +88,20 @@ async def test_what_an_earlier_version_left_open_to_others_is_closed_to_them_whe
             facts(await client.call_tool("rank_sims_by_usage", {"customer": "13888"}))
             facts(await client.call_tool("set_sim_status", suspend(fleet, "went_silent")))
             assert open_to_others(fleet.state_dir) == {}
+
+
+def test_a_fleet_is_its_owners_alone_from_the_first_row_and_when_it_is_opened_again(tmp_path: Path) -> None:
+    facts_of_it = Facts(datetime.now(UTC), 0.0, 1.0, settled=True, unreadable=0)
+    before = os.umask(0)
+    try:
+        part = Store.new(tmp_path / "part-1.sqlite3")
+        assert open_to_others(tmp_path) == {}
+        part.finish(facts_of_it, tmp_path / "fleet-1.sqlite3").close()
+    finally:
+        os.umask(before)
+    (tmp_path / "fleet-1.sqlite3").chmod(0o644)
+    Store.open(tmp_path / "fleet-1.sqlite3").close()
+    assert open_to_others(tmp_path) == {}
 
 
 @pytest.mark.parametrize("left", [None, 0o755])

@@ -35,6 +35,7 @@ LOOK_FIRST = {
     "changes/page_request.py": ("test_page",),
     "changes/page_server.py": ("test_page",),
     "changes/approvals.py": ("test_approval", "test_record"),
+    "changes/rows.py": ("test_damage",),
 }
 """Where the tests of a module are, if not in a file of its name."""
 
