@@ -271,6 +271,7 @@ async def test_limits_per_change_and_per_hour_are_kept(fleet: Fleet) -> None:
     async with Client(build_server(hourly)) as client:
         await client.call_tool("set_sim_status", {"sims": sims[:2], "status": "suspended"})
         result = await client.call_tool("set_sim_status", {"sims": sims[2:], "status": "suspended"})
+        assert result.is_error
         assert "SIM_MCP_MAX_SIMS_PER_HOUR" in said(result)
     assert len(await fleet.writes()) == 2
 
