@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from sim_mcp.logs import hide, log_to_stderr, without_secrets
 from tests.changes.test_approval import press, suspend
-from tests.support import Fleet, facts
+from tests.support import Fleet, facts, key_in, with_key
 from tests.test_serving import EVERY_WAY, Era, Wire, environment
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/mcp")
@@ -39,7 +39,7 @@ async def serving(wire: Wire, era: Era, env: dict[str, str], log: Path) -> Async
         with anyio.fail_after(30):
             while not (found := ADDRESS.search(await anyio.Path(log).read_text())):  # noqa: ASYNC110  # a file tells nobody.
                 await anyio.sleep(0.05)
-        yield await stack.enter_async_context(Client(found[0], mode=era))
+        yield await stack.enter_async_context(Client(with_key(found[0], env), mode=era))
 
 
 def told_of_processes() -> str:
@@ -84,10 +84,13 @@ async def test_the_secret_of_a_link_is_in_no_log_no_argument_and_no_file(
         secret = link.rpartition("/")[2]
         assert len(secret) > 40
         assert not [where for where in (written, processes, *kept) if secret in where]
-    token = fleet.world.tokens["enterprise"]
-    assert token not in written + "".join(kept)
-    assert "Bearer" not in written
-    assert "eyJ" not in written
+    assert fleet.world.tokens["enterprise"] not in written + "".join(kept)
+    if wire == "http":
+        # The key of the door is in its own file alone.
+        assert key_in(env) not in written + processes
+        assert sum(key_in(env) in each for each in kept) == 1
+    # The words that say how to send the key name none.
+    assert not re.search(r"Bearer [\w.-]{8}|eyJ", written)
     if (wire, era) == ("http", "legacy"):
         # Whole messages are logged, the one with the link among them.
         assert "/approve/…" in written

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from sim_mcp.logs import hide
 from sim_mcp.settings import Settings
 
 FILE = "http-key"
@@ -47,7 +48,9 @@ def access_key(settings: Settings) -> AccessKey:
         file = directory.absolute() / FILE
         if not file.exists():
             _make(file)
-        return AccessKey(SecretStr(_read(file)), file)
+        secret = _read(file)
+        hide(secret)
+        return AccessKey(SecretStr(secret), file)
     except OSError as error:
         place = error.filename or settings.state_dir or "the user's state directory"
         raise AccessKeyError(

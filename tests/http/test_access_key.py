@@ -8,6 +8,9 @@ import httpx
 import pytest
 from mcp import Client
 
+from sim_mcp.http.access_key import access_key
+from sim_mcp.logs import without_secrets
+from sim_mcp.settings import Settings
 from tests.support import key_in, with_key
 from tests.test_commands import invoked
 from tests.test_serving import environment, served
@@ -105,3 +108,8 @@ async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     async with served([], env) as address:
         code, told = refused(tmp_path, str(httpx.URL(address).port))
     assert (code, "is taken" in told) == (2, True)
+
+
+def test_the_key_is_left_out_of_the_log(tmp_path: Path) -> None:
+    key = access_key(Settings(state_dir=tmp_path)).secret.get_secret_value()
+    assert without_secrets(f"a library says {key}") == "a library says …"
