@@ -37,19 +37,21 @@ async def every_row(read: Callable[[int], Awaitable[Page[Found]]]) -> AsyncItera
     Raises:
         EmnifyError: emnify could not be asked.
     """
-    seen, number, last, total, stuck = _Seen(), 1, 1, None, 0
+    seen, number, last, total, stuck, gap = _Seen(), 1, 1, None, 0, False
     while number <= last:
         page = await read(number)
         fell = total is not None and page.total is not None and page.total < total
         total = page.total if page.total is not None else total
         known = seen.among(page.items)
-        if fell and number > 1 and stuck < _STEPS_BACK and not known:
+        # Until a page overlaps, also where the total stays: rows that came since may hide those that went.
+        gap = (gap or fell) and not known
+        if gap and number > 1 and stuck < _STEPS_BACK:
             number, stuck = number - 1, stuck + 1
             continue
         fresh = [row for row in page.items if row.id not in known]
         seen.note(fresh)
         last = _last(page, number, more=bool(fresh))
-        number, stuck = number + 1, 0 if fresh else stuck
+        number, stuck, gap = number + 1, 0 if fresh else stuck, False
         yield fresh, page
 
 

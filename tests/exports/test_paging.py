@@ -7,7 +7,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 from anyio.abc import TaskGroup
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sim_mcp.emnify import EmnifyClient, EmnifyError, Limits, NotFoundError, Page, Sim, SimFilter, SimSort, SimStatus
@@ -56,6 +56,7 @@ def read_while(ids: list[int], change: Callable[[int], None], *, told: bool = Tr
     st.dictionaries(st.integers(1, 20), st.integers(0, 70), max_size=5),
     st.booleans(),
 )
+@example(many=13, gone={3: [0, 1], 4: [2, 3]}, come={5: 3, 6: 3}, ahead=True)
 def test_what_stays_is_read_once_while_others_come_and_go(
     many: int, gone: dict[int, list[int]], come: dict[int, int], ahead: bool
 ) -> None:
