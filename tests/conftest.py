@@ -13,7 +13,7 @@ from tests.support import Fleet, fleet_of
 
 def pytest_xdist_auto_num_workers() -> int:
     """Tests wait for rate limits and for processes as long as they work."""
-    return 2 * (os.cpu_count() or 1)
+    return 3 * (os.cpu_count() or 1)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm, Settings
 from tests.support import Fleet, facts
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 LONG_ENOUGH = 20
 """Questions that are answered while another process holds a file."""
 
