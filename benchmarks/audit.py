@@ -12,12 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.common import Row, run_for_sizes, times
-from sim_mcp.changes.audit import audit
-from sim_mcp.changes.entries import Caller, Outcome
-from sim_mcp.changes.history import changes
-from sim_mcp.changes.journal import Journal
 from sim_mcp.changes.plan import Plan, Planned, SetStatus
-from sim_mcp.changes.record_file import FILE
+from sim_mcp.changes.record.audit import audit
+from sim_mcp.changes.record.entries import Caller, Outcome
+from sim_mcp.changes.record.history import changes
+from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.record_file import FILE
 from sim_mcp.emnify import SimStatus
 
 SIZES = (3000,)

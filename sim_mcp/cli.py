@@ -18,10 +18,10 @@ from rich.console import Console
 
 from sim_mcp import __version__, shell
 from sim_mcp import demo as demonstration
-from sim_mcp.changes.audit import AuditRow
-from sim_mcp.changes.audit import audit as told
 from sim_mcp.changes.policy import PolicyError, read_policy
-from sim_mcp.changes.record_file import JournalError, RecordFile
+from sim_mcp.changes.record.audit import AuditRow
+from sim_mcp.changes.record.audit import audit as told
+from sim_mcp.changes.record.record_file import JournalError, RecordFile
 from sim_mcp.http.access_key import AccessKeyError, access_key
 from sim_mcp.http.server import listen
 from sim_mcp.logs import log_to_stderr

@@ -9,8 +9,8 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError
 
-from sim_mcp.changes.audit import audit
-from sim_mcp.changes.record_file import JournalError
+from sim_mcp.changes.record.audit import audit
+from sim_mcp.changes.record.record_file import JournalError
 from sim_mcp.exports.cells import MIME_TYPES, Format
 from sim_mcp.exports.files import ExportRefusedError
 from sim_mcp.settings import Settings

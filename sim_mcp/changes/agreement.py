@@ -1,7 +1,7 @@
 """How a change was agreed to, and whether that is enough by the policy in force when it is acted upon."""
 
-from sim_mcp.changes.entries import StoredPlan
 from sim_mcp.changes.policy import Decision
+from sim_mcp.changes.record.entries import StoredPlan
 
 BY_FORM = "a person, by form"
 BY_PAGE = "a person, on the approval page"

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 import anyio
 import anyio.lowlevel
 
-from sim_mcp.changes.entries import Answer, Outcome, OutcomeKind, Progress, StoredPlan
-from sim_mcp.changes.journal import Journal
 from sim_mcp.changes.judging import LOST, Sent, failed, hopeless
 from sim_mcp.changes.plan import Assign, Change, Delete, Register, Role, SetStatus, fingerprint, state_of
+from sim_mcp.changes.record.entries import Answer, Outcome, OutcomeKind, Progress, StoredPlan
+from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.registration import register
 from sim_mcp.changes.settling import LATER, Settling, Step, steps_of
 from sim_mcp.emnify import (

@@ -14,9 +14,9 @@ from mcp.types import ClientCapabilities
 from pydantic import BaseModel, Field, StrictBool
 
 from sim_mcp.changes.agreement import BY_FORM
-from sim_mcp.changes.entries import StoredPlan
 from sim_mcp.changes.plan import typed_right
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError
+from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.untrusted import fence
 
 MODERN = "2026-07-28"

@@ -9,15 +9,15 @@ import anyio
 
 from sim_mcp.changes.agreement import BY_POLICY, why_not_enough
 from sim_mcp.changes.apply import Run, Tell
-from sim_mcp.changes.approvals import Approvals
-from sim_mcp.changes.entries import Caller, StoredPlan
-from sim_mcp.changes.history import Change, changes
-from sim_mcp.changes.journal import Journal
+from sim_mcp.changes.approval_page.approvals import Approvals
+from sim_mcp.changes.approval_page.offer import PageOffer
 from sim_mcp.changes.look_back import LookBack
-from sim_mcp.changes.offer import PageOffer
 from sim_mcp.changes.plan import Plan, Register, counted, make
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError, read_policy
-from sim_mcp.changes.record_file import JournalError
+from sim_mcp.changes.record.entries import Caller, StoredPlan
+from sim_mcp.changes.record.history import Change, changes
+from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.record_file import JournalError
 from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed, which_one
 from sim_mcp.changes.registration import plan_registration
 from sim_mcp.changes.report import Report

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from sim_mcp.changes.entries import Answer, Outcome
 from sim_mcp.changes.plan import (
     Assign,
     Change,
@@ -13,6 +12,7 @@ from sim_mcp.changes.plan import (
     same_organisation,
     state_of,
 )
+from sim_mcp.changes.record.entries import Answer, Outcome
 from sim_mcp.emnify import AuthenticationError, EmnifyError, Sim, SimStatus, UnreachableError
 
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import anyio
 
-from sim_mcp.changes.entries import Caller
-from sim_mcp.changes.history import OPEN_FOR, Change, changes
-from sim_mcp.changes.journal import Journal
-from sim_mcp.changes.record_file import JournalError, UnreadablePlanError
+from sim_mcp.changes.record.entries import Caller
+from sim_mcp.changes.record.history import OPEN_FOR, Change, changes
+from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.record_file import JournalError, UnreadablePlanError
 from sim_mcp.changes.settling import Settling
 from sim_mcp.changes.turn import turn
 from sim_mcp.emnify import EmnifyClient, EmnifyError

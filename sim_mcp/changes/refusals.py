@@ -1,8 +1,8 @@
 """Why a change was not made, in words for the model: what it would have been, what to do, that nothing changed."""
 
-from sim_mcp.changes.entries import StoredPlan
-from sim_mcp.changes.history import Change
 from sim_mcp.changes.plan import Plan
+from sim_mcp.changes.record.entries import StoredPlan
+from sim_mcp.changes.record.history import Change
 from sim_mcp.untrusted import fence
 
 

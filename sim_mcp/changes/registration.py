@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from sim_mcp.changes import rules
-from sim_mcp.changes.entries import Outcome, OutcomeKind
 from sim_mcp.changes.plan import Plan, Planned, Register, counted
+from sim_mcp.changes.record.entries import Outcome, OutcomeKind
 from sim_mcp.emnify import Batch, Bic, EmnifyClient, EmnifyError, RuleError, SimRef, SimStatus
 from sim_mcp.untrusted import clean
 

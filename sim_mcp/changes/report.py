@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from sim_mcp.changes.entries import Outcome, StoredPlan
 from sim_mcp.changes.plan import Planned
+from sim_mcp.changes.record.entries import Outcome, StoredPlan
 
 
 @dataclass(frozen=True)

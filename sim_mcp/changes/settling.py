@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sim_mcp.changes.entries import Outcome, Progress, StoredPlan
-from sim_mcp.changes.journal import Journal
 from sim_mcp.changes.judging import Sent, read_back, read_later, sent_before
 from sim_mcp.changes.plan import Planned, Register
+from sim_mcp.changes.record.entries import Outcome, Progress, StoredPlan
+from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.registration import settle_registration
 from sim_mcp.emnify import DeadlineExceededError, EmnifyClient, EmnifyError, RateLimitedError, Sim
 from sim_mcp.fleet.inventory import Inventory

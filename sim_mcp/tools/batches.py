@@ -8,7 +8,7 @@ from mcp.types import CallToolResult
 
 from sim_mcp.changes import consent
 from sim_mcp.changes.consent import Agreement, NoForm
-from sim_mcp.changes.entries import StoredPlan
+from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.changes.registration import plan_registration
 from sim_mcp.emnify import Bic, SimStatus
 from sim_mcp.tools import answers, text

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from sim_mcp.changes import consent
 from sim_mcp.changes.consent import Agreement, NoForm, TypedAgreement
-from sim_mcp.changes.entries import StoredPlan
 from sim_mcp.changes.plan import Assign, Change, Delete, Role, SetStatus, make
+from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.emnify import DeadlineExceededError, InvalidValueError, Organisation, SimStatus
 from sim_mcp.fleet.organisations import find_organisation
 from sim_mcp.tools import answers

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from sim_mcp.changes.history import Change
+from sim_mcp.changes.record.history import Change
 from sim_mcp.emnify import InvalidValueError
 from sim_mcp.tools import answers, text
 from sim_mcp.tools.parameters import Moment, Name, Page, ready_call

@@ -7,8 +7,8 @@ from mcp.server.elicitation import ElicitationResult
 from mcp.types import CallToolResult
 
 from sim_mcp.changes import consent
-from sim_mcp.changes.entries import Outcome, StoredPlan
 from sim_mcp.changes.plan import Planned, Register, counted
+from sim_mcp.changes.record.entries import Outcome, StoredPlan
 from sim_mcp.changes.report import Report
 from sim_mcp.tools import answers, text
 from sim_mcp.tools.parameters import ready_call

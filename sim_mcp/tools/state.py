@@ -7,7 +7,7 @@ from typing import TypeVar
 from mcp.server.mcpserver import Context
 
 from sim_mcp.changes.desk import ChangeDesk
-from sim_mcp.changes.entries import Caller
+from sim_mcp.changes.record.entries import Caller
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.exports.desk import ExportDesk
 from sim_mcp.fleet.inventory import Inventory

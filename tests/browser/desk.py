@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from sim_mcp.changes.page import ApprovalPage
-from sim_mcp.changes.page_server import listening
-from sim_mcp.changes.page_view import Row, View
+from sim_mcp.changes.approval_page.page import ApprovalPage
+from sim_mcp.changes.approval_page.server import listening
+from sim_mcp.changes.approval_page.view import Row, View
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

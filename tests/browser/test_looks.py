@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser, ViewportSize
 
-from sim_mcp.changes.page_view import Row, View
+from sim_mcp.changes.approval_page.view import Row, View
 from tests.browser.desk import Counter, deletion, plan, rows
 
 WIDE: ViewportSize = {"width": 1200, "height": 900}

@@ -12,7 +12,7 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult, Implementation
 
-from sim_mcp.changes.journal import Journal
+from sim_mcp.changes.record.journal import Journal
 from sim_mcp.server import build_server
 from tests.support import Fleet, facts, said, unencrypted
 

@@ -24,7 +24,7 @@ from mcp.types import (
     InputResponses,
 )
 
-from sim_mcp.changes.journal import Journal
+from sim_mcp.changes.record.journal import Journal
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from sim_mcp.changes.audit import audit
-from sim_mcp.changes.entries import Caller, Outcome
-from sim_mcp.changes.history import changes
-from sim_mcp.changes.journal import Journal
 from sim_mcp.changes.plan import Plan
-from sim_mcp.changes.record_file import FILE, UnreadablePlanError
+from sim_mcp.changes.record.audit import audit
+from sim_mcp.changes.record.entries import Caller, Outcome
+from sim_mcp.changes.record.history import changes
+from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.record_file import FILE, UnreadablePlanError
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_record import CALLER, plan_of

@@ -12,7 +12,7 @@ import pytest
 from mcp import Client
 from mcp.types import Implementation
 
-from sim_mcp.changes.audit import audit
+from sim_mcp.changes.record.audit import audit
 from sim_mcp.emnify import luhn_digit
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm

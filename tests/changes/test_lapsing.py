@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from sim_mcp.changes.entries import Outcome, State
-from sim_mcp.changes.journal import AGREEMENT_LASTS, IDLE_PLANS_KEPT, Journal
+from sim_mcp.changes.record.entries import Outcome, State
+from sim_mcp.changes.record.journal import AGREEMENT_LASTS, IDLE_PLANS_KEPT, Journal
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.sandbox.settings import Unknowns
 from sim_mcp.server import build_server
@@ -207,7 +207,7 @@ async def test_a_yes_of_yesterday_is_asked_for_again_and_what_was_sent_is_not_se
 ) -> None:
     plan = await interrupted(slow)
     written = len(await slow.writes())
-    monkeypatch.setattr("sim_mcp.changes.journal.AGREEMENT_LASTS", timedelta(0))
+    monkeypatch.setattr("sim_mcp.changes.record.journal.AGREEMENT_LASTS", timedelta(0))
     async with claude_desktop(slow, confirm=Confirm.HOST) as client:
         waiting = facts(await client.call_tool("continue_change", {"plan": plan}))
         assert waiting["state"] == "waiting for approval"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sim_mcp.changes.audit import audit
-from sim_mcp.changes.entries import Outcome
-from sim_mcp.changes.history import changes
-from sim_mcp.changes.journal import Journal
-from sim_mcp.changes.record_file import FILE
+from sim_mcp.changes.record.audit import audit
+from sim_mcp.changes.record.entries import Outcome
+from sim_mcp.changes.record.history import changes
+from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.record_file import FILE
 from tests.changes.test_record import CALLER, plan_of
 
 FEW, MANY = 1000, 3000

@@ -17,11 +17,11 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, TextResourceContents
 
-from sim_mcp.changes.audit import audit
-from sim_mcp.changes.entries import Caller, Outcome
-from sim_mcp.changes.journal import Journal
 from sim_mcp.changes.plan import Delete, Plan, Planned, SetStatus, fingerprint
 from sim_mcp.changes.policy import PolicyError, read_policy
+from sim_mcp.changes.record.audit import audit
+from sim_mcp.changes.record.entries import Caller, Outcome
+from sim_mcp.changes.record.journal import Journal
 from sim_mcp.emnify import Sim, SimStatus
 from sim_mcp.fleet.reading import FEW
 from sim_mcp.sandbox import SandboxSettings

@@ -12,11 +12,11 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult
 
-from sim_mcp.changes.audit import audit
-from sim_mcp.changes.history import changes
-from sim_mcp.changes.journal import Journal
-from sim_mcp.changes.migrations import MIGRATIONS, VERSION
-from sim_mcp.changes.record_file import FILE, JournalError
+from sim_mcp.changes.record.audit import audit
+from sim_mcp.changes.record.history import changes
+from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.migrations import MIGRATIONS, VERSION
+from sim_mcp.changes.record.record_file import FILE, JournalError
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_record import CALLER, plan_of

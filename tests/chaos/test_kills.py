@@ -14,9 +14,9 @@ import pytest
 from anyio.abc import Process
 from mcp import Client
 
-from sim_mcp.changes.audit import audit
-from sim_mcp.changes.history import changes
-from sim_mcp.changes.journal import Journal
+from sim_mcp.changes.record.audit import audit
+from sim_mcp.changes.record.history import changes
+from sim_mcp.changes.record.journal import Journal
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server import build_server
 from sim_mcp.settings import Confirm

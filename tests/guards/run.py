@@ -29,13 +29,13 @@ LOOK_FIRST = {
     "changes/policy.py": ("test_policy", "test_record"),
     "changes/plan.py": ("test_consent", "test_choosing", "test_approval", "test_record"),
     "changes/desk.py": ("test_record", "test_approval"),
-    "changes/journal.py": ("test_record", "test_approval"),
+    "changes/record/journal.py": ("test_record", "test_approval"),
     "changes/apply.py": ("test_pausing", "test_approval", "test_record", "test_consent"),
     "changes/judging.py": ("test_approval", "test_record", "test_consent"),
-    "changes/page_request.py": ("test_page",),
-    "changes/page_server.py": ("test_page",),
-    "changes/approvals.py": ("test_approval", "test_record"),
-    "changes/rows.py": ("test_damage",),
+    "changes/approval_page/request.py": ("test_page",),
+    "changes/approval_page/server.py": ("test_page",),
+    "changes/approval_page/approvals.py": ("test_approval", "test_record"),
+    "changes/record/rows.py": ("test_damage",),
 }
 """Where the tests of a module are, if not in a file of its name."""
 
@@ -71,6 +71,8 @@ class Guard(NamedTuple):
             yield [self.test]
             yield [self.test.partition("[")[0]]
         place = Path("tests") / Path(self.path).parent
+        while not (project / place).is_dir():
+            place = place.parent
         names = LOOK_FIRST.get(self.path, (f"test_{Path(self.path).stem}",))
         near = [str(place / f"{name}.py") for name in names if (project / place / f"{name}.py").is_file()]
         if near:

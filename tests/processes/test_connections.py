@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from sim_mcp.changes import page_server
+from sim_mcp.changes.approval_page import server as page_server
 from sim_mcp.http.connections import TimelyConnection
 from sim_mcp.http.server import HttpServer
 from tests.browser.desk import open_counter

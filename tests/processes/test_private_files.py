@@ -12,7 +12,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
-from sim_mcp.changes.record_file import FILE as JOURNAL
+from sim_mcp.changes.record.record_file import FILE as JOURNAL
 from sim_mcp.fleet.store import Facts, Store
 from sim_mcp.fleet.usage_store import FILE as USAGE
 from tests.changes.test_approval import suspend

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 from mcp import Client
 
-from sim_mcp.changes.record_file import FILE as JOURNAL
+from sim_mcp.changes.record.record_file import FILE as JOURNAL
 from sim_mcp.fleet.usage_store import FILE as USAGE
 from sim_mcp.fleet.usage_store import UsageStore
 from sim_mcp.server import build_server

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sim_mcp.changes.migrations import VERSION, migrate
+from sim_mcp.changes.record.migrations import VERSION, migrate
 from sim_mcp.private_files import make_private_database, restrict
 
 FILE = "journal.sqlite3"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sim_mcp.changes.entries import Caller, State
-from sim_mcp.changes.journal import AGREEMENT_LASTS, Journal
-from sim_mcp.changes.rows import UNREADABLE, body_of, caller_of, moment_of, outcome_of, text_of, told_outcome
-from sim_mcp.changes.spelling import means
+from sim_mcp.changes.record.entries import Caller, State
+from sim_mcp.changes.record.journal import AGREEMENT_LASTS, Journal
+from sim_mcp.changes.record.rows import UNREADABLE, body_of, caller_of, moment_of, outcome_of, text_of, told_outcome
+from sim_mcp.changes.record.spelling import means
 
 Standing = Literal["waiting", "open", "done", "rejected", "expired"]
 """Waiting for a yes; agreed to, and not finished or in doubt; finished; refused by a person; not agreed to in time."""

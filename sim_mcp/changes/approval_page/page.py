@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from sim_mcp.changes.page_request import (
+from sim_mcp.changes.approval_page.request import (
     RefusedError,
     check_host,
     check_origin,
@@ -26,7 +26,7 @@ from sim_mcp.changes.page_request import (
     refuse_expired,
     refuse_stale_form,
 )
-from sim_mcp.changes.page_view import Decisions, Row, State, View
+from sim_mcp.changes.approval_page.view import Decisions, Row, State, View
 from sim_mcp.untrusted import clean
 
 _COOKIE = "sim_mcp_approval"
@@ -66,7 +66,7 @@ class ApprovalPage:
         self._links: list[_Link] = []
         self._awaited: dict[str, anyio.Event] = {}
         self._templates = Environment(
-            loader=PackageLoader("sim_mcp.changes"),
+            loader=PackageLoader("sim_mcp.changes.approval_page"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,

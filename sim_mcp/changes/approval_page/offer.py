@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import anyio
 
 from sim_mcp.changes.apply import Tell
-from sim_mcp.changes.approvals import Approvals
-from sim_mcp.changes.browser import BrowserWindows
-from sim_mcp.changes.entries import StoredPlan
-from sim_mcp.changes.page import ApprovalPage
-from sim_mcp.changes.page_server import listening
+from sim_mcp.changes.approval_page.approvals import Approvals
+from sim_mcp.changes.approval_page.browser import BrowserWindows
+from sim_mcp.changes.approval_page.page import ApprovalPage
+from sim_mcp.changes.approval_page.server import listening
+from sim_mcp.changes.record.entries import StoredPlan
 
 _TELL_EVERY_S = 5.0
 

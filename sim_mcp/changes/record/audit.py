@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sim_mcp.changes.record_file import RecordFile
-from sim_mcp.changes.rows import UNREADABLE, body_of, caller_of, text_of
-from sim_mcp.changes.spelling import means
+from sim_mcp.changes.record.record_file import RecordFile
+from sim_mcp.changes.record.rows import UNREADABLE, body_of, caller_of, text_of
+from sim_mcp.changes.record.spelling import means
 
 NOT_KNOWN_YET = "sent, outcome not known yet"
 

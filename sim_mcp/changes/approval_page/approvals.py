@@ -4,10 +4,10 @@ from typing import Literal
 
 from sim_mcp.changes import rules
 from sim_mcp.changes.agreement import BY_PAGE
-from sim_mcp.changes.entries import StoredPlan
-from sim_mcp.changes.journal import Journal
-from sim_mcp.changes.page_view import Row, View
+from sim_mcp.changes.approval_page.view import Row, View
 from sim_mcp.changes.plan import Assign, Delete, Register, SetStatus, typed_right
+from sim_mcp.changes.record.entries import StoredPlan
+from sim_mcp.changes.record.journal import Journal
 from sim_mcp.recorder import Recorder
 
 

@@ -16,11 +16,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sim_mcp.changes.entries import Answer, Caller, Intended, Outcome, Progress, State, StoredPlan
-from sim_mcp.changes.onward_clock import OnwardClock
 from sim_mcp.changes.plan import Plan
-from sim_mcp.changes.record_file import RecordFile, UnreadablePlanError
-from sim_mcp.changes.rows import UNREADABLE, body_of, caller_of, moment_of, plan_of, progress_of, text_of
+from sim_mcp.changes.record.entries import Answer, Caller, Intended, Outcome, Progress, State, StoredPlan
+from sim_mcp.changes.record.onward_clock import OnwardClock
+from sim_mcp.changes.record.record_file import RecordFile, UnreadablePlanError
+from sim_mcp.changes.record.rows import UNREADABLE, body_of, caller_of, moment_of, plan_of, progress_of, text_of
 
 PLANS_LIVE = timedelta(minutes=15)
 AGREEMENT_LASTS = timedelta(hours=24)

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sim_mcp.changes.page import ApprovalPage
+from sim_mcp.changes.approval_page.page import ApprovalPage
 from sim_mcp.http.connections import TimelyConnection
 
 
