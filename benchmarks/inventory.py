@@ -21,9 +21,9 @@ from anyio.streams.text import TextReceiveStream
 
 from benchmarks.common import Row, run_for_sizes, times
 from sim_mcp.emnify import EmnifyClient
-from sim_mcp.fleet.inventory import Inventory
-from sim_mcp.fleet.selection import FleetFilter, GroupBy
-from sim_mcp.fleet.snapshot import Snapshot
+from sim_mcp.fleet.inventory.filters import FleetFilter, GroupBy
+from sim_mcp.fleet.inventory.inventory import Inventory
+from sim_mcp.fleet.inventory.snapshot import Snapshot
 from sim_mcp.serving import settle
 
 SIZES = (100_000, 1_000_000)

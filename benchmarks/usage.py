@@ -15,7 +15,7 @@ import httpx
 
 from benchmarks.common import Row, run_for_sizes, times
 from sim_mcp.emnify import PUBLISHED_LIMITS, EmnifyClient, SimSort
-from sim_mcp.fleet.usage import UsageScan
+from sim_mcp.fleet.usage.scan import UsageScan
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
 
 CLOCK = datetime(2026, 11, 22, 12, tzinfo=UTC)

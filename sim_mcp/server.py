@@ -25,8 +25,8 @@ from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.emnify import EmnifyClient, InvalidValueError
 from sim_mcp.exports.desk import WAITS_S, ExportDesk
 from sim_mcp.exports.sources import rows_of
-from sim_mcp.fleet.inventory import Inventory
-from sim_mcp.fleet.usage import UsageScan
+from sim_mcp.fleet.inventory.inventory import Inventory
+from sim_mcp.fleet.usage.scan import UsageScan
 from sim_mcp.prompts import add_prompts
 from sim_mcp.readiness import Readiness
 from sim_mcp.resources import add_resources

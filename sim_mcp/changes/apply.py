@@ -28,7 +28,7 @@ from sim_mcp.emnify import (
     SimChange,
     Target,
 )
-from sim_mcp.fleet.inventory import Inventory
+from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.reading import FEW, read_sims
 from sim_mcp.recorder import Recorder
 

@@ -12,7 +12,7 @@ from sim_mcp.changes.record.record_file import JournalError, UnreadablePlanError
 from sim_mcp.changes.settling import Settling
 from sim_mcp.changes.turn import turn
 from sim_mcp.emnify import EmnifyClient, EmnifyError
-from sim_mcp.fleet.inventory import Inventory
+from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.recorder import Recorder
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from sim_mcp.changes.record.entries import Outcome, Progress, StoredPlan
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.registration import settle_registration
 from sim_mcp.emnify import DeadlineExceededError, EmnifyClient, EmnifyError, RateLimitedError, Sim
-from sim_mcp.fleet.inventory import Inventory
+from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.reading import read_sims
 from sim_mcp.recorder import Recorder
 

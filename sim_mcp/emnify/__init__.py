@@ -20,6 +20,7 @@ from sim_mcp.emnify.errors import (
 )
 from sim_mcp.emnify.event_pages import EventPages
 from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort, SimSortField, event_type_id
+from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Rate, Window, in_background
 from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, SimReference, compact, luhn_digit, parse_iccid, readings
 from sim_mcp.emnify.models import (
     Batch,
@@ -35,7 +36,6 @@ from sim_mcp.emnify.models import (
     SimRef,
 )
 from sim_mcp.emnify.organisation import OrganisationStats, TariffPlan
-from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Rate, Window, in_background
 from sim_mcp.emnify.reachability import ConnectivityInfo, LimitExtension, SubscriberInfo
 from sim_mcp.emnify.usage import DailyUsage, DayUsage, MonthUsage, SimUsage, Traffic
 from sim_mcp.emnify.values import SimStatus

@@ -11,19 +11,19 @@ import anyio
 import httpx
 from pydantic import SecretStr
 
-from sim_mcp.emnify.calls import Answer, Call, check_page, collection, on_batch, on_device, on_sim
 from sim_mcp.emnify.change import SimChange
 from sim_mcp.emnify.errors import InvalidValueError, RuleError
 from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort
+from sim_mcp.emnify.http.calls import Answer, Call, check_page, collection, on_batch, on_device, on_sim
+from sim_mcp.emnify.http.error_mapping import batch_refusal
+from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Pacer
+from sim_mcp.emnify.http.transport import Transport
 from sim_mcp.emnify.identifiers import Bic
 from sim_mcp.emnify.models import Batch, Connectivity, Device, Event, Label, Page, Quota, Sim, SimRef
 from sim_mcp.emnify.organisation import OwnOrganisation
-from sim_mcp.emnify.pacing import PUBLISHED_LIMITS, Limits, Pacer
 from sim_mcp.emnify.pages import array, page_of, raw_page_of, read_one, read_rows
 from sim_mcp.emnify.provisioning import Provisioning
 from sim_mcp.emnify.reachability import Reachability
-from sim_mcp.emnify.refusals import batch_refusal
-from sim_mcp.emnify.transport import Transport
 from sim_mcp.emnify.usage import DailyUsage, SimUsage
 from sim_mcp.emnify.values import SimStatus
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from sim_mcp.emnify.calls import Answer, Call
+from sim_mcp.emnify.http.calls import Answer, Call
 from sim_mcp.emnify.pages import read_one
 from sim_mcp.emnify.usage import Currency, MonthUsage
 from sim_mcp.emnify.values import Number, Record, Text, Whole

@@ -4,8 +4,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from sim_mcp.emnify.calls import Answer
 from sim_mcp.emnify.errors import UnreadableAnswerError
+from sim_mcp.emnify.http.calls import Answer
 from sim_mcp.emnify.models import Page
 from sim_mcp.emnify.values import Record
 

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from sim_mcp.emnify.calls import Answer, Call
 from sim_mcp.emnify.errors import InvalidValueError
+from sim_mcp.emnify.http.calls import Answer, Call
 from sim_mcp.emnify.models import InstallationCode, Label, Migration, Operation, Page, ProductCount
 from sim_mcp.emnify.pages import page_of, read_one, read_rows
 

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sim_mcp.emnify.calls import Answer, Call, on_device
 from sim_mcp.emnify.filters import EventFilter
+from sim_mcp.emnify.http.calls import Answer, Call, on_device
 from sim_mcp.emnify.models import Event, Network, Page, Quota
 from sim_mcp.emnify.pages import page_of, read_one, read_rows
 from sim_mcp.emnify.values import Moment, Number, Record, Text

@@ -15,8 +15,8 @@ from sim_mcp.exports.files import ExportRefusedError
 from sim_mcp.exports.paging import ReadAhead, at_once, every_row
 from sim_mcp.exports.rows import What, event_row, usage_row, whose
 from sim_mcp.exports.sims import SimRow, sim_row, sim_row_of
-from sim_mcp.fleet.lookup import find_sims
-from sim_mcp.fleet.organisations import find_organisation
+from sim_mcp.fleet.lookup.organisations import find_organisation
+from sim_mcp.fleet.lookup.sims import find_sims
 
 MOST_SIMS = 10_000
 """SIMs whose usage or events one file may hold: a request each, which takes 25 minutes at 2,000 in five minutes."""

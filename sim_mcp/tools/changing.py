@@ -13,7 +13,7 @@ from sim_mcp.changes.consent import Agreement, NoForm, TypedAgreement
 from sim_mcp.changes.plan import Assign, Change, Delete, Role, SetStatus, make
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.emnify import DeadlineExceededError, InvalidValueError, Organisation, SimStatus
-from sim_mcp.fleet.organisations import find_organisation
+from sim_mcp.fleet.lookup.organisations import find_organisation
 from sim_mcp.tools import answers
 from sim_mcp.tools.choosing import Choice, OfCustomer, WithModel
 from sim_mcp.tools.outcomes import carry_out, reported

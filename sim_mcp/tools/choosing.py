@@ -6,9 +6,9 @@ from typing import Annotated
 from pydantic import Field
 
 from sim_mcp.emnify import EmnifyClient, InvalidValueError, Sim, SimFilter, SimStatus
-from sim_mcp.fleet.listing import all_matching
-from sim_mcp.fleet.lookup import find_sims
-from sim_mcp.fleet.organisations import find_organisation
+from sim_mcp.fleet.lookup.listing import all_matching
+from sim_mcp.fleet.lookup.organisations import find_organisation
+from sim_mcp.fleet.lookup.sims import find_sims
 from sim_mcp.tools.parameters import Name
 from sim_mcp.untrusted import clean, quoted
 

@@ -8,10 +8,10 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from sim_mcp.emnify import InvalidValueError
-from sim_mcp.fleet.diagnosis import diagnose
-from sim_mcp.fleet.evidence import CLOCKS_APART, RETENTION
-from sim_mcp.fleet.lookup import find_sim
-from sim_mcp.fleet.timeline import read_timeline
+from sim_mcp.fleet.diagnosis.diagnosis import diagnose
+from sim_mcp.fleet.diagnosis.evidence import CLOCKS_APART, RETENTION
+from sim_mcp.fleet.events.reader import read_timeline
+from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.tools import diagnosis_answers as answers
 from sim_mcp.tools import diagnosis_facts as facts
 from sim_mcp.tools import diagnosis_text as text

@@ -6,12 +6,12 @@ from typing import Any
 
 from sim_mcp.changes.plan import status_label
 from sim_mcp.emnify import MonthUsage, Quota
-from sim_mcp.fleet.condensing import Entry
-from sim_mcp.fleet.diagnosis import Diagnosis, unread
-from sim_mcp.fleet.evidence import Evidence
-from sim_mcp.fleet.findings import Finding, moment
-from sim_mcp.fleet.happenings import FROM_NETWORK, label_of
-from sim_mcp.fleet.timeline import Timeline, Totals
+from sim_mcp.fleet.diagnosis.diagnosis import Diagnosis, unread
+from sim_mcp.fleet.diagnosis.evidence import Evidence
+from sim_mcp.fleet.diagnosis.findings import Finding, moment
+from sim_mcp.fleet.events.event import FROM_NETWORK, label_of
+from sim_mcp.fleet.events.reader import Timeline, Totals
+from sim_mcp.fleet.events.timeline import Entry
 from sim_mcp.tools import diagnosis_answers as answers
 from sim_mcp.untrusted import called, clean
 

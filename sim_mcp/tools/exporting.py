@@ -14,8 +14,8 @@ from sim_mcp.exports.desk import Export, Order
 from sim_mcp.exports.files import ExportRefusedError, checked_name
 from sim_mcp.exports.rows import What
 from sim_mcp.exports.sources import Selection
-from sim_mcp.fleet.lookup import LookupFailedError
-from sim_mcp.fleet.organisations import NotAllSeenError, OrganisationNotFoundError
+from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError
+from sim_mcp.fleet.lookup.sims import LookupFailedError
 from sim_mcp.tools.export_answers import ExportReport, export_link, export_report, export_text
 from sim_mcp.tools.parameters import Day, Name, Status, ready_call, several
 from sim_mcp.tools.problems import explain

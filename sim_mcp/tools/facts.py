@@ -18,8 +18,8 @@ from sim_mcp.emnify import (
     SimUsage,
     Traffic,
 )
-from sim_mcp.fleet import happenings
-from sim_mcp.fleet.selection import FleetSim
+from sim_mcp.fleet.events import event as happenings
+from sim_mcp.fleet.inventory.filters import FleetSim
 from sim_mcp.tools import answers
 from sim_mcp.untrusted import called, clean
 

@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field
 
 from sim_mcp.emnify import InvalidValueError, SimStatus, compact, parse_iccid
 from sim_mcp.emnify.identifiers import PRINTED_ICCID_LENGTH
-from sim_mcp.fleet.inventory import StillReadingError
-from sim_mcp.fleet.selection import FleetFilter, FleetSim, GroupBy, Match
+from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, GroupBy, Match
+from sim_mcp.fleet.inventory.inventory import StillReadingError
 from sim_mcp.tools import fleet_answers, fleet_text
 from sim_mcp.tools.facts import ROW_NAME_LIMIT
 from sim_mcp.tools.parameters import Name, PlainDay, Statuses, ready_call, several

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import anyio
 import anyio.to_thread
 
-from sim_mcp.fleet.ranking import brief, likeliest_first, may_have_used, without_usage
-from sim_mcp.fleet.selection import FleetFilter
-from sim_mcp.fleet.snapshot import Snapshot
+from sim_mcp.fleet.inventory.filters import FleetFilter
+from sim_mcp.fleet.inventory.snapshot import Snapshot
+from sim_mcp.fleet.usage.ranking import brief, likeliest_first, may_have_used, without_usage
 from sim_mcp.tools import usage_facts
 from sim_mcp.tools.parameters import Month
 from sim_mcp.tools.state import ToolContext, usage_of

@@ -19,12 +19,12 @@ from sim_mcp.emnify import (
 )
 from sim_mcp.emnify import Page as EmnifyPage
 from sim_mcp.emnify.identifiers import PRINTED_ICCID_LENGTH
-from sim_mcp.fleet.fetch import LARGEST_PAGE
-from sim_mcp.fleet.inventory import StillReadingError
-from sim_mcp.fleet.listing import Listing, list_matching
-from sim_mcp.fleet.organisations import NotAllSeenError, find_organisation
-from sim_mcp.fleet.selection import FleetFilter, FleetSim, OrderBy
-from sim_mcp.fleet.snapshot import Snapshot
+from sim_mcp.fleet.inventory.crawler import LARGEST_PAGE
+from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, OrderBy
+from sim_mcp.fleet.inventory.inventory import StillReadingError
+from sim_mcp.fleet.inventory.snapshot import Snapshot
+from sim_mcp.fleet.lookup.listing import Listing, list_matching
+from sim_mcp.fleet.lookup.organisations import NotAllSeenError, find_organisation
 from sim_mcp.tools import answers, facts, text
 from sim_mcp.tools.fleet import asked, chosen, moment
 from sim_mcp.tools.idle import idle_sims

@@ -22,10 +22,10 @@ from sim_mcp.emnify import (
     UpstreamError,
 )
 from sim_mcp.exports.files import ExportRefusedError
-from sim_mcp.fleet.inventory import InventoryError
-from sim_mcp.fleet.lookup import LookupFailedError
-from sim_mcp.fleet.organisations import NotAllSeenError, OrganisationNotFoundError
-from sim_mcp.fleet.terms import UnknownNameError
+from sim_mcp.fleet.inventory.inventory import InventoryError
+from sim_mcp.fleet.inventory.sql import UnknownNameError
+from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError
+from sim_mcp.fleet.lookup.sims import LookupFailedError
 from sim_mcp.tools.state import NoTokenError
 from sim_mcp.untrusted import clean
 

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from sim_mcp.emnify import Event, EventFilter, InvalidValueError, event_type_id
 from sim_mcp.emnify import Page as EmnifyPage
-from sim_mcp.fleet.lookup import find_sim
+from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.tools import answers, facts, text
 from sim_mcp.tools.parameters import Day, Moment, Name, Page, SimName, ready_call, several
 from sim_mcp.tools.results import answer

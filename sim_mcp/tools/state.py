@@ -10,8 +10,8 @@ from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.changes.record.entries import Caller
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.exports.desk import ExportDesk
-from sim_mcp.fleet.inventory import Inventory
-from sim_mcp.fleet.usage import UsageScan
+from sim_mcp.fleet.inventory.inventory import Inventory
+from sim_mcp.fleet.usage.scan import UsageScan
 from sim_mcp.settings import Settings
 from sim_mcp.untrusted import clean
 

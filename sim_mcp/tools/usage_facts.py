@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sim_mcp.fleet.ranking import Total
-from sim_mcp.fleet.selection import FleetSim
-from sim_mcp.fleet.usage import Reading
-from sim_mcp.fleet.usage_store import Amount
-from sim_mcp.fleet.waste import NEW, TEST_MB, TEST_SMS, Price, Waste, Why
+from sim_mcp.fleet.inventory.filters import FleetSim
+from sim_mcp.fleet.usage.cache import Amount
+from sim_mcp.fleet.usage.ranking import Total
+from sim_mcp.fleet.usage.scan import Reading
+from sim_mcp.fleet.usage.waste import NEW, TEST_MB, TEST_SMS, Price, Waste, Why
 from sim_mcp.tools.problems import explain
 from sim_mcp.untrusted import called
 

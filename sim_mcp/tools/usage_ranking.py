@@ -11,13 +11,13 @@ from pydantic import Field
 
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, InvalidValueError, MonthUsage, SimStatus
 from sim_mcp.emnify.identifiers import shown
-from sim_mcp.fleet.inventory import StillReadingError
-from sim_mcp.fleet.periods import Period, days
-from sim_mcp.fleet.ranking import Brief, brief, likeliest_first, may_have_used, rank, total, total_told
-from sim_mcp.fleet.selection import FleetFilter, FleetSim
-from sim_mcp.fleet.snapshot import Snapshot
-from sim_mcp.fleet.usage import Reading
-from sim_mcp.fleet.waste import (
+from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim
+from sim_mcp.fleet.inventory.inventory import StillReadingError
+from sim_mcp.fleet.inventory.snapshot import Snapshot
+from sim_mcp.fleet.usage.periods import Period, days
+from sim_mcp.fleet.usage.ranking import Brief, brief, likeliest_first, may_have_used, rank, total, total_told
+from sim_mcp.fleet.usage.scan import Reading
+from sim_mcp.fleet.usage.waste import (
     Price,
     Waste,
     Why,

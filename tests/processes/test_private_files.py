@@ -13,8 +13,8 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from sim_mcp.changes.record.record_file import FILE as JOURNAL
-from sim_mcp.fleet.store import Facts, Store
-from sim_mcp.fleet.usage_store import FILE as USAGE
+from sim_mcp.fleet.inventory.database import Facts, Store
+from sim_mcp.fleet.usage.cache import FILE as USAGE
 from tests.changes.test_approval import suspend
 from tests.support import Fleet, facts
 from tests.test_serving import environment

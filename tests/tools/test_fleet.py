@@ -17,7 +17,7 @@ from mcp.server import MCPServer
 from pydantic import SecretStr
 
 from sim_mcp.emnify import EmnifyClient, Limits, SimStatus
-from sim_mcp.fleet.inventory import Inventory
+from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server import build_server
 from sim_mcp.settings import Settings

@@ -11,8 +11,8 @@ import pytest
 from mcp import Client
 
 from sim_mcp.emnify import RateLimitedError
-from sim_mcp.fleet.periods import month_of
-from sim_mcp.fleet.usage import Reading
+from sim_mcp.fleet.usage.periods import month_of
+from sim_mcp.fleet.usage.scan import Reading
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server import build_server
 from sim_mcp.tools import usage_facts, usage_ranking

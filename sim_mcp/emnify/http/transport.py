@@ -1,0 +1,241 @@
+"""One call to emnify: paced, signed in, retried where that is safe, and its failures told apart."""
+
+import hashlib
+import logging
+import math
+import time
+from typing import Any
+
+import anyio
+import httpx
+import stamina
+from pydantic import SecretStr
+
+from sim_mcp.emnify.errors import (
+    AuthenticationError,
+    DeadlineExceededError,
+    EmnifyError,
+    InvalidValueError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    UnreachableError,
+    UnreadableAnswerError,
+    UpstreamError,
+)
+from sim_mcp.emnify.http.auth import Authenticator, AuthToken
+from sim_mcp.emnify.http.calls import JSON, Answer, Call, request_id
+from sim_mcp.emnify.http.clock import UpstreamClock
+from sim_mcp.emnify.http.connection import Connection
+from sim_mcp.emnify.http.error_mapping import refusal, sign_in_refusal
+from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, Limits, Pacer
+from sim_mcp.emnify.http.retry import Progress
+
+log = logging.getLogger(__name__)
+
+_UNAUTHORIZED, _TOO_MANY, _SERVER_ERROR, _CLIENT_ERROR = 401, 429, 500, 400
+
+
+class Transport:
+    """Send calls to one emnify with one application token."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        application_token: SecretStr,
+        limits: Limits,
+        user_agent: str,
+        transport: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        self.base_url = base_url
+        self._connection = Connection(base_url, user_agent, transport)
+        self._application_token = application_token
+        key = hashlib.sha256(application_token.get_secret_value().encode()).digest()
+        self.identity = hashlib.blake2b(base_url.encode(), key=key, digest_size=12).hexdigest()
+        self.pacer = Pacer(limits)
+        self.auth = Authenticator(self._sign_in)
+        self.clock = UpstreamClock()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._connection.close()
+
+    async def send(self, call: Call, deadline_s: float) -> Answer:
+        """Send a call and return its answer, which is a success.
+
+        Raises:
+            EmnifyError: The call failed; which member of the tree tells how, and `changed` whether it may have had
+                an effect.
+        """
+        progress = Progress()
+        try:
+            with anyio.fail_after(deadline_s):
+                async for attempt in stamina.retry_context(
+                    on=progress.retry_in,
+                    attempts=None,
+                    timeout=None,
+                    wait_initial=0.2,
+                    wait_max=5.0,
+                    wait_jitter=0.5,
+                ):
+                    progress.attempts = attempt.num
+                    with attempt:
+                        return await self._authorised(call, progress)
+        except TimeoutError:
+            raise self._out_of_time(call, deadline_s, progress) from None
+        raise UpstreamError(
+            f"{call.operation} was never tried", operation=call.operation
+        )  # pragma: no cover  # stamina either returns or raises.
+
+    async def _authorised(self, call: Call, progress: Progress) -> Answer:
+        """Send once, and once more with a new token if the first is not accepted."""
+        token = await self.auth.token()
+        response = await self._paced(call, token, progress)
+        if response.status_code == _UNAUTHORIZED and not progress.signed_in_again:
+            progress.signed_in_again = True
+            self.auth.reject(token)
+            response = await self._paced(call, await self.auth.token(), progress)
+        if response.status_code == _UNAUTHORIZED:
+            raise AuthenticationError(
+                "emnify does not accept the token, also after signing in again",
+                operation=call.operation,
+                status=_UNAUTHORIZED,
+            )
+        try:
+            return self._judged(call, response)
+        except EmnifyError as error:
+            error.request_id = request_id(response.headers)
+            raise
+
+    async def _paced(self, call: Call, token: AuthToken, progress: Progress) -> httpx.Response:
+        # httpx's own Headers keep the token out of their repr, and so out of tracebacks that show locals.
+        headers = httpx.Headers({"Authorization": f"Bearer {token.bearer}", "Accept": call.accept})
+        return await self._once(call, headers, progress)
+
+    async def _once(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
+        async with self.pacer.turn(call.operation):
+            if call.on_sent is not None:
+                call.on_sent()
+            response = await self._exchange(call, headers, progress)
+        self.clock.read(response.headers.get("Date", ""))
+        self._heed(call, response)
+        return response
+
+    async def _exchange(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
+        progress.in_flight = True
+        started = time.monotonic()
+        try:
+            response = await self._connection.request(call, headers)
+        except UnreachableError as error:
+            progress.in_flight = False
+            error.operation = call.operation
+            raise
+        except (httpx.InvalidURL, httpx.LocalProtocolError):
+            progress.in_flight = False
+            raise InvalidValueError(
+                f"the request about {call.subject} cannot be written as a URL", operation=call.operation
+            ) from None
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            log.info("%s broke: %s", call.operation, type(error).__name__)
+            raise self._broken(call, type(error).__name__) from None
+        progress.in_flight = False
+        took_ms = (time.monotonic() - started) * 1000
+        log.info("%s %d in %.0f ms, attempt %d", call.operation, response.status_code, took_ms, progress.attempts)
+        return response
+
+    def _heed(self, call: Call, response: httpx.Response) -> None:
+        """Slow down after a 429, which is raised to be tried again later; recover after anything else."""
+        if response.status_code != _TOO_MANY:
+            self.pacer.answered()
+            return
+        told = self.clock.wait_s(response.headers.get("Retry-After", ""))
+        pause = self.pacer.throttled(told)
+        wait_s = told if told is not None else pause
+        raise RateLimitedError(
+            f"emnify asks to slow down (429) for {math.ceil(wait_s)} s",
+            retry_after_s=wait_s,
+            operation=call.operation,
+        )
+
+    def _judged(self, call: Call, response: httpx.Response) -> Answer:
+        status = response.status_code
+        if status >= _SERVER_ERROR:
+            if call.writes:
+                raise OutcomeUnknownError(
+                    f"emnify answered {status} to a change of {call.subject}, which may have happened all the same",
+                    operation=call.operation,
+                    status=status,
+                )
+            raise UpstreamError(f"emnify failed with {status}", operation=call.operation, status=status)
+        if status >= _CLIENT_ERROR:
+            raise refusal(call.operation, call.subject, response)
+        if not response.is_success:
+            raise UnreadableAnswerError(
+                f"emnify answered {status} where a result was expected",
+                operation=call.operation,
+                status=status,
+                changed="unknown" if call.writes else "nothing",
+            )
+        if call.accept != JSON:
+            return Answer(call.operation, status, response.headers, None, response.text)
+        try:
+            data = _json(response, call.operation)
+        except UnreadableAnswerError:
+            # A write has done its work whatever its body says; a read is worth another try.
+            if not call.writes:
+                raise
+            data = None
+        return Answer(call.operation, status, response.headers, data)
+
+    def _broken(self, call: Call, how: str) -> EmnifyError:
+        if call.writes and call.operation != AUTHENTICATE:
+            return OutcomeUnknownError(
+                f"the change of {call.subject} was sent, but the connection broke before an answer came ({how})",
+                operation=call.operation,
+            )
+        return UpstreamError(
+            f"the connection to emnify{self._connection.route} broke before an answer came ({how})",
+            operation=call.operation,
+        )
+
+    def _out_of_time(self, call: Call, deadline_s: float, progress: Progress) -> EmnifyError:
+        if call.writes and progress.in_flight:
+            return OutcomeUnknownError(
+                f"the change of {call.subject} was sent, but no answer came within {deadline_s:g} s",
+                operation=call.operation,
+            )
+        if progress.last is not None:
+            return progress.last
+        return DeadlineExceededError(
+            f"emnify did not answer about {call.subject}{self._connection.route} within {deadline_s:g} s",
+            operation=call.operation,
+        )
+
+    async def _sign_in(self) -> str:
+        """Exchange the application token for an auth token (POST /api/v1/authenticate)."""
+        call = Call(
+            "POST",
+            "/api/v1/authenticate",
+            "the application token",
+            json={"application_token": self._application_token.get_secret_value()},
+        )
+        response = await self._once(call, httpx.Headers({"Accept": JSON}), Progress())
+        if response.status_code >= _SERVER_ERROR:
+            raise UpstreamError("emnify could not sign in", operation=call.operation, status=response.status_code)
+        if response.is_client_error:
+            raise sign_in_refusal(call.operation, response)
+        answer = _json(response, call.operation)
+        bearer = answer.get("auth_token") if isinstance(answer, dict) else None
+        # Anything else could not be sent in a header.
+        if isinstance(bearer, str) and bearer and all("!" <= char <= "~" for char in bearer):
+            return bearer
+        raise UnreadableAnswerError("emnify's answer to signing in holds no auth token", operation=call.operation)
+
+
+def _json(response: httpx.Response, operation: str) -> Any:
+    try:
+        return response.json()
+    except (ValueError, RecursionError):
+        kind = response.headers.get("Content-Type", "no content type").split(";")[0]
+        what = "an empty answer" if not response.content else f"an answer that is not JSON ({kind[:40]})"
+        raise UnreadableAnswerError(f"emnify sent {what}", operation=operation, status=response.status_code) from None

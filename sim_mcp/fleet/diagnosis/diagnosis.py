@@ -1,0 +1,180 @@
+"""Why a SIM behaves as it does: evidence, rules, and what follows from both."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from sim_mcp.emnify import EmnifyClient, Sim
+from sim_mcp.fleet.diagnosis import rules_account as account
+from sim_mcp.fleet.diagnosis import rules_cost as cost
+from sim_mcp.fleet.diagnosis import rules_network as network
+from sim_mcp.fleet.diagnosis import rules_quota as quota
+from sim_mcp.fleet.diagnosis.collect import WITHIN_S, gather
+from sim_mcp.fleet.diagnosis.evidence import OF_DEVICE, Evidence
+from sim_mcp.fleet.diagnosis.findings import Finding, Rule, Sure, moment, named
+from sim_mcp.fleet.events.event import FROM_NETWORK
+from sim_mcp.fleet.events.sessions import is_late, usual_gap
+
+FORBIDDEN: tuple[Rule, ...] = (
+    Rule(account.sim_deleted, "SIM not activated"),
+    Rule(account.sim_issued, "SIM not activated"),
+    Rule(account.sim_suspended, "SIM not activated"),
+    Rule(account.no_device, "device missing or disabled"),
+    Rule(account.device_disabled, "device missing or disabled", ("device",)),
+)
+"""Whether SIM and device may use networks at all; only then the next rules have anything to say."""
+
+ONCE_ALLOWED: tuple[Rule, ...] = (
+    Rule(account.workspace_blocked, "workspace blocked (prepaid, cost limit)", ("workspace events", "events")),
+    Rule(account.data_disabled, "data switched off in the service profile", ("events",)),
+    Rule(quota.quota_missing, "data quota missing, used up or expired", ("events", "data quota")),
+    Rule(quota.quota_used_up, "data quota missing, used up or expired", ("events", "data quota")),
+    Rule(quota.quota_expired, "data quota missing, used up or expired", ("device events", "data quota")),
+    Rule(account.traffic_limit, "traffic limit", ("events", "device events")),
+    Rule(account.imei_lock, "IMEI lock", ("events", "device", "connectivity")),
+    Rule(account.not_activated_yet, "data sessions refused for other reasons", ("events",)),
+    Rule(account.refused_otherwise, "data sessions refused for other reasons", ("events",)),
+    Rule(account.blocked_unexplained, "blocked for no known reason", ("connectivity",)),
+    Rule(
+        network.operator_blocked,
+        "registration rejected (network, coverage policy, blocklist)",
+        ("events", "blocked operators"),
+    ),
+    Rule(network.policy_forbids_network, "registration rejected (network, coverage policy, blocklist)", ("events",)),
+    Rule(network.registration_rejected, "registration rejected (network, coverage policy, blocklist)", ("events",)),
+    Rule(network.wrong_apn, "wrong APN, attached without data session", ("events",)),
+    Rule(network.attached_without_session, "wrong APN, attached without data session", ("events", "connectivity")),
+    Rule(network.never_seen, "no sign of life", ("events",)),
+    Rule(network.reported_absent, "reported absent by the network", ("events",)),
+    Rule(network.sessions_break_off, "data sessions that break off", ("events",)),
+    Rule(network.attach_is_stale, "no sign of life", ("events", "connectivity")),
+    Rule(network.offline_without_word, "no sign of life", ("events", "connectivity")),
+    Rule(network.sessions_carry_nothing, "data sessions without data", ("events",)),
+)
+"""The likelier cause first among equally sure ones."""
+
+BESIDES: tuple[Rule, ...] = (
+    Rule(cost.billed_without_device, "charged without use"),
+    Rule(cost.billed_on_disabled_device, "charged without use", ("device",)),
+    Rule(cost.billed_without_traffic, "charged without use", ("usage", "events")),
+    Rule(cost.factory_test_ended, "factory test that ended by itself", ("events",)),
+    Rule(cost.traffic_abroad, "traffic in an unusual country", ("events",)),
+    Rule(cost.usage_jumped, "usage far above last month's", ("usage",)),
+    Rule(cost.in_factory_test, ""),
+    Rule(cost.sms_quota_used_up, "SMS quota used up", ("events", "SMS quota")),
+    Rule(cost.changed_of_late, "changes within 24 hours", ("events", "device events")),
+)
+"""What costs, what changed: no cause of a fault, but worth knowing."""
+
+_KINDS = ("fault", "cost", "note")
+_SURENESS: tuple[Sure, ...] = ("certain", "likely", "possible", "unknown")
+_JUST_NOW = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Hold what was found, the likeliest cause first, and what was not: ruled out, or not to be checked."""
+
+    evidence: Evidence
+    most_likely: Finding
+    others: tuple[Finding, ...]
+    ruled_out: tuple[str, ...]
+    not_checked: tuple[str, ...]
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Return what a person can do next, each once, in the order of the findings."""
+        return tuple(dict.fromkeys(step for finding in (self.most_likely, *self.others) for step in finding.steps))
+
+
+async def diagnose(client: EmnifyClient, sim: Sim, within_s: float = WITHIN_S) -> Diagnosis:
+    """Read what explains a SIM, as far as that many seconds allow, and judge it.
+
+    Raises:
+        AuthenticationError: The token is not accepted any more.
+    """
+    return judge(await gather(client, sim, within_s))
+
+
+def judge(evidence: Evidence) -> Diagnosis:
+    """Apply every rule to the evidence; pure."""
+    found: list[Finding] = []
+    clear: dict[str, bool] = {}
+    rules = (*FORBIDDEN, *(ONCE_ALLOWED if evidence.may_connect else ()), *BESIDES)
+    for rule in rules:
+        finding = rule.find(evidence)
+        if finding is not None:
+            found.append(replace(finding, rule=rule.name))
+        readable = evidence.was_read(*rule.needs)
+        clear[rule.rules_out] = clear.get(rule.rules_out, True) and finding is None and readable
+    hit = {rule.rules_out for rule in rules for finding in found if finding.rule == rule.name}
+    ranked = sorted(found, key=lambda each: (_KINDS.index(each.kind), _SURENESS.index(each.sure)))
+    most_likely = ranked.pop(0) if ranked and ranked[0].kind == "fault" else _without_fault(evidence)
+    return Diagnosis(
+        evidence=evidence,
+        most_likely=most_likely,
+        others=tuple(ranked),
+        ruled_out=tuple(what for what, is_clear in clear.items() if is_clear and what),
+        not_checked=tuple(what for what, is_clear in clear.items() if not is_clear and what not in hit and what),
+    )
+
+
+def _without_fault(evidence: Evidence) -> Finding:
+    """Say whether everything is well, or that what was read does not tell."""
+    return online(evidence) or resting(evidence) or cannot_tell(evidence)
+
+
+def online(evidence: Evidence) -> Finding | None:
+    """Find that a data session is open now (GET /endpoint/{id}/connectivity: ONLINE)."""
+    if evidence.state != "ONLINE" or not evidence.may_connect:
+        return None
+    session = evidence.connectivity.pdp_context if evidence.connectivity else None
+    since = (f"data session open since {moment(session.created)}",) if session and session.created else ()
+    return Finding(
+        "Nothing wrong to see: the device is online with a data session.",
+        "likely",
+        since,
+        ("If it is online but does not work: check destination, DNS, firewall and the application.",),
+        rule=online.__name__,
+    )
+
+
+def resting(evidence: Evidence) -> Finding | None:
+    """Find that the device is between two sessions, as it usually is (emnify docs: deriving the state from events)."""
+    newest = evidence.sessions[0] if evidence.sessions else None
+    if newest is None or not evidence.may_connect or is_late(evidence.sessions, evidence.now):
+        return None
+    gap = usual_gap(evidence.sessions)
+    if gap is None and evidence.now - (newest.when or newest.start or evidence.now) > _JUST_NOW:
+        return None
+    usual = () if gap is None else (f"by its own rhythm the next one is late after {gap.total_seconds() / 3600:.0f} h",)
+    return Finding(
+        "Nothing wrong to see: the device is between data sessions, no longer than usual for it.",
+        "likely",
+        (f"last data session began {moment(newest.start)}", *usual),
+        ("Look again when its next data session is due.",),
+        rule=resting.__name__,
+    )
+
+
+def cannot_tell(evidence: Evidence) -> Finding:
+    """Say that no rule explains what was read, and what to collect (emnify docs: contacting support)."""
+    newest = evidence.last(lambda each: each.type in FROM_NETWORK)
+    again = "Call diagnose_sim again in a minute: part of what it looks at could not be read."
+    seen = f"last heard of {moment(newest.at)}" if newest is not None else "nothing heard of it in what was read"
+    return Finding(
+        "I cannot tell from this: nothing that was read explains it.",
+        "unknown",
+        (seen,),
+        (
+            *((again,) if unread(evidence) else ()),
+            f'Restart the device on site and look whether new events come: get_sim_timeline(sim="{named(evidence)}").',
+            "emnify support asks for company name, ICCID, device type, a description and a phone number.",
+        ),
+        rule=cannot_tell.__name__,
+    )
+
+
+def unread(evidence: Evidence) -> dict[str, str]:
+    """Return what could not be read, and why; what belongs to a device only where there is one."""
+    has_device = evidence.sim.device is not None
+    return {source: why for source, why in evidence.unread.items() if has_device or source not in OF_DEVICE}

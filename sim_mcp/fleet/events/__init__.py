@@ -1,0 +1,1 @@
+"""What happened to a SIM: events, sessions, a timeline."""

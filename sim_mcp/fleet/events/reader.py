@@ -1,0 +1,111 @@
+"""What happened to one SIM, read page by page and condensed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import anyio
+
+from sim_mcp.emnify import EmnifyClient, EmnifyError, EventFilter, EventPages, Sim
+from sim_mcp.fleet.events import event as happenings
+from sim_mcp.fleet.events.event import Happening
+from sim_mcp.fleet.events.timeline import Entry, condense
+
+MOST_EVENTS = 2000
+"""Events read for one timeline: a month of a busy device; whoever needs more asks for an earlier end."""
+
+_PER_PAGE = 500
+_MOST_PAGES = 20
+"""Where emnify's largest page is smaller than asked for (it is not documented), reading ends earlier."""
+
+_TIME_S = 30.0
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Add up what the entries tell; volumes in MB."""
+
+    events: int
+    sessions: int
+    mb: float
+    rejections: int
+    by_network: dict[str, float] = field(default_factory=dict)
+    """MB by network and country, the largest first."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Hold the condensed events between two moments, and say what was left out."""
+
+    sim: Sim
+    start: datetime
+    end: datetime
+    entries: tuple[Entry, ...]
+    totals: Totals
+    left_out: int = 0
+    """Events before `read_back_to` that were not read; 0 where there are none, or where emnify told no total."""
+    read_back_to: datetime | None = None
+    """The oldest event that was read, where older ones were left out."""
+    why: str | None = None
+    unreadable: int = 0
+
+
+async def read_timeline(client: EmnifyClient, sim: Sim, start: datetime, end: datetime) -> Timeline:
+    """Read a SIM's events between two moments, the newest first, and condense them (GET /api/v1/sim/{id}/event).
+
+    Raises:
+        EmnifyError: Not even the first page could be read.
+    """
+    found: dict[int, Happening] = {}
+    chosen = EventFilter(since=start, until=end)
+    pages = EventPages(client, sim.id, chosen, per_page=_PER_PAGE)
+    over_at = anyio.current_time() + _TIME_S
+    total, unreadable, number = None, 0, 1
+    more, why = False, None
+    while True:
+        try:
+            page = await pages.read(number, deadline_s=over_at - anyio.current_time())
+        except EmnifyError as error:
+            if number == 1:
+                raise
+            more, why = True, str(error)
+            break
+        total = page.total if page.total is not None else total
+        unreadable += page.unreadable
+        found |= {event.id: happenings.read(event) for event in page.items}
+        if not page.has_next or not page.items:
+            break
+        if len(found) >= MOST_EVENTS or number >= _MOST_PAGES:
+            more = True
+            break
+        number += 1
+    events = list(found.values())
+    entries = condense(events)
+    times = [event.at for event in events if event.at is not None]
+    return Timeline(
+        sim=sim,
+        start=start,
+        end=end,
+        entries=entries,
+        totals=totals_of(entries),
+        left_out=max(0, (total or 0) - len(events) - unreadable) if more else 0,
+        read_back_to=min(times) if more and times else None,
+        why=why,
+        unreadable=unreadable,
+    )
+
+
+def totals_of(entries: Sequence[Entry]) -> Totals:
+    """Add up entries; pure."""
+    sessions = [entry for entry in entries if entry.what == "data session"]
+    networks: dict[str, float] = {}
+    for entry in sessions:
+        where = ", ".join(filter(None, [entry.network, entry.country])) or "network unknown"
+        networks[where] = networks.get(where, 0.0) + (entry.mb or 0.0)
+    return Totals(
+        events=sum(len(entry.events) for entry in entries),
+        sessions=sum(entry.count for entry in sessions),
+        mb=sum(entry.mb or 0.0 for entry in sessions),
+        rejections=sum(entry.count for entry in entries if entry.what.endswith("rejected")),
+        by_network=dict(sorted(networks.items(), key=lambda item: -item[1])),
+    )

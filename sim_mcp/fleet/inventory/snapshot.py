@@ -1,0 +1,212 @@
+"""The whole fleet as of a moment, in SQLite: counting, grouping and finding without asking emnify again.
+
+SQLite by measurement, a million SIMs on one machine: grouping takes it 0.2 to 0.8 s, forty times as long as DuckDB,
+which takes 5 times as long to load them, brings 23 MB and lets no second process in; Polars loads as fast, in five
+times the memory, and keeps nothing. An index over what is grouped by made loading 1.8 times as long, and finding by
+name slower. So a plain scan it is: within the second allowed, and the standard library's.
+"""
+
+import json
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+
+from sim_mcp.emnify import SimStatus
+from sim_mcp.fleet.inventory.database import Facts, Store
+from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, Found, GroupBy, Match, OrderBy
+from sim_mcp.fleet.inventory.rows import Kind, Row, day_of
+from sim_mcp.fleet.inventory.sql import Names, condition, search
+from sim_mcp.untrusted import clean
+
+EVERYTHING = FleetFilter()
+NONE = "none"
+"""The value of a group of SIMs that have no such thing."""
+
+_CHUNK = 2000
+_BESIDE_ID = 60
+"""How much of a name is shown with its id, which has to be seen whole."""
+
+_COLUMNS = ", ".join(f"sim.{name}" for name in Row._fields)
+_MONTHS = {"production_month", "activation_month"}
+_KINDS: dict[GroupBy, Kind] = {
+    "customer": "organisation",
+    "reseller": "organisation",
+    "issuer": "organisation",
+    "model": "model",
+    "form_factor": "form_factor",
+}
+_EXPRESSIONS: dict[GroupBy, str] = {
+    "has_device": "device_id IS NOT NULL",
+    "production_month": "produced / 100",
+    "activation_month": "activated / 100",
+}
+_ORDERS: dict[OrderBy, str] = {
+    "production_date": "produced",
+    "activation_date": "activated",
+    "device": "folded",
+    "model": "(SELECT text FROM name WHERE kind = 'model' AND name.id = model)",
+    "customer": "(SELECT text FROM name WHERE kind = 'organisation' AND name.id = customer)",
+}
+
+
+class Snapshot:
+    """Answer questions about the fleet. Methods block (up to a second at a million SIMs): call them in a thread."""
+
+    def __init__(self, store: Store, note: str | None = None) -> None:
+        self._store = store
+        self.note = note
+        """What a person should know of this answer: that it is old, or that the fleet moved while it was read."""
+
+    @property
+    def taken_at(self) -> datetime:
+        """Return when reading it began, by emnify's clock; our own writes since are in it."""
+        return self._store.facts.taken_at
+
+    @property
+    def facts(self) -> Facts:
+        """Return what is known of how it was taken."""
+        return self._store.facts
+
+    @property
+    def total(self) -> int:
+        """Return how many SIMs there are."""
+        return self.count()
+
+    def count(self, where: FleetFilter = EVERYTHING) -> int:
+        """Return how many SIMs fit.
+
+        Raises:
+            UnknownNameError: No organisation, model or form factor goes by a name that was given.
+        """
+        fits = condition(where, self._names())
+        return int(self._store.rows(f"SELECT count(*) FROM sim WHERE {fits.sql}", *fits.values)[0][0])  # noqa: S608  # terms.py writes conditions, values are bound.
+
+    def sims(
+        self,
+        where: FleetFilter = EVERYTHING,
+        *,
+        order: OrderBy = "id",
+        descending: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Iterator[FleetSim]:
+        """Yield the SIMs that fit, those without what is sorted by last; one that is deleted meanwhile is left out.
+
+        Raises:
+            UnknownNameError: No organisation, model or form factor goes by a name that was given.
+        """
+        fits = condition(where, self._names())
+        by = _ORDERS.get(order, order)
+        way = " DESC" if descending else ""
+        ids = self._store.ids(
+            f"SELECT id FROM sim WHERE {fits.sql} ORDER BY {by} IS NULL, {by}{way}, id{way} LIMIT ? OFFSET ?",  # noqa: S608  # as above.
+            (*fits.values, -1 if limit is None else limit, offset),
+        )
+        return self._of(ids)
+
+    def group(self, by: tuple[GroupBy, ...], where: FleetFilter = EVERYTHING) -> list[tuple[tuple[str, ...], int]]:
+        """Return each value (one per member of `by`) with its count, largest first.
+
+        Two organisations of one name are told apart by their ids.
+
+        Raises:
+            UnknownNameError: No organisation, model or form factor goes by a name that was given.
+        """
+        names = self._names()
+        fits = condition(where, names)
+        columns = ", ".join(_EXPRESSIONS.get(each, each) for each in by)
+        places = ", ".join(str(place + 1) for place in range(len(by)))
+        rows = self._store.rows(
+            f"SELECT {columns}, count(*) AS many FROM sim WHERE {fits.sql} "  # noqa: S608  # as above.
+            f"GROUP BY {places} ORDER BY many DESC, {places}",
+            *fits.values,
+        )
+        labels = [_labels(each, {row[place] for row in rows}, names) for place, each in enumerate(by)]
+        return [(tuple(label[value] for label, value in zip(labels, row, strict=False)), int(row[-1])) for row in rows]
+
+    def search(self, text: str, *, limit: int = 20) -> Found:
+        """Return what goes by that text or a part of it, best first: whole before beginning before part."""
+        wanted = search(text, self._names())
+        if wanted is None:
+            return Found([], 0)
+        total = self._store.rows(f"SELECT count(*) FROM sim WHERE {wanted.sql}", *wanted.values)[0][0]  # noqa: S608  # as above.
+        scored = self._store.rows(
+            f"SELECT id, {wanted.score} AS score FROM sim WHERE {wanted.sql} ORDER BY score, id LIMIT ?",  # noqa: S608  # as above.
+            *wanted.score_values,
+            *wanted.values,
+            limit,
+        )
+        scores = {int(sim_id): int(score) for sim_id, score in scored}
+        return Found([Match(sim, *wanted.told(scores[sim.id])) for sim in self._of(array("q", scores))], int(total))
+
+    def _names(self) -> Names:
+        return self._store.names()
+
+    def _of(self, ids: "array[int]") -> Iterator[FleetSim]:
+        names = self._names()
+        each = iter(ids)
+        while chunk := list(islice(each, _CHUNK)):
+            # A cursor left open by a reader that pauses would keep our own writes out.
+            rows = self._store.rows(
+                f"SELECT {_COLUMNS} FROM json_each(?) AS wanted JOIN sim ON sim.id = wanted.value ORDER BY wanted.key",  # noqa: S608  # names of ours.
+                json.dumps(chunk),
+            )
+            yield from (_sim(Row._make(row), names) for row in rows)
+
+
+def _labels(by: GroupBy, values: set[int | None], names: Names) -> dict[int | None, str]:
+    """Return what stands for each value of a group; what looks alike when shown is told apart by its id."""
+    found = {value: NONE if value is None else _label(by, value, names) for value in values}
+    shared = Counter(clean(label) for label in found.values())
+    return {
+        value: f"{clean(label, _BESIDE_ID)} (id {value})" if shared[clean(label)] > 1 and value is not None else label
+        for value, label in found.items()
+    }
+
+
+def _label(by: GroupBy, value: int, names: Names) -> str:
+    if by == "status":
+        return _status_label(value, names)
+    if by == "has_device":
+        return "with device" if value else "without device"
+    if by in _MONTHS:
+        return f"{value // 100:04}-{value % 100:02}"
+    name = names.get((_KINDS[by], value))
+    return name if name and clean(name) else f"unnamed (id {value})"
+
+
+def _status_label(number: int | None, names: Names) -> str:
+    known = SimStatus.known(number)
+    if known is not None:
+        return known.label
+    return "unknown status" if number is None else names.get(("status", number)) or f"status {number}"
+
+
+def _sim(row: Row, names: Names) -> FleetSim:
+    def named(kind: Kind, number: int | None) -> str | None:
+        return None if number is None else names.get((kind, number))
+
+    return FleetSim(
+        id=row.id,
+        iccid=row.iccid,
+        imsi=row.imsi,
+        msisdn=row.msisdn,
+        eid=row.eid,
+        status=SimStatus.known(row.status),
+        status_label=_status_label(row.status, names),
+        device=row.device,
+        device_id=row.device_id,
+        ip=row.ip,
+        customer=named("organisation", row.customer),
+        customer_id=row.customer,
+        reseller=named("organisation", row.reseller),
+        reseller_id=row.reseller,
+        issuer=named("organisation", row.issuer),
+        issuer_id=row.issuer,
+        model=named("model", row.model),
+        form_factor=named("form_factor", row.form_factor),
+        produced=day_of(row.produced),
+        activated=day_of(row.activated),
+    )

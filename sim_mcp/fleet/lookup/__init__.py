@@ -1,0 +1,1 @@
+"""Whatever a person typed, as SIMs and organisations; and lists of SIMs."""

@@ -1,0 +1,1 @@
+"""Usage across many SIMs: read once, kept, ranked."""

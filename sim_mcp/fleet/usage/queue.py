@@ -1,0 +1,185 @@
+"""Who waits for the usage of which SIMs, and which SIM comes next."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+
+from sim_mcp.emnify import EmnifyError
+from sim_mcp.fleet.usage.periods import Period
+
+TRIES = 2
+FAILURES_IN_A_ROW = 24
+"""So many SIMs that cannot be read one after the other mean that none can."""
+
+_MONTHS = "months"
+
+Errand = tuple[str, int]
+"""What to read, and of which SIM: the months of a SIM come in one answer."""
+
+
+@dataclass(eq=False)
+class Job:
+    """SIMs to be read for somebody."""
+
+    periods: tuple[Period, ...]
+    since: float
+    """What was read before then is read again, unless it is final; in seconds since 1970."""
+    queue: deque[int]
+    left: set[int]
+    began: float = field(default_factory=anyio.current_time)
+    done: int = 0
+    gone: int = 0
+    failed: int = 0
+    waiting: int = 0
+    promised: bool = False
+    """Whether somebody was told that it goes on: then it does even if nobody waits."""
+    trouble: EmnifyError | None = None
+    ended: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def kind(self) -> str:
+        """Return what is read: both months at once, or one stretch of days."""
+        return _MONTHS if self.periods[0].is_month else self.periods[0].key
+
+    @property
+    def keys(self) -> list[str]:
+        """Return the names the periods are kept under."""
+        return [period.key for period in self.periods]
+
+
+class Jobs:
+    """Hold the jobs under way; a SIM that several of them want is read once."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[object, Job] = {}
+        self._turns: deque[object] = deque()
+        self._under_way: set[Errand] = set()
+        self._tries: dict[Errand, int] = {}
+        self._failures = 0
+
+    @property
+    def left(self) -> int:
+        """Return how many readings are left in all, at most: what several jobs want is read once."""
+        return sum(len(job.left) for job in self._jobs.values())
+
+    def until_done(self, job: Job) -> int:
+        """Return how many readings it takes until a job is done, with the turns that the others have meanwhile."""
+        others: dict[str, list[Job]] = {}
+        for each in self._jobs.values():
+            if each is not job:
+                others.setdefault(each.kind, []).append(each)
+        readings = len(job.left)
+        for kind, jobs in others.items():
+            theirs = set().union(*(each.left for each in jobs)) - (job.left if kind == job.kind else set())
+            readings += min(len(theirs), len(jobs) * len(job.left))
+        return readings
+
+    def find(self, key: object) -> Job | None:
+        """Return the job of that key."""
+        return self._jobs.get(key)
+
+    def add(self, key: object, periods: tuple[Period, ...], since: float, sims: Sequence[int]) -> Job:
+        """Add a job for SIMs, to be read in that order; it takes over what those want for whom nobody waits now.
+
+        A fleet changes a little from call to call: else each of them would leave a job of the whole fleet behind.
+        """
+        job = Job(periods, since, deque(sims), set(sims))
+        rests: dict[tuple[Period, ...], Job] = {}
+        for other_key, other in list(self._jobs.items()):
+            if other.waiting or other.kind != job.kind or not {*other.keys} <= {*job.keys}:
+                continue
+            rest = rests.setdefault(other.periods, Job(other.periods, other.since, deque(), set(), promised=True))
+            rest.since = min(rest.since, other.since)
+            only_theirs = other.left - job.left if other.promised else set()
+            rest.queue.extend(sim for sim in other.queue if sim in only_theirs)
+            job.promised |= other.promised
+            self.drop(other_key)
+        for rest in rests.values():
+            rest.left.update(rest.queue)
+            if rest.left:
+                self._put(rest, rest)
+        return self._put(key, job)
+
+    def _put(self, key: object, job: Job) -> Job:
+        self._jobs[key] = job
+        self._turns.append(key)
+        return job
+
+    def drop(self, key: object) -> None:
+        """End a job."""
+        job = self._jobs.pop(key, None)
+        if job is not None:
+            job.queue.clear()
+            job.ended.set()
+            self._turns.remove(key)
+
+    def next(self) -> tuple[Job, int] | None:
+        """Return the next SIM to read, each job in its turn: who asks for ten does not wait for ten thousand."""
+        for _ in range(len(self._turns)):
+            job = self._jobs[self._turns[0]]
+            self._turns.rotate(-1)
+            while job.queue:
+                sim = job.queue.popleft()
+                if sim in job.left and (job.kind, sim) not in self._under_way:
+                    self._under_way.add((job.kind, sim))
+                    return job, sim
+        return None
+
+    def put_down(self, errand: Errand) -> None:
+        """Say that nobody is at it any more."""
+        self._under_way.discard(errand)
+
+    def known(self, job: Job, sim: int) -> None:
+        """Take a SIM off one job, which found it read already; others may want it newer."""
+        self._take_off([job], sim, done=1)
+        self.again((job.kind, sim))
+
+    def read(self, errand: Errand) -> None:
+        """Take a SIM off every job, for it was read."""
+        self._failures = 0
+        self._tries.pop(errand, None)
+        self._take_off(self._wanting(errand), errand[1], done=1)
+
+    def gone(self, errand: Errand) -> None:
+        """Take a SIM off every job, for there is no such SIM any more."""
+        self._failures = 0
+        self._take_off(self._wanting(errand), errand[1], gone=1)
+
+    def again(self, errand: Errand) -> None:
+        """Have a SIM tried once more by every job that wants it."""
+        for job in self._wanting(errand):
+            job.queue.append(errand[1])
+
+    def failed(self, errand: Errand, error: EmnifyError, *, may_pass: bool = True) -> None:
+        """Try a SIM again later, or give it up; where none can be read any more, end everything."""
+        self._failures += 1
+        self._tries[errand] = self._tries.get(errand, 0) + 1
+        if self._failures >= FAILURES_IN_A_ROW:
+            self.halt(error)
+        elif may_pass and self._tries[errand] < TRIES:
+            self.again(errand)
+        else:
+            self._tries.pop(errand)
+            self._take_off(self._wanting(errand), errand[1], failed=1)
+
+    def halt(self, error: EmnifyError) -> None:
+        """End everything: what emnify refuses for one SIM it refuses for all."""
+        self._failures = 0
+        self._tries.clear()
+        for key, job in list(self._jobs.items()):
+            job.trouble = error
+            self.drop(key)
+
+    def _wanting(self, errand: Errand) -> list[Job]:
+        kind, sim = errand
+        return [job for job in self._jobs.values() if job.kind == kind and sim in job.left]
+
+    def _take_off(self, jobs: Iterable[Job], sim: int, *, done: int = 0, gone: int = 0, failed: int = 0) -> None:
+        for job in jobs:
+            job.left.discard(sim)
+            job.done, job.gone, job.failed = job.done + done, job.gone + gone, job.failed + failed
+            if not job.left:
+                for key in [key for key, each in self._jobs.items() if each is job]:
+                    self.drop(key)

@@ -1,0 +1,166 @@
+"""SIMs that cost and do nothing, sorted by why, and what a SIM costs a month."""
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+
+from sim_mcp.emnify import (
+    AuthenticationError,
+    DeviceFilter,
+    EmnifyClient,
+    EmnifyError,
+    OrganisationStats,
+    SimStatus,
+)
+from sim_mcp.fleet.usage.cache import Amount
+from sim_mcp.fleet.usage.ranking import Brief
+
+TEST_MB, TEST_SMS = 0.1, 10.0
+"""What ends a factory test by default (emnify docs: factory test mode); a workspace may have other limits."""
+
+_NEAR = 0.25
+"""The share of that from which its end is near."""
+
+NEW = timedelta(days=30)
+"""A SIM first activated less than that ago may still be on its way into its device."""
+
+_DISABLED = 1
+_LARGEST_DEVICE_PAGE = 1000
+
+
+class Why(StrEnum):
+    """Why a SIM is waste, or soon may be."""
+
+    NO_DEVICE = "no_device"
+    DISABLED_DEVICE = "disabled_device"
+    NO_TRAFFIC = "no_traffic"
+    FACTORY_TEST_ENDING = "factory_test_ending"
+
+
+@dataclass
+class Waste:
+    """The SIMs of each kind, each SIM in one kind only."""
+
+    found: dict[Why, list[Brief]] = field(default_factory=lambda: {why: [] for why in Why})
+    new: int = 0
+    """SIMs without traffic that were first activated less than 30 days ago: not counted as waste."""
+    in_factory_test: int = 0
+    past_default_test: int = 0
+    """SIMs in factory test that used more than ends it by default: this workspace has limits of its own."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """What suspending one SIM saves a month, as far as emnify tells."""
+
+    per_sim: float
+    currency: str | None
+    source: str
+
+
+def statuses_of(whys: Iterable[Why]) -> tuple[SimStatus, ...]:
+    """Return the statuses a SIM may have that is waste for one of those reasons."""
+    wanted = {SimStatus.FACTORY_TEST if why is Why.FACTORY_TEST_ENDING else SimStatus.ACTIVATED for why in whys}
+    return tuple(sorted(wanted))
+
+
+def needs_usage(sim: Brief, disabled: set[int], whys: Container[Why] = tuple(Why)) -> bool:
+    """Tell whether only its usage shows whether a SIM is waste for one of those reasons."""
+    if sim.status is SimStatus.FACTORY_TEST:
+        return Why.FACTORY_TEST_ENDING in whys
+    if sim.status is not SimStatus.ACTIVATED or Why.NO_TRAFFIC not in whys:
+        return False
+    return sim.device_id is not None and sim.device_id not in disabled
+
+
+def sort_out(
+    sims: Iterable[Brief],
+    disabled: set[int],
+    this_month: Mapping[int, Amount],
+    last_month: Mapping[int, Amount],
+    today: date,
+) -> Waste:
+    """Sort activated SIMs and those in factory test by why they are waste; what is not known is left out."""
+    waste = Waste()
+    for sim in sims:
+        both = (this_month.get(sim.id), last_month.get(sim.id))
+        used = [amount for amount in both if amount is not None]
+        if sim.status is SimStatus.FACTORY_TEST:
+            _test(sim, used, waste)
+        elif sim.status is not SimStatus.ACTIVATED:
+            continue
+        elif sim.device_id is None:
+            waste.found[Why.NO_DEVICE].append(sim)
+        elif sim.device_id in disabled:
+            waste.found[Why.DISABLED_DEVICE].append(sim)
+        elif len(used) == len(both) and all(amount.idle for amount in used):
+            if sim.activated is not None and today - sim.activated < NEW:
+                waste.new += 1
+            else:
+                waste.found[Why.NO_TRAFFIC].append(sim)
+    return waste
+
+
+def _test(sim: Brief, used: list[Amount], waste: Waste) -> None:
+    """Judge a factory test by its traffic, this month and last; a date that ends it cannot be read anywhere."""
+    waste.in_factory_test += 1
+    share = max(
+        sum(amount.data_mb for amount in used) / TEST_MB,
+        sum(amount.sms for amount in used) / TEST_SMS,
+    )
+    if share >= 1:
+        waste.past_default_test += 1
+    elif share >= _NEAR:
+        waste.found[Why.FACTORY_TEST_ENDING].append(sim)
+
+
+async def disabled_devices(client: EmnifyClient) -> set[int]:
+    """Return the ids of all disabled devices (GET /api/v1/endpoint).
+
+    Raises:
+        EmnifyError: emnify could not be asked.
+    """
+    found: set[int] = set()
+    number = 1
+    while True:
+        page = await client.list_devices(DeviceFilter(status=_DISABLED), page=number, per_page=_LARGEST_DEVICE_PAGE)
+        found |= {device.id for device in page.items if device.status is not None and device.status.id == _DISABLED}
+        if not page.has_next:
+            return found
+        number += 1
+
+
+async def hosting_price(client: EmnifyClient) -> Price | None:
+    """Return what an activated SIM costs a month more than a suspended one, or None where emnify does not tell.
+
+    From the tariff plan (GET /api/v1/tariff_plan/active), else the hosting fees of this month over the SIMs they are
+    for (GET /api/v1/organisation/my/stats).
+
+    Raises:
+        AuthenticationError: emnify does not accept the token.
+    """
+    try:
+        plan = await client.organisation.get_tariff_plan()
+    except AuthenticationError:
+        raise
+    except EmnifyError:
+        plan = None
+    if plan is not None and plan.hosting_rate is not None:
+        currency = plan.terms.currency if plan.terms else None
+        saved = float(plan.hosting_rate - (plan.sim_suspended_rate or 0))
+        return Price(saved, (currency.code or currency.symbol) if currency else None, "tariff plan")
+    try:
+        return _average(await client.organisation.get_stats())
+    except AuthenticationError:
+        raise
+    except EmnifyError:
+        return None
+
+
+def _average(stats: OrganisationStats) -> Price | None:
+    fees, sims = stats.hosting_fees, stats.active_chargeable_sims
+    if fees is None or fees.cost is None or not sims:
+        return None
+    currency = (fees.currency.code or fees.currency.symbol) if fees.currency else None
+    return Price(float(fees.cost) / sims, currency, "this month's hosting fees, averaged")

@@ -1,0 +1,200 @@
+"""What the inventory answers is what counting by hand over every SIM gives."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, get_args
+
+import pytest
+
+from sim_mcp.emnify import EmnifyClient, InvalidValueError, SimStatus
+from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, GroupBy, OrderBy
+from sim_mcp.fleet.inventory.inventory import Inventory
+from sim_mcp.fleet.inventory.snapshot import Snapshot
+from sim_mcp.fleet.inventory.sql import UnknownNameError
+from sim_mcp.sandbox import SandboxSettings
+from tests.support import Fleet, fleet_of
+
+DAY = date(2026, 6, 1)
+
+
+@pytest.fixture(scope="module")
+async def known() -> AsyncIterator[Fleet]:
+    """A fleet whose dates stand still."""
+    async with fleet_of(SandboxSettings(sims=400, clock=datetime(2026, 11, 22, 12, tzinfo=UTC))) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def whole(known: Fleet) -> AsyncIterator[Snapshot]:
+    """The fleet as its issuer sees it: several customers and a reseller."""
+    with TemporaryDirectory() as directory:
+        async with (
+            EmnifyClient(base_url=known.world.base_url, application_token=known.world.tokens["issuer"]) as client,
+            Inventory(client, Path(directory)) as inventory,
+        ):
+            yield await inventory.snapshot()
+
+
+@pytest.mark.parametrize("by", get_args(GroupBy))
+async def test_groups_add_up_to_the_whole_and_come_largest_first(whole: Snapshot, by: GroupBy) -> None:
+    for groups in (whole.group((by,)), whole.group((by, "status"))):
+        counts = [count for _, count in groups]
+        assert sum(counts) == whole.total
+        assert counts == sorted(counts, reverse=True)
+        assert len({values for values, _ in groups}) == len(groups)
+
+
+async def test_groups_hold_what_counting_by_hand_gives(whole: Snapshot) -> None:
+    sims = list(whole.sims())
+    by_hand = Counter((sim.status_label, sim.customer or "none") for sim in sims)
+    assert dict(whole.group(("status", "customer"))) == by_hand
+    months = Counter((f"{sim.activated:%Y-%m}" if sim.activated else "none",) for sim in sims)
+    assert dict(whole.group(("activation_month",))) == months
+    devices = Counter(("with device" if sim.device_id else "without device",) for sim in sims)
+    assert dict(whole.group(("has_device",))) == devices
+
+
+FILTERS: list[tuple[FleetFilter, Callable[[FleetSim], Any]]] = [
+    (
+        FleetFilter(statuses=(SimStatus.ISSUED, SimStatus.SUSPENDED)),
+        lambda sim: sim.status in {SimStatus.ISSUED, SimStatus.SUSPENDED},
+    ),
+    (FleetFilter(customer=" alpenwerk DEVICES "), lambda sim: sim.customer == "Alpenwerk Devices"),
+    (FleetFilter(customer="13886"), lambda sim: sim.customer_id == 13886),
+    (FleetFilter(reseller="nordlicht iot vertrieb"), lambda sim: sim.reseller == "Nordlicht IoT Vertrieb"),
+    (FleetFilter(model="industrial"), lambda sim: "Industrial" in (sim.model or "")),
+    (FleetFilter(form_factor="mff2"), lambda sim: "MFF2" in (sim.form_factor or "")),
+    (FleetFilter(name_contains="ZÜRICH"), lambda sim: "zürich" in (sim.device or "").casefold()),
+    (FleetFilter(name_contains="Zu\u0308rich"), lambda sim: "Zürich" in (sim.device or "")),
+    (FleetFilter(has_device=False), lambda sim: sim.device_id is None),
+    (FleetFilter(has_device=True, activated_before=DAY), lambda sim: sim.device_id and before(sim.activated)),
+    (FleetFilter(activated_after=DAY), lambda sim: sim.activated and sim.activated > DAY),
+    (FleetFilter(produced_before=DAY), lambda sim: before(sim.produced)),
+    (FleetFilter(imsi="0001"), lambda sim: "0001" in (sim.imsi or "")),
+    (FleetFilter(msisdn="+4236"), lambda sim: "4236" in (sim.msisdn or "")),
+    (FleetFilter(iccid="8988 3030"), lambda sim: "89883030" in (sim.iccid or "")),
+    (FleetFilter(ids=(2500000, 2500001, 1)), lambda sim: sim.id in {2500000, 2500001}),
+]
+
+
+def before(day: date | None) -> bool:
+    return day is not None and day < DAY
+
+
+@pytest.mark.parametrize(("where", "fits"), FILTERS)
+async def test_a_filter_finds_what_looking_at_each_sim_finds(
+    whole: Snapshot, where: FleetFilter, fits: Callable[[FleetSim], Any]
+) -> None:
+    by_hand = [sim for sim in whole.sims() if fits(sim)]
+    assert by_hand
+    assert list(whole.sims(where)) == by_hand
+    assert whole.count(where) == len(by_hand) == sum(count for _, count in whole.group(("status",), where))
+
+
+@pytest.mark.parametrize("order", get_args(OrderBy))
+async def test_pages_in_any_order_are_together_the_whole(whole: Snapshot, order: OrderBy) -> None:
+    for descending in (False, True):
+        pages = [
+            list(whole.sims(order=order, descending=descending, limit=90, offset=offset))
+            for offset in range(0, whole.total + 90, 90)
+        ]
+        found = [sim for page in pages for sim in page]
+        assert {sim.id for sim in found} == {sim.id for sim in whole.sims()}
+        assert len(found) == whole.total
+
+
+async def test_sims_without_what_is_sorted_by_come_last(whole: Snapshot) -> None:
+    for descending in (False, True):
+        days = [sim.activated for sim in whole.sims(order="activation_date", descending=descending)]
+        known = [day for day in days if day is not None]
+        assert days[: len(known)] == sorted(known, reverse=descending)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        FleetFilter(name_contains=" "),
+        FleetFilter(iccid="-"),
+        FleetFilter(imsi=" - "),
+        FleetFilter(msisdn="+"),
+        FleetFilter(eid=" "),
+        FleetFilter(model=" "),
+        FleetFilter(form_factor=" "),
+        FleetFilter(name_contains="\u3164"),
+        FleetFilter(model="\u200b\ufe0f"),
+        FleetFilter(customer="\u3164"),
+    ],
+)
+async def test_a_text_that_holds_nothing_is_refused_and_not_ignored(whole: Snapshot, where: FleetFilter) -> None:
+    with pytest.raises(InvalidValueError, match="holds nothing to search for"):
+        whole.count(where)
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        (
+            FleetFilter(customer="Nobody"),
+            r'(?s)No customer is called "Nobody"\. .*<data-.*"Alpenwerk Devices" \(id 13886\)',
+        ),
+        (FleetFilter(model="Nothing"), r'(?s)No model is called "Nothing"\. .*There are:.*<data-.*"Classic"'),
+        (FleetFilter(form_factor="5FF"), r'(?s)No form factor is called "5FF"\. .*There are:.*<data-'),
+    ],
+)
+async def test_an_unknown_name_is_answered_with_those_there_are(whole: Snapshot, where: FleetFilter, says: str) -> None:
+    for ask in (whole.count, whole.sims, lambda where: whole.group(("status",), where)):
+        with pytest.raises(UnknownNameError, match=says):
+            ask(where)
+
+
+@pytest.mark.parametrize(
+    ("story", "key", "write", "field", "fit"),
+    [
+        ("healthy", "iccid_with_luhn", str, "ICCID", "exact"),
+        ("healthy", "iccid", str, "ICCID", "exact"),
+        ("healthy", "iccid_with_luhn", lambda said: " ".join((said[:4], said[4:])), "ICCID", "exact"),
+        ("healthy", "iccid_with_luhn", lambda said: said[4:], "ICCID", "part"),
+        ("healthy", "iccid_with_luhn", lambda said: "-".join((said[:9], said[9:18])), "ICCID", "prefix"),
+        ("healthy", "imsi", str, "IMSI", "exact"),
+        ("healthy", "imsi", lambda said: said[4:], "IMSI", "part"),
+        ("healthy", "msisdn", lambda said: f"+{said}", "MSISDN", "exact"),
+        ("healthy", "sim_id", str, "SIM id", "exact"),
+        ("euicc", "eid", lambda said: said[:-1], "EID", "prefix"),
+        ("healthy", "device_name", str.upper, "device", "exact"),
+        ("healthy", "device_name", lambda said: said[1:], "device", "part"),
+        ("foreign", "iccid", str, "ICCID", "exact"),
+    ],
+)
+async def test_a_sim_is_found_by_what_a_person_has(
+    known: Fleet, whole: Snapshot, story: str, key: str, write: Callable[[str], str], field: str, fit: str
+) -> None:
+    found = whole.search(write(str(known.stories[story][key])))
+    first = found.matches[0]
+    assert (first.sim.id, first.field, first.fit) == (known.stories[story]["sim_id"], field, fit)
+    assert len(found.matches) == min(20, found.total)
+
+
+async def test_whole_comes_before_beginning_and_beginning_before_part(whole: Snapshot) -> None:
+    found = whole.search("8988", limit=500)
+    fits = [["exact", "prefix", "part"].index(match.fit) for match in found.matches]
+    assert fits == sorted(fits)
+    assert found.total == whole.count(FleetFilter(iccid="8988"))
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "fit"), [("alpenwerk devices", "customer", "exact"), ("nordl", "reseller", "prefix")]
+)
+async def test_the_sims_of_an_organisation_are_found_by_its_name(
+    whole: Snapshot, text: str, field: str, fit: str
+) -> None:
+    found = whole.search(text, limit=3)
+    assert {(match.field, match.fit) for match in found.matches} == {(field, fit)}
+    assert found.total > 3
+
+
+@pytest.mark.parametrize("text", ["", "  ", "%", "a_b", "' OR 1", "no such thing", "\x00", "9" * 200])
+async def test_what_nobody_is_called_finds_nobody(whole: Snapshot, text: str) -> None:
+    assert whole.search(text) == ([], 0)

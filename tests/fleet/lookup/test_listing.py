@@ -1,0 +1,142 @@
+"""Lists of SIMs that one request to emnify cannot give: with a device, by the name of a device."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sim_mcp.emnify import EmnifyClient, InvalidValueError, Limits, Page, Sim, SimFilter, SimSort, SimStatus
+from sim_mcp.fleet.lookup.listing import Listing, list_matching
+from tests.emnify.upstream import Reply, upstream_running
+from tests.support import Fleet
+
+
+async def whole(client: EmnifyClient, wanted: Listing) -> list[Sim]:
+    """Every page of a list, each checked against what it says of itself."""
+    found: list[Sim] = []
+    while True:
+        page = await list_matching(client, wanted)
+        found += page.items
+        if not page.has_next:
+            assert page.total == len(found)
+            return found
+        assert len(page.items) == wanted.per_page
+        wanted = replace(wanted, page=wanted.page + 1)
+
+
+async def every_sim(client: EmnifyClient) -> list[Sim]:
+    return (await client.list_sims(per_page=2500)).items
+
+
+def ids(sims: list[Sim]) -> list[int]:
+    return [sim.id for sim in sims]
+
+
+@pytest.mark.parametrize("status", [None, SimStatus.ACTIVATED])
+@pytest.mark.parametrize("per_page", [40, 1000])
+async def test_sims_with_and_without_a_device_are_together_all_sims(
+    client: EmnifyClient, status: SimStatus | None, per_page: int
+) -> None:
+    everything = [sim for sim in await every_sim(client) if status is None or sim.known_status is status]
+    wanted = Listing(SimFilter(status=status), per_page=per_page)
+    assert ids(await whole(client, wanted)) == ids(everything)
+    within = await whole(client, replace(wanted, has_device=True))
+    without = await whole(client, replace(wanted, has_device=False))
+    assert ids(within) == [sim.id for sim in everything if sim.device is not None]
+    assert ids(without) == [sim.id for sim in everything if sim.device is None]
+
+
+async def test_sims_with_a_device_come_in_the_order_asked_for(client: EmnifyClient) -> None:
+    wanted = Listing(SimFilter(), has_device=True, sort=SimSort("iccid", descending=True), per_page=40)
+    found = [sim.iccid or "" for sim in await whole(client, wanted)]
+    assert found == sorted(found, reverse=True)
+
+
+async def test_a_page_past_the_last_is_empty_and_tells_how_many_there_are(client: EmnifyClient) -> None:
+    for has_device in (True, False, None):
+        page = await list_matching(client, Listing(SimFilter(), has_device=has_device, page=500))
+        assert page.items == []
+        assert page.total
+        assert not page.has_next
+
+
+async def test_sims_are_listed_by_part_of_a_device_name(known: Fleet, client: EmnifyClient) -> None:
+    page = await list_matching(client, Listing(SimFilter(), device_name="meter Bern 700"))
+    assert ids(page.items) == [known.stories[f"lookalike_{letter}"]["sim_id"] for letter in "abc"]
+    assert (page.total, page.has_next) == (3, False)
+    first = page.items[0]
+    assert first.printed_iccid == known.stories["lookalike_a"]["iccid_with_luhn"]
+    assert first.known_status is SimStatus.ACTIVATED
+    assert first.device is not None
+    assert first.device.name == known.stories["lookalike_a"]["device_name"]
+
+
+async def test_a_device_name_combines_with_what_devices_know(known: Fleet, client: EmnifyClient) -> None:
+    suspended = known.stories["suspended"]
+    wanted = Listing(SimFilter(status=SimStatus.SUSPENDED), device_name="tracker", sort=SimSort("id", descending=True))
+    found = await whole(client, wanted)
+    assert suspended["sim_id"] in ids(found)
+    assert {sim.known_status for sim in found} == {SimStatus.SUSPENDED}
+    devices = [sim.device.id for sim in found if sim.device]
+    assert devices == sorted(devices, reverse=True)
+    only = await list_matching(client, Listing(SimFilter(iccid=suspended["iccid"]), device_name="tracker"))
+    assert ids(only.items) == [suspended["sim_id"]]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Listing(SimFilter(imsi="295"), device_name="tracker"),
+        Listing(SimFilter(customer_org=2), device_name="tracker"),
+        Listing(SimFilter(), device_name="tracker", has_device=False),
+        Listing(SimFilter(), device_name="tracker", sort=SimSort("iccid")),
+        Listing(SimFilter(), device_name="tracker, red"),
+        Listing(SimFilter(), device_name=""),
+    ],
+)
+async def test_what_emnify_cannot_combine_is_refused_and_nothing_is_sent(
+    known: Fleet, client: EmnifyClient, wanted: Listing
+) -> None:
+    before = len(await known.requests())
+    with pytest.raises(InvalidValueError):
+        await list_matching(client, wanted)
+    assert len(await known.requests()) == before
+
+
+def device(number: int, *, with_sim: bool = True) -> dict[str, Any]:
+    return {"id": number, "name": f"Pump {number}"} | ({"sim": {"id": number + 100}} if with_sim else {})
+
+
+@pytest.mark.parametrize(
+    ("rows", "headers", "ids_shown", "total"),
+    [
+        ([device(1), device(2, with_sim=False)], {"X-Total-Count": "2", "X-Total-Pages": "1"}, [101], 1),
+        ([device(1), device(2, with_sim=False)], {"X-Total-Count": "9", "X-Total-Pages": "5"}, [101], None),
+        ([device(1), device(2)], {"X-Total-Count": "9", "X-Total-Pages": "5"}, [101, 102], 9),
+    ],
+)
+async def test_devices_without_a_sim_are_not_counted_as_sims(
+    rows: list[Any], headers: dict[str, str], ids_shown: list[int], total: int | None
+) -> None:
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+    ):
+        upstream.script(Reply(json=rows, headers=headers))
+        page: Page[Sim] = await list_matching(client, Listing(SimFilter(), device_name="Pump", per_page=2))
+        assert (ids(page.items), page.total) == (ids_shown, total)
+
+
+async def test_a_page_too_deep_to_be_reached_is_refused_with_advice() -> None:
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+    ):
+        told = {"X-Total-Count": "100000", "X-Total-Pages": "40"}
+        upstream.script(
+            Reply(json=[{"id": 1}], headers={"X-Total-Count": "5", "X-Total-Pages": "5"}),
+            Reply(json=[{"id": 2, "endpoint": {"id": 3}}], headers=told),
+        )
+        with pytest.raises(InvalidValueError, match="more than 25,000 SIMs deep; add a filter"):
+            await list_matching(client, Listing(SimFilter(), has_device=True, page=2000))
+        assert len(upstream.calls) == 11

@@ -1,0 +1,84 @@
+"""Whatever a person calls an organisation leads to the one that is meant, or to the names there are."""
+
+from typing import Any
+
+import pytest
+
+from sim_mcp.emnify import EmnifyClient, Limits
+from sim_mcp.fleet.lookup.organisations import OrganisationNotFoundError, find_organisation
+from tests.emnify.upstream import Reply, upstream_running
+from tests.support import Fleet
+
+OTHERS = [{"id": number, "customer_org": {"id": number, "name": f"Customer {number}"}} for number in range(1, 41)]
+TWINS = [{"id": number, "customer_org": {"id": number, "name": "Twin"}} for number in (1, 2)]
+
+
+async def refusal(said: str, rows: list[Any]) -> str:
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+    ):
+        upstream.script(Reply(json=rows))
+        with pytest.raises(OrganisationNotFoundError) as refused:
+            await find_organisation(client, said)
+        return str(refused.value)
+
+
+@pytest.mark.parametrize(("said", "number"), [("13886", 13886), (" 13886 ", 13886), ("\u0667", 7)])
+async def test_a_number_is_an_id_and_costs_no_request(
+    known: Fleet, client: EmnifyClient, said: str, number: int
+) -> None:
+    before = len(await known.requests())
+    assert (await find_organisation(client, said)).id == number
+    assert len(await known.requests()) == before
+
+
+@pytest.mark.parametrize("said", ["Alpenwerk Devices", " alpenwerk DEVICES "])
+async def test_a_name_is_found_among_those_that_hold_sims(client: EmnifyClient, said: str) -> None:
+    found = await find_organisation(client, said)
+    assert (found.id, found.name) == (13886, "Alpenwerk Devices")
+
+
+async def test_resellers_and_issuers_are_found_too(known: Fleet) -> None:
+    async with EmnifyClient(base_url=known.world.base_url, application_token=known.world.tokens["issuer"]) as client:
+        assert (await find_organisation(client, "Nordlicht IoT Vertrieb")).id == 9100
+        assert (await find_organisation(client, "org2")).id == 2
+
+
+async def test_an_unknown_name_is_answered_with_those_there_are(client: EmnifyClient) -> None:
+    with pytest.raises(OrganisationNotFoundError, match=r'(?s)called "Alpenwerk"\..* Seen on .*"Alpenwerk Devices"'):
+        await find_organisation(client, "Alpenwerk")
+
+
+async def test_two_of_one_name_are_both_listed_and_none_is_guessed() -> None:
+    told = await refusal("twin", TWINS)
+    assert "Several organisations are called" in told
+    assert '"Twin" (id 1), "Twin" (id 2)' in told
+
+
+@pytest.mark.parametrize("said", ["Twin", "Tw\u200bin", "twin\u3164"])
+async def test_two_that_look_the_same_are_both_listed_and_none_is_guessed(said: str) -> None:
+    alike = [
+        {"id": 1, "customer_org": {"id": 1, "name": "Twin"}},
+        {"id": 2, "customer_org": {"id": 2, "name": "Tw\u3164in"}},
+    ]
+    told = await refusal(said, alike)
+    assert '"Twin" (id 1), "Twin" (id 2)' in told
+
+
+@pytest.mark.parametrize("said", ["", "  ", "9" * 5000, "0" * 13, "\u3164", "\U000e0041"])
+async def test_what_is_no_name_finds_none_not_one_without_a_name(said: str) -> None:
+    told = await refusal(
+        said, [{"id": 1, "customer_org": {"id": 5}}, {"id": 2, "customer_org": {"id": 6, "name": "\u3164"}}]
+    )
+    assert "No organisation seen is called" in told
+
+
+async def test_a_long_list_of_names_is_cut() -> None:
+    told = await refusal("nobody", OTHERS)
+    assert '"Customer 20" (id 20) and 20 more' in told
+    assert "Customer 21" not in told
+
+
+async def test_nobody_seen_is_said_so() -> None:
+    assert "Seen on 0 SIMs:\nnone." in await refusal("nobody", [])
