@@ -21,9 +21,9 @@ from starlette.responses import JSONResponse, Response
 
 from sim_mcp import __version__
 from sim_mcp.changes import consent
-from sim_mcp.changes.desk import ChangeDesk
+from sim_mcp.changes.service import ChangeService
 from sim_mcp.emnify import EmnifyClient, InvalidValueError
-from sim_mcp.exports.desk import WAITS_S, ExportDesk
+from sim_mcp.exports.service import WAITS_S, ExportService
 from sim_mcp.exports.sources import rows_of
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.usage.scan import UsageScan
@@ -161,11 +161,11 @@ def _lifespan(
             readiness.client = client
             inventory = await stack.enter_async_context(Inventory(client, _place_of(settings)))
             usage = await stack.enter_async_context(UsageScan(client, _place_of(settings)))
-            desk = ChangeDesk(client, settings, inventory, run_for_s=waits_s)
+            desk = ChangeService(client, settings, inventory, run_for_s=waits_s)
             async with anyio.create_task_group() as background:
                 background.start_soon(desk.host_page)
                 background.start_soon(desk.look_back)
-                exports = ExportDesk(
+                exports = ExportService(
                     partial(rows_of, client), client.now, settings.export_dir, background, waits_s=waits_s
                 )
                 yield AppState(settings, client, desk, inventory, usage, exports, forms_count)

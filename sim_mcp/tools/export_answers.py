@@ -6,8 +6,8 @@ from urllib.parse import quote
 from mcp.types import ResourceLink
 
 from sim_mcp.exports.cells import MIME_TYPES, Cell
-from sim_mcp.exports.desk import Export
 from sim_mcp.exports.rows import COLUMNS, What
+from sim_mcp.exports.service import Export
 from sim_mcp.tools.answers import Answer
 from sim_mcp.untrusted import clean, fence
 

@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, Field
 
 from sim_mcp.emnify import EmnifyError, InvalidValueError, SimFilter, SimStatus
 from sim_mcp.exports.cells import Format
-from sim_mcp.exports.desk import Export, Order
 from sim_mcp.exports.files import ExportRefusedError, checked_name
 from sim_mcp.exports.rows import What
+from sim_mcp.exports.service import Export, Order
 from sim_mcp.exports.sources import Selection
 from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError
 from sim_mcp.fleet.lookup.sims import LookupFailedError

@@ -6,10 +6,10 @@ from typing import TypeVar
 
 from mcp.server.mcpserver import Context
 
-from sim_mcp.changes.desk import ChangeDesk
 from sim_mcp.changes.record.entries import Caller
+from sim_mcp.changes.service import ChangeService
 from sim_mcp.emnify import EmnifyClient
-from sim_mcp.exports.desk import ExportDesk
+from sim_mcp.exports.service import ExportService
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.usage.scan import UsageScan
 from sim_mcp.settings import Settings
@@ -51,10 +51,10 @@ class AppState:
 
     settings: Settings
     client: EmnifyClient | None
-    desk: ChangeDesk | None
+    desk: ChangeService | None
     inventory: Inventory | None = None
     usage: UsageScan | None = None
-    exports: ExportDesk | None = None
+    exports: ExportService | None = None
     forms_count: bool = True
     """Whether a form that the client answers is a person's word; not where the client may be any program at all."""
 
@@ -68,8 +68,8 @@ def emnify_of(ctx: ToolContext) -> EmnifyClient:
     return _with_token(state, state.client)
 
 
-def desk_of(ctx: ToolContext) -> ChangeDesk:
-    """Return the change desk behind this call, or raise `NoTokenError`."""
+def desk_of(ctx: ToolContext) -> ChangeService:
+    """Return the service for changes behind this call, or raise `NoTokenError`."""
     state = _state_of(ctx)
     return _with_token(state, state.desk)
 
@@ -91,8 +91,8 @@ def usage_of(ctx: ToolContext) -> UsageScan:
     return _with_token(state, state.usage)
 
 
-def exports_of(ctx: ToolContext) -> ExportDesk:
-    """Return the export desk behind this call, or raise `NoTokenError`."""
+def exports_of(ctx: ToolContext) -> ExportService:
+    """Return the service for exports behind this call, or raise `NoTokenError`."""
     state = _state_of(ctx)
     return _with_token(state, state.exports)
 

@@ -28,7 +28,7 @@ LOOK_FIRST = {
     "changes/consent.py": ("test_consent",),
     "changes/policy.py": ("test_policy", "test_record"),
     "changes/plan.py": ("test_consent", "test_choosing", "test_approval", "test_record"),
-    "changes/desk.py": ("test_record", "test_approval"),
+    "changes/service.py": ("test_record", "test_approval"),
     "changes/record/journal.py": ("test_record", "test_approval"),
     "changes/apply.py": ("test_pausing", "test_approval", "test_record", "test_consent"),
     "changes/judging.py": ("test_approval", "test_record", "test_consent"),

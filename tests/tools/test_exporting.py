@@ -18,7 +18,7 @@ from mcp.types import CallToolResult, ResourceLink, TextResourceContents
 from pydantic import SecretStr
 
 from sim_mcp import shell
-from sim_mcp.exports.desk import WAITS_S
+from sim_mcp.exports.service import WAITS_S
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from sim_mcp.server import build_server
 from sim_mcp.settings import Settings

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from filelock import FileLock
 
-from sim_mcp.fleet.inventory.database import Store, StoreError
+from sim_mcp.fleet.inventory.database import SnapshotDatabase, StoreError
 from sim_mcp.fleet.inventory.rows import Names, Row
 from sim_mcp.private_files import OWNER_READS_WRITES, make_private_database, make_private_directory, private_lock
 
@@ -39,7 +39,7 @@ class OwnWrites(NamedTuple):
     gone: list[int]
 
 
-class Shelf:
+class SnapshotCache:
     """Keep fleets in a directory that several processes share; in memory where it cannot be written to."""
 
     def __init__(self, directory: Path | None, identity: str) -> None:
@@ -73,7 +73,7 @@ class Shelf:
         """Return the name of the next fleet that is whole: later ones sort after earlier ones."""
         return None if self._directory is None else self._directory / f"fleet-{time.time_ns():020}.sqlite3"
 
-    def newest(self, known: Store | None) -> Store | None:
+    def newest(self, known: SnapshotDatabase | None) -> SnapshotDatabase | None:
         """Return the newest fleet, which may be the one known already."""
         if self._directory is None:
             return known
@@ -82,7 +82,7 @@ class Shelf:
                 return known
             # It may have been replaced just now, or be of another version: then the next one is as good as it gets.
             with suppress(StoreError, sqlite3.Error):
-                return Store.open(path)
+                return SnapshotDatabase.open(path)
         return known if known is not None and known.path is None else None
 
     def tidy(self, kept: Path | None) -> None:

@@ -8,8 +8,8 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sim_mcp.emnify import EmnifyClient, EmnifyError, Page
-from sim_mcp.fleet.inventory.database import Facts, Store
-from sim_mcp.fleet.inventory.page_merge import Mosaic
+from sim_mcp.fleet.inventory.database import Facts, SnapshotDatabase
+from sim_mcp.fleet.inventory.page_merge import PageMerge
 from sim_mcp.fleet.inventory.rows import Names, Row, row_of
 from sim_mcp.recorder import Recorder
 
@@ -27,14 +27,14 @@ _PACE = 9.8
 class Fetch:
     """One reading of the fleet into a store; after a failure it can be run again and goes on where it stopped."""
 
-    def __init__(self, client: EmnifyClient, store: Store, record: Recorder) -> None:
+    def __init__(self, client: EmnifyClient, store: SnapshotDatabase, record: Recorder) -> None:
         self.store = store
         self._record = record
         self.began = time.time()
         self._client = client
         self._started = time.monotonic()
         self._taken_at: datetime | None = None
-        self._mosaic: Mosaic | None = None
+        self._merge: PageMerge | None = None
         self._per_page = LARGEST_PAGE
         self._unreadable = 0
         self._settled = True
@@ -50,16 +50,16 @@ class Fetch:
     @property
     def total(self) -> int | None:
         """Return how many SIMs there are, once that is known."""
-        return None if self._mosaic is None else self._mosaic.total
+        return None if self._merge is None else self._merge.total
 
     @property
     def left_s(self) -> float | None:
         """Return in how many seconds it will be done, at the pace so far."""
-        if self._mosaic is None:
+        if self._merge is None:
             return None
         took = time.monotonic() - self._started
         pace = self._pages_read / took if self._pages_read > _PACE and took else _PACE
-        return max(1.0, len(self._mosaic.wanted()) / pace)
+        return max(1.0, len(self._merge.wanted()) / pace)
 
     async def run(self) -> Facts:
         """Read all that is not read yet.
@@ -68,13 +68,13 @@ class Fetch:
             EmnifyError: emnify could not be asked; what was read is kept for the next run.
             sqlite3.Error: What was read cannot be held, not even in memory.
         """
-        if self._mosaic is None:
+        if self._merge is None:
             await self._first()
-        if self._mosaic is not None:
-            while wanted := self._mosaic.wanted():
+        if self._merge is not None:
+            while wanted := self._merge.wanted():
                 await self._read(wanted)
-            await self._record(self.store.remove, self._mosaic.lost)
-            self._settled = self._mosaic.settled
+            await self._record(self.store.remove, self._merge.lost)
+            self._settled = self._merge.settled
         return Facts(
             taken_at=self._taken_at or self._client.now(),
             began=self.began,
@@ -92,7 +92,7 @@ class Fetch:
             return
         # A size beyond emnify's largest is cut to it.
         self._per_page = min(page.per_page, LARGEST_PAGE)
-        self._mosaic = Mosaic(self._per_page)
+        self._merge = PageMerge(self._per_page)
         await self._take(1, page)
 
     async def _read(self, numbers: list[int]) -> None:
@@ -123,8 +123,8 @@ class Fetch:
 
     async def _take(self, number: int, page: Page[Any]) -> None:
         ids, unreadable = await self._put(page.items)
-        if self._mosaic is not None:
-            self._mosaic.add(number, ids, page.total or 0, unreadable=unreadable)
+        if self._merge is not None:
+            self._merge.add(number, ids, page.total or 0, unreadable=unreadable)
         self._pages_read += 1
 
     async def _put(self, raw: list[Any]) -> tuple[list[int], int]:

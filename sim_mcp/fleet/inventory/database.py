@@ -51,7 +51,7 @@ class StoreError(Exception):
     """A file is no fleet that can be read."""
 
 
-class Store:
+class SnapshotDatabase:
     """Hold one fleet; safe to be used from several threads."""
 
     def __init__(self, db: sqlite3.Connection, path: Path | None) -> None:
@@ -65,7 +65,7 @@ class Store:
         self._facts: Facts | None = None
 
     @classmethod
-    def new(cls, path: Path | None) -> "Store":
+    def new(cls, path: Path | None) -> "SnapshotDatabase":
         """Make an empty one, to be filled; in memory where the file cannot be made."""
         if path is not None:
             with suppress(sqlite3.Error, OSError):
@@ -75,7 +75,7 @@ class Store:
         return cls._made(":memory:", None)
 
     @classmethod
-    def open(cls, path: Path) -> "Store":
+    def open(cls, path: Path) -> "SnapshotDatabase":
         """Open one that is whole.
 
         Raises:
@@ -136,7 +136,7 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute("DELETE FROM sim WHERE id IN (SELECT value FROM json_each(?))", (json.dumps([*ids]),))
 
-    def finish(self, facts: Facts, final: Path | None) -> "Store":
+    def finish(self, facts: Facts, final: Path | None) -> "SnapshotDatabase":
         """Declare it whole, give the file the name under which it is looked for, and return it, ready to be asked."""
         try:
             self._write_facts(facts)
@@ -153,7 +153,7 @@ class Store:
         part = self.path
         self.close()
         part.replace(final)
-        return Store.open(final)
+        return SnapshotDatabase.open(final)
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return what a question is answered with."""
@@ -176,7 +176,7 @@ class Store:
             return self._names
 
     @classmethod
-    def _made(cls, where: str, path: Path | None) -> "Store":
+    def _made(cls, where: str, path: Path | None) -> "SnapshotDatabase":
         db = sqlite3.connect(where, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
         try:
             # Until it is whole nobody else looks at it, and a crash leaves nothing to be recovered.

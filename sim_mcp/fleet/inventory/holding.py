@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from filelock import FileLock
 
-from sim_mcp.fleet.inventory.cache import OwnWrites, Shelf
-from sim_mcp.fleet.inventory.database import Facts, Store
+from sim_mcp.fleet.inventory.cache import OwnWrites, SnapshotCache
+from sim_mcp.fleet.inventory.database import Facts, SnapshotDatabase
 
 
 class Held(NamedTuple):
     """The newest fleet, and when a write of unknown effect last made all before it old."""
 
-    store: Store | None
+    store: SnapshotDatabase | None
     outdated_at: float
 
 
@@ -22,8 +22,8 @@ class Holding:
 
     def __init__(self, directory: Path | None, identity: str) -> None:
         self._place = directory, identity
-        self._opened: Shelf | None = None
-        self._store: Store | None = None
+        self._opened: SnapshotCache | None = None
+        self._store: SnapshotDatabase | None = None
 
     @property
     def problem(self) -> str | None:
@@ -36,7 +36,7 @@ class Holding:
         Raises:
             sqlite3.Error: What is kept cannot be read.
         """
-        return Held(self._newest(), self._shelf.outdated_at())
+        return Held(self._newest(), self._cache.outdated_at())
 
     def correct(self, written: OwnWrites) -> None:
         """Take own writes in.
@@ -46,7 +46,7 @@ class Holding:
             StoreError: As above.
         """
         # In this order: whoever finishes reading now looks at the record after showing the new fleet.
-        self._shelf.write_down(time.time(), written)
+        self._cache.write_down(time.time(), written)
         store = self._newest()
         if store is not None:
             _apply(store, written)
@@ -57,17 +57,17 @@ class Holding:
         Raises:
             sqlite3.Error: It cannot be recorded.
         """
-        self._shelf.outdate(at)
+        self._cache.outdate(at)
 
     def lock(self) -> FileLock | None:
         """Return what one process at a time holds while it reads the fleet; None where nobody else can know."""
-        return self._shelf.lock()
+        return self._cache.lock()
 
-    def begin(self) -> Store:
+    def begin(self) -> SnapshotDatabase:
         """Return an empty one to be filled."""
-        return Store.new(self._shelf.part())
+        return SnapshotDatabase.new(self._cache.part())
 
-    def show(self, filled: Store, facts: Facts) -> Store:
+    def show(self, filled: SnapshotDatabase, facts: Facts) -> SnapshotDatabase:
         """Take what was filled for the newest from now on, with what was written while it was read.
 
         Raises:
@@ -75,12 +75,12 @@ class Holding:
             OSError: As above.
             StoreError: As above.
         """
-        shelf = self._shelf
-        _apply(filled, shelf.written_since(facts.began))
-        self._store = store = filled.finish(facts, shelf.place())
+        cache = self._cache
+        _apply(filled, cache.written_since(facts.began))
+        self._store = store = filled.finish(facts, cache.place())
         # What was written between looking and showing: whoever writes from now on sees the new fleet.
-        _apply(store, shelf.written_since(facts.began))
-        shelf.tidy(store.path)
+        _apply(store, cache.written_since(facts.began))
+        cache.tidy(store.path)
         return store
 
     def close(self) -> None:
@@ -91,17 +91,17 @@ class Holding:
             self._opened.close()
 
     @property
-    def _shelf(self) -> Shelf:
+    def _cache(self) -> SnapshotCache:
         # Opened when first needed: who only looks at single SIMs needs no inventory.
         if self._opened is None:
-            self._opened = Shelf(*self._place)
+            self._opened = SnapshotCache(*self._place)
         return self._opened
 
-    def _newest(self) -> Store | None:
-        self._store = self._shelf.newest(self._store)
+    def _newest(self) -> SnapshotDatabase | None:
+        self._store = self._cache.newest(self._store)
         return self._store
 
 
-def _apply(store: Store, written: OwnWrites) -> None:
+def _apply(store: SnapshotDatabase, written: OwnWrites) -> None:
     store.put(written.rows, written.names)
     store.remove(written.gone)

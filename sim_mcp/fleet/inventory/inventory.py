@@ -17,7 +17,7 @@ from filelock import Timeout
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, ForbiddenError, Sim
 from sim_mcp.fleet.inventory.cache import CLOCKS_DIFFER_S, OwnWrites
 from sim_mcp.fleet.inventory.crawler import Fetch
-from sim_mcp.fleet.inventory.database import Store, StoreError
+from sim_mcp.fleet.inventory.database import SnapshotDatabase, StoreError
 from sim_mcp.fleet.inventory.holding import Held, Holding
 from sim_mcp.fleet.inventory.rows import Names, row_of_sim
 from sim_mcp.fleet.inventory.snapshot import Snapshot
@@ -52,7 +52,7 @@ class _Job:
         self.asked = time.time()
         self.done = anyio.Event()
         self.fetch: Fetch | None = None
-        self.found: Store | None = None
+        self.found: SnapshotDatabase | None = None
         self.elsewhere = False
         """Whether another process reads, and this one waits for what it finds."""
         self.error: Exception | None = None
@@ -176,7 +176,7 @@ class Inventory:
             self._owed_since = None
         return owed and self._is_fresh(held)
 
-    def _note(self, store: Store) -> str | None:
+    def _note(self, store: SnapshotDatabase) -> str | None:
         notes = []
         if not store.facts.settled:
             notes.append("SIMs came and went while they were read: a few may be missing or gone.")
@@ -228,7 +228,7 @@ class Inventory:
             self._job = None
             job.done.set()
 
-    async def _fetch(self, job: _Job) -> Store:
+    async def _fetch(self, job: _Job) -> SnapshotDatabase:
         fetch = self._partial
         if fetch is None or self._now() - fetch.began > FRESH_S:
             await self._drop_partial()

@@ -19,7 +19,7 @@ _SPARE = 10
 """Pages that may be read again beside one whole round."""
 
 
-class Mosaic:
+class PageMerge:
     """Hold the ids of pages in ascending order, read in any order, at different moments."""
 
     def __init__(self, per_page: int) -> None:

@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import islice
 
 from sim_mcp.emnify import SimStatus
-from sim_mcp.fleet.inventory.database import Facts, Store
+from sim_mcp.fleet.inventory.database import Facts, SnapshotDatabase
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, Found, GroupBy, Match, OrderBy
 from sim_mcp.fleet.inventory.rows import Kind, Row, day_of
 from sim_mcp.fleet.inventory.sql import Names, condition, search
@@ -54,7 +54,7 @@ _ORDERS: dict[OrderBy, str] = {
 class Snapshot:
     """Answer questions about the fleet. Methods block (up to a second at a million SIMs): call them in a thread."""
 
-    def __init__(self, store: Store, note: str | None = None) -> None:
+    def __init__(self, store: SnapshotDatabase, note: str | None = None) -> None:
         self._store = store
         self.note = note
         """What a person should know of this answer: that it is old, or that the fleet moved while it was read."""

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, ForbiddenError, Limits, Sim, SimStatus
-from sim_mcp.fleet.inventory.cache import OwnWrites, Shelf
+from sim_mcp.fleet.inventory.cache import OwnWrites, SnapshotCache
 from sim_mcp.fleet.inventory.inventory import FRESH_S, Inventory, StillReadingError
 from sim_mcp.fleet.inventory.rows import Names, row_of
 from sim_mcp.fleet.inventory.snapshot import Snapshot
@@ -430,9 +430,9 @@ async def test_a_directory_spoilt_under_a_running_server_costs_no_answer(tmp_pat
 
 def test_servers_of_one_process_number_do_not_take_the_directory_from_each_other(tmp_path: Path) -> None:
     def open_and_close(_: int) -> str | None:
-        shelf = Shelf(tmp_path, "0" * 24)
-        shelf.close()
-        return shelf.problem
+        cache = SnapshotCache(tmp_path, "0" * 24)
+        cache.close()
+        return cache.problem
 
     with ThreadPoolExecutor(6) as servers:
         assert set(servers.map(open_and_close, range(600))) == {None}
@@ -440,17 +440,17 @@ def test_servers_of_one_process_number_do_not_take_the_directory_from_each_other
 
 def test_a_clock_put_back_neither_brings_old_writes_back_nor_has_the_fleet_read_for_ever(tmp_path: Path) -> None:
     fast = time.time() + 3600
-    shelf = Shelf(tmp_path, "0" * 24)
+    cache = SnapshotCache(tmp_path, "0" * 24)
     names: Names = {}
     row = row_of(raw(10, 2), names)
     assert row is not None
-    shelf.write_down(fast, OwnWrites([row], names, []))
-    shelf.outdate(fast)
-    assert shelf.outdated_at() == 0
-    assert shelf.written_since(0) == OwnWrites([], {}, [])
-    shelf.outdate(time.time())
-    assert shelf.outdated_at() > 0
-    shelf.close()
+    cache.write_down(fast, OwnWrites([row], names, []))
+    cache.outdate(fast)
+    assert cache.outdated_at() == 0
+    assert cache.written_since(0) == OwnWrites([], {}, [])
+    cache.outdate(time.time())
+    assert cache.outdated_at() > 0
+    cache.close()
 
 
 async def test_a_disk_that_fills_up_while_reading_loses_nothing_and_is_told(tmp_path: Path) -> None:

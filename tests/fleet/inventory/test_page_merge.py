@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim_mcp.fleet.inventory.page_merge import Mosaic
+from sim_mcp.fleet.inventory.page_merge import PageMerge
 
 PER_PAGE = 4
 
@@ -20,11 +20,11 @@ class Upstream:
         self.ever = set(ids)
         self.seen: set[int] = set()
 
-    def read(self, mosaic: Mosaic, page: int) -> None:
+    def read(self, merge: PageMerge, page: int) -> None:
         last = max(1, -(-len(self.ids) // PER_PAGE))
         rows = self.ids[(page - 1) * PER_PAGE : page * PER_PAGE] if page <= last else []
         self.seen |= set(rows)
-        mosaic.add(page, rows, len(self.ids))
+        merge.add(page, rows, len(self.ids))
 
     def change(self, number: int, *, delete: bool) -> None:
         if delete and self.ids:
@@ -34,24 +34,24 @@ class Upstream:
             self.ever.add(number)
 
 
-def whole(upstream: Upstream, changes: list[tuple[int, int, bool]], chance: Random | None = None) -> Mosaic:
+def whole(upstream: Upstream, changes: list[tuple[int, int, bool]], chance: Random | None = None) -> PageMerge:
     """Read until nothing more is wanted, in order or in any; changes happen after the reading of that number."""
-    mosaic = Mosaic(PER_PAGE)
-    upstream.read(mosaic, 1)
+    merge = PageMerge(PER_PAGE)
+    upstream.read(merge, 1)
     readings = 1
-    while wanted := mosaic.wanted():
+    while wanted := merge.wanted():
         if chance:
             chance.shuffle(wanted)
         for page in wanted:
             for _, number, delete in [change for change in changes if change[0] == readings]:
                 upstream.change(number, delete=delete)
-            upstream.read(mosaic, page)
+            upstream.read(merge, page)
             readings += 1
-    return mosaic
+    return merge
 
 
-def result(upstream: Upstream, mosaic: Mosaic) -> set[int]:
-    return upstream.seen - mosaic.lost
+def result(upstream: Upstream, merge: PageMerge) -> set[int]:
+    return upstream.seen - merge.lost
 
 
 FLEETS = st.sets(st.integers(1, 400), min_size=1, max_size=90).map(sorted)
@@ -66,10 +66,10 @@ CHANGES = st.lists(
 @given(FLEETS)
 def test_what_keeps_still_is_read_once(ids: list[int]) -> None:
     upstream = Upstream(ids)
-    mosaic = whole(upstream, [])
-    assert mosaic.settled
-    assert result(upstream, mosaic) == set(ids)
-    assert mosaic.again == 0
+    merge = whole(upstream, [])
+    assert merge.settled
+    assert result(upstream, merge) == set(ids)
+    assert merge.again == 0
 
 
 @given(FLEETS, CHANGES, st.none() | st.randoms())
@@ -84,15 +84,15 @@ def test_nothing_that_is_there_all_the_time_vanishes(
 @given(FLEETS, st.tuples(MOMENTS, st.integers(1, 420), st.booleans()))
 def test_after_one_change_the_list_is_as_it_is_now(ids: list[int], change: tuple[int, int, bool]) -> None:
     upstream = Upstream(ids)
-    mosaic = whole(upstream, [change])
-    assert mosaic.settled
+    merge = whole(upstream, [change])
+    assert merge.settled
     # What changed after the last page was read is not known to anybody.
-    if mosaic.total == len(upstream.ids):
-        assert result(upstream, mosaic) == set(upstream.ids)
+    if merge.total == len(upstream.ids):
+        assert result(upstream, merge) == set(upstream.ids)
 
 
 def test_a_change_costs_a_few_pages_and_not_all_of_them_again() -> None:
     upstream = Upstream(list(range(1, 401)))
-    mosaic = whole(upstream, [(60, 10, True)])
-    assert result(upstream, mosaic) == set(upstream.ids)
-    assert mosaic.again <= 10
+    merge = whole(upstream, [(60, 10, True)])
+    assert result(upstream, merge) == set(upstream.ids)
+    assert merge.again <= 10

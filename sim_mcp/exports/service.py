@@ -1,4 +1,4 @@
-"""The export desk: files in the making, which go on when a call has to answer before they are done."""
+"""Exports: files in the making, which go on when a call has to answer before they are done."""
 
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -71,7 +71,7 @@ class Export:
         return (now - self.started_at) / self.sims * max(0, self.of - self.sims)
 
 
-class ExportDesk:
+class ExportService:
     """Make files in the background, and hand each to whoever asks for it."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The change desk: plans kept, agreed to by the best route there is, carried out once, and told about."""
+"""Changes: plans kept, agreed to by the best route there is, carried out once, and told about."""
 
 import logging
 from dataclasses import replace
@@ -38,7 +38,7 @@ _LEAST_S = 5.0
 """What a call works on a plan at least, however late it was approved."""
 
 
-class ChangeDesk:
+class ChangeService:
     """Take plans in, see that somebody agreed, and carry them out."""
 
     def __init__(
