@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from benchmarks.common import Row, run_for_sizes, times
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm, Settings
 
 SIZES = (1000, 3000)

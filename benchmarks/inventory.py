@@ -24,7 +24,7 @@ from sim_mcp.emnify import EmnifyClient
 from sim_mcp.fleet.inventory.filters import FleetFilter, GroupBy
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.inventory.snapshot import Snapshot
-from sim_mcp.serving import settle
+from sim_mcp.server.serving import settle
 
 SIZES = (100_000, 1_000_000)
 PAGE, PER_SECOND, BURST = 2500, 10, 5

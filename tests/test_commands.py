@@ -16,7 +16,7 @@ import pytest
 from anyio.streams.text import TextReceiveStream
 from click.testing import CliRunner, Result
 
-from sim_mcp.cli import main
+from sim_mcp.cli.commands import main
 from sim_mcp.tools import registry
 from tests.support import Fleet
 from tests.test_serving import environment

@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 from mcp import Client, StdioServerParameters
 
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from tests.support import Fleet, said

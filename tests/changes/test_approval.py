@@ -13,7 +13,7 @@ from mcp import Client
 from mcp.types import CallToolResult, Implementation
 
 from sim_mcp.changes.record.journal import Journal
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from tests.support import Fleet, facts, said, unencrypted
 
 Era = Literal["auto", "legacy"]

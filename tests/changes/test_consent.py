@@ -26,7 +26,7 @@ from mcp.types import (
 
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.sandbox import SandboxSettings
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.support import Fleet, UrlOnlyClient, facts, fleet_of, said
 

@@ -18,7 +18,7 @@ from sim_mcp.changes.record.entries import Caller, Outcome
 from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.record_file import FILE, UnreadablePlanError
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_record import CALLER, plan_of
 from tests.support import Fleet, facts, said

@@ -14,7 +14,7 @@ from mcp.types import Implementation
 
 from sim_mcp.changes.record.audit import audit
 from sim_mcp.emnify import luhn_digit
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_approval import claude_desktop, press, suspend
 from tests.support import Fleet, facts, said

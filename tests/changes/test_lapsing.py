@@ -12,7 +12,7 @@ from sim_mcp.changes.record.entries import Outcome, State
 from sim_mcp.changes.record.journal import AGREEMENT_LASTS, IDLE_PLANS_KEPT, Journal
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.sandbox.settings import Unknowns
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_approval import claude_desktop, press, suspend
 from tests.changes.test_record import CALLER, plan_of

@@ -11,7 +11,7 @@ from sim_mcp.changes.plan import Plan, Planned, Register
 from sim_mcp.changes.policy import read_policy
 from sim_mcp.emnify import SimStatus
 from sim_mcp.fleet.reading import FEW
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_approval import claude_desktop, press
 from tests.changes.test_record import crowded as crowded  # noqa: PLC0414  # a fixture is used by its name.

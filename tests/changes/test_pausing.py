@@ -10,7 +10,7 @@ import pytest
 from mcp import Client
 
 from sim_mcp.sandbox.settings import SandboxSettings, Unknowns
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from tests.support import Fleet, facts, fleet_of
 
 _STORIES = ("healthy", "wrong_apn", "quota_exhausted", "went_silent", "rejected_by_network")

@@ -25,7 +25,7 @@ from sim_mcp.changes.record.journal import Journal
 from sim_mcp.emnify import Sim, SimStatus
 from sim_mcp.fleet.reading import FEW
 from sim_mcp.sandbox import SandboxSettings
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.support import Fleet, facts, fleet_of, said, with_key
 from tests.test_commands import run_on

@@ -17,7 +17,7 @@ from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.migrations import MIGRATIONS, VERSION
 from sim_mcp.changes.record.record_file import FILE, JournalError
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_record import CALLER, plan_of
 from tests.support import Fleet, facts, said

@@ -18,7 +18,7 @@ from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.sandbox import SandboxSettings
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.support import Fleet, fleet_of
 from tests.test_serving import environment

@@ -14,7 +14,7 @@ from mcp import Client
 from sim_mcp.changes.record.record_file import FILE as JOURNAL
 from sim_mcp.fleet.usage.cache import FILE as USAGE
 from sim_mcp.fleet.usage.cache import UsageStore
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm, Settings
 from tests.support import Fleet, facts
 

@@ -11,8 +11,8 @@ import httpx
 import uvicorn
 from mcp.server.streamable_http import StreamableHTTPServerTransport
 
-from sim_mcp.server import build_server
-from sim_mcp.serving import MOST_SESSIONS, SESSION_IDLE_S, http_app
+from sim_mcp.server.app import build_server
+from sim_mcp.server.serving import MOST_SESSIONS, SESSION_IDLE_S, http_app
 from tests.support import Fleet
 
 HEADERS = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}

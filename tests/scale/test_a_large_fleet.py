@@ -14,7 +14,7 @@ import pytest
 from mcp import Client
 
 from sim_mcp.sandbox import SandboxSettings
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from tests.support import Fleet, facts, fleet_of, said
 
 SIMS = 100_000

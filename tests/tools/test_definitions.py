@@ -9,7 +9,7 @@ from mcp.types import ListToolsResult, Tool
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from sim_mcp.server import INSTRUCTIONS, build_server
+from sim_mcp.server.app import INSTRUCTIONS, build_server
 from sim_mcp.settings import Confirm, Settings
 from sim_mcp.tools import registry
 

@@ -12,7 +12,7 @@ from mcp import Client
 from mcp.types import CallToolResult
 
 from sim_mcp.sandbox import SandboxSettings, Unknowns
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from tests.support import Fleet, facts, fleet_of, said
 from tests.tools.test_reading import leaves, shown, tokens
 

@@ -17,10 +17,10 @@ from mcp import Client, MCPError
 from mcp.types import CallToolResult, ResourceLink, TextResourceContents
 from pydantic import SecretStr
 
-from sim_mcp import shell
+from sim_mcp.cli import call as shell
 from sim_mcp.exports.service import WAITS_S
 from sim_mcp.sandbox import SandboxSettings, Unknowns
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.settings import Settings
 from tests.emnify.upstream import Reply, Upstream, upstream_running
 from tests.support import Fleet, facts, fleet_of, said

@@ -9,7 +9,7 @@ from mcp.client.session import ClientRequestContext
 from mcp.types import ElicitRequestParams, ElicitResult
 
 from sim_mcp.sandbox import SandboxSettings
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from tests.support import Fleet, facts, fleet_of, said
 
 HIDDEN = "\u3164\U000e0041\ufe0f"

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from sim_mcp.emnify import EmnifyClient, Limits, SimStatus
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.sandbox import SandboxSettings
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.settings import Settings
 from sim_mcp.tools.fleet import find_sims, summarize_sims
 from sim_mcp.tools.listing import list_sims

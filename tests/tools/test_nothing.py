@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.tools.nothing import left_out
 from tests.support import Fleet, facts, said
 

@@ -14,7 +14,7 @@ from sim_mcp.emnify import RateLimitedError
 from sim_mcp.fleet.usage.periods import month_of
 from sim_mcp.fleet.usage.scan import Reading
 from sim_mcp.sandbox import SandboxSettings
-from sim_mcp.server import build_server
+from sim_mcp.server.app import build_server
 from sim_mcp.tools import usage_facts, usage_ranking
 from tests.support import Fleet, facts, fleet_of, said
 from tests.tools.test_reading import leaves, shown

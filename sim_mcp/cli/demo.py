@@ -18,8 +18,8 @@ from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
 
+from sim_mcp.cli.tables import chart, records, show
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
-from sim_mcp.terminal import chart, records, show
 
 
 @dataclass

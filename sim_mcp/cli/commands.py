@@ -16,23 +16,24 @@ import httpx
 from mcp.types import CallToolResult
 from rich.console import Console
 
-from sim_mcp import __version__, shell
-from sim_mcp import demo as demonstration
+from sim_mcp import __version__
 from sim_mcp.changes.policy import PolicyError, read_policy
 from sim_mcp.changes.record.audit import AuditRow
 from sim_mcp.changes.record.audit import audit as told
 from sim_mcp.changes.record.record_file import JournalError, RecordFile
+from sim_mcp.cli import call as shell
+from sim_mcp.cli import demo as demonstration
+from sim_mcp.cli.options import WholePath, env_file_option, json_option, sandbox_option
+from sim_mcp.cli.tables import records
 from sim_mcp.http.access_key import AccessKeyError, access_key
 from sim_mcp.http.server import listen
 from sim_mcp.logs import log_to_stderr
-from sim_mcp.options import WholePath, env_file_option, json_option, sandbox_option
-from sim_mcp.readiness import Readiness
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
 from sim_mcp.sandbox import serve as serve_sandbox
-from sim_mcp.server import build_server
-from sim_mcp.serving import UnaskedError, insist_on_asking, serve_http, serve_stdio, upstream
+from sim_mcp.server.app import build_server
+from sim_mcp.server.readiness import Readiness
+from sim_mcp.server.serving import UnaskedError, insist_on_asking, serve_http, serve_stdio, upstream
 from sim_mcp.settings import ENV_FILE, Settings, SettingsError, is_loopback, read_settings
-from sim_mcp.terminal import records
 from sim_mcp.tools.state import why_no_token
 from sim_mcp.untrusted import spreadsheet_safe
 

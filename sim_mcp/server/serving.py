@@ -12,15 +12,15 @@ from pydantic import SecretStr
 from starlette.types import ASGIApp
 
 from sim_mcp.changes.policy import read_policy
-from sim_mcp.ending import ending_when_told
 from sim_mcp.http.access import Access
 from sim_mcp.http.access_key import AccessKey
 from sim_mcp.http.draining import Draining
 from sim_mcp.http.server import HttpServer
 from sim_mcp.sandbox import SandboxSettings, running
-from sim_mcp.server import SimServer, build_server
+from sim_mcp.server.app import SimServer, build_server
+from sim_mcp.server.ending import ending_when_told
+from sim_mcp.server.standard_input import endable_stdin
 from sim_mcp.settings import Settings
-from sim_mcp.standard_input import endable_stdin
 from sim_mcp.tools.state import why_no_token
 
 GRACE_S = 3.0

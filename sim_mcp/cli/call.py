@@ -11,8 +11,8 @@ from mcp.client.session import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent, Tool
 from rich.console import Console
 
-from sim_mcp.server import SimServer
-from sim_mcp.terminal import show
+from sim_mcp.cli.tables import show
+from sim_mcp.server.app import SimServer
 
 _TRUE, _FALSE = {"true", "yes", "1", "on"}, {"false", "no", "0", "off"}
 

@@ -28,8 +28,8 @@ from sim_mcp.exports.sources import rows_of
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.usage.scan import UsageScan
 from sim_mcp.prompts import add_prompts
-from sim_mcp.readiness import Readiness
 from sim_mcp.resources import add_resources
+from sim_mcp.server.readiness import Readiness
 from sim_mcp.settings import Settings
 from sim_mcp.tools import nothing, registry
 from sim_mcp.tools.problems import explain, is_unusable_form

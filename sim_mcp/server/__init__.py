@@ -1,0 +1,1 @@
+"""The server put together, and how it is reached, looked after and ended."""
