@@ -1,8 +1,8 @@
 """An emnify of one's own: the SIM API over real HTTP, for trying, testing and demonstrations."""
 
-from sim_mcp.sandbox.faults import Fault, Faults
+from sim_mcp.sandbox.api.faults import Fault, Faults
 from sim_mcp.sandbox.server import Sandbox, running, serve
 from sim_mcp.sandbox.settings import SandboxSettings, Unknowns
-from sim_mcp.sandbox.world import WorldMismatchError
+from sim_mcp.sandbox.world.world import WorldMismatchError
 
 __all__ = ["Fault", "Faults", "Sandbox", "SandboxSettings", "Unknowns", "WorldMismatchError", "running", "serve"]

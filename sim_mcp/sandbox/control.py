@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from sim_mcp.sandbox.catalogue import ORGANISATIONS
-from sim_mcp.sandbox.clock import SECOND, zulu_date
-from sim_mcp.sandbox.core import Core
-from sim_mcp.sandbox.faults import Faults
+from sim_mcp.sandbox.api.core import Core
+from sim_mcp.sandbox.api.faults import Faults
+from sim_mcp.sandbox.world.catalogue import ORGANISATIONS
+from sim_mcp.sandbox.world.clock import SECOND, zulu_date
 
 _LOCAL_NAMES = {"127.0.0.1", "localhost", "::1"}
 

@@ -15,12 +15,12 @@ import uvicorn
 from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from sim_mcp.sandbox.app import build
-from sim_mcp.sandbox.clock import Clock
-from sim_mcp.sandbox.core import Core
+from sim_mcp.sandbox.api.app import build
+from sim_mcp.sandbox.api.core import Core
 from sim_mcp.sandbox.settings import SandboxSettings
-from sim_mcp.sandbox.store import Store
-from sim_mcp.sandbox.world import open_world
+from sim_mcp.sandbox.store.store import Store
+from sim_mcp.sandbox.world.clock import Clock
+from sim_mcp.sandbox.world.world import open_world
 
 _BACKLOG = 512
 _LAST_ANSWERS_S = 1.0

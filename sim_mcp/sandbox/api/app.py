@@ -11,12 +11,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sim_mcp.sandbox import batches, control, endpoints, event_lists, operations, organisation, sims
-from sim_mcp.sandbox.answers import Answer, Backend, Refusal, error, gateway, nothing, wire_headers
-from sim_mcp.sandbox.catalogue import Event
-from sim_mcp.sandbox.clock import http_date, zulu_date
-from sim_mcp.sandbox.core import Call, Core, Handler
-from sim_mcp.sandbox.faults import Fault, Kind
+from sim_mcp.sandbox import control
+from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, gateway, nothing, wire_headers
+from sim_mcp.sandbox.api.core import Call, Core, Handler
+from sim_mcp.sandbox.api.faults import Fault, Kind
+from sim_mcp.sandbox.routes import batches, endpoints, event_lists, operations, organisation, sims
+from sim_mcp.sandbox.world.catalogue import Event
+from sim_mcp.sandbox.world.clock import http_date, zulu_date
 
 HangUp = Callable[[Scope], None]
 """Close the connection of a request once what was written is sent."""

@@ -2,12 +2,12 @@
 
 from urllib.parse import quote
 
-from sim_mcp.sandbox.answers import Answer, Backend, Refusal, error, forbidden, not_allowed, nothing, php, scala
-from sim_mcp.sandbox.catalogue import ISSUER_ORG, ORGANISATIONS, TRANSITIONS, Role, Status
-from sim_mcp.sandbox.core import Call, bad_request, reference, unknown_sim
-from sim_mcp.sandbox.query import SIM_ORDER, Page, main_page, order
-from sim_mcp.sandbox.shapes import model_shape, sim_shape, status_shape
-from sim_mcp.sandbox.store import SimRow
+from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, forbidden, not_allowed, nothing, php, scala
+from sim_mcp.sandbox.api.core import Call, bad_request, reference, unknown_sim
+from sim_mcp.sandbox.api.query import SIM_ORDER, Page, main_page, order
+from sim_mcp.sandbox.api.shapes import model_shape, sim_shape, status_shape
+from sim_mcp.sandbox.store.store import SimRow
+from sim_mcp.sandbox.world.catalogue import ISSUER_ORG, ORGANISATIONS, TRANSITIONS, Role, Status
 
 _DEFAULT_PAGE = 2000
 _LARGEST_PAGE = 2500

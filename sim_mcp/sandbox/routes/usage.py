@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
-from sim_mcp.sandbox.clock import DAY, HOUR, MINUTE, SECOND, Clock, day_name, from_ms, zulu_date
-from sim_mcp.sandbox.life import EUR_PER_SMS, Life, Use
 from sim_mcp.sandbox.settings import Unknowns
-from sim_mcp.sandbox.store import SimRow
+from sim_mcp.sandbox.store.store import SimRow
+from sim_mcp.sandbox.world.clock import DAY, HOUR, MINUTE, SECOND, Clock, day_name, from_ms, zulu_date
+from sim_mcp.sandbox.world.traffic_model import EUR_PER_SMS, Life, Use
 
 _DATA = 5
 _SMS = 6

@@ -1,12 +1,12 @@
 """Where a device is right now, as the networks and emnify's core would say (`/api/v1/endpoint/{id}/connectivity`)."""
 
-from sim_mcp.sandbox.catalogue import OPERATORS, RATS, Operator, Status
-from sim_mcp.sandbox.clock import DAY, zulu_date
-from sim_mcp.sandbox.core import Core
-from sim_mcp.sandbox.devices import KINDS
-from sim_mcp.sandbox.events import node, pdp_detail
-from sim_mcp.sandbox.life import Session
-from sim_mcp.sandbox.store import EndpointRow, SimRow
+from sim_mcp.sandbox.api.core import Core
+from sim_mcp.sandbox.store.store import EndpointRow, SimRow
+from sim_mcp.sandbox.world.catalogue import OPERATORS, RATS, Operator, Status
+from sim_mcp.sandbox.world.clock import DAY, zulu_date
+from sim_mcp.sandbox.world.devices import KINDS
+from sim_mcp.sandbox.world.events import node, pdp_detail
+from sim_mcp.sandbox.world.traffic_model import Session
 
 _FORGOTTEN = 2 * DAY
 """Networks report an absent device after one or two days (emnify docs: connectivity)."""

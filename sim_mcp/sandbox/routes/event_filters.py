@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sim_mcp.sandbox.clock import DAY, day_name, to_ms
-from sim_mcp.sandbox.events import Happening
+from sim_mcp.sandbox.world.clock import DAY, day_name, to_ms
+from sim_mcp.sandbox.world.events import Happening
 
 Shape = dict[str, object]
 Render = Callable[[Happening], Shape]

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import jwt
 
-from sim_mcp.sandbox.answers import Answer, Backend, Refusal, error, express, gateway, nothing
-from sim_mcp.sandbox.catalogue import (
+from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, express, gateway, nothing
+from sim_mcp.sandbox.settings import Unknowns
+from sim_mcp.sandbox.world.catalogue import (
     ENTERPRISE_ORG,
     ISSUER_ORG,
     ORGANISATIONS,
@@ -15,8 +16,7 @@ from sim_mcp.sandbox.catalogue import (
     Organisation,
     Role,
 )
-from sim_mcp.sandbox.clock import MINUTE, SECOND, Clock
-from sim_mcp.sandbox.settings import Unknowns
+from sim_mcp.sandbox.world.clock import MINUTE, SECOND, Clock
 
 LIFETIME = 14_400
 """Seconds that a token lives, as recorded."""

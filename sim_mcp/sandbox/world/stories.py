@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sim_mcp.sandbox.cases import CASES, LATER_CASES
-from sim_mcp.sandbox.catalogue import (
+from sim_mcp.sandbox.world.cases import CASES, LATER_CASES
+from sim_mcp.sandbox.world.catalogue import (
     OPERATORS,
     OTHER_ORG,
     RESELLER_ORG,
@@ -15,8 +15,8 @@ from sim_mcp.sandbox.catalogue import (
     Source,
     Status,
 )
-from sim_mcp.sandbox.clock import DAY, HOUR, MINUTE, SECOND
-from sim_mcp.sandbox.drafts import Draft
+from sim_mcp.sandbox.world.clock import DAY, HOUR, MINUTE, SECOND
+from sim_mcp.sandbox.world.sim_builder import Draft
 
 _TELEKOM = OPERATORS[4]
 _VODAFONE = OPERATORS[5]

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from sim_mcp.sandbox.answers import Answer, Backend, Headers, Refusal, error, express, nothing
-from sim_mcp.sandbox.catalogue import EVENT_TYPES
-from sim_mcp.sandbox.core import Call
-from sim_mcp.sandbox.event_filters import inner, predicates, split
-from sim_mcp.sandbox.events import FLEET_WINDOW, Happening
-from sim_mcp.sandbox.query import Page, read_number
+from sim_mcp.sandbox.api.answers import Answer, Backend, Headers, Refusal, error, express, nothing
+from sim_mcp.sandbox.api.core import Call
+from sim_mcp.sandbox.api.query import Page, read_number
+from sim_mcp.sandbox.routes.event_filters import inner, predicates, split
+from sim_mcp.sandbox.world.catalogue import EVENT_TYPES
+from sim_mcp.sandbox.world.events import FLEET_WINDOW, Happening
 
 _DEFAULT_PAGE = 100
 _SORTED_BY: dict[str, Callable[[dict[str, object], Happening], object]] = {

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sim_mcp.sandbox.catalogue import OPERATORS, DeviceStatus, Operator, Status
-from sim_mcp.sandbox.clock import DAY, MINUTE, SECOND, Clock
-from sim_mcp.sandbox.devices import HOMES, KINDS, Kind
-from sim_mcp.sandbox.dice import mix, share
-from sim_mcp.sandbox.store import SimRow, Store
+from sim_mcp.sandbox.store.store import SimRow, Store
+from sim_mcp.sandbox.world.catalogue import OPERATORS, DeviceStatus, Operator, Status
+from sim_mcp.sandbox.world.clock import DAY, MINUTE, SECOND, Clock
+from sim_mcp.sandbox.world.devices import HOMES, KINDS, Kind
+from sim_mcp.sandbox.world.rng import mix, share
 
 EUR_PER_SMS = 0.06
 _LOCATION_EVERY = 3

@@ -1,8 +1,8 @@
 """What an organisation is told of itself: its SIMs by status, its traffic, its fees and its tariff plan."""
 
-from sim_mcp.sandbox.answers import Answer, php
-from sim_mcp.sandbox.catalogue import Status
-from sim_mcp.sandbox.core import Call
+from sim_mcp.sandbox.api.answers import Answer, php
+from sim_mcp.sandbox.api.core import Call
+from sim_mcp.sandbox.world.catalogue import Status
 
 _EUR = {"id": 1, "code": "EUR", "symbol": "€"}
 _HOSTING_FEE = 0.4

@@ -4,16 +4,16 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from sim_mcp.sandbox.catalogue import ENTERPRISE_ORG, OTHER_ORG, RESELLER_ORG, RESOLD_ORG, Status
-from sim_mcp.sandbox.clock import DAY, SECOND, Clock
-from sim_mcp.sandbox.deliveries import DELIVERIES, UNKNOWN_BIC
-from sim_mcp.sandbox.devices import HOMES, KINDS, PLACES
-from sim_mcp.sandbox.dice import mix
-from sim_mcp.sandbox.drafts import Draft
-from sim_mcp.sandbox.schema import ENDPOINT_COLUMNS, SCHEMA_VERSION, SIM_COLUMNS
 from sim_mcp.sandbox.settings import SandboxSettings
-from sim_mcp.sandbox.store import SimRow, Store, insertion
-from sim_mcp.sandbox.stories import STORIES
+from sim_mcp.sandbox.store.schema import ENDPOINT_COLUMNS, SCHEMA_VERSION, SIM_COLUMNS
+from sim_mcp.sandbox.store.store import SimRow, Store, insertion
+from sim_mcp.sandbox.world.batches import DELIVERIES, UNKNOWN_BIC
+from sim_mcp.sandbox.world.catalogue import ENTERPRISE_ORG, OTHER_ORG, RESELLER_ORG, RESOLD_ORG, Status
+from sim_mcp.sandbox.world.clock import DAY, SECOND, Clock
+from sim_mcp.sandbox.world.devices import HOMES, KINDS, PLACES
+from sim_mcp.sandbox.world.rng import mix
+from sim_mcp.sandbox.world.sim_builder import Draft
+from sim_mcp.sandbox.world.stories import STORIES
 
 _SPREAD = 13
 """Stories stand this far apart among the SIMs, if there are enough."""

@@ -5,20 +5,20 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sim_mcp.sandbox.answers import Answer, Refusal, error
-from sim_mcp.sandbox.auth import Authority, Identity
-from sim_mcp.sandbox.catalogue import Role, Status, family
-from sim_mcp.sandbox.clock import Clock
-from sim_mcp.sandbox.events import Chronicle
-from sim_mcp.sandbox.faults import FaultPlan
-from sim_mcp.sandbox.life import Life
-from sim_mcp.sandbox.limits import Limits
-from sim_mcp.sandbox.query import Filters
-from sim_mcp.sandbox.registry import Registry
-from sim_mcp.sandbox.requests import RequestLog
+from sim_mcp.sandbox.api.answers import Answer, Refusal, error
+from sim_mcp.sandbox.api.auth import Authority, Identity
+from sim_mcp.sandbox.api.faults import FaultPlan
+from sim_mcp.sandbox.api.limits import Limits
+from sim_mcp.sandbox.api.query import Filters
+from sim_mcp.sandbox.api.requests import RequestLog
+from sim_mcp.sandbox.routes.usage import Accounts
 from sim_mcp.sandbox.settings import SandboxSettings, Unknowns
-from sim_mcp.sandbox.store import EndpointRow, SimRow, Store
-from sim_mcp.sandbox.usage import Accounts
+from sim_mcp.sandbox.store.registry import Registry
+from sim_mcp.sandbox.store.store import EndpointRow, SimRow, Store
+from sim_mcp.sandbox.world.catalogue import Role, Status, family
+from sim_mcp.sandbox.world.clock import Clock
+from sim_mcp.sandbox.world.events import Chronicle
+from sim_mcp.sandbox.world.traffic_model import Life
 
 _LONG = re.compile(r"-?[0-9]{1,18}")
 _TOO_LONG = 2**63

@@ -4,14 +4,14 @@ import json
 import uuid
 from collections.abc import Mapping
 
-from sim_mcp.sandbox.answers import Answer, Refusal, express
-from sim_mcp.sandbox.catalogue import ENTERPRISE_ORG, ORGANISATIONS, Event, Role, Status
-from sim_mcp.sandbox.clock import zulu_date
-from sim_mcp.sandbox.core import Call, reference
-from sim_mcp.sandbox.dice import mix
-from sim_mcp.sandbox.query import Page, main_page
-from sim_mcp.sandbox.shapes import status_shape
-from sim_mcp.sandbox.store import SimRow, as_json
+from sim_mcp.sandbox.api.answers import Answer, Refusal, express
+from sim_mcp.sandbox.api.core import Call, reference
+from sim_mcp.sandbox.api.query import Page, main_page
+from sim_mcp.sandbox.api.shapes import status_shape
+from sim_mcp.sandbox.store.store import SimRow, as_json
+from sim_mcp.sandbox.world.catalogue import ENTERPRISE_ORG, ORGANISATIONS, Event, Role, Status
+from sim_mcp.sandbox.world.clock import zulu_date
+from sim_mcp.sandbox.world.rng import mix
 
 _ACTIONS = {1: "Download profile", 2: "Enable profile", 3: "Disable profile", 4: "Delete profile"}
 _STATUSES = {1: "Pending", 2: "In progress", 3: "Completed", 4: "Failed"}

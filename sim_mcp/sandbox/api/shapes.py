@@ -1,9 +1,9 @@
 """SIMs and devices as JSON, keys in the order recorded; what is missing has no key (`GET /api/v1/sim`, `/endpoint`)."""
 
-from sim_mcp.sandbox.catalogue import EUICC, MODELS, ORGANISATIONS, STATUS_NAMES, DeviceStatus, Status
-from sim_mcp.sandbox.clock import offset_date
-from sim_mcp.sandbox.numbers import imei_with_luhn, ip_address
-from sim_mcp.sandbox.store import EndpointRow, SimRow
+from sim_mcp.sandbox.store.store import EndpointRow, SimRow
+from sim_mcp.sandbox.world.catalogue import EUICC, MODELS, ORGANISATIONS, STATUS_NAMES, DeviceStatus, Status
+from sim_mcp.sandbox.world.clock import offset_date
+from sim_mcp.sandbox.world.identifiers import imei_with_luhn, ip_address
 
 SERVICE_PROFILE = (438035, "Default service")
 TARIFF_PROFILE = (424560, "Default coverage")

@@ -1,10 +1,10 @@
 """Changes to SIMs and devices, with the events and dates that follow from each."""
 
-from sim_mcp.sandbox.catalogue import STATUS_EVENTS, STATUS_NAMES, DeviceStatus, Event, Source, Status
-from sim_mcp.sandbox.clock import Clock
-from sim_mcp.sandbox.events import Chronicle
-from sim_mcp.sandbox.life import Life
-from sim_mcp.sandbox.store import EndpointRow, SimRow, Store
+from sim_mcp.sandbox.store.store import EndpointRow, SimRow, Store
+from sim_mcp.sandbox.world.catalogue import STATUS_EVENTS, STATUS_NAMES, DeviceStatus, Event, Source, Status
+from sim_mcp.sandbox.world.clock import Clock
+from sim_mcp.sandbox.world.events import Chronicle
+from sim_mcp.sandbox.world.traffic_model import Life
 
 User = dict[str, object] | None
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sim_mcp.sandbox.catalogue import ENTERPRISE_ORG, OTHER_ORG
+from sim_mcp.sandbox.world.catalogue import ENTERPRISE_ORG, OTHER_ORG
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from sim_mcp.sandbox.schema import ENDPOINT_COLUMNS, EVENT_COLUMNS, INDEXES, SIM_COLUMNS, TABLES
+from sim_mcp.sandbox.store.schema import ENDPOINT_COLUMNS, EVENT_COLUMNS, INDEXES, SIM_COLUMNS, TABLES
 
 _BOTH = ", ".join(
     [f"sim.{name}" for name in SIM_COLUMNS.split()] + [f"endpoint.{name}" for name in ENDPOINT_COLUMNS.split()]

@@ -1,14 +1,14 @@
 """The routes of devices, as far as they explain a SIM (`/api/v1/endpoint`)."""
 
-from sim_mcp.sandbox.answers import Answer, Backend, Refusal, error, express, not_allowed, nothing, php, scala
-from sim_mcp.sandbox.catalogue import OPERATORS, DeviceStatus, Event
-from sim_mcp.sandbox.clock import from_ms
-from sim_mcp.sandbox.connectivity import connectivity, subscriber_info
-from sim_mcp.sandbox.core import Call, bad_request, reference
-from sim_mcp.sandbox.events import operator_detail
-from sim_mcp.sandbox.query import ENDPOINT_ORDER, Page, main_page, order
-from sim_mcp.sandbox.shapes import SERVICE_PROFILE, TARIFF_PROFILE, endpoint_shape
-from sim_mcp.sandbox.store import EndpointRow, SimRow
+from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, express, not_allowed, nothing, php, scala
+from sim_mcp.sandbox.api.core import Call, bad_request, reference
+from sim_mcp.sandbox.api.query import ENDPOINT_ORDER, Page, main_page, order
+from sim_mcp.sandbox.api.shapes import SERVICE_PROFILE, TARIFF_PROFILE, endpoint_shape
+from sim_mcp.sandbox.routes.connectivity import connectivity, subscriber_info
+from sim_mcp.sandbox.store.store import EndpointRow, SimRow
+from sim_mcp.sandbox.world.catalogue import OPERATORS, DeviceStatus, Event
+from sim_mcp.sandbox.world.clock import from_ms
+from sim_mcp.sandbox.world.events import operator_detail
 
 _PAGE = 1000
 _TEXT_FIELDS = ("name", "tags", "imei")

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sim_mcp.sandbox.answers import Headers, Refusal, error
-from sim_mcp.sandbox.catalogue import MODELS, ORGANISATIONS, Role, Status, family
-from sim_mcp.sandbox.clock import DAY, to_ms
+from sim_mcp.sandbox.api.answers import Headers, Refusal, error
 from sim_mcp.sandbox.settings import Unknowns
-from sim_mcp.sandbox.store import Selection, Value
+from sim_mcp.sandbox.store.store import Selection, Value
+from sim_mcp.sandbox.world.catalogue import MODELS, ORGANISATIONS, Role, Status, family
+from sim_mcp.sandbox.world.clock import DAY, to_ms
 
 Condition = tuple[str, tuple[Value, ...]]
 _DIGITS = re.compile(r"[0-9]{1,18}")

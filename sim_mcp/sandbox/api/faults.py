@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from sim_mcp.sandbox.dice import mix, share
+from sim_mcp.sandbox.world.rng import mix, share
 
 
 class Kind(StrEnum):

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from sim_mcp.sandbox.catalogue import (
+from sim_mcp.sandbox.store.store import STORED, EndpointRow, EventRow, SimRow, as_json, event_id
+from sim_mcp.sandbox.world.catalogue import (
     ENTERPRISE_ORG,
     EUICC,
     ISSUER_ORG,
@@ -14,17 +15,16 @@ from sim_mcp.sandbox.catalogue import (
     Source,
     Status,
 )
-from sim_mcp.sandbox.clock import DAY, HOUR, SECOND
-from sim_mcp.sandbox.dice import mix
-from sim_mcp.sandbox.events import (
+from sim_mcp.sandbox.world.clock import DAY, HOUR, SECOND
+from sim_mcp.sandbox.world.events import (
     gprs_location_text,
     location_text,
     operator_detail,
     pdp_detail,
     session_text,
 )
-from sim_mcp.sandbox.numbers import eid, iccid, imeisv, luhn_digit
-from sim_mcp.sandbox.store import STORED, EndpointRow, EventRow, SimRow, as_json, event_id
+from sim_mcp.sandbox.world.identifiers import eid, iccid, imeisv, luhn_digit
+from sim_mcp.sandbox.world.rng import mix
 
 FIRST_SIM = 2_500_000
 FIRST_ENDPOINT = 11_380_000

@@ -1,10 +1,10 @@
 """The routes of batches, named by their BIC (`/api/v1/sim_batch/bic/{bic}`); every refusal has an empty body."""
 
-from sim_mcp.sandbox.answers import Answer, Backend, nothing, php
-from sim_mcp.sandbox.catalogue import Status
-from sim_mcp.sandbox.core import Call, bad_request, reference
-from sim_mcp.sandbox.shapes import model_shape, sim_shape
-from sim_mcp.sandbox.store import SimRow
+from sim_mcp.sandbox.api.answers import Answer, Backend, nothing, php
+from sim_mcp.sandbox.api.core import Call, bad_request, reference
+from sim_mcp.sandbox.api.shapes import model_shape, sim_shape
+from sim_mcp.sandbox.store.store import SimRow
+from sim_mcp.sandbox.world.catalogue import Status
 
 _REGISTRABLE = {Status.ISSUED, Status.ACTIVATED, Status.FACTORY_TEST}
 

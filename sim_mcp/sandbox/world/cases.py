@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from sim_mcp.sandbox.catalogue import OPERATORS, OTHER_ORG, Event, Severity, Source
-from sim_mcp.sandbox.clock import DAY, HOUR, MINUTE, SECOND
-from sim_mcp.sandbox.drafts import Draft
+from sim_mcp.sandbox.world.catalogue import OPERATORS, OTHER_ORG, Event, Severity, Source
+from sim_mcp.sandbox.world.clock import DAY, HOUR, MINUTE, SECOND
+from sim_mcp.sandbox.world.sim_builder import Draft
 
 _TELEKOM = OPERATORS[4]
 _PLUS = OPERATORS[401]

@@ -5,14 +5,14 @@ import uuid
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sim_mcp.sandbox import catalogue
-from sim_mcp.sandbox.catalogue import Event, Operator, Severity, Source
-from sim_mcp.sandbox.clock import DAY, SECOND, Clock, bare_date, zulu_date
-from sim_mcp.sandbox.devices import KINDS
-from sim_mcp.sandbox.dice import mix
-from sim_mcp.sandbox.life import Life, Session
-from sim_mcp.sandbox.numbers import ip_address
-from sim_mcp.sandbox.store import STORED, EndpointRow, EventRow, SimRow, Store, as_json, event_id
+from sim_mcp.sandbox.store.store import STORED, EndpointRow, EventRow, SimRow, Store, as_json, event_id
+from sim_mcp.sandbox.world import catalogue
+from sim_mcp.sandbox.world.catalogue import Event, Operator, Severity, Source
+from sim_mcp.sandbox.world.clock import DAY, SECOND, Clock, bare_date, zulu_date
+from sim_mcp.sandbox.world.devices import KINDS
+from sim_mcp.sandbox.world.identifiers import ip_address
+from sim_mcp.sandbox.world.rng import mix
+from sim_mcp.sandbox.world.traffic_model import Life, Session
 
 RETENTION = 30 * DAY
 """How long events are kept (emnify docs: events reference)."""

@@ -1,0 +1,1 @@
+"""Where a world is kept, and how requests change it."""
