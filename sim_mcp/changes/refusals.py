@@ -56,10 +56,9 @@ def which_one(found: list[Change]) -> str:
             "No change of this client waits or is open. Nothing changed. list_changes tells what was changed, "
             "and which changes of other clients are open."
         )
-    lines = "\n".join(
-        f'- continue_change(plan="{change.plan}"): {change.summary}, {change.standing}' for change in found
-    )
+    lines = "\n".join(f"plan {change.plan} {change.standing}: {change.summary}" for change in found)
+    calls = " or ".join(f'continue_change(plan="{change.plan}")' for change in found)
     return (
         f"Which one? {len(found)} changes of this client are not finished. Nothing changed by this call.\n"
-        f"{fence(lines)}"
+        f"{fence(lines)}\nNext: {calls}"
     )

@@ -98,7 +98,10 @@ def change_list(answer: answers.ChangeList) -> str:
     if not answer.changes:
         return _lines("0 changes.", answer.hint)
     head = f"{_counted(len(answer.changes), answer.total, 'change')}, page {answer.page}."
-    return _lines(head, fence("\n".join(map(_change, answer.changes))), _next(answer.next))
+    # Calls stand outside the fence: what is inside is nobody's instruction.
+    calls = " or ".join(row.next for row in answer.changes if row.next)
+    page = f"Next page: {answer.next}" if answer.next else None
+    return _lines(head, fence("\n".join(map(_change, answer.changes))), _next(calls), page)
 
 
 def _change(row: answers.ChangeRow) -> str:
@@ -111,7 +114,6 @@ def _change(row: answers.ChangeRow) -> str:
         *(f"  {sim}" for sim in row.sims or ()),
         f"  {row.not_shown:,} SIMs more; sim-mcp audit has them all." if row.not_shown else None,
         f"  Agreed by: {row.agreed or 'nobody'}. Client: {row.client}.",
-        f"  Next: {row.next}" if row.next else None,
     )
 
 
