@@ -97,6 +97,16 @@ def test_the_text_of_each_guard_occurs_once(guard: Guard) -> None:
     assert not guard.wrong_in(ROOT)
 
 
+def test_the_test_that_misses_a_guard_is_there() -> None:
+    noted = {guard.test.partition("[")[0] for guard in guards() if guard.test}
+    gone = []
+    for test in sorted(noted):
+        file, _, name = test.partition("::")
+        if not (ROOT / file).is_file() or f"def {name}(" not in (ROOT / file).read_text(encoding="utf-8"):
+            gone.append(test)
+    assert gone == []
+
+
 def test_no_two_guards_have_one_name() -> None:
     names = [guard.name for guard in guards()]
     assert sorted(set(names)) == sorted(names)

@@ -41,11 +41,7 @@ def access_key(settings: Settings) -> AccessKey:
         AccessKeyError: It cannot be kept, is damaged, or others may have read it.
     """
     try:
-        directory = settings.state_directory()
-        if settings.state_dir is None:
-            # The usual place is ours alone; one that the operator chose is as the operator wants it.
-            directory.chmod(stat.S_IRWXU)
-        file = directory.absolute() / FILE
+        file = settings.state_directory().absolute() / FILE
         if not file.exists():
             _make(file)
         secret = _read(file)

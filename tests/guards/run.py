@@ -1,7 +1,7 @@
 """Take each guard away, one at a time, and see that a test fails.
 
 Run with `uv run python tests/guards/run.py [--note] [WORD]...`; words choose guards whose name holds one of them. It
-works on copies of the project, two at a time. `--note` writes into guards.toml which test missed a guard, so that the
+works on copies of the project, four at a time. `--note` writes into guards.toml which test missed a guard, so that the
 next run asks that test first. It ends with 1 if a guard can go without a test noticing.
 """
 
@@ -21,7 +21,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 LIST = Path(__file__).with_name("guards.toml")
 COPIED = ("sim_mcp", "tests", "prompts", "benchmarks", ".ci", "pyproject.toml", "README.md", "SECURITY.md", "LICENSE")
-AT_ONCE = 2
+AT_ONCE = 4
 ONE_TEST_S, ALL_TESTS_S = 60, 300
 
 LOOK_FIRST = {
