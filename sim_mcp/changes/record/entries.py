@@ -63,7 +63,6 @@ class StoredPlan:
     id: str
     plan: Plan
     caller: Caller
-    made_at: datetime
     expires_at: datetime
     state: State
     agreed: str | None

@@ -69,9 +69,8 @@ def changes(
     sim: str | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
-    caller: Caller | None = None,
 ) -> list[Change]:
-    """Return the changes that were planned within a time, newest first, of one SIM or one caller if either is given.
+    """Return the changes that were planned within a time, newest first, of one SIM if it is given.
 
     A plan that cannot be read, or that a newer version wrote, hides no other.
 
@@ -82,8 +81,7 @@ def changes(
         return []
     fits = means(sim) if sim is not None else None
     with journal.file.reading() as db:
-        found = _read(journal, db, fits, start.isoformat() if start else "", end.isoformat() if end else _EVER)
-        return [change for change in found if caller in (None, change.caller)]
+        return list(_read(journal, db, fits, start.isoformat() if start else "", end.isoformat() if end else _EVER))
 
 
 def _read(

@@ -81,8 +81,7 @@ class Journal:
                     if found is not None and found.state == "waiting" and found.caller == caller:
                         return found
             self._thin_out(db)
-            made_at = self.now(db)
-            plan_id, expires = secrets.token_hex(4), made_at + PLANS_LIVE
+            plan_id, expires = secrets.token_hex(4), self.now(db) + PLANS_LIVE
             body = {
                 "plan": plan.model_dump(mode="json", exclude={"items"}),
                 "summary": plan.summary,
@@ -96,7 +95,7 @@ class Journal:
                 "INSERT INTO items (plan, item, body) VALUES (?, ?, ?)",
                 [(plan_id, number, item.model_dump_json()) for number, item in enumerate(plan.items)],
             )
-        return StoredPlan(plan_id, plan, caller, made_at, expires, "waiting", None)
+        return StoredPlan(plan_id, plan, caller, expires, "waiting", None)
 
     def plan(self, plan_id: str) -> StoredPlan | None:
         """Return a plan and how it stands, or None where there is none of that id.
@@ -212,7 +211,6 @@ class Journal:
             id=plan_id,
             plan=plan_of(planned, rows, agreed=bool(decided and decided["approved"])),
             caller=caller_of(planned),
-            made_at=moment_of(planned["at"]),
             expires_at=moment_of(planned["expires"]),
             state=self.state(db, plan_id, planned, decided),
             agreed=text_of(decided["how"]) if decided else None,
