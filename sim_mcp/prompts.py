@@ -14,7 +14,7 @@ from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
 from pydantic import BaseModel, ConfigDict
 
-from sim_mcp.untrusted import clean
+from sim_mcp.sanitize import clean
 
 _FRONT_MATTER = re.compile(r"\A---\n(?P<head>.*?)\n---\n(?P<body>.*)\Z", re.DOTALL)
 _PLACE = re.compile(r"\{(\w+)\}")

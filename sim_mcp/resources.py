@@ -14,8 +14,8 @@ from sim_mcp.changes.record.record_file import JournalError
 from sim_mcp.exports.cells import MIME_TYPES, Format
 from sim_mcp.exports.files import ExportRefusedError
 from sim_mcp.settings import Settings
+from sim_mcp.tools.context import NoTokenError, exports_of
 from sim_mcp.tools.export_answers import EXPORT_URI
-from sim_mcp.tools.state import NoTokenError, exports_of
 
 NEWEST = 200
 """Items of the record that one resource holds; the command `sim-mcp audit` tells them all."""

@@ -28,7 +28,7 @@ async def fleet() -> AsyncIterator[Fleet]:
 
 
 @pytest.fixture
-async def desk(fleet: Fleet) -> AsyncIterator[Client]:
+async def client(fleet: Fleet) -> AsyncIterator[Client]:
     """A client that cannot show forms, on a server of its own, in memory."""
     async with Client(build_server(fleet.settings())) as client:
         yield client

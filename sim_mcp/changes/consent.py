@@ -17,7 +17,7 @@ from sim_mcp.changes.agreement import BY_FORM
 from sim_mcp.changes.plan import typed_right
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError
 from sim_mcp.changes.record.entries import StoredPlan
-from sim_mcp.untrusted import fence
+from sim_mcp.sanitize import fence
 
 MODERN = "2026-07-28"
 _CLEAR_NO = {"n", "nein", "no", "non"}

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sim_mcp.changes import rules
 from sim_mcp.emnify import Organisation, Sim, SimStatus
-from sim_mcp.untrusted import called, clean, quoted
+from sim_mcp.sanitize import called, clean, quoted
 
 Role = Literal["issuer", "reseller", "customer"]
 ROLES: tuple[Role, ...] = ("customer", "reseller", "issuer")

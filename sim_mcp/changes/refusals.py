@@ -3,7 +3,7 @@
 from sim_mcp.changes.plan import Plan
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.changes.record.history import Change
-from sim_mcp.untrusted import fence
+from sim_mcp.sanitize import fence
 
 
 class NotConfirmedError(Exception):

@@ -6,7 +6,7 @@ from sim_mcp.changes import rules
 from sim_mcp.changes.plan import Plan, Planned, Register, counted
 from sim_mcp.changes.record.entries import Outcome, OutcomeKind
 from sim_mcp.emnify import Batch, Bic, EmnifyClient, EmnifyError, RuleError, SimRef, SimStatus
-from sim_mcp.untrusted import clean
+from sim_mcp.sanitize import clean
 
 READ_BACK = 20
 """How many SIMs of a new batch are read back one by one; enough to see, cheap enough to do."""

@@ -26,8 +26,8 @@ from sim_mcp.emnify import Bic, EmnifyClient, InvalidValueError
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.reading import read_sims
 from sim_mcp.recorder import Recorder
+from sim_mcp.sanitize import fence
 from sim_mcp.settings import Settings
-from sim_mcp.untrusted import fence
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class ChangeService:
             )
         return await self._record(self._journal.keep, plan, caller)
 
-    async def insist_on_record(self) -> None:
+    async def require_journal(self) -> None:
         """See now that the record can be kept, so that nothing is planned that could not be recorded.
 
         Raises:

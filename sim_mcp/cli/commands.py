@@ -30,12 +30,12 @@ from sim_mcp.http.server import listen
 from sim_mcp.logs import log_to_stderr
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
 from sim_mcp.sandbox import serve as serve_sandbox
+from sim_mcp.sanitize import spreadsheet_safe
 from sim_mcp.server.app import build_server
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.server.serving import UnaskedError, insist_on_asking, serve_http, serve_stdio, upstream
 from sim_mcp.settings import ENV_FILE, Settings, SettingsError, is_loopback, read_settings
-from sim_mcp.tools.state import why_no_token
-from sim_mcp.untrusted import spreadsheet_safe
+from sim_mcp.tools.context import why_no_token
 
 USAGE_ERROR = 2
 INTERRUPTED = 130

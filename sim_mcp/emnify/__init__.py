@@ -21,7 +21,7 @@ from sim_mcp.emnify.errors import (
 from sim_mcp.emnify.event_pages import EventPages
 from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort, SimSortField, event_type_id
 from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Rate, Window, in_background
-from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, SimReference, compact, luhn_digit, parse_iccid, readings
+from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, Candidate, compact, luhn_digit, parse_candidates, parse_iccid
 from sim_mcp.emnify.models import (
     Batch,
     Connectivity,
@@ -47,6 +47,7 @@ __all__ = [
     "AuthenticationError",
     "Batch",
     "Bic",
+    "Candidate",
     "ConflictError",
     "ConnectionSettingsError",
     "Connectivity",
@@ -81,7 +82,6 @@ __all__ = [
     "SimChange",
     "SimFilter",
     "SimRef",
-    "SimReference",
     "SimSort",
     "SimSortField",
     "SimStatus",
@@ -98,6 +98,6 @@ __all__ = [
     "event_type_id",
     "in_background",
     "luhn_digit",
+    "parse_candidates",
     "parse_iccid",
-    "readings",
 ]

@@ -1,7 +1,7 @@
 """Values of records that look exactly as emnify documents them: a fast path for whoever reads a million of them.
 
-Reading a page through the lenient models takes four times as long as decoding it. Whoever meets UnusualError here
-reads the record through the models instead, and property tests see to it that both read the same.
+Reading a page through the lenient models takes four times as long as decoding it. Whoever meets an
+UnexpectedShapeError here reads the record through the models; property tests see to it that both read the same.
 """
 
 import re
@@ -16,7 +16,7 @@ _DAY_LENGTH, _SECOND_LENGTH = 10, 19
 _MOST = 2**63
 
 
-class UnusualError(Exception):
+class UnexpectedShapeError(Exception):
     """Something is not as emnify documents it."""
 
 
@@ -24,29 +24,29 @@ def record(value: Any) -> Any:
     """Return an object, or None where it is absent.
 
     Raises:
-        UnusualError: It is neither, or empty.
+        UnexpectedShapeError: It is neither, or empty.
     """
     if value is None or (type(value) is dict and value):
         return value
-    raise UnusualError
+    raise UnexpectedShapeError
 
 
 def number(value: Any) -> int:
     """Return a positive whole number.
 
     Raises:
-        UnusualError: It is none.
+        UnexpectedShapeError: It is none.
     """
     if type(value) is int and 0 < value < _MOST:
         return value
-    raise UnusualError
+    raise UnexpectedShapeError
 
 
 def number_or_zero(value: Any) -> int:
     """Return a whole number that is not negative.
 
     Raises:
-        UnusualError: It is none.
+        UnexpectedShapeError: It is none.
     """
     return 0 if type(value) is int and value == 0 else number(value)
 
@@ -55,18 +55,18 @@ def text(value: Any) -> str | None:
     """Return a text, or None where it is absent.
 
     Raises:
-        UnusualError: It is neither, or holds half a character.
+        UnexpectedShapeError: It is neither, or holds half a character.
     """
     if value is None or (type(value) is str and (value.isascii() or _is_whole(value))):
         return value
-    raise UnusualError
+    raise UnexpectedShapeError
 
 
 def label(value: Any) -> str | None:
     """Return the description of a label, which some services call its name.
 
     Raises:
-        UnusualError: It is neither a text nor absent.
+        UnexpectedShapeError: It is neither a text nor absent.
     """
     said = text(value["description"] if "description" in value else value.get("name"))
     return said.strip() if said else said
@@ -83,20 +83,20 @@ def day(value: Any) -> str | None:
     """Return the day of a moment in UTC, such as 2026-11-22, or None where it is absent.
 
     Raises:
-        UnusualError: It is neither.
+        UnexpectedShapeError: It is neither.
     """
     if value is None:
         return None
     if type(value) is str and _MOMENT.fullmatch(value) and _is_day(value[:_DAY_LENGTH]):
         return value[:_DAY_LENGTH]
-    raise UnusualError
+    raise UnexpectedShapeError
 
 
 def second(value: Any) -> str | None:
     """Return a moment in UTC to the second, such as 2026-11-22T09:00:00Z, or None where it is absent.
 
     Raises:
-        UnusualError: It is neither.
+        UnexpectedShapeError: It is neither.
     """
     return None if day(value) is None else f"{value[:_SECOND_LENGTH]}Z"
 

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from urllib.parse import quote
 
 from sim_mcp.emnify.errors import InvalidValueError
-from sim_mcp.untrusted import is_visible
+from sim_mcp.sanitize import is_visible
 
 Kind = Literal["id", "iccid", "imsi", "msisdn", "eid", "device"]
 
@@ -24,7 +24,7 @@ _BIC = re.compile(r"#[0-9A-Z]{15}")
 
 
 @dataclass(frozen=True)
-class SimReference:
+class Candidate:
     """One way to read what a person typed."""
 
     kind: Kind
@@ -92,7 +92,7 @@ def parse_iccid(said: str) -> str:
     return digits[:ICCID_LENGTH]
 
 
-def readings(said: str) -> tuple[SimReference, ...]:
+def parse_candidates(said: str) -> tuple[Candidate, ...]:
     """Return every way to read what a person typed, likeliest first; the last is always a device name.
 
     Raises:
@@ -105,7 +105,7 @@ def readings(said: str) -> tuple[SimReference, ...]:
         raise InvalidValueError(f"{shown(said)} holds a line break or control character; give one SIM at a time")
     if len(name) > _LONGEST_NAME:
         raise InvalidValueError(f"{shown(said)} is too long to name a SIM; give one ICCID, id or device name")
-    return (*_numbers(name), SimReference("device", name))
+    return (*_numbers(name), Candidate("device", name))
 
 
 def compact(said: str) -> str:
@@ -124,25 +124,25 @@ def shown(said: str) -> str:
     return f'"{printable[:_SHOWN]}{"…" if len(printable) > _SHOWN else ""}"'
 
 
-def _numbers(name: str) -> list[SimReference]:
+def _numbers(name: str) -> list[Candidate]:
     digits = compact(name)
     if digits.startswith("+") and _is_number(digits[1:]):
-        return [SimReference("msisdn", digits[1:])]
+        return [Candidate("msisdn", digits[1:])]
     padded = digits[:-1] if digits[-1:] in ("F", "f") else digits
     if _is_number(padded) and len(padded) in (ICCID_LENGTH, PRINTED_ICCID_LENGTH):
-        return [SimReference("iccid", parse_iccid(padded))]
+        return [Candidate("iccid", parse_iccid(padded))]
     if not _is_number(digits):
         return []
-    found: list[SimReference] = []
+    found: list[Candidate] = []
     if len(digits) == _EID_LENGTH and digits.startswith("89"):
-        found.append(SimReference("eid", digits))
+        found.append(Candidate("eid", digits))
     # An id has no separators: "2024/11" and "10.0.0.1" are names of devices.
     if _is_number(_plain(name)) and len(digits) <= _LONGEST_ID and int(digits) > 0:
-        found.append(SimReference("id", str(int(digits))))
+        found.append(Candidate("id", str(int(digits))))
     if len(digits) in _IMSI_LENGTHS:
-        found.append(SimReference("imsi", digits))
+        found.append(Candidate("imsi", digits))
     if len(digits) in _MSISDN_LENGTHS:
-        found.append(SimReference("msisdn", digits))
+        found.append(Candidate("msisdn", digits))
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal
 
-from sim_mcp.untrusted import escaped, spreadsheet_safe
+from sim_mcp.sanitize import escaped, spreadsheet_safe
 
 Cell = str | int | float | Decimal | bool | None
 Row = Mapping[str, Cell]

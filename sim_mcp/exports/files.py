@@ -14,7 +14,7 @@ from typing import IO
 
 from sim_mcp.exports.cells import ENCODINGS, Cell, Format, Row, body, foot, head
 from sim_mcp.private_files import OWNER_READS_WRITES, open_private
-from sim_mcp.untrusted import quoted
+from sim_mcp.sanitize import quoted
 
 MOST_READ_BACK = 1_000_000
 """Bytes of a file that are handed out through MCP; what is larger is opened where it lies."""

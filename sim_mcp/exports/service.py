@@ -16,7 +16,7 @@ from sim_mcp.exports.files import ExportFile, ExportRefusedError, Written, previ
 from sim_mcp.exports.paging import take_each
 from sim_mcp.exports.rows import COLUMNS, TELLING
 from sim_mcp.exports.sources import Batch, Selection
-from sim_mcp.untrusted import quoted
+from sim_mcp.sanitize import quoted
 
 Source = Callable[[Selection, TaskGroup], AsyncGenerator[Batch]]
 """Where the rows of a selection come from; what is read ahead ends with the task group."""

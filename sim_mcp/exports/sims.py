@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from sim_mcp.emnify import Sim, SimStatus
-from sim_mcp.emnify.documented import UnusualError, label, number, printed, record, second, text
+from sim_mcp.emnify.documented import UnexpectedShapeError, label, number, printed, record, second, text
 from sim_mcp.exports.cells import Row
 from sim_mcp.exports.rows import moment, said
 
@@ -29,7 +29,7 @@ def sim_row_of(raw: Any) -> SimRow | None:
     try:
         row = _documented(raw)
         return SimRow(row["id"], row)
-    except UnusualError:
+    except UnexpectedShapeError:
         try:
             return sim_row(Sim.model_validate(raw))
         except ValidationError:
@@ -70,7 +70,7 @@ def sim_row(sim: Sim) -> SimRow:
 def _documented(raw: Any) -> dict[str, Any]:
     # The models know what emnify calls an endpoint by this name too.
     if type(raw) is not dict or "device" in raw:
-        raise UnusualError
+        raise UnexpectedShapeError
     get = raw.get
     device, model = record(get("endpoint")), record(get("model")) or _NOTHING
     of_device = (device or _NOTHING).get
@@ -110,7 +110,7 @@ def _status(value: Any) -> str | None:
     status = record(value).get("id")
     if type(status) is int and status in _STATUSES:
         return _STATUSES[status]
-    raise UnusualError
+    raise UnexpectedShapeError
 
 
 def _organisation(value: Any) -> tuple[int | None, str | None]:
@@ -126,7 +126,7 @@ def _form_factor(value: Any) -> str | None:
     described = label(record(value))
     if described:
         return described
-    raise UnusualError
+    raise UnexpectedShapeError
 
 
 def _grouped(iccid: str | None) -> str | None:

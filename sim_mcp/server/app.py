@@ -31,10 +31,10 @@ from sim_mcp.prompts import add_prompts
 from sim_mcp.resources import add_resources
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.settings import Settings
-from sim_mcp.tools import nothing, registry
-from sim_mcp.tools.problems import explain, is_unusable_form
+from sim_mcp.tools import blank_arguments, registry
+from sim_mcp.tools.context import AppState
+from sim_mcp.tools.errors import explain, is_unusable_form
 from sim_mcp.tools.schema import slim_input, slim_output
-from sim_mcp.tools.state import AppState
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +91,9 @@ class SimServer(MCPServer[AppState]):
     def _without_nothing(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Leave out what says nothing in a question; refuse it in a change."""
         if name not in self._changing:
-            return nothing.left_out(arguments, self._parameters[name])
+            return blank_arguments.leave_out_blanks(arguments, self._parameters[name])
         try:
-            nothing.refuse(arguments, self._parameters[name])
+            blank_arguments.refuse_blanks(arguments, self._parameters[name])
         except InvalidValueError as error:
             raise ToolError(explain(error) or str(error)) from None
         return arguments
@@ -161,14 +161,14 @@ def _lifespan(
             readiness.client = client
             inventory = await stack.enter_async_context(Inventory(client, _place_of(settings)))
             usage = await stack.enter_async_context(UsageScan(client, _place_of(settings)))
-            desk = ChangeService(client, settings, inventory, run_for_s=waits_s)
+            changes = ChangeService(client, settings, inventory, run_for_s=waits_s)
             async with anyio.create_task_group() as background:
-                background.start_soon(desk.host_page)
-                background.start_soon(desk.look_back)
+                background.start_soon(changes.host_page)
+                background.start_soon(changes.look_back)
                 exports = ExportService(
                     partial(rows_of, client), client.now, settings.export_dir, background, waits_s=waits_s
                 )
-                yield AppState(settings, client, desk, inventory, usage, exports, forms_count)
+                yield AppState(settings, client, changes, inventory, usage, exports, forms_count)
                 background.cancel_scope.cancel()
 
     return lifespan

@@ -20,8 +20,8 @@ from sim_mcp.emnify import (
 )
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
-from sim_mcp.tools.problems import explain
-from sim_mcp.tools.state import why_no_token
+from sim_mcp.tools.context import why_no_token
+from sim_mcp.tools.errors import explain
 
 READY, NOT_READY = 200, 503
 _KEPT_S = 10.0

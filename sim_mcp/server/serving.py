@@ -21,7 +21,7 @@ from sim_mcp.server.app import SimServer, build_server
 from sim_mcp.server.ending import ending_when_told
 from sim_mcp.server.standard_input import endable_stdin
 from sim_mcp.settings import Settings
-from sim_mcp.tools.state import why_no_token
+from sim_mcp.tools.context import why_no_token
 
 GRACE_S = 3.0
 """How long calls in flight may still answer when the server is told to end."""

@@ -1,16 +1,8 @@
 """What the tools answer, as structured content: each model is one tool's output schema."""
 
-from typing import Any
+from pydantic import Field
 
-from pydantic import BaseModel, Field
-
-
-class Answer(BaseModel):
-    """Leave out what is unknown: an absent key costs a model nothing."""
-
-    def wire(self) -> dict[str, Any]:
-        """Return the structured content, without nulls."""
-        return self.model_dump(mode="json", exclude_none=True)
+from sim_mcp.tools.result import Answer
 
 
 class SimRow(Answer):
@@ -75,7 +67,7 @@ class StatusRow(Answer):
     status: str
     service: str | None = None
     bill: str | None = None
-    may_become: list[str] = []
+    may_become: list[str] = Field(default_factory=list)
 
 
 class StatusList(Answer):

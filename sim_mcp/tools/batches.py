@@ -11,12 +11,12 @@ from sim_mcp.changes.consent import Agreement, NoForm
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.changes.registration import plan_registration
 from sim_mcp.emnify import Bic, SimStatus
+from sim_mcp.sanitize import clean
 from sim_mcp.tools import answers, text
+from sim_mcp.tools.context import ToolContext, caller_of, changes_of, emnify_of
 from sim_mcp.tools.outcomes import carry_out
 from sim_mcp.tools.parameters import BicText, ready_call
-from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ToolContext, caller_of, desk_of, emnify_of
-from sim_mcp.untrusted import clean
+from sim_mcp.tools.result import respond
 
 BatchStatus = Literal["issued", "activated", "factory_test"]
 
@@ -34,22 +34,22 @@ async def validate_sim_batch(ctx: ToolContext, bic: BicText) -> Annotated[CallTo
         status=clean(found.status.description) or None if found.status else None,
         next=ready_call("register_sim_batch", {"bic": code.display, "status": "issued"}),
     )
-    return answer(state, text.batch(state))
+    return respond(state, text.batch(state))
 
 
 async def _plan_registration(ctx: ToolContext, bic: str, status: BatchStatus) -> StoredPlan:
-    client, desk = emnify_of(ctx), desk_of(ctx)
+    client, service = emnify_of(ctx), changes_of(ctx)
     code = Bic.parse(bic)
-    await desk.insist_on_record()
+    await service.require_journal()
     plan = await plan_registration("register_sim_batch", client, code, SimStatus.from_word(status))
-    return await desk.keep(plan, caller_of(ctx))
+    return await service.keep(plan, caller_of(ctx))
 
 
 _Plan = Annotated[StoredPlan, Resolve(_plan_registration)]
 
 
 async def _ask_registration(ctx: ToolContext, plan: _Plan) -> Elicit[Agreement] | NoForm:
-    return consent.ask(ctx, desk_of(ctx).decision(plan.plan), plan, Agreement)
+    return consent.ask(ctx, changes_of(ctx).decision(plan.plan), plan, Agreement)
 
 
 async def register_sim_batch(

@@ -16,9 +16,9 @@ from sim_mcp.emnify import DeadlineExceededError, InvalidValueError, Organisatio
 from sim_mcp.fleet.lookup.organisations import find_organisation
 from sim_mcp.tools import answers
 from sim_mcp.tools.choosing import Choice, OfCustomer, WithModel
+from sim_mcp.tools.context import ToolContext, caller_of, changes_of, emnify_of, forms_count
 from sim_mcp.tools.outcomes import carry_out, reported
 from sim_mcp.tools.parameters import Name, SimNames, Status
-from sim_mcp.tools.state import ToolContext, caller_of, desk_of, emnify_of, forms_count
 
 PLANNING_TAKES_S = 30.0
 """The longest that planning works, so that there is time left to ask and to act before a host gives up."""
@@ -66,8 +66,8 @@ async def _plan_deletion(ctx: ToolContext, chosen: _Chosen) -> StoredPlan:
 
 async def _plan(ctx: ToolContext, tool: str, chosen: Choice, change: Change) -> StoredPlan:
     client = emnify_of(ctx)
-    desk = desk_of(ctx)
-    await desk.insist_on_record()
+    service = changes_of(ctx)
+    await service.require_journal()
     try:
         with anyio.fail_after(PLANNING_TAKES_S):
             found, selection = await chosen.sims_of(client)
@@ -76,7 +76,7 @@ async def _plan(ctx: ToolContext, tool: str, chosen: Choice, change: Change) -> 
             f"finding the SIMs took longer than {PLANNING_TAKES_S:.0f} s, so nothing was planned; choose fewer"
         ) from None
     plan = make(tool, change, found, own_organisation=client.own_organisation_id, selection=selection)
-    return await desk.keep(plan, caller_of(ctx))
+    return await service.keep(plan, caller_of(ctx))
 
 
 async def _organisation(ctx: ToolContext, said: str) -> Organisation | None:
@@ -93,15 +93,15 @@ _DeletionPlan = Annotated[StoredPlan, Resolve(_plan_deletion)]
 
 
 async def _ask_status(ctx: ToolContext, plan: _StatusPlan) -> Elicit[Agreement] | NoForm:
-    return consent.ask(ctx, desk_of(ctx).decision(plan.plan), plan, Agreement)
+    return consent.ask(ctx, changes_of(ctx).decision(plan.plan), plan, Agreement)
 
 
 async def _ask_assignment(ctx: ToolContext, plan: _AssignmentPlan) -> Elicit[Agreement] | NoForm:
-    return consent.ask(ctx, desk_of(ctx).decision(plan.plan), plan, Agreement)
+    return consent.ask(ctx, changes_of(ctx).decision(plan.plan), plan, Agreement)
 
 
 async def _ask_deletion(ctx: ToolContext, plan: _DeletionPlan) -> Elicit[TypedAgreement] | NoForm:
-    return consent.ask(ctx, desk_of(ctx).decision(plan.plan), plan, TypedAgreement)
+    return consent.ask(ctx, changes_of(ctx).decision(plan.plan), plan, TypedAgreement)
 
 
 async def set_sim_status(
@@ -164,5 +164,5 @@ async def continue_change(
     """Continue a change of SIM cards that waits for approval or was interrupted, by its plan id. Tells how the plan
     stands and carries it out only if a person approved it; what is done already is not done again.
     """  # noqa: D205  # the description is one paragraph for the model.
-    report = await desk_of(ctx).go_on(plan, caller_of(ctx), ctx.report_progress, unasked=forms_count(ctx))
+    report = await changes_of(ctx).go_on(plan, caller_of(ctx), ctx.report_progress, unasked=forms_count(ctx))
     return reported(report)

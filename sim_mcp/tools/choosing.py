@@ -9,8 +9,8 @@ from sim_mcp.emnify import EmnifyClient, InvalidValueError, Sim, SimFilter, SimS
 from sim_mcp.fleet.lookup.listing import all_matching
 from sim_mcp.fleet.lookup.organisations import find_organisation
 from sim_mcp.fleet.lookup.sims import find_sims
+from sim_mcp.sanitize import clean, quoted
 from sim_mcp.tools.parameters import Name
-from sim_mcp.untrusted import clean, quoted
 
 MOST = 3000
 """SIMs one plan can hold, and a person can still search on the approval page."""

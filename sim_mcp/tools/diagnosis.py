@@ -15,9 +15,9 @@ from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.tools import diagnosis_answers as answers
 from sim_mcp.tools import diagnosis_facts as facts
 from sim_mcp.tools import diagnosis_text as text
+from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, emnify_of
 from sim_mcp.tools.parameters import Moment, Page, SimName, ready_call
-from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ANSWER_WITHIN_S, ToolContext, emnify_of
+from sim_mcp.tools.result import respond
 
 
 async def diagnose_sim(ctx: ToolContext, sim: SimName) -> Annotated[CallToolResult, answers.Diagnosis]:
@@ -28,7 +28,7 @@ async def diagnose_sim(ctx: ToolContext, sim: SimName) -> Annotated[CallToolResu
     card = await find_sim(client, sim)
     # Where finding it took long, a diagnosis of what still can be read is better than none.
     found = facts.diagnosis(await diagnose(client, card, over_at - anyio.current_time()))
-    return answer(found, text.diagnosis(found))
+    return respond(found, text.diagnosis(found))
 
 
 async def get_sim_timeline(
@@ -52,7 +52,7 @@ async def get_sim_timeline(
     given = {"sim": sim, "start": start, "end": last}
     following = ready_call("get_sim_timeline", given, page=page + 1) if page < facts.pages_of(read) else None
     found = facts.timeline(read, page, following)
-    return answer(found, text.timeline(found))
+    return respond(found, text.timeline(found))
 
 
 def _zulu(moment: datetime) -> str:

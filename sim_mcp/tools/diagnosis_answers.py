@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import WithJsonSchema
 
-from sim_mcp.tools.answers import Answer
+from sim_mcp.tools.result import Answer
 
 Facts = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
 Rows = Annotated[list[dict[str, Any]], WithJsonSchema({"type": "array"})]

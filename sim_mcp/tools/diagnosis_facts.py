@@ -12,8 +12,8 @@ from sim_mcp.fleet.diagnosis.findings import Finding, moment
 from sim_mcp.fleet.events.event import FROM_NETWORK, label_of
 from sim_mcp.fleet.events.reader import Timeline, Totals
 from sim_mcp.fleet.events.timeline import Entry
+from sim_mcp.sanitize import called, clean
 from sim_mcp.tools import diagnosis_answers as answers
-from sim_mcp.untrusted import called, clean
 
 ENTRIES = 15
 _MOST_NETWORKS = 5

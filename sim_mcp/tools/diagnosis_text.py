@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from sim_mcp.sanitize import fence, quoted
 from sim_mcp.tools import diagnosis_answers as answers
-from sim_mcp.untrusted import fence, quoted
 
 _LABELS = {
     "sim_status": "SIM",

@@ -8,8 +8,8 @@ from mcp.types import ResourceLink
 from sim_mcp.exports.cells import MIME_TYPES, Cell
 from sim_mcp.exports.rows import COLUMNS, What
 from sim_mcp.exports.service import Export
-from sim_mcp.tools.answers import Answer
-from sim_mcp.untrusted import clean, fence
+from sim_mcp.sanitize import clean, fence
+from sim_mcp.tools.result import Answer
 
 EXPORT_URI = "export://files/"
 """A place in front of the name: the first part of an address is written in small letters by whoever tidies it."""

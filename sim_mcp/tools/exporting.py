@@ -16,11 +16,11 @@ from sim_mcp.exports.service import Export, Order
 from sim_mcp.exports.sources import Selection
 from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError
 from sim_mcp.fleet.lookup.sims import LookupFailedError
+from sim_mcp.tools.context import ToolContext, exports_of
+from sim_mcp.tools.errors import explain
 from sim_mcp.tools.export_answers import ExportReport, export_link, export_report, export_text
 from sim_mcp.tools.parameters import Day, Name, Status, ready_call, several
-from sim_mcp.tools.problems import explain
-from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ToolContext, exports_of
+from sim_mcp.tools.result import respond
 
 _DEFAULT_DAYS, _MOST_DAYS = 30, 366
 _MOST_NAMES = 1000
@@ -47,7 +47,7 @@ async def export_sims(
     never over another file. Returns path, row count and first rows. What takes longer than a call goes on; the same
     call picks it up.
     """  # noqa: D205  # the description is one paragraph for the model.
-    desk = exports_of(ctx)
+    service = exports_of(ctx)
     given = {
         "what": None if what == "sims" else what,
         "sims": sims,
@@ -64,7 +64,7 @@ async def export_sims(
         raise InvalidValueError("sims names the SIMs already; leave it out to filter, or the filters out")
     if what == "sims" and (start or end):
         raise InvalidValueError("SIMs are exported as they are now; start and end go with what=usage or what=events")
-    now = desk.now()
+    now = service.now()
     last = end or now.date()
     first = start or last - timedelta(days=_DEFAULT_DAYS - 1)
     if first > last:
@@ -76,7 +76,7 @@ async def export_sims(
     name = checked_name(file_name or f"{what}-{now:%Y%m%dT%H%M%SZ}", format)
     selection = Selection(what, chosen, organisation, has_device, tuple(sims or ()), first, last)
     order = Order(ready_call("export_sims", given), selection, format, name)
-    return _answered(await desk.export(order, lambda export: _tell(ctx, export)))
+    return _answered(await service.export(order, lambda export: _tell(ctx, export)))
 
 
 async def _tell(ctx: ToolContext, export: Export) -> None:
@@ -87,7 +87,7 @@ def _answered(export: Export) -> CallToolResult:
     if export.failure is not None:
         raise _worded(export, export.failure)
     report = export_report(export, anyio.current_time())
-    result = answer(report, export_text(report, export.order.selection.what))
+    result = respond(report, export_text(report, export.order.selection.what))
     link = export_link(report, export)
     return result if link is None else result.model_copy(update={"content": [*result.content, link]})
 

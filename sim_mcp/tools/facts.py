@@ -20,8 +20,8 @@ from sim_mcp.emnify import (
 )
 from sim_mcp.fleet.events import event as happenings
 from sim_mcp.fleet.inventory.filters import FleetSim
+from sim_mcp.sanitize import called, clean
 from sim_mcp.tools import answers
-from sim_mcp.untrusted import called, clean
 
 ROW_NAME_LIMIT = 60
 _TINY = 0.01

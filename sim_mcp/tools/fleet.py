@@ -12,12 +12,12 @@ from sim_mcp.emnify import InvalidValueError, SimStatus, compact, parse_iccid
 from sim_mcp.emnify.identifiers import PRINTED_ICCID_LENGTH
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, GroupBy, Match
 from sim_mcp.fleet.inventory.inventory import StillReadingError
+from sim_mcp.sanitize import called, clean
 from sim_mcp.tools import fleet_answers, fleet_text
+from sim_mcp.tools.context import ToolContext, inventory_of
 from sim_mcp.tools.facts import ROW_NAME_LIMIT
 from sim_mcp.tools.parameters import Name, PlainDay, Statuses, ready_call, several
-from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ToolContext, inventory_of
-from sim_mcp.untrusted import called, clean
+from sim_mcp.tools.result import respond
 
 T = TypeVar("T")
 _TOP = 20
@@ -60,7 +60,7 @@ async def summarize_sims(
         snapshot = await inventory_of(ctx).snapshot(fresh=fresh, progress=ctx.report_progress)
     except StillReadingError as error:
         reading = fleet_answers.FleetCounts(hint=str(error), next=ready_call("summarize_sims", given))
-        return answer(reading, fleet_text.counts(reading))
+        return respond(reading, fleet_text.counts(reading))
     groups, fleet = await asked(lambda: (snapshot.group(by, where), snapshot.total))
     total = sum(count for _, count in groups)
     # A single group more takes no more room than to say that there is one.
@@ -77,7 +77,7 @@ async def summarize_sims(
         next=ready_call("summarize_sims", given, top=wider, fresh=None) if left and wider > top else None,
         hint=" ".join(filter(None, [None if total else _nothing(given), snapshot.note])) or None,
     )
-    return answer(counted, fleet_text.counts(counted))
+    return respond(counted, fleet_text.counts(counted))
 
 
 async def find_sims(
@@ -91,7 +91,7 @@ async def find_sims(
         snapshot = await inventory_of(ctx).snapshot(progress=ctx.report_progress)
     except StillReadingError as error:
         reading = fleet_answers.FoundSims(hint=str(error), next=ready_call("find_sims", {"text": text}))
-        return answer(reading, fleet_text.found(reading))
+        return respond(reading, fleet_text.found(reading))
     hits, fleet = await asked(lambda: (snapshot.search(text, limit=_SHOWN), snapshot.total))
     rows = [_found(match) for match in hits.matches]
     found = fleet_answers.FoundSims(
@@ -102,7 +102,7 @@ async def find_sims(
         next=_list_them(text, hits.matches) if hits.total > len(rows) else None,
         hint=" ".join(filter(None, [None if rows else _nobody(text), snapshot.note])) or None,
     )
-    return answer(found, fleet_text.found(found))
+    return respond(found, fleet_text.found(found))
 
 
 async def asked(question: Callable[[], T]) -> T:

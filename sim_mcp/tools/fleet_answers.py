@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sim_mcp.tools.answers import Answer
+from sim_mcp.tools.result import Answer
 
 
 class FleetAnswer(Answer):

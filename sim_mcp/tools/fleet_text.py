@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from sim_mcp.sanitize import fence, quoted
 from sim_mcp.tools import fleet_answers
-from sim_mcp.untrusted import fence, quoted
 
 _COUNT = "sims"
 

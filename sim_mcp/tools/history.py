@@ -9,9 +9,9 @@ from pydantic import Field
 from sim_mcp.changes.record.history import Change
 from sim_mcp.emnify import InvalidValueError
 from sim_mcp.tools import answers, text
+from sim_mcp.tools.context import ToolContext, caller_of, changes_of
 from sim_mcp.tools.parameters import Moment, Name, Page, ready_call
-from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ToolContext, caller_of, desk_of
+from sim_mcp.tools.result import respond
 
 PER_PAGE = 20
 SIMS_SHOWN = 20
@@ -31,7 +31,7 @@ async def list_changes(
     """  # noqa: D205  # the description is one paragraph for the model.
     if start and end and start >= end:
         raise InvalidValueError(f"start={start.isoformat()} has to lie before end={end.isoformat()}")
-    found = await desk_of(ctx).changes(sim=sim, start=_utc(start), end=_utc(end))
+    found = await changes_of(ctx).changes(sim=sim, start=_utc(start), end=_utc(end))
     found = [change for change in found if state in (None, change.standing)]
     shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]
     caller = caller_of(ctx)
@@ -44,7 +44,7 @@ async def list_changes(
         next=ready_call("list_changes", asked, page=page + 1) if more else None,
         hint=None if shown else _hint(found),
     )
-    return answer(told, text.change_list(told))
+    return respond(told, text.change_list(told))
 
 
 def _row(change: Change, *, mine: bool) -> answers.ChangeRow:

@@ -9,8 +9,8 @@ from sim_mcp.fleet.inventory.filters import FleetFilter
 from sim_mcp.fleet.inventory.snapshot import Snapshot
 from sim_mcp.fleet.usage.ranking import brief, likeliest_first, may_have_used, without_usage
 from sim_mcp.tools import usage_facts
+from sim_mcp.tools.context import ToolContext, usage_of
 from sim_mcp.tools.parameters import Month
-from sim_mcp.tools.state import ToolContext, usage_of
 
 MONTHS: tuple[Month, ...] = ("current_month", "last_month")
 

@@ -26,11 +26,11 @@ from sim_mcp.fleet.inventory.snapshot import Snapshot
 from sim_mcp.fleet.lookup.listing import Listing, list_matching
 from sim_mcp.fleet.lookup.organisations import NotAllSeenError, find_organisation
 from sim_mcp.tools import answers, facts, text
+from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of
 from sim_mcp.tools.fleet import asked, chosen, moment
 from sim_mcp.tools.idle import idle_sims
 from sim_mcp.tools.parameters import Day, Month, Name, Page, PerPage, PlainDay, Statuses, ready_call
-from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of
+from sim_mcp.tools.result import respond
 
 SortField = Literal["id", "iccid", "eid", "status", "production_date", "device", "model", "organisation"]
 Part = Annotated[Name | None, Field(description="whole or part")]
@@ -176,7 +176,7 @@ async def list_sims(
         listed = await (_in_inventory(ctx, wanted, full) if wanted.beyond_emnify else _at_emnify(ctx, wanted, full))
     except StillReadingError as error:
         reading = answers.SimList(page=page, sims=[], hint=str(error), next=again)
-        return answer(reading, text.sim_list(reading))
+        return respond(reading, text.sim_list(reading))
     found, rows = listed.found, listed.rows
     customers = {row.customer for row in rows}
     shared = customers.pop() if len(customers) == 1 else None
@@ -192,7 +192,7 @@ async def list_sims(
         next=following if listed.complete else again,
         hint=" ".join(filter(None, [hint, *listed.notes])) or None,
     )
-    return answer(result, text.sim_list(result))
+    return respond(result, text.sim_list(result))
 
 
 async def _at_emnify(ctx: ToolContext, wanted: _Wanted, full: bool) -> _Listed:

@@ -11,9 +11,9 @@ from sim_mcp.changes.plan import Planned, Register, counted
 from sim_mcp.changes.record.entries import Outcome, StoredPlan
 from sim_mcp.changes.report import Report
 from sim_mcp.tools import answers, text
+from sim_mcp.tools.context import ToolContext, changes_of, wants_progress
 from sim_mcp.tools.parameters import ready_call
-from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ToolContext, desk_of, wants_progress
+from sim_mcp.tools.result import respond
 
 ROWS = 40
 """Outcomes told one by one: what fits into an answer. What needs a look comes first."""
@@ -23,15 +23,15 @@ _URGENCY = ("unknown", "failed", "moved", "refused", "dropped", "changed", "alre
 
 async def carry_out(ctx: ToolContext, stored: StoredPlan, agreed: ElicitationResult[Any]) -> CallToolResult:
     """Carry a plan out if it was agreed to; otherwise offer the approval page and wait a while."""
-    desk = desk_of(ctx)
+    service = changes_of(ctx)
     started = consent.answered()
     how = consent.agreed_by(stored, agreed)
     if how is not None:
-        return reported(await desk.carry_out(stored, how, ctx.report_progress, started))
+        return reported(await service.carry_out(stored, how, ctx.report_progress, started))
     if (refused := consent.refused_by(agreed)) is not None:
-        await desk.reject(stored, refused)
+        await service.reject(stored, refused)
     asked, wait = consent.was_asked(agreed), wants_progress(ctx)
-    report = await desk.offer_page(stored, ctx.report_progress, started, asked=asked, wait=wait)
+    report = await service.offer_page(stored, ctx.report_progress, started, asked=asked, wait=wait)
     return reported(report, asked=asked)
 
 
@@ -54,7 +54,7 @@ def reported(report: Report, *, asked: bool = False) -> CallToolResult:
         note=_note(report, form_failed=waiting and asked),
         next=ready_call("continue_change", {"plan": stored.id}) if report.open_items or in_doubt else None,
     )
-    return answer(told, text.change_report(told))
+    return respond(told, text.change_report(told))
 
 
 def _note(report: Report, *, form_failed: bool) -> str | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-from sim_mcp.untrusted import escaped
+from sim_mcp.sanitize import escaped
 
 _EXACT_IN_JSON = 2**53
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100

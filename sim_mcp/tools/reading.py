@@ -11,9 +11,9 @@ from sim_mcp.emnify import Event, EventFilter, InvalidValueError, event_type_id
 from sim_mcp.emnify import Page as EmnifyPage
 from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.tools import answers, facts, text
+from sim_mcp.tools.context import ToolContext, emnify_of
 from sim_mcp.tools.parameters import Day, Moment, Name, Page, SimName, ready_call, several
-from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ToolContext, emnify_of
+from sim_mcp.tools.result import respond
 
 DEFAULT_DAYS = 7
 LONGEST = 62
@@ -29,13 +29,13 @@ async def get_sim(ctx: ToolContext, sim: SimName) -> Annotated[CallToolResult, a
     For why it is offline, list_sim_events shows rejections; for many SIMs at once, list_sims.
     """  # noqa: D205  # the description is one paragraph for the model.
     found = facts.sim_detail(await find_sim(emnify_of(ctx), sim))
-    return answer(found, text.sim(found))
+    return respond(found, text.sim(found))
 
 
 async def list_sim_statuses(ctx: ToolContext) -> Annotated[CallToolResult, answers.StatusList]:
     """List the statuses a SIM card can have, what each means for service and bill, and what it may become."""
     found = answers.StatusList(statuses=[facts.status_row(row) for row in await emnify_of(ctx).list_sim_statuses()])
-    return answer(found, text.statuses(found))
+    return respond(found, text.statuses(found))
 
 
 async def get_sim_usage(ctx: ToolContext, sim: SimName) -> Annotated[CallToolResult, answers.Usage]:
@@ -45,7 +45,7 @@ async def get_sim_usage(ctx: ToolContext, sim: SimName) -> Annotated[CallToolRes
     client = emnify_of(ctx)
     found = await find_sim(client, sim)
     used = facts.usage(found, await client.get_sim_usage(found.id))
-    return answer(used, text.usage(used))
+    return respond(used, text.usage(used))
 
 
 async def get_sim_daily_usage(
@@ -69,7 +69,7 @@ async def get_sim_daily_usage(
     _check_days(first, last)
     read = await client.get_sim_daily_usage(found.id, first, last)
     used = facts.daily(found, read, first.isoformat(), last.isoformat())
-    return answer(used, text.daily_usage(used))
+    return respond(used, text.daily_usage(used))
 
 
 async def list_sim_events(
@@ -126,7 +126,7 @@ async def list_sim_events(
         next=ready_call("list_sim_events", {"sim": sim} | given | shape, page=read.page + 1) if read.has_next else None,
         hint=None if read.items else _no_events(read, filtered=any(given.values())),
     )
-    return answer(listed, text.event_list(listed))
+    return respond(listed, text.event_list(listed))
 
 
 def _no_events(read: EmnifyPage[Event], *, filtered: bool) -> str:

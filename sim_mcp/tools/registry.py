@@ -1,11 +1,18 @@
-"""Every tool the server offers, with what a host should know about it."""
+"""Every tool the server offers: a module of a room below this one that has a `TOOL` is one."""
 
-from collections.abc import Callable, Sequence
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from inspect import getdoc
-from typing import Any
+from typing import Any, Literal
 
+import sim_mcp.tools
 from sim_mcp.tools import batches, changing, diagnosis, exporting, fleet, history, listing, reading, usage_ranking
+
+Effect = Literal["reads", "files", "writes"]
+"""Nothing changes; something is left on this machine; something changes at emnify."""
 
 
 @dataclass(frozen=True)
@@ -14,14 +21,23 @@ class Entry:
 
     function: Callable[..., Any]
     title: str
-    reads: bool = True
-    destroys: bool = False
+    effect: Effect = "reads"
     idempotent: bool = True
 
     @property
     def name(self) -> str:
         """Return the name the model calls it by."""
         return self.function.__name__
+
+    @property
+    def reads(self) -> bool:
+        """Tell whether a call leaves everything as it was."""
+        return self.effect == "reads"
+
+    @property
+    def destroys(self) -> bool:
+        """Tell whether a call may change what is at emnify."""
+        return self.effect == "writes"
 
     @property
     def description(self) -> str:
@@ -45,18 +61,29 @@ _READING = (
     Entry(batches.validate_sim_batch, "Validate a SIM batch"),
     Entry(history.list_changes, "List changes of SIMs"),
 )
-_FILING = (Entry(exporting.export_sims, "Export SIMs to a file", reads=False, idempotent=False),)
-"""They change nothing at emnify, but they leave something on this machine."""
-
+_FILING = (Entry(exporting.export_sims, "Export SIMs to a file", effect="files", idempotent=False),)
 _WRITING = (
-    Entry(changing.set_sim_status, "Set SIM status", reads=False, destroys=True),
-    Entry(changing.assign_sims, "Assign SIMs to organisations", reads=False, destroys=True),
-    Entry(changing.delete_sims, "Delete SIMs", reads=False, destroys=True),
-    Entry(changing.continue_change, "Continue a change", reads=False, destroys=True),
-    Entry(batches.register_sim_batch, "Register a SIM batch", reads=False, destroys=True, idempotent=False),
+    Entry(changing.set_sim_status, "Set SIM status", effect="writes"),
+    Entry(changing.assign_sims, "Assign SIMs to organisations", effect="writes"),
+    Entry(changing.delete_sims, "Delete SIMs", effect="writes"),
+    Entry(changing.continue_change, "Continue a change", effect="writes"),
+    Entry(batches.register_sim_batch, "Register a SIM batch", effect="writes", idempotent=False),
 )
 
 
 def tools(*, may_write: bool) -> Sequence[Entry]:
-    """Return the tools to offer; those that write to emnify only where the operator allows writing."""
-    return (*_READING, *_FILING, *_WRITING) if may_write else (*_READING, *_FILING)
+    """Return the tools to offer, by name; those that write to emnify only where the operator allows writing."""
+    return tuple(entry for entry in _all_tools() if may_write or entry.effect != "writes")
+
+
+@cache
+def _all_tools() -> tuple[Entry, ...]:
+    found = [*_discovered(), *_READING, *_FILING, *_WRITING]
+    return tuple(sorted(found, key=lambda entry: (entry.effect == "writes", entry.name)))
+
+
+def _discovered() -> Iterator[Entry]:
+    for module in pkgutil.walk_packages(sim_mcp.tools.__path__, f"{sim_mcp.tools.__name__}."):
+        found = getattr(importlib.import_module(module.name), "TOOL", None)
+        if isinstance(found, Entry):
+            yield found

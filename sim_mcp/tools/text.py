@@ -1,7 +1,7 @@
 """Answers as the compact lines a language model reads. Pure: every fact of the structured content, no I/O."""
 
+from sim_mcp.sanitize import fence, quoted
 from sim_mcp.tools import answers
-from sim_mcp.untrusted import fence, quoted
 
 _CENT = 0.01
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from sim_mcp.tools.answers import Answer
+from sim_mcp.tools.result import Answer
 
 
 def _telling(*names: str) -> Callable[[dict[str, Any]], None]:

@@ -8,10 +8,10 @@ from typing import Any
 from sim_mcp.fleet.inventory.filters import FleetSim
 from sim_mcp.fleet.usage.cache import Amount
 from sim_mcp.fleet.usage.ranking import Total
-from sim_mcp.fleet.usage.scan import Reading
+from sim_mcp.fleet.usage.scan import UsageResult
 from sim_mcp.fleet.usage.waste import NEW, TEST_MB, TEST_SMS, Price, Waste, Why
-from sim_mcp.tools.problems import explain
-from sim_mcp.untrusted import called
+from sim_mcp.sanitize import called
+from sim_mcp.tools.errors import explain
 
 NAME_LIMIT = 60
 _TINY = 0.01
@@ -64,7 +64,7 @@ def total(found: Total) -> dict[str, Any]:
     return {"data_mb": rounded(found.data_mb), "sms": rounded(found.sms), **costs}
 
 
-def as_of(reading: Reading) -> str | None:
+def as_of(reading: UsageResult) -> str | None:
     """Return when usage was read, by emnify's clock."""
     if reading.between is None:
         return None
@@ -72,7 +72,7 @@ def as_of(reading: Reading) -> str | None:
     return first if first == last else f"{first} to {last}"
 
 
-def state(reading: Reading) -> str:
+def state(reading: UsageResult) -> str:
     """Say whether all was read, and if not how far it is and when it will be done."""
     if reading.trouble is not None:
         return f"stopped: {reading.left:,} SIMs not read. {explain(reading.trouble) or 'See the log.'}"
@@ -84,7 +84,7 @@ def state(reading: Reading) -> str:
     return "complete"
 
 
-def notes(reading: Reading, *more: str | None) -> list[str]:
+def notes(reading: UsageResult, *more: str | None) -> list[str]:
     """Say what a person should know of an answer."""
     told = [
         "emnify asks to slow down (429): reading goes on slower." if reading.slowed_down and reading.left else None,

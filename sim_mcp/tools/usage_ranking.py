@@ -16,7 +16,7 @@ from sim_mcp.fleet.inventory.inventory import StillReadingError
 from sim_mcp.fleet.inventory.snapshot import Snapshot
 from sim_mcp.fleet.usage.periods import Period, days
 from sim_mcp.fleet.usage.ranking import Brief, brief, likeliest_first, may_have_used, rank, total, total_told
-from sim_mcp.fleet.usage.scan import Reading
+from sim_mcp.fleet.usage.scan import UsageResult
 from sim_mcp.fleet.usage.waste import (
     Price,
     Waste,
@@ -27,13 +27,13 @@ from sim_mcp.fleet.usage.waste import (
     sort_out,
     statuses_of,
 )
+from sim_mcp.sanitize import quoted
 from sim_mcp.tools import usage_facts, usage_text
+from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of, usage_of
 from sim_mcp.tools.idle import MONTHS
 from sim_mcp.tools.parameters import Month, Name, Status, ready_call
-from sim_mcp.tools.results import answer
-from sim_mcp.tools.state import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of, usage_of
+from sim_mcp.tools.result import respond
 from sim_mcp.tools.usage_answers import UsageRanking, WasteReport
-from sim_mcp.untrusted import quoted
 
 _SIMS_WITHIN_S, _DEVICES_WITHIN_S, _TOTAL_WITHIN_S = 30.0, 12.0, 8.0
 """The longest it waits for the SIMs themselves, and for what else has to be known."""
@@ -71,7 +71,7 @@ async def rank_sims_by_usage(
         snapshot = await inventory_of(ctx).snapshot(progress=ctx.report_progress, wait_s=_SIMS_WITHIN_S)
     except StillReadingError as error:
         early = UsageRanking(state=str(error), next=_again(RANK, given))
-        return answer(early, usage_text.ranking(early, ""))
+        return respond(early, usage_text.ranking(early, ""))
     months = await usage_of(ctx).months()
     asked = wanted if isinstance(wanted, Period) else months[MONTHS.index(wanted)]
     _not_to_come(asked, emnify_of(ctx).now().date())
@@ -109,7 +109,7 @@ async def rank_sims_by_usage(
         ),
     )
     what = {"data": "data", "sms": "SMS", "cost": "cost"}[by]
-    return answer(found, usage_text.ranking(found, _QUESTIONS[order].format(what)))
+    return respond(found, usage_text.ranking(found, _QUESTIONS[order].format(what)))
 
 
 async def find_waste(
@@ -130,7 +130,7 @@ async def find_waste(
         snapshot = await inventory_of(ctx).snapshot(progress=ctx.report_progress, wait_s=_SIMS_WITHIN_S)
     except StillReadingError as error:
         early = WasteReport(state=str(error), next=_again(WASTE, given))
-        return answer(early, usage_text.waste(early, None))
+        return respond(early, usage_text.waste(early, None))
     months = await usage_of(ctx).months()
     sims = await anyio.to_thread.run_sync(lambda: [brief(sim) for sim in snapshot.sims(chosen)])
     disabled, price = await _devices_and_price(client)
@@ -166,7 +166,7 @@ async def find_waste(
             _inventory(snapshot),
         ),
     )
-    return answer(found, usage_text.waste(found, group))
+    return respond(found, usage_text.waste(found, group))
 
 
 def _groups(
@@ -264,7 +264,7 @@ async def _own_total(ctx: ToolContext, month: Period | Month) -> MonthUsage | No
     return stats.current_month if month == "current_month" else stats.last_month
 
 
-def _next_ranking(given: dict[str, Any], reading: Reading, fitting: int) -> str | None:
+def _next_ranking(given: dict[str, Any], reading: UsageResult, fitting: int) -> str | None:
     if not reading.is_complete:
         return _again(RANK, given)
     return _again(RANK, given, top=_MOST) if fitting > given["top"] < _MOST else None

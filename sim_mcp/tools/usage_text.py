@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from sim_mcp.sanitize import fence, quoted
 from sim_mcp.tools.text import all_of
 from sim_mcp.tools.usage_answers import UsageRanking, WasteReport
-from sim_mcp.untrusted import fence, quoted
 
 _CENT = 0.01
 

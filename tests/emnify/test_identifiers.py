@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim_mcp.emnify import Bic, EmnifyError, InvalidValueError, SimReference, luhn_digit, parse_iccid, readings
+from sim_mcp.emnify import Bic, Candidate, EmnifyError, InvalidValueError, luhn_digit, parse_candidates, parse_iccid
 
 DIGITS = st.text(string.digits, min_size=19, max_size=19)
 SEPARATORS = st.sampled_from(["", " ", "-", "  ", "\u2013", "\u2212", "\u00a0", ".", "\u200b", "\ufeff", "\t"])
@@ -22,7 +22,7 @@ def written(draw: st.DrawFn, digits: str) -> str:
 
 
 def kinds(said: str) -> list[str]:
-    return [reading.kind for reading in readings(said)]
+    return [reading.kind for reading in parse_candidates(said)]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_one_wrong_digit_in_a_printed_iccid_is_always_found(iccid: str, at: int,
     with pytest.raises(InvalidValueError):
         parse_iccid(wrong)
     with pytest.raises(InvalidValueError):
-        readings(wrong)
+        parse_candidates(wrong)
 
 
 @given(DIGITS, st.integers(0, 18))
@@ -102,10 +102,10 @@ def test_a_name_is_read_as_everything_it_can_be(said: str, expected: list[str]) 
 
 
 def test_numbers_are_searched_for_as_emnify_writes_them() -> None:
-    assert readings("+423 663 999 900 095")[0] == SimReference("msisdn", "423663999900095")
-    assert readings(" 0166 ")[0] == SimReference("id", "166")
-    assert readings("8988 3030 0000 6738 5937")[0] == SimReference("iccid", "8988303000006738593")
-    assert readings("  Pump 3 ") == (SimReference("device", "Pump 3"),)
+    assert parse_candidates("+423 663 999 900 095")[0] == Candidate("msisdn", "423663999900095")
+    assert parse_candidates(" 0166 ")[0] == Candidate("id", "166")
+    assert parse_candidates("8988 3030 0000 6738 5937")[0] == Candidate("iccid", "8988303000006738593")
+    assert parse_candidates("  Pump 3 ") == (Candidate("device", "Pump 3"),)
 
 
 @pytest.mark.parametrize(
@@ -121,20 +121,20 @@ def test_numbers_are_searched_for_as_emnify_writes_them() -> None:
 )
 def test_what_names_no_sim_is_refused_with_a_reason(said: str, why: str) -> None:
     with pytest.raises(InvalidValueError, match=why):
-        readings(said)
+        parse_candidates(said)
 
 
 @given(st.text(st.characters(), max_size=250))
 def test_whatever_is_typed_is_read_or_refused_never_a_crash(said: str) -> None:
     refusal = ""
     try:
-        found = readings(said)
+        found = parse_candidates(said)
     except EmnifyError as error:
         found, refusal = (), str(error)
     assert bool(found) != bool(refusal)
     assert all(char.isprintable() for char in refusal)
     assert all(reading.value.isascii() for reading in found[:-1])
-    assert found[-1:] in ((), (SimReference("device", said.strip()),))
+    assert found[-1:] in ((), (Candidate("device", said.strip()),))
 
 
 @given(st.text(string.digits + string.ascii_uppercase, min_size=15, max_size=15), st.data())

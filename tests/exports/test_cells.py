@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim_mcp.exports.cells import Cell, Row, body, csv_cell, foot, head
-from sim_mcp.untrusted import is_visible, spreadsheet_safe, visible
+from sim_mcp.sanitize import is_visible, spreadsheet_safe, visible
 
 COLUMNS = ("a", "b", "c")
 RUN_AS_FORMULA = re.compile(r"[\s\"]*[=+\-@＝＋－＠]")  # noqa: RUF001  # full-width signs are run as well.

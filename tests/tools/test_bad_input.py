@@ -59,47 +59,47 @@ def assert_helps(text: str) -> None:
         assert leak not in text
 
 
-async def assert_alive(desk: Client) -> None:
-    assert facts(await desk.call_tool("list_sims", {"per_page": 1}))["total"]
+async def assert_alive(client: Client) -> None:
+    assert facts(await client.call_tool("list_sims", {"per_page": 1}))["total"]
 
 
 @pytest.mark.parametrize("sim", NOT_SIMS, ids=lambda value: repr(value)[:24])
-async def test_what_names_no_sim_is_a_clear_error_in_every_tool(fleet: Fleet, desk: Client, sim: Any) -> None:
+async def test_what_names_no_sim_is_a_clear_error_in_every_tool(fleet: Fleet, client: Client, sim: Any) -> None:
     for tool in SIM_TOOLS:
-        result = await desk.call_tool(tool, {"sim": sim})
+        result = await client.call_tool(tool, {"sim": sim})
         assert result.is_error
         assert result.structured_content is None
         assert_helps(said(result))
     for tool, arguments in WRITING:
-        result = await desk.call_tool(tool, {"sims": [sim], **arguments})
+        result = await client.call_tool(tool, {"sims": [sim], **arguments})
         assert result.is_error
         assert_helps(said(result))
         assert "nothing changed" in said(result).lower()
     assert await fleet.writes() == []
-    await assert_alive(desk)
+    await assert_alive(client)
 
 
 @pytest.mark.parametrize("sim", ["89883030000060000005", "line\nbreak", "", None])
-async def test_what_cannot_be_right_is_refused_before_anything_is_sent(fleet: Fleet, desk: Client, sim: Any) -> None:
+async def test_what_cannot_be_right_is_refused_before_anything_is_sent(fleet: Fleet, client: Client, sim: Any) -> None:
     for tool in SIM_TOOLS:
-        await desk.call_tool(tool, {"sim": sim})
+        await client.call_tool(tool, {"sim": sim})
     assert await fleet.requests() == []
 
 
-async def test_a_wrong_check_digit_is_named_with_the_right_one(desk: Client) -> None:
-    text = said(await desk.call_tool("get_sim", {"sim": "8988 3030 0000 6000 0005"}))
+async def test_a_wrong_check_digit_is_named_with_the_right_one(client: Client) -> None:
+    text = said(await client.call_tool("get_sim", {"sim": "8988 3030 0000 6000 0005"}))
     assert "should be 4" in text
 
 
 @pytest.mark.parametrize("tool", [*SIM_TOOLS, "set_sim_status", "delete_sims"])
-async def test_other_peoples_sims_are_not_found(fleet: Fleet, desk: Client, tool: str) -> None:
+async def test_other_peoples_sims_are_not_found(fleet: Fleet, client: Client, tool: str) -> None:
     story = fleet.stories["foreign"]
     for name in (str(story["sim_id"]), story["iccid"], story["imsi"], story["device_name"]):
         plural = tool.endswith(("_sims", "_status"))
         arguments: dict[str, Any] = {"sims": [name]} if plural else {"sim": name}
         if tool == "set_sim_status":
             arguments["status"] = "suspended"
-        result = await desk.call_tool(tool, arguments)
+        result = await client.call_tool(tool, arguments)
         assert result.is_error
         assert "No SIM found" in said(result)
     assert await fleet.writes() == []
@@ -156,38 +156,38 @@ async def test_other_peoples_sims_are_not_found(fleet: Fleet, desk: Client, tool
     ],
 )
 async def test_a_wrong_argument_is_named_with_its_value_and_nothing_but_reads_is_sent(
-    fleet: Fleet, desk: Client, tool: str, arguments: dict[str, Any], says: str
+    fleet: Fleet, client: Client, tool: str, arguments: dict[str, Any], says: str
 ) -> None:
-    result = await desk.call_tool(tool, arguments)
+    result = await client.call_tool(tool, arguments)
     assert result.is_error
     assert says in said(result)
     assert_helps(said(result))
     assert await fleet.writes() == []
-    await assert_alive(desk)
+    await assert_alive(client)
 
 
 @pytest.mark.parametrize("bic", NOT_BICS, ids=lambda value: repr(value)[:24])
-async def test_what_is_no_batch_code_is_refused_before_anything_is_sent(fleet: Fleet, desk: Client, bic: Any) -> None:
+async def test_what_is_no_batch_code_is_refused_before_anything_is_sent(fleet: Fleet, client: Client, bic: Any) -> None:
     for tool in ("validate_sim_batch", "register_sim_batch"):
-        result = await desk.call_tool(tool, {"bic": bic})
+        result = await client.call_tool(tool, {"bic": bic})
         assert result.is_error
         assert_helps(said(result))
     assert await fleet.requests() == []
-    await assert_alive(desk)
+    await assert_alive(client)
 
 
 @pytest.mark.parametrize("story", ["batch_registered", "batch_foreign", "batch_unknown"])
 async def test_a_batch_that_cannot_be_registered_is_refused_with_its_reason(
-    fleet: Fleet, desk: Client, story: str
+    fleet: Fleet, client: Client, story: str
 ) -> None:
     reasons = {"batch_registered": "registered", "batch_foreign": "another", "batch_unknown": "knows no batch"}
     for tool in ("validate_sim_batch", "register_sim_batch"):
-        result = await desk.call_tool(tool, {"bic": fleet.stories[story]["bic"]})
+        result = await client.call_tool(tool, {"bic": fleet.stories[story]["bic"]})
         assert result.is_error
         assert reasons[story] in said(result)
     assert await fleet.writes() == []
 
 
-async def test_a_tool_that_does_not_exist_does_not_end_the_server(desk: Client) -> None:
-    assert (await desk.call_tool("drop_database", {})).is_error
-    await assert_alive(desk)
+async def test_a_tool_that_does_not_exist_does_not_end_the_server(client: Client) -> None:
+    assert (await client.call_tool("drop_database", {})).is_error
+    await assert_alive(client)

@@ -36,7 +36,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def desk(fleet: Fleet, directory: Path) -> AsyncIterator[Client]:
+async def client(fleet: Fleet, directory: Path) -> AsyncIterator[Client]:
     async with Client(build_server(fleet.settings(export_dir=directory))) as client:
         yield client
 
@@ -64,9 +64,9 @@ async def sims_of(fleet: Fleet, **query: Any) -> list[dict[str, Any]]:
     return found
 
 
-async def test_all_sims_are_in_the_file_and_nothing_but_get_was_sent(fleet: Fleet, desk: Client) -> None:
+async def test_all_sims_are_in_the_file_and_nothing_but_get_was_sent(fleet: Fleet, client: Client) -> None:
     there = {str(sim["id"]): sim for sim in await sims_of(fleet)}
-    report = facts(await desk.call_tool("export_sims", {}))
+    report = facts(await client.call_tool("export_sims", {}))
     rows = {row["id"]: row for row in rows_in(report["path"])}
     assert rows.keys() == there.keys()
     assert report["state"] == "done"
@@ -80,43 +80,43 @@ async def test_all_sims_are_in_the_file_and_nothing_but_get_was_sent(fleet: Flee
         assert row["device_id"] == str(device.get("id", ""))
     # A spreadsheet rounds an ICCID, but not this; so this has to lead back to the SIM.
     grouped = rows[str(fleet.stories["healthy"]["sim_id"])]["iccid_in_groups"]
-    assert facts(await desk.call_tool("get_sim", {"sim": grouped}))["id"] == fleet.stories["healthy"]["sim_id"]
+    assert facts(await client.call_tool("get_sim", {"sim": grouped}))["id"] == fleet.stories["healthy"]["sim_id"]
     assert {request["method"] for request in await fleet.requests()} == {"GET"}
 
 
-async def test_only_what_matches_is_exported(fleet: Fleet, desk: Client) -> None:
+async def test_only_what_matches_is_exported(fleet: Fleet, client: Client) -> None:
     suspended = {sim["iccid"] for sim in await sims_of(fleet, q="status:2")}
-    report = facts(await desk.call_tool("export_sims", {"status": "suspended"}))
+    report = facts(await client.call_tool("export_sims", {"status": "suspended"}))
     assert {row["iccid_19"] for row in rows_in(report["path"])} == suspended
     assert suspended
     everything = await sims_of(fleet)
     for has_device in (True, False):
-        report = facts(await desk.call_tool("export_sims", {"has_device": has_device, "file_name": "devices"}))
+        report = facts(await client.call_tool("export_sims", {"has_device": has_device, "file_name": "devices"}))
         wanted = {sim["iccid"] for sim in everything if ("endpoint" in sim) is has_device}
         assert {row["iccid_19"] for row in rows_in(report["path"])} == wanted
-    of = await desk.call_tool("export_sims", {"organisation": "Alpenwerk Devices", "format": "json"})
+    of = await client.call_tool("export_sims", {"organisation": "Alpenwerk Devices", "format": "json"})
     assert {row["customer"] for row in json_in(facts(of)["path"])} == {"Alpenwerk Devices"}
 
 
-async def test_usage_has_a_row_for_each_day_of_each_sim(fleet: Fleet, desk: Client) -> None:
+async def test_usage_has_a_row_for_each_day_of_each_sim(fleet: Fleet, client: Client) -> None:
     sims = [fleet.stories[key]["iccid_with_luhn"] for key in ("healthy", "roaming_spike", "fresh")]
-    report = facts(await desk.call_tool("export_sims", {"what": "usage", "sims": sims}))
+    report = facts(await client.call_tool("export_sims", {"what": "usage", "sims": sims}))
     rows = rows_in(report["path"])
     assert (report["rows"], report["of_sims"]) == (len(rows), 3)
     for sim in sims[:2]:
         mine = [row for row in rows if row["iccid"] == sim]
         used = {"sim": sim, "start": mine[0]["date"], "end": mine[-1]["date"]}
-        told = facts(await desk.call_tool("get_sim_daily_usage", used))
+        told = facts(await client.call_tool("get_sim_daily_usage", used))
         assert [row["date"] for row in mine] == [day["date"] for day in told["days"]]
         assert sum(float(row["data_mb"]) for row in mine) == pytest.approx(told["total"]["data_mb"], abs=0.01)
         assert {row["currency"] for row in mine} == {"EUR"}
 
 
-async def test_events_are_all_there_oldest_first(fleet: Fleet, desk: Client) -> None:
+async def test_events_are_all_there_oldest_first(fleet: Fleet, client: Client) -> None:
     sim = fleet.stories["wrong_apn"]["iccid_with_luhn"]
-    report = facts(await desk.call_tool("export_sims", {"what": "events", "sims": [sim]}))
+    report = facts(await client.call_tool("export_sims", {"what": "events", "sims": [sim]}))
     rows = rows_in(report["path"])
-    listed = facts(await desk.call_tool("list_sim_events", {"sim": sim, "since": "2001-01-01"}))
+    listed = facts(await client.call_tool("list_sim_events", {"sim": sim, "since": "2001-01-01"}))
     assert report["rows"] == len(rows) == len({row["event_id"] for row in rows})
     assert listed["total"] >= len(rows) > 3
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
@@ -125,9 +125,9 @@ async def test_events_are_all_there_oldest_first(fleet: Fleet, desk: Client) -> 
 
 async def test_events_are_exported_where_emnify_refuses_pages_over_a_hundred(directory: Path) -> None:
     refusing = SandboxSettings(sims=60, unknowns=Unknowns(event_page_over_100="400"))
-    async with fleet_of(refusing) as fleet, Client(build_server(fleet.settings(export_dir=directory))) as desk:
+    async with fleet_of(refusing) as fleet, Client(build_server(fleet.settings(export_dir=directory))) as client:
         sims = [fleet.stories[key]["iccid"] for key in ("went_silent", "no_quota")]
-        report = facts(await desk.call_tool("export_sims", {"what": "events", "sims": sims}))
+        report = facts(await client.call_tool("export_sims", {"what": "events", "sims": sims}))
     rows = rows_in(report["path"])
     assert report["rows"] == len(rows) == len({row["event_id"] for row in rows}) > 200
     assert {row["iccid"] for row in rows} == {
@@ -144,11 +144,11 @@ CALLS: list[dict[str, Any]] = [
 ]
 
 
-async def test_answers_fit_their_schema_and_stay_short_and_the_text_holds_every_fact(desk: Client) -> None:
-    schema = next(tool.output_schema for tool in (await desk.list_tools()).tools if tool.name == "export_sims")
+async def test_answers_fit_their_schema_and_stay_short_and_the_text_holds_every_fact(client: Client) -> None:
+    schema = next(tool.output_schema for tool in (await client.list_tools()).tools if tool.name == "export_sims")
     assert schema is not None
     for arguments in CALLS:
-        result = await desk.call_tool("export_sims", arguments)
+        result = await client.call_tool("export_sims", arguments)
         structure, text = facts(result), said(result)
         jsonschema.validate(structure, schema)
         for name, value in leaves(structure):
@@ -157,16 +157,16 @@ async def test_answers_fit_their_schema_and_stay_short_and_the_text_holds_every_
         assert tokens(json.dumps(structure, separators=(",", ":"))) < 700
 
 
-async def test_where_nothing_matches_there_is_no_file_and_that_is_said(desk: Client, directory: Path) -> None:
-    result = await desk.call_tool("export_sims", {"model": "no such model"})
+async def test_where_nothing_matches_there_is_no_file_and_that_is_said(client: Client, directory: Path) -> None:
+    result = await client.call_tool("export_sims", {"model": "no such model"})
     assert facts(result)["state"] == "nothing"
     assert "No file was written" in said(result)
     assert names(directory) == []
 
 
-async def test_a_file_is_never_written_over(desk: Client, directory: Path) -> None:
+async def test_a_file_is_never_written_over(client: Client, directory: Path) -> None:
     (directory / "fleet.csv").write_text("mine")
-    paths = [facts(await desk.call_tool("export_sims", {"file_name": "fleet.csv"}))["path"] for _ in range(2)]
+    paths = [facts(await client.call_tool("export_sims", {"file_name": "fleet.csv"}))["path"] for _ in range(2)]
     assert [Path(path).name for path in paths] == ["fleet-2.csv", "fleet-3.csv"]
     assert (directory / "fleet.csv").read_text() == "mine"
 
@@ -186,9 +186,9 @@ async def test_a_file_is_never_written_over(desk: Client, directory: Path) -> No
     ],
 )
 async def test_what_cannot_be_exported_is_refused_with_nothing_sent_or_written(
-    fleet: Fleet, desk: Client, directory: Path, arguments: dict[str, Any], says: str
+    fleet: Fleet, client: Client, directory: Path, arguments: dict[str, Any], says: str
 ) -> None:
-    result = await desk.call_tool("export_sims", arguments)
+    result = await client.call_tool("export_sims", arguments)
     assert result.is_error
     assert says in said(result)
     assert re.search(r"[Nn]othing (was|changed)", said(result))
@@ -210,23 +210,23 @@ async def test_without_a_directory_that_can_be_written_to_nothing_is_asked(
     assert await fleet.requests() == []
 
 
-async def test_a_name_nobody_goes_by_leaves_no_file(desk: Client, directory: Path) -> None:
+async def test_a_name_nobody_goes_by_leaves_no_file(client: Client, directory: Path) -> None:
     for arguments in ({"sims": ["No such pump"]}, {"organisation": "No such customer"}):
-        result = await desk.call_tool("export_sims", arguments)
+        result = await client.call_tool("export_sims", arguments)
         assert result.is_error
         assert "no file was kept" in said(result)
     assert names(directory) == []
 
 
 async def test_a_client_fetches_the_file_by_its_link_and_no_other_file(
-    fleet: Fleet, desk: Client, directory: Path
+    fleet: Fleet, client: Client, directory: Path
 ) -> None:
     (directory / "mine.csv").write_text("secret")
-    result = await desk.call_tool("export_sims", {"file_name": "Flotte Zürich (März)", "status": "suspended"})
+    result = await client.call_tool("export_sims", {"file_name": "Flotte Zürich (März)", "status": "suspended"})
     link = next(block for block in result.content if isinstance(block, ResourceLink))
     assert link.uri == facts(result)["uri"]
     assert (link.mime_type, link.size) == ("text/csv", facts(result)["bytes"])
-    content = (await desk.read_resource(link.uri)).contents[0]
+    content = (await client.read_resource(link.uri)).contents[0]
     assert isinstance(content, TextResourceContents)
     assert content.mime_type == "text/csv"
     assert [row["status"] for row in csv.DictReader(content.text.splitlines())] == ["Suspended"] * facts(result)["rows"]
@@ -238,10 +238,10 @@ async def test_a_client_fetches_the_file_by_its_link_and_no_other_file(
         f"export://files/{link.name.replace('.csv', '.json')}",
     ):
         with pytest.raises(MCPError) as caught:
-            await desk.read_resource(uri)
+            await client.read_resource(uri)
         assert "secret" not in str(caught.value)
     assert len(await fleet.requests()) == before
-    templates = (await desk.list_resource_templates()).resource_templates
+    templates = (await client.list_resource_templates()).resource_templates
     assert {template.mime_type for template in templates} == {"text/csv", "application/json"}
 
 

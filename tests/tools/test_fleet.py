@@ -21,9 +21,9 @@ from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Settings
+from sim_mcp.tools.context import AppState
 from sim_mcp.tools.fleet import find_sims, summarize_sims
 from sim_mcp.tools.listing import list_sims
-from sim_mcp.tools.state import AppState
 from tests.emnify.upstream import Reply, Upstream, upstream_running
 from tests.fleet.paged import Paged, paged
 from tests.support import Fleet, facts, fleet_of, said
@@ -66,9 +66,9 @@ async def lists(fleet: Fleet) -> int:
 
 
 @pytest.mark.parametrize(("tool", "arguments"), CALLS)
-async def test_either_form_of_an_answer_holds_every_fact(desk: Client, tool: str, arguments: dict[str, Any]) -> None:
-    schemas = {each.name: each.output_schema for each in (await desk.list_tools()).tools}
-    result = await desk.call_tool(tool, arguments)
+async def test_either_form_of_an_answer_holds_every_fact(client: Client, tool: str, arguments: dict[str, Any]) -> None:
+    schemas = {each.name: each.output_schema for each in (await client.list_tools()).tools}
+    result = await client.call_tool(tool, arguments)
     structure, text = facts(result), said(result)
     jsonschema.validate(structure, schemas[tool] or {})
     for value in leaves(structure):
@@ -85,8 +85,8 @@ def leaves(value: Any) -> list[Any]:
     return [value.replace(",", "") if isinstance(value, str) else value]
 
 
-async def test_counts_by_status_are_emnifys_own(fleet: Fleet, desk: Client) -> None:
-    answer = facts(await desk.call_tool("summarize_sims", {"group_by": ["status"]}))
+async def test_counts_by_status_are_emnifys_own(fleet: Fleet, client: Client) -> None:
+    answer = facts(await client.call_tool("summarize_sims", {"group_by": ["status"]}))
     own = fleet.world.store.rows(
         "SELECT status, count(*) FROM sim WHERE customer = 13886 AND status <> 3 GROUP BY status"
     )
@@ -120,23 +120,23 @@ async def test_one_thing_alone_is_taken_for_a_list_of_it(
 
 
 @pytest.mark.parametrize("top", [1, 2, 3, 20])
-async def test_groups_not_shown_are_summed_as_other_and_one_call_away(desk: Client, top: int) -> None:
-    answer = facts(await desk.call_tool("summarize_sims", {"group_by": ["activation_month", "model"], "top": top}))
+async def test_groups_not_shown_are_summed_as_other_and_one_call_away(client: Client, top: int) -> None:
+    answer = facts(await client.call_tool("summarize_sims", {"group_by": ["activation_month", "model"], "top": top}))
     shown = sum(row["sims"] for row in answer["groups"])
     assert shown + answer.get("other", 0) == answer["total"]
     assert ("next" in answer) is ("other" in answer) is (answer.get("other_groups", 0) > 0)
     assert len(answer["groups"]) in {top, top + 1} or "other" not in answer
 
 
-async def test_many_questions_are_answered_from_one_reading_and_fresh_insists(fleet: Fleet, desk: Client) -> None:
+async def test_many_questions_are_answered_from_one_reading_and_fresh_insists(fleet: Fleet, client: Client) -> None:
     for tool, arguments in CALLS:
-        facts(await desk.call_tool(tool, arguments))
+        facts(await client.call_tool(tool, arguments))
     assert await lists(fleet) == 1
-    facts(await desk.call_tool("summarize_sims", {"group_by": ["status"], "fresh": True}))
+    facts(await client.call_tool("summarize_sims", {"group_by": ["status"], "fresh": True}))
     assert await lists(fleet) == 2
 
 
-async def test_a_text_is_found_in_any_field_with_the_field_that_matched(fleet: Fleet, desk: Client) -> None:
+async def test_a_text_is_found_in_any_field_with_the_field_that_matched(fleet: Fleet, client: Client) -> None:
     story = fleet.stories["euicc"]
     for text, matched, fit in (
         (story["iccid_with_luhn"][8:], "ICCID", "part"),
@@ -145,25 +145,25 @@ async def test_a_text_is_found_in_any_field_with_the_field_that_matched(fleet: F
         (story["eid"][:-1], f"EID {story['eid']}", "prefix"),
         (story["device_name"].upper(), "device", "exact"),
     ):
-        found = facts(await desk.call_tool("find_sims", {"text": text}))
+        found = facts(await client.call_tool("find_sims", {"text": text}))
         first = found["sims"][0]
         assert (first["iccid"], first["matched"], first["fit"]) == (story["iccid_with_luhn"], matched, fit)
         assert found["fleet"] >= found["total"] >= len(found["sims"])
 
 
-async def test_a_misread_card_is_recognised_by_its_check_digit(fleet: Fleet, desk: Client) -> None:
+async def test_a_misread_card_is_recognised_by_its_check_digit(fleet: Fleet, client: Client) -> None:
     card = fleet.stories["healthy"]["iccid_with_luhn"]
     misread = f"{card[:-1]}{(int(card[-1]) + 1) % 10}"
-    answer = facts(await desk.call_tool("find_sims", {"text": misread}))
+    answer = facts(await client.call_tool("find_sims", {"text": misread}))
     assert answer["total"] == 0
     assert f"its last digit should be {card[-1]}" in answer["hint"]
 
 
-async def test_more_than_are_shown_are_listed_by_the_call_that_is_offered(desk: Client) -> None:
-    found = facts(await desk.call_tool("find_sims", {"text": "8988"}))
+async def test_more_than_are_shown_are_listed_by_the_call_that_is_offered(client: Client) -> None:
+    found = facts(await client.call_tool("find_sims", {"text": "8988"}))
     assert len(found["sims"]) == 20
     assert found["next"] == 'list_sims(iccid="8988")'
-    assert facts(await desk.call_tool("list_sims", {"iccid": "8988"}))["total"] == found["total"]
+    assert facts(await client.call_tool("list_sims", {"iccid": "8988"}))["total"] == found["total"]
 
 
 async def test_what_is_kept_and_gets_damaged_under_a_running_server_is_told_with_what_to_do(fleet: Fleet) -> None:
@@ -181,11 +181,11 @@ async def test_what_is_kept_and_gets_damaged_under_a_running_server_is_told_with
             assert "SIM_MCP_STATE_DIR" in said(result)
 
 
-async def test_a_part_of_an_eid_as_long_as_an_iccid_is_no_iccid(desk: Client) -> None:
-    rows = facts(await desk.call_tool("list_sims", {"detail": "full", "per_page": 40}))["sims"]
+async def test_a_part_of_an_eid_as_long_as_an_iccid_is_no_iccid(client: Client) -> None:
+    rows = facts(await client.call_tool("list_sims", {"detail": "full", "per_page": 40}))["sims"]
     part = next(row["eid"] for row in rows if "eid" in row)[:20]
-    found = facts(await desk.call_tool("list_sims", {"eid": part}))
-    assert found["total"] == facts(await desk.call_tool("find_sims", {"text": part}))["total"] > 0
+    found = facts(await client.call_tool("list_sims", {"eid": part}))
+    assert found["total"] == facts(await client.call_tool("find_sims", {"text": part}))["total"] > 0
 
 
 @pytest.mark.parametrize("arguments", [{"device": "Pump 1, hall|B"}, {"model": "Classic, 3FF"}])
@@ -200,9 +200,9 @@ async def test_what_emnifys_filters_cannot_spell_is_looked_for_in_the_inventory(
         assert "from the inventory as of" in said(result)
 
 
-async def test_late_pages_of_sims_in_a_device_come_from_the_inventory(desk: Client) -> None:
-    early = await desk.call_tool("list_sims", {"has_device": True, "per_page": 100, "page": 25})
-    late = await desk.call_tool("list_sims", {"has_device": True, "per_page": 100, "page": 26})
+async def test_late_pages_of_sims_in_a_device_come_from_the_inventory(client: Client) -> None:
+    early = await client.call_tool("list_sims", {"has_device": True, "per_page": 100, "page": 25})
+    late = await client.call_tool("list_sims", {"has_device": True, "per_page": 100, "page": 26})
     assert "from the inventory" not in said(early)
     assert facts(late)["total"] == facts(early)["total"] > 0
     assert facts(late)["as_of"]
@@ -241,9 +241,9 @@ async def test_a_page_past_the_last_is_told_where_emnify_tells_no_number_of_page
     assert "3 SIMs on 1 pages match" in facts(result)["hint"]
 
 
-async def test_names_that_customers_write_are_fenced_and_cannot_close_the_fence(fleet: Fleet, desk: Client) -> None:
+async def test_names_that_customers_write_are_fenced_and_cannot_close_the_fence(fleet: Fleet, client: Client) -> None:
     name = fleet.stories["injected_name"]["device_name"]
-    text = said(await desk.call_tool("find_sims", {"text": name}))
+    text = said(await client.call_tool("find_sims", {"text": name}))
     fence = text[text.index("<data-") + 1 : text.index(">")]
     assert text.index(name[:20]) > text.index(fence)
     assert text.rindex(name[:20]) < text.index(f"</{fence}>")
@@ -261,12 +261,12 @@ async def test_names_that_customers_write_are_fenced_and_cannot_close_the_fence(
     ],
 )
 async def test_what_emnify_cannot_filter_by_is_listed_from_the_inventory_and_says_so(
-    fleet: Fleet, desk: Client, arguments: dict[str, Any]
+    fleet: Fleet, client: Client, arguments: dict[str, Any]
 ) -> None:
     found: list[str] = []
     page = 1
     while True:
-        result = await desk.call_tool("list_sims", arguments | {"page": page, "per_page": 10, "detail": "full"})
+        result = await client.call_tool("list_sims", arguments | {"page": page, "per_page": 10, "detail": "full"})
         answer = facts(result)
         assert f"from the inventory as of {answer['as_of']}" in said(result)
         found += [row["iccid"] for row in answer["sims"]]
@@ -275,8 +275,8 @@ async def test_what_emnify_cannot_filter_by_is_listed_from_the_inventory_and_say
             break
         assert f"page={page}" in answer["next"]
     assert len(found) == len(set(found)) == answer["total"] > 0
-    everything = facts(await desk.call_tool("list_sims", {"per_page": 40, "detail": "full", "page": 1}))["sims"]
-    everything += facts(await desk.call_tool("list_sims", {"per_page": 40, "detail": "full", "page": 2}))["sims"]
+    everything = facts(await client.call_tool("list_sims", {"per_page": 40, "detail": "full", "page": 1}))["sims"]
+    everything += facts(await client.call_tool("list_sims", {"per_page": 40, "detail": "full", "page": 2}))["sims"]
     assert set(found) == {row["iccid"] for row in everything if fits(row, arguments)}
     assert {request["method"] for request in await fleet.requests()} == {"GET"}
 
@@ -292,10 +292,10 @@ def fits(row: dict[str, Any], arguments: dict[str, Any]) -> bool:
     )
 
 
-async def test_a_row_from_the_inventory_is_the_row_from_emnify(desk: Client) -> None:
-    live = facts(await desk.call_tool("list_sims", {"detail": "full", "per_page": 40}))
+async def test_a_row_from_the_inventory_is_the_row_from_emnify(client: Client) -> None:
+    live = facts(await client.call_tool("list_sims", {"detail": "full", "per_page": 40}))
     kept = facts(
-        await desk.call_tool("list_sims", {"detail": "full", "per_page": 40, "status": ["activated", "suspended"]})
+        await client.call_tool("list_sims", {"detail": "full", "per_page": 40, "status": ["activated", "suspended"]})
     )
     rows = {row["iccid"]: row for row in live["sims"]}
     assert all(rows[row["iccid"]] == row for row in kept["sims"] if row["iccid"] in rows)

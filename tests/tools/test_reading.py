@@ -38,16 +38,16 @@ def calls_of_every_reading_tool(stories: dict[str, Any]) -> list[tuple[str, dict
     ]
 
 
-async def test_reading_tools_send_nothing_but_get(fleet: Fleet, desk: Client) -> None:
+async def test_reading_tools_send_nothing_but_get(fleet: Fleet, client: Client) -> None:
     for tool, arguments in calls_of_every_reading_tool(fleet.stories):
-        facts(await desk.call_tool(tool, arguments))
+        facts(await client.call_tool(tool, arguments))
     assert {request["method"] for request in await fleet.requests()} == {"GET"}
 
 
-async def test_structured_answers_fit_their_schema_and_the_text_holds_every_fact(fleet: Fleet, desk: Client) -> None:
-    schemas = {tool.name: tool.output_schema for tool in (await desk.list_tools()).tools}
+async def test_structured_answers_fit_their_schema_and_the_text_holds_every_fact(fleet: Fleet, client: Client) -> None:
+    schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
     for tool, arguments in calls_of_every_reading_tool(fleet.stories):
-        result = await desk.call_tool(tool, arguments)
+        result = await client.call_tool(tool, arguments)
         structure, text = facts(result), said(result)
         schema = schemas[tool]
         assert schema is not None
@@ -73,8 +73,8 @@ def shown(name: str, value: Any, text: str) -> bool:
     return str(value).replace('"', "'").replace(",", "") in plain.replace('"', "'")
 
 
-async def test_a_page_of_25_sims_stays_under_its_budget_in_either_form(desk: Client) -> None:
-    result = await desk.call_tool("list_sims", {})
+async def test_a_page_of_25_sims_stays_under_its_budget_in_either_form(client: Client) -> None:
+    result = await client.call_tool("list_sims", {})
     assert len(facts(result)["sims"]) == 25
     assert tokens(said(result)) < 1200
     assert tokens(json.dumps(facts(result), separators=(",", ":"))) < 1200
@@ -93,16 +93,16 @@ async def test_the_longest_answers_stay_under_the_hard_stop(tool: str, arguments
     clock = datetime(2026, 3, 15, 9, tzinfo=UTC)
     async with (
         fleet_of(SandboxSettings(sims=200, clock=clock)) as fleet,
-        Client(build_server(fleet.settings())) as desk,
+        Client(build_server(fleet.settings())) as client,
     ):
         if "sim" in arguments:
             arguments = arguments | {"sim": fleet.stories[arguments["sim"]]["iccid"]}
-        result = await desk.call_tool(tool, arguments)
+        result = await client.call_tool(tool, arguments)
         assert tokens(said(result)) < 5000
         assert tokens(json.dumps(facts(result), separators=(",", ":"))) < 5000
 
 
-async def test_a_sim_is_found_by_everything_that_names_it(fleet: Fleet, desk: Client) -> None:
+async def test_a_sim_is_found_by_everything_that_names_it(fleet: Fleet, client: Client) -> None:
     story = fleet.stories["euicc"]
     printed = story["iccid_with_luhn"]
     names = [
@@ -117,12 +117,12 @@ async def test_a_sim_is_found_by_everything_that_names_it(fleet: Fleet, desk: Cl
         story["device_name"],
     ]
     for name in names:
-        assert facts(await desk.call_tool("get_sim", {"sim": name}))["id"] == story["sim_id"]
+        assert facts(await client.call_tool("get_sim", {"sim": name}))["id"] == story["sim_id"]
 
 
-async def test_a_list_counts_honestly_and_gives_the_next_call(desk: Client) -> None:
+async def test_a_list_counts_honestly_and_gives_the_next_call(client: Client) -> None:
     seen: list[str] = []
-    page = facts(await desk.call_tool("list_sims", {"per_page": 20}))
+    page = facts(await client.call_tool("list_sims", {"per_page": 20}))
     total = page["total"]
     while True:
         seen += [row["iccid"] for row in page["sims"]]
@@ -130,18 +130,18 @@ async def test_a_list_counts_honestly_and_gives_the_next_call(desk: Client) -> N
             break
         following = re.fullmatch(r"list_sims\(per_page=20, page=(\d+)\)", page["next"])
         assert following
-        page = facts(await desk.call_tool("list_sims", {"per_page": 20, "page": int(following[1])}))
+        page = facts(await client.call_tool("list_sims", {"per_page": 20, "page": int(following[1])}))
     assert len(seen) == len(set(seen)) == total
 
 
-async def test_past_the_last_page_nothing_is_repeated(desk: Client) -> None:
-    page = facts(await desk.call_tool("list_sims", {"page": 99}))
+async def test_past_the_last_page_nothing_is_repeated(client: Client) -> None:
+    page = facts(await client.call_tool("list_sims", {"page": 99}))
     assert page["sims"] == []
     assert "past the last" in page["hint"]
 
 
-async def test_past_the_last_page_of_events_nobody_is_called_silent(fleet: Fleet, desk: Client) -> None:
-    page = facts(await desk.call_tool("list_sim_events", {"sim": fleet.stories["healthy"]["iccid"], "page": 99}))
+async def test_past_the_last_page_of_events_nobody_is_called_silent(fleet: Fleet, client: Client) -> None:
+    page = facts(await client.call_tool("list_sim_events", {"sim": fleet.stories["healthy"]["iccid"], "page": 99}))
     assert page["events"] == []
     assert "past the last" in page["hint"]
 
@@ -160,8 +160,8 @@ async def test_past_the_last_page_of_events_nobody_is_called_silent(fleet: Fleet
         ({"sort": "iccid", "descending": True}, lambda row: row["iccid"]),
     ],
 )
-async def test_filters_do_what_they_say(desk: Client, arguments: dict[str, Any], holds: Any) -> None:
-    page = facts(await desk.call_tool("list_sims", {"per_page": 40, **arguments}))
+async def test_filters_do_what_they_say(client: Client, arguments: dict[str, Any], holds: Any) -> None:
+    page = facts(await client.call_tool("list_sims", {"per_page": 40, **arguments}))
     assert page["sims"]
     assert all(holds(row) for row in page["sims"])
     if "sort" in arguments:
@@ -169,9 +169,9 @@ async def test_filters_do_what_they_say(desk: Client, arguments: dict[str, Any],
         assert iccids == sorted(iccids, reverse=True)
 
 
-async def test_numbers_and_dates_filter_exactly(fleet: Fleet, desk: Client) -> None:
+async def test_numbers_and_dates_filter_exactly(fleet: Fleet, client: Client) -> None:
     story = fleet.stories["euicc"]
-    detail = facts(await desk.call_tool("get_sim", {"sim": story["iccid"]}))
+    detail = facts(await client.call_tool("get_sim", {"sim": story["iccid"]}))
     for arguments in (
         {"imsi": story["imsi"]},
         {"msisdn": f"+{story['msisdn']}"},
@@ -179,36 +179,36 @@ async def test_numbers_and_dates_filter_exactly(fleet: Fleet, desk: Client) -> N
         {"iccid": story["iccid_with_luhn"]},
         {"produced": detail["produced"], "iccid": story["iccid"]},
     ):
-        page = facts(await desk.call_tool("list_sims", arguments))
+        page = facts(await client.call_tool("list_sims", arguments))
         assert [row["iccid"] for row in page["sims"]] == [story["iccid_with_luhn"]]
 
 
-async def test_with_and_without_device_add_up(desk: Client) -> None:
-    counts = [facts(await desk.call_tool("list_sims", filters))["total"] for filters in CHOICES]
+async def test_with_and_without_device_add_up(client: Client) -> None:
+    counts = [facts(await client.call_tool("list_sims", filters))["total"] for filters in CHOICES]
     assert counts[0] == counts[1] + counts[2]
 
 
 CHOICES: list[dict[str, Any]] = [{}, {"has_device": True}, {"has_device": False}]
 
 
-async def test_an_empty_list_says_what_was_searched_and_the_likeliest_mistake(desk: Client) -> None:
-    page = facts(await desk.call_tool("list_sims", {"iccid": "8988303000006000999", "status": "suspended"}))
+async def test_an_empty_list_says_what_was_searched_and_the_likeliest_mistake(client: Client) -> None:
+    page = facts(await client.call_tool("list_sims", {"iccid": "8988303000006000999", "status": "suspended"}))
     assert page["total"] == 0
     assert 'iccid="8988303000006000999"' in page["hint"]
     assert "digit" in page["hint"]
 
 
-async def test_events_come_newest_first_and_filter_by_type_severity_text_and_time(fleet: Fleet, desk: Client) -> None:
+async def test_events_come_newest_first_and_filter_by_type_severity_text_and_time(fleet: Fleet, client: Client) -> None:
     sim = fleet.stories["wrong_apn"]["iccid"]
-    everything = facts(await desk.call_tool("list_sim_events", {"sim": sim, "per_page": 40}))
+    everything = facts(await client.call_tool("list_sim_events", {"sim": sim, "per_page": 40}))
     times = [row["time"] for row in everything["events"]]
     assert times == sorted(times, reverse=True)
-    oldest = facts(await desk.call_tool("list_sim_events", {"sim": sim, "newest_first": False}))
+    oldest = facts(await client.call_tool("list_sim_events", {"sim": sim, "newest_first": False}))
     assert oldest["events"][0]["time"] < times[-1]
-    located = facts(await desk.call_tool("list_sim_events", {"sim": sim, "type": ["update location"]}))
+    located = facts(await client.call_tool("list_sim_events", {"sim": sim, "type": ["update location"]}))
     assert {row["type"] for row in located["events"]} == {"Update location"}
     since = times[3]
-    newer = facts(await desk.call_tool("list_sim_events", {"sim": sim, "since": since}))
+    newer = facts(await client.call_tool("list_sim_events", {"sim": sim, "since": since}))
     assert 1 <= len(newer["events"]) <= 4
     assert all(row["time"] >= since for row in newer["events"])
 
@@ -225,15 +225,15 @@ async def test_events_come_newest_first_and_filter_by_type_severity_text_and_tim
     ],
 )
 async def test_the_cause_of_a_story_stands_in_its_events(
-    fleet: Fleet, desk: Client, story: str, severity: str, words: str
+    fleet: Fleet, client: Client, story: str, severity: str, words: str
 ) -> None:
     arguments = {"sim": fleet.stories[story]["iccid"], "severity": severity, "text_contains": words[:20]}
-    page = facts(await desk.call_tool("list_sim_events", arguments))
+    page = facts(await client.call_tool("list_sim_events", arguments))
     assert any(words in row["text"] for row in page["events"])
 
 
-async def test_daily_usage_is_the_last_seven_days_and_its_total_is_their_sum(fleet: Fleet, desk: Client) -> None:
-    used = facts(await desk.call_tool("get_sim_daily_usage", {"sim": fleet.stories["roaming_spike"]["iccid"]}))
+async def test_daily_usage_is_the_last_seven_days_and_its_total_is_their_sum(fleet: Fleet, client: Client) -> None:
+    used = facts(await client.call_tool("get_sim_daily_usage", {"sim": fleet.stories["roaming_spike"]["iccid"]}))
     assert len(used["days"]) <= 7
     assert all(used["start"] <= day["date"] <= used["end"] for day in used["days"])
     assert used["total"]["data_mb"] == pytest.approx(sum(day["data_mb"] for day in used["days"]), abs=0.01)
@@ -257,8 +257,8 @@ async def test_today_is_emnifys_today_already_in_the_first_call() -> None:
     assert "start 2026-04-30 is still to come: today is 2026-03-31" in said(tomorrow)
 
 
-async def test_statuses_say_what_they_cost_and_may_become(desk: Client) -> None:
-    rows = {row["status"]: row for row in facts(await desk.call_tool("list_sim_statuses", {}))["statuses"]}
+async def test_statuses_say_what_they_cost_and_may_become(client: Client) -> None:
+    rows = {row["status"]: row for row in facts(await client.call_tool("list_sim_statuses", {}))["statuses"]}
     assert set(rows) == {"Issued", "Activated", "Suspended", "Deleted", "Factory Test"}
     assert "hosting fee" in rows["Activated"]["bill"]
     assert rows["Factory Test"]["may_become"][0] == "Activated"
@@ -266,8 +266,8 @@ async def test_statuses_say_what_they_cost_and_may_become(desk: Client) -> None:
 
 
 @pytest.mark.parametrize("story", ["injected_name", "injected_tags", "injected_control"])
-async def test_text_of_customers_is_fenced_and_cannot_end_its_fence(fleet: Fleet, desk: Client, story: str) -> None:
-    text = said(await desk.call_tool("get_sim", {"sim": fleet.stories[story]["iccid"]}))
+async def test_text_of_customers_is_fenced_and_cannot_end_its_fence(fleet: Fleet, client: Client, story: str) -> None:
+    text = said(await client.call_tool("get_sim", {"sim": fleet.stories[story]["iccid"]}))
     opening = re.search(r"^<(data-[0-9a-f]{8})>", text, re.MULTILINE)
     assert opening
     inside = text[opening.end() : text.index(f"</{opening[1]}>")]
@@ -277,7 +277,7 @@ async def test_text_of_customers_is_fenced_and_cannot_end_its_fence(fleet: Fleet
     assert not re.search(r"[\u0000-\u0009\u000b-\u001f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", text)
 
 
-async def test_twins_are_listed_not_guessed(fleet: Fleet, desk: Client) -> None:
-    result = await desk.call_tool("get_sim", {"sim": fleet.stories["twin_a"]["device_name"]})
+async def test_twins_are_listed_not_guessed(fleet: Fleet, client: Client) -> None:
+    result = await client.call_tool("get_sim", {"sim": fleet.stories["twin_a"]["device_name"]})
     assert result.is_error
     assert all(fleet.stories[key]["iccid_with_luhn"] in said(result) for key in ("twin_a", "twin_b"))

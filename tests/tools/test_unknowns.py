@@ -29,17 +29,17 @@ async def test_a_support_desks_morning_works_with_either_answer(choice: str) -> 
     settings = SandboxSettings(sims=60, unknowns=Unknowns.parse([choice]))
     async with (
         fleet_of(settings) as fleet,
-        Client(build_server(fleet.settings(policy=fleet.trusting()))) as desk,
+        Client(build_server(fleet.settings(policy=fleet.trusting()))) as client,
     ):
-        await morning(fleet, desk)
+        await morning(fleet, client)
 
 
-async def morning(fleet: Fleet, desk: Client) -> None:
+async def morning(fleet: Fleet, client: Client) -> None:
     stories = fleet.stories
     sim, idle = stories["healthy"], stories["no_device"]
 
     async def ask(tool: str, **arguments: Any) -> dict[str, Any]:
-        return facts(await desk.call_tool(tool, arguments))
+        return facts(await client.call_tool(tool, arguments))
 
     assert (await ask("get_sim", sim=sim["iccid_with_luhn"]))["id"] == sim["sim_id"]
     assert (await ask("get_sim", sim=sim["iccid"]))["iccid"] == sim["iccid_with_luhn"]
@@ -54,7 +54,7 @@ async def morning(fleet: Fleet, desk: Client) -> None:
     assert (await ask("list_sim_events", sim=sim["iccid"], severity="info"))["events"]
     assert (await ask("list_sim_events", sim=stories["fresh"]["iccid"], type=["Update location"]))["events"] == []
     assert (await ask("get_sim_timeline", sim=sim["iccid"]))["totals"]["events"]
-    unknown = await desk.call_tool("list_sim_events", {"sim": "999999"})
+    unknown = await client.call_tool("list_sim_events", {"sim": "999999"})
     assert "No SIM found" in said(unknown)
     report = await ask("set_sim_status", sims=[sim["iccid"]], status="suspended")
     assert report["counts"] == {"changed": 1}

@@ -12,7 +12,7 @@ from mcp import Client
 
 from sim_mcp.emnify import RateLimitedError
 from sim_mcp.fleet.usage.periods import month_of
-from sim_mcp.fleet.usage.scan import Reading
+from sim_mcp.fleet.usage.scan import UsageResult
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from sim_mcp.tools import usage_facts, usage_ranking
@@ -37,7 +37,7 @@ async def known() -> AsyncIterator[Fleet]:
 
 
 @pytest.fixture(scope="module")
-async def desk(known: Fleet) -> AsyncIterator[Client]:
+async def client(known: Fleet) -> AsyncIterator[Client]:
     async with Client(build_server(known.settings())) as client:
         yield client
 
@@ -59,11 +59,11 @@ async def usage_told(fleet: Fleet, month: str) -> dict[str, dict[str, float]]:
 
 @pytest.mark.parametrize("by", ["data", "sms", "cost"])
 @pytest.mark.parametrize("order", ["most", "least"])
-async def test_the_ranking_is_that_of_emnifys_own_numbers(known: Fleet, desk: Client, by: str, order: str) -> None:
+async def test_the_ranking_is_that_of_emnifys_own_numbers(known: Fleet, client: Client, by: str, order: str) -> None:
     told = await usage_told(known, "last_month")
     sign = -1 if order == "most" else 1
     expected = sorted((sign * used[by], iccid) for iccid, used in told.items() if used[by] > 0)
-    answer = facts(await desk.call_tool(RANK, {"period": "last_month", "by": by, "order": order, "top": 5}))
+    answer = facts(await client.call_tool(RANK, {"period": "last_month", "by": by, "order": order, "top": 5}))
     assert [row["iccid"] for row in answer["sims"]] == [iccid for _, iccid in expected[:5]]
     assert answer["ranked"] == len(expected)
     assert answer["read"] == answer["of"] == len(told)
@@ -71,30 +71,30 @@ async def test_the_ranking_is_that_of_emnifys_own_numbers(known: Fleet, desk: Cl
     assert ("next" in answer) is (len(expected) > 5)
 
 
-async def test_sums_are_the_sum_and_agree_with_emnifys_own_total(known: Fleet, desk: Client) -> None:
+async def test_sums_are_the_sum_and_agree_with_emnifys_own_total(known: Fleet, client: Client) -> None:
     told = await usage_told(known, "last_month")
-    answer = facts(await desk.call_tool(RANK, {"period": "last_month"}))
+    answer = facts(await client.call_tool(RANK, {"period": "last_month"}))
     assert answer["sum"]["data_mb"] == pytest.approx(sum(used["data"] for used in told.values()), abs=0.01)
     assert answer["sum"]["sms"] == sum(used["sms"] for used in told.values())
     assert answer["sum"]["cost_EUR"] == pytest.approx(sum(used["cost"] for used in told.values()), abs=0.01)
     assert answer["emnify_total"] == pytest.approx(answer["sum"], abs=0.01)
-    of_some = facts(await desk.call_tool(RANK, {"period": "last_month", "status": "activated"}))
+    of_some = facts(await client.call_tool(RANK, {"period": "last_month", "status": "activated"}))
     assert "emnify_total" not in of_some
     assert of_some["of"] < answer["of"]
 
 
-async def test_none_lists_the_sims_without_any_usage(known: Fleet, desk: Client) -> None:
+async def test_none_lists_the_sims_without_any_usage(known: Fleet, client: Client) -> None:
     told = await usage_told(known, "last_month")
     idle = sorted(iccid for iccid, used in told.items() if not used["data"] + used["sms"])
-    answer = facts(await desk.call_tool(RANK, {"period": "last_month", "order": "none", "top": 50}))
+    answer = facts(await client.call_tool(RANK, {"period": "last_month", "order": "none", "top": 50}))
     assert [row["iccid"] for row in answer["sims"]] == idle
     assert known.stories["no_device"]["iccid_with_luhn"] in idle
     assert known.stories["fresh"]["iccid_with_luhn"] not in idle
     assert any("Issued SIMs never had service" in note for note in answer["notes"])
 
 
-async def test_days_are_ranked_by_what_was_used_on_them(known: Fleet, desk: Client) -> None:
-    answer = facts(await desk.call_tool(RANK, {"period": "2026-11-16..2026-11-18", "customer": "Alpenwerk Devices"}))
+async def test_days_are_ranked_by_what_was_used_on_them(known: Fleet, client: Client) -> None:
+    answer = facts(await client.call_tool(RANK, {"period": "2026-11-16..2026-11-18", "customer": "Alpenwerk Devices"}))
     assert answer["period"] == "2026-11-16 to 2026-11-18"
     first = answer["sims"][0]
     sim = next(
@@ -108,11 +108,11 @@ async def test_days_are_ranked_by_what_was_used_on_them(known: Fleet, desk: Clie
     assert first["data_mb"] == pytest.approx(float(total["data"]["volume"]), abs=0.001)
 
 
-async def test_asking_again_costs_no_reading(known: Fleet, desk: Client) -> None:
-    await desk.call_tool(RANK, {})
+async def test_asking_again_costs_no_reading(known: Fleet, client: Client) -> None:
+    await client.call_tool(RANK, {})
     before = await known.requests()
-    await desk.call_tool(RANK, {"by": "cost", "order": "least"})
-    await desk.call_tool(RANK, {"status": "activated"})
+    await client.call_tool(RANK, {"by": "cost", "order": "least"})
+    await client.call_tool(RANK, {"status": "activated"})
     asked = [request["path"] for request in (await known.requests())[len(before) :]]
     assert [path for path in asked if "/sim/" in path] == []
 
@@ -130,11 +130,11 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("tool", "arguments"), CALLS)
 async def test_either_form_of_the_answer_holds_every_fact_and_fits(
-    desk: Client, tool: str, arguments: dict[str, Any]
+    client: Client, tool: str, arguments: dict[str, Any]
 ) -> None:
-    result = await desk.call_tool(tool, arguments)
+    result = await client.call_tool(tool, arguments)
     structure, text = facts(result), said(result)
-    schema = next(each.output_schema for each in (await desk.list_tools()).tools if each.name == tool)
+    schema = next(each.output_schema for each in (await client.list_tools()).tools if each.name == tool)
     assert schema is not None
     jsonschema.validate(structure, schema)
     for name, value in leaves(structure):
@@ -154,8 +154,8 @@ async def test_either_form_of_the_answer_holds_every_fact_and_fits(
         ({"top": 51}, "top=51"),
     ],
 )
-async def test_what_cannot_be_asked_says_why(desk: Client, arguments: dict[str, Any], problem: str) -> None:
-    result = await desk.call_tool(RANK, arguments)
+async def test_what_cannot_be_asked_says_why(client: Client, arguments: dict[str, Any], problem: str) -> None:
+    result = await client.call_tool(RANK, arguments)
     assert result.is_error
     assert problem in said(result)
 
@@ -181,8 +181,8 @@ async def test_waste_is_grouped_counted_and_priced_as_the_sims_are() -> None:
     async with fleet_of(SandboxSettings(sims=30, clock=CLOCK)) as fleet:
         await fleet.control.post("/sandbox/clock", json={"advance_s": 75 * 86_400})
         expected = await waste_told(fleet)
-        async with Client(build_server(fleet.settings())) as desk:
-            result = await desk.call_tool(WASTE, {"examples": 100})
+        async with Client(build_server(fleet.settings())) as client:
+            result = await client.call_tool(WASTE, {"examples": 100})
         answer = facts(result)
         found = {group["why"]: {row["iccid"] for row in group["examples"]} for group in answer["groups"]}
         assert found == expected
@@ -195,8 +195,8 @@ async def test_waste_is_grouped_counted_and_priced_as_the_sims_are() -> None:
         assert {request["method"] for request in await fleet.requests()} == {"GET"}
 
 
-async def test_a_factory_test_about_to_end_is_told_apart_and_costs_nothing_yet(known: Fleet, desk: Client) -> None:
-    answer = facts(await desk.call_tool(WASTE, {}))
+async def test_a_factory_test_about_to_end_is_told_apart_and_costs_nothing_yet(known: Fleet, client: Client) -> None:
+    answer = facts(await client.call_tool(WASTE, {}))
     ending = next(group for group in answer["groups"] if group["why"] == "factory_test_ending")
     assert [row["iccid"] for row in ending["examples"]] == [known.stories["factory_test_ending"]["iccid_with_luhn"]]
     assert "saves" not in ending
@@ -204,13 +204,13 @@ async def test_a_factory_test_about_to_end_is_told_apart_and_costs_nothing_yet(k
     assert any("1 more in factory test" in note for note in answer["notes"])
 
 
-async def test_a_group_leads_to_all_of_its_sims(desk: Client) -> None:
-    few = facts(await desk.call_tool(WASTE, {"group": "no_device", "examples": 1}))
+async def test_a_group_leads_to_all_of_its_sims(client: Client) -> None:
+    few = facts(await client.call_tool(WASTE, {"group": "no_device", "examples": 1}))
     (group,) = few["groups"]
     assert len(group["examples"]) == 1
     if group["sims"] > 1:
         assert group["next"] == f'find_waste(group="no_device", examples={group["sims"]})'
-    everything = facts(await desk.call_tool(WASTE, {"group": "no_device", "examples": group["sims"]}))
+    everything = facts(await client.call_tool(WASTE, {"group": "no_device", "examples": group["sims"]}))
     assert len(everything["groups"][0]["examples"]) == group["sims"]
 
 
@@ -220,14 +220,14 @@ async def test_one_group_is_counted_for_itself_and_reads_only_the_usage_it_needs
         alone: dict[str, tuple[Any, str, int]] = {}
         for group in ("no_device", "disabled_device", "factory_test_ending", "no_traffic"):
             await fleet.control.delete("/sandbox/requests")
-            async with Client(build_server(fleet.settings())) as desk:
-                result = await desk.call_tool(WASTE, {"group": group})
+            async with Client(build_server(fleet.settings())) as client:
+                result = await client.call_tool(WASTE, {"group": group})
             usage = [
                 request for request in await fleet.requests() if request["path"].partition("?")[0].endswith("/stats")
             ]
             alone[group] = facts(result), said(result), len([each for each in usage if "/sim/" in each["path"]])
-        async with Client(build_server(fleet.settings())) as desk:
-            whole = facts(await desk.call_tool(WASTE, {}))
+        async with Client(build_server(fleet.settings())) as client:
+            whole = facts(await client.call_tool(WASTE, {}))
     sizes = {group["why"]: group["sims"] for group in whole["groups"]}
     for group, (answer, text, _) in alone.items():
         assert answer["total"] == sizes.get(group, 0)
@@ -241,19 +241,19 @@ async def test_devices_that_take_too_long_to_list_cost_only_themselves(monkeypat
     monkeypatch.setattr(usage_ranking, "_DEVICES_WITHIN_S", 2.0)
     async with fleet_of(SandboxSettings(sims=1, clock=CLOCK)) as fleet:
         await fleet.faults("latency=3@/api/v1/endpoint")
-        async with Client(build_server(fleet.settings())) as desk:
-            answer = facts(await desk.call_tool(WASTE, {}))
+        async with Client(build_server(fleet.settings())) as client:
+            answer = facts(await client.call_tool(WASTE, {}))
             await fleet.faults("latency=3@/tariff_plan")
-            unpriced = facts(await desk.call_tool(WASTE, {}))
+            unpriced = facts(await client.call_tool(WASTE, {}))
     assert answer["price"] == "0.40 EUR per SIM and month (tariff plan)"
     assert any("Which devices are disabled could not be read" in note for note in answer["notes"])
     assert not any("Which devices are disabled could not be read" in note for note in unpriced["notes"])
 
 
-async def test_days_to_come_are_not_read(known: Fleet, desk: Client) -> None:
-    await desk.call_tool(RANK, {"status": "suspended"})
+async def test_days_to_come_are_not_read(known: Fleet, client: Client) -> None:
+    await client.call_tool(RANK, {"status": "suspended"})
     before = len(await known.requests())
-    result = await desk.call_tool(RANK, {"period": "2026-11-23..2026-11-30", "status": "suspended"})
+    result = await client.call_tool(RANK, {"period": "2026-11-23..2026-11-30", "status": "suspended"})
     assert result.is_error
     assert "is still to come: today is 2026-11-22" in said(result)
     assert len(await known.requests()) == before
@@ -263,12 +263,12 @@ async def test_without_a_tariff_plan_the_fees_tell_the_price_and_without_those_n
     no_plan, no_fees = "error=404@/tariff_plan", "error=403@/organisation"
     async with fleet_of(SandboxSettings(sims=1, clock=CLOCK)) as fleet:
         await fleet.faults(no_plan)
-        async with Client(build_server(fleet.settings())) as desk:
-            averaged = facts(await desk.call_tool(WASTE, {"group": "no_device"}))
+        async with Client(build_server(fleet.settings())) as client:
+            averaged = facts(await client.call_tool(WASTE, {"group": "no_device"}))
             await fleet.faults(no_plan, no_fees)
-            unknown = facts(await desk.call_tool(WASTE, {"group": "no_device"}))
+            unknown = facts(await client.call_tool(WASTE, {"group": "no_device"}))
             await fleet.faults("error=403@/api/v1/endpoint")
-            blind = facts(await desk.call_tool(WASTE, {}))
+            blind = facts(await client.call_tool(WASTE, {}))
     assert averaged["price"] == "0.40 EUR per SIM and month (this month's hosting fees, averaged)"
     assert unknown["price"].startswith("not known")
     assert unknown["saves"] == unknown["groups"][0]["saves"] == "price not known"
@@ -277,10 +277,10 @@ async def test_without_a_tariff_plan_the_fees_tell_the_price_and_without_those_n
 
 async def test_a_token_revoked_in_the_middle_leaves_a_partial_answer_that_says_so() -> None:
     async with fleet_of(SandboxSettings(sims=1, clock=CLOCK)) as fleet:
-        async with Client(build_server(fleet.settings())) as desk:
-            some = facts(await desk.call_tool(RANK, {"status": "suspended"}))
+        async with Client(build_server(fleet.settings())) as client:
+            some = facts(await client.call_tool(RANK, {"status": "suspended"}))
             await fleet.faults("error=401@/stats")
-            result = await desk.call_tool(RANK, {"customer": "Alpenwerk Devices"})
+            result = await client.call_tool(RANK, {"customer": "Alpenwerk Devices"})
         answer = facts(result)
         assert answer["read"] == some["read"] > 0
         assert "stopped" in answer["state"]
@@ -290,7 +290,7 @@ async def test_a_token_revoked_in_the_middle_leaves_a_partial_answer_that_says_s
 
 
 @pytest.mark.parametrize("month", ["current_month", "last_month"])
-async def test_sims_without_usage_are_listed_filtered_and_paged(known: Fleet, desk: Client, month: str) -> None:
+async def test_sims_without_usage_are_listed_filtered_and_paged(known: Fleet, client: Client, month: str) -> None:
     used = {iccid for iccid, amounts in (await usage_told(known, month)).items() if any(amounts.values())}
     fleet = (await known.api("GET", "/sim", role="enterprise")).json()
     idle = {sim["iccid_with_luhn"]: sim["status"]["id"] for sim in fleet if sim["iccid_with_luhn"] not in used}
@@ -298,15 +298,15 @@ async def test_sims_without_usage_are_listed_filtered_and_paged(known: Fleet, de
     found: list[str] = []
     answer: dict[str, Any] = {"next": ""}
     while "next" in answer:
-        answer = facts(await desk.call_tool("list_sims", asked | {"page": len(found) // 10 + 1}))
+        answer = facts(await client.call_tool("list_sims", asked | {"page": len(found) // 10 + 1}))
         found += [row["iccid"] for row in answer["sims"]]
         assert answer["as_of"]
         assert "complete, as of" in answer["hint"]
     assert sorted(found) == sorted(idle)
     assert answer["total"] == len(idle)
-    activated = facts(await desk.call_tool("list_sims", asked | {"status": "activated", "sort": "iccid"}))
+    activated = facts(await client.call_tool("list_sims", asked | {"status": "activated", "sort": "iccid"}))
     assert activated["total"] == sum(status == 1 for status in idle.values()) > 0
-    nothing = facts(await desk.call_tool("list_sims", asked | {"status": "activated", "device": "elevator"}))
+    nothing = facts(await client.call_tool("list_sims", asked | {"status": "activated", "device": "elevator"}))
     assert nothing["total"] == 0
     assert f'without_usage="{month}"' in nothing["hint"]
 
@@ -314,15 +314,15 @@ async def test_sims_without_usage_are_listed_filtered_and_paged(known: Fleet, de
 async def test_a_list_without_usage_that_cannot_be_finished_says_how_far_it_is() -> None:
     async with (
         fleet_of(SandboxSettings(sims=1, clock=CLOCK)) as fleet,
-        Client(build_server(fleet.settings())) as desk,
+        Client(build_server(fleet.settings())) as client,
     ):
-        await desk.call_tool(RANK, {"status": "suspended"})
+        await client.call_tool(RANK, {"status": "suspended"})
         await fleet.faults("error=401@/stats")
-        result = await desk.call_tool(
+        result = await client.call_tool(
             "list_sims", {"without_usage": "current_month", "status": ["issued", "activated", "suspended"]}
         )
         answer = facts(result)
-        issued = facts(await desk.call_tool("list_sims", {"status": "issued"}))
+        issued = facts(await client.call_tool("list_sims", {"status": "issued"}))
     assert answer["total"] >= issued["total"] > 0
     assert "stopped" in answer["hint"]
     assert "renew EMNIFY_APPLICATION_TOKEN" in said(result)
@@ -330,7 +330,7 @@ async def test_a_list_without_usage_that_cannot_be_finished_says_how_far_it_is()
 
 
 def test_a_scan_under_way_says_how_far_it_is_and_when_it_will_be_done() -> None:
-    reading = Reading(amounts={NOVEMBER: {}}, wanted=2000, left=1500, eta_s=150, slowed_down=True, gone=2)
+    reading = UsageResult(amounts={NOVEMBER: {}}, wanted=2000, left=1500, eta_s=150, slowed_down=True, gone=2)
     assert usage_facts.state(reading) == (
         "so far; 1,500 SIMs are still being read in the background, done in about 3 min; the same call picks it up"
     )
@@ -339,7 +339,9 @@ def test_a_scan_under_way_says_how_far_it_is_and_when_it_will_be_done() -> None:
         "2 SIMs are no longer known to emnify.",
     ]
     assert reading.read == 498
-    stopped = Reading(amounts={}, wanted=9, left=3, trouble=RateLimitedError("emnify asks to slow down (429) for 9 s"))
+    stopped = UsageResult(
+        amounts={}, wanted=9, left=3, trouble=RateLimitedError("emnify asks to slow down (429) for 9 s")
+    )
     assert usage_facts.state(stopped).startswith("stopped: 3 SIMs not read. emnify asks to slow down")
 
 

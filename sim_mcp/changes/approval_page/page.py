@@ -27,7 +27,7 @@ from sim_mcp.changes.approval_page.request import (
     refuse_stale_form,
 )
 from sim_mcp.changes.approval_page.view import Decisions, Row, State, View
-from sim_mcp.untrusted import clean
+from sim_mcp.sanitize import clean
 
 _COOKIE = "sim_mcp_approval"
 _LINKS_PER_PLAN = 64

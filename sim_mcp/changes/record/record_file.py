@@ -51,7 +51,7 @@ class RecordFile:
         Raises:
             JournalError: It cannot be written, is not the record seen before, or is of a newer version.
         """
-        with self._speaking_plainly():
+        with self._wrap_sqlite_errors():
             if not self._known:
                 self._make()
             with self._connected() as db:
@@ -155,7 +155,7 @@ class RecordFile:
         return int(db.execute("PRAGMA user_version").fetchone()[0])
 
     @contextmanager
-    def _speaking_plainly(self) -> Iterator[None]:
+    def _wrap_sqlite_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.IntegrityError:

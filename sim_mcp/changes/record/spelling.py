@@ -5,8 +5,8 @@ from contextlib import suppress
 from typing import Any
 
 from sim_mcp.emnify import InvalidValueError
-from sim_mcp.emnify.identifiers import compact, readings
-from sim_mcp.untrusted import clean
+from sim_mcp.emnify.identifiers import compact, parse_candidates
+from sim_mcp.sanitize import clean
 
 Item = dict[str, Any]
 """An item of a plan as the record has it."""
@@ -18,7 +18,7 @@ def means(said: str) -> Callable[[Item, str], bool]:
     known: dict[str, str] = {}
     # Whose check digit is wrong names no SIM, but what has these digits is still worth telling.
     with suppress(InvalidValueError):
-        known = {reading.kind: reading.value for reading in readings(said)}
+        known = {reading.kind: reading.value for reading in parse_candidates(said)}
     name = clean(said).casefold()
 
     def fits(item: Item, batch: str = "") -> bool:

@@ -13,7 +13,7 @@ from sim_mcp.emnify.errors import (
     RuleError,
 )
 from sim_mcp.emnify.identifiers import Bic
-from sim_mcp.untrusted import clean
+from sim_mcp.sanitize import clean
 
 _LOCKED_OUT = 1105
 _LONGEST_MESSAGE = 200

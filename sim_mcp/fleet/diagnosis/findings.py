@@ -7,7 +7,7 @@ from typing import Literal
 
 from sim_mcp.fleet.diagnosis.evidence import Evidence, Source
 from sim_mcp.fleet.events.event import Happening
-from sim_mcp.untrusted import quoted
+from sim_mcp.sanitize import quoted
 
 Sure = Literal["certain", "likely", "possible", "unknown"]
 Kind = Literal["fault", "cost", "note"]

@@ -5,7 +5,7 @@ from sim_mcp.fleet.diagnosis.evidence import Evidence, is_newer
 from sim_mcp.fleet.diagnosis.findings import Finding, moment, named, refused_for, shown, sureness
 from sim_mcp.fleet.diagnosis.rules_quota import quota_expired, quota_missing, quota_used_up
 from sim_mcp.fleet.events import event as happenings
-from sim_mcp.untrusted import clean
+from sim_mcp.sanitize import clean
 
 _DEVICE_DISABLED, _DEVICE_DELETED = 1, 2
 _KNOWN_REASONS = (

@@ -7,7 +7,7 @@ from sim_mcp.fleet.diagnosis.evidence import Evidence
 from sim_mcp.fleet.diagnosis.findings import Finding, named, shown
 from sim_mcp.fleet.events import event as happenings
 from sim_mcp.fleet.events.event import DEVICE_CHANGES, STATUS_CHANGES
-from sim_mcp.untrusted import quoted
+from sim_mcp.sanitize import quoted
 
 _RECENT = timedelta(hours=24)
 _SMS_EXHAUSTED = 2

@@ -8,7 +8,7 @@ from sim_mcp.fleet.diagnosis.evidence import RETENTION, Evidence
 from sim_mcp.fleet.diagnosis.findings import Finding, moment, shown
 from sim_mcp.fleet.events.event import FROM_NETWORK, PURGES, Happening
 from sim_mcp.fleet.events.sessions import Session, is_late, usual_gap
-from sim_mcp.untrusted import clean, quoted
+from sim_mcp.sanitize import clean, quoted
 
 _ABSENCE = timedelta(days=2)
 """Visited networks report an absent device after 1 to 2 days (emnify docs: connectivity)."""

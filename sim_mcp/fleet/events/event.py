@@ -8,7 +8,7 @@ from typing import Any
 from sim_mcp.emnify import Event, Label
 from sim_mcp.emnify.event_types import EVENT_TYPES
 from sim_mcp.emnify.values import number_in
-from sim_mcp.untrusted import clean
+from sim_mcp.sanitize import clean
 
 TEXT_LIMIT = 300
 LOCATION, GPRS_LOCATION, CREATE, UPDATE, DELETE = 1, 2, 3, 4, 5

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from sim_mcp.emnify import Organisation, Sim, documented
 from sim_mcp.emnify.documented import text
-from sim_mcp.untrusted import visible
+from sim_mcp.sanitize import visible
 
 Kind = str
 Names = dict[tuple[Kind, int], str]
@@ -50,7 +50,7 @@ def row_of(raw: Any, names: Names) -> Row | None:
     """Return a SIM that emnify sent (GET /api/v1/sim) as a row, its names put into `names`; None if it has no id."""
     try:
         return _plain(raw, names)
-    except documented.UnusualError:
+    except documented.UnexpectedShapeError:
         try:
             return row_of_sim(Sim.model_validate(raw), names)
         except ValidationError:
@@ -112,7 +112,7 @@ def day_of(number: int | None) -> date | None:
 
 def _plain(raw: Any, names: Names) -> Row:
     if type(raw) is not dict:
-        raise documented.UnusualError
+        raise documented.UnexpectedShapeError
     get = raw.get
     device = documented.record(get("endpoint"))
     name = text(device.get("name")) or None if device else None

@@ -18,7 +18,7 @@ from sim_mcp.fleet.inventory.database import Facts, SnapshotDatabase
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, Found, GroupBy, Match, OrderBy
 from sim_mcp.fleet.inventory.rows import Kind, Row, day_of
 from sim_mcp.fleet.inventory.sql import Names, condition, search
-from sim_mcp.untrusted import clean
+from sim_mcp.sanitize import clean
 
 EVERYTHING = FleetFilter()
 NONE = "none"

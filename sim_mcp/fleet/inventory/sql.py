@@ -7,7 +7,7 @@ from sim_mcp.emnify import ICCID_LENGTH, InvalidValueError, compact
 from sim_mcp.fleet.inventory.filters import FleetFilter
 from sim_mcp.fleet.inventory.rows import Kind, fold, number_of
 from sim_mcp.fleet.lookup.organisations import listed
-from sim_mcp.untrusted import fence, quoted
+from sim_mcp.sanitize import fence, quoted
 
 Names = Mapping[tuple[Kind, int], str]
 Values = tuple[str | int, ...]

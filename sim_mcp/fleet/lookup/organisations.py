@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sim_mcp.emnify import EmnifyClient, Organisation
 from sim_mcp.fleet.inventory.rows import fold
-from sim_mcp.untrusted import fence, quoted
+from sim_mcp.sanitize import fence, quoted
 
 SEEN_ON = 2500
 """SIMs looked at: the largest page, so that finding a name costs one call."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sim_mcp.emnify import (
     ICCID_LENGTH,
+    Candidate,
     Device,
     DeviceFilter,
     EmnifyClient,
@@ -13,12 +14,11 @@ from sim_mcp.emnify import (
     NotFoundError,
     Sim,
     SimFilter,
-    SimReference,
     SimSort,
-    readings,
+    parse_candidates,
 )
 from sim_mcp.fleet.inventory.rows import fold
-from sim_mcp.untrusted import fence, quoted
+from sim_mcp.sanitize import fence, quoted
 
 _FEW = 5
 _TELLING = 3
@@ -78,7 +78,7 @@ async def find_sim(client: EmnifyClient, said: str) -> Sim:
     near: dict[int, Sim] = {}
     found: dict[int, Sim] = {}
     hint = ""
-    for reading in readings(said):
+    for reading in parse_candidates(said):
         if found and reading.kind == "device":
             break
         tried.append(_WORDS[reading.kind])
@@ -125,7 +125,7 @@ async def _by_iccid(client: EmnifyClient, names: Sequence[str]) -> dict[str, Sim
     wanted: dict[str, list[str]] = {}
     for name in names:
         try:
-            likeliest = readings(name)[0]
+            likeliest = parse_candidates(name)[0]
         except InvalidValueError:
             continue
         if likeliest.kind == "iccid":
@@ -151,7 +151,7 @@ class _Hits:
     hint: str = ""
 
 
-async def _search(client: EmnifyClient, reading: SimReference) -> _Hits:
+async def _search(client: EmnifyClient, reading: Candidate) -> _Hits:
     if reading.kind == "id":
         try:
             return _Hits([await client.get_sim(int(reading.value))])

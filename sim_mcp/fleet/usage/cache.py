@@ -127,7 +127,7 @@ class UsageStore:
 
         self._try(write)
 
-    def let_go(self, workspace: str, kind: str, sim: int) -> None:
+    def release(self, workspace: str, kind: str, sim: int) -> None:
         """End a claim without a result."""
         sql = "DELETE FROM claim WHERE workspace = ? AND kind = ? AND sim = ? AND owner = ?"
         self._try(lambda db: db.execute(sql, (workspace, kind, sim, self._owner)))

@@ -15,7 +15,7 @@ FAILURES_IN_A_ROW = 24
 
 _MONTHS = "months"
 
-Errand = tuple[str, int]
+Task = tuple[str, int]
 """What to read, and of which SIM: the months of a SIM come in one answer."""
 
 
@@ -55,8 +55,8 @@ class Jobs:
     def __init__(self) -> None:
         self._jobs: dict[object, Job] = {}
         self._turns: deque[object] = deque()
-        self._under_way: set[Errand] = set()
-        self._tries: dict[Errand, int] = {}
+        self._under_way: set[Task] = set()
+        self._tries: dict[Task, int] = {}
         self._failures = 0
 
     @property
@@ -127,42 +127,42 @@ class Jobs:
                     return job, sim
         return None
 
-    def put_down(self, errand: Errand) -> None:
+    def finish(self, task: Task) -> None:
         """Say that nobody is at it any more."""
-        self._under_way.discard(errand)
+        self._under_way.discard(task)
 
     def known(self, job: Job, sim: int) -> None:
         """Take a SIM off one job, which found it read already; others may want it newer."""
         self._take_off([job], sim, done=1)
         self.again((job.kind, sim))
 
-    def read(self, errand: Errand) -> None:
+    def read(self, task: Task) -> None:
         """Take a SIM off every job, for it was read."""
         self._failures = 0
-        self._tries.pop(errand, None)
-        self._take_off(self._wanting(errand), errand[1], done=1)
+        self._tries.pop(task, None)
+        self._take_off(self._wanting(task), task[1], done=1)
 
-    def gone(self, errand: Errand) -> None:
+    def gone(self, task: Task) -> None:
         """Take a SIM off every job, for there is no such SIM any more."""
         self._failures = 0
-        self._take_off(self._wanting(errand), errand[1], gone=1)
+        self._take_off(self._wanting(task), task[1], gone=1)
 
-    def again(self, errand: Errand) -> None:
+    def again(self, task: Task) -> None:
         """Have a SIM tried once more by every job that wants it."""
-        for job in self._wanting(errand):
-            job.queue.append(errand[1])
+        for job in self._wanting(task):
+            job.queue.append(task[1])
 
-    def failed(self, errand: Errand, error: EmnifyError, *, may_pass: bool = True) -> None:
+    def failed(self, task: Task, error: EmnifyError, *, may_pass: bool = True) -> None:
         """Try a SIM again later, or give it up; where none can be read any more, end everything."""
         self._failures += 1
-        self._tries[errand] = self._tries.get(errand, 0) + 1
+        self._tries[task] = self._tries.get(task, 0) + 1
         if self._failures >= FAILURES_IN_A_ROW:
             self.halt(error)
-        elif may_pass and self._tries[errand] < TRIES:
-            self.again(errand)
+        elif may_pass and self._tries[task] < TRIES:
+            self.again(task)
         else:
-            self._tries.pop(errand)
-            self._take_off(self._wanting(errand), errand[1], failed=1)
+            self._tries.pop(task)
+            self._take_off(self._wanting(task), task[1], failed=1)
 
     def halt(self, error: EmnifyError) -> None:
         """End everything: what emnify refuses for one SIM it refuses for all."""
@@ -172,8 +172,8 @@ class Jobs:
             job.trouble = error
             self.drop(key)
 
-    def _wanting(self, errand: Errand) -> list[Job]:
-        kind, sim = errand
+    def _wanting(self, task: Task) -> list[Job]:
+        kind, sim = task
         return [job for job in self._jobs.values() if job.kind == kind and sim in job.left]
 
     def _take_off(self, jobs: Iterable[Job], sim: int, *, done: int = 0, gone: int = 0, failed: int = 0) -> None:

@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Reading:
+class UsageResult:
     """What is known of the usage of the SIMs asked for, and what is still to come; times are emnify's."""
 
     amounts: Mapping[Period, Mapping[int, Amount]]
@@ -127,7 +127,7 @@ class UsageScan:
 
     async def read(
         self, sims: Collection[int], periods: Sequence[Period], *, wait_s: float, progress: Progress | None = None
-    ) -> Reading:
+    ) -> UsageResult:
         """Read the usage of SIMs in months, or in one stretch of days, as far as the time allows.
 
         What is not read by then goes on in the background, in the order given; the same question picks it up. Nothing
@@ -181,10 +181,10 @@ class UsageScan:
         job: Job | None,
         left: frozenset[int] = frozenset(),
         gone: int = 0,
-    ) -> Reading:
+    ) -> UsageResult:
         have = set.intersection(*(set(found) for found in known.values()))
         to_come = len(left - have)
-        return Reading(
+        return UsageResult(
             amounts=known,
             wanted=len(wanted),
             left=to_come,
@@ -225,8 +225,8 @@ class UsageScan:
     async def _work(self) -> None:
         try:
             with in_background():
-                while (errand := self._jobs.next()) is not None:
-                    await self._read_one(*errand)
+                while (task := self._jobs.next()) is not None:
+                    await self._read_one(*task)
         except Exception:
             # A crash here would take the whole server along.
             log.exception("Reading usage broke off")
@@ -235,7 +235,7 @@ class UsageScan:
             self._workers -= 1
 
     async def _read_one(self, job: Job, sim: int) -> None:
-        errand = (job.kind, sim)
+        task = (job.kind, sim)
         try:
             claim = await self._ask(
                 UsageStore.claim, self._client.identity, job.kind, sim, job.keys, job.since, self._now()
@@ -247,19 +247,19 @@ class UsageScan:
         except AuthenticationError as error:
             self._jobs.halt(error)
         except NotFoundError:
-            self._jobs.gone(errand)
+            self._jobs.gone(task)
         except EmnifyError as error:
             log.info("The usage of a SIM could not be read: %s", error)
-            self._jobs.failed(errand, error, may_pass=not isinstance(error, ForbiddenError))
+            self._jobs.failed(task, error, may_pass=not isinstance(error, ForbiddenError))
         else:
             if claim == "mine":
-                self._jobs.read(errand)
+                self._jobs.read(task)
             elif claim == "known":
                 self._jobs.known(job, sim)
             else:
-                self._jobs.again(errand)
+                self._jobs.again(task)
         finally:
-            self._jobs.put_down(errand)
+            self._jobs.finish(task)
 
     async def _fetch(self, job: Job, sim: int) -> None:
         workspace = self._client.identity
@@ -267,7 +267,7 @@ class UsageScan:
             read = await read_usage(self._client, sim, job.periods[0])
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await self._ask(UsageStore.let_go, workspace, job.kind, sim)
+                await self._ask(UsageStore.release, workspace, job.kind, sim)
             raise
         # What was read is kept, whoever waits for it.
         with anyio.CancelScope(shield=True):

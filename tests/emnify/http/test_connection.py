@@ -10,7 +10,7 @@ import trustme
 from sim_mcp.emnify import ConnectionSettingsError, EmnifyClient, EmnifyError, Limits, SimStatus, UnreachableError
 from sim_mcp.emnify.change import SimChange
 from sim_mcp.emnify.http.proxies import proxy_for
-from sim_mcp.tools.problems import explain
+from sim_mcp.tools.errors import explain
 from tests.emnify.conftest import CANARY
 from tests.emnify.proxies import ProxyServer, Way, proxy_running
 from tests.emnify.upstream import Upstream, upstream_running

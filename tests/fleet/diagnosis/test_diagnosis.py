@@ -118,7 +118,7 @@ async def test_what_costs_or_changed_is_told_beside_the_cause(
     "story",
     ["healthy", "euicc", "twin_a", "injected_name", "lookalike_a", "found_another", "new_device", "locked_and_well"],
 )
-async def test_nothing_is_found_where_nothing_is_wrong(known: Fleet, client: EmnifyClient, story: str) -> None:
+async def test_blank_arguments_is_found_where_nothing_is_wrong(known: Fleet, client: EmnifyClient, story: str) -> None:
     found = await diagnosed(known, client, story)
     assert found.most_likely.rule in {"online", "resting"}
     assert not found.others

@@ -18,7 +18,7 @@ import stamina
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, Limits, UpstreamError
 from sim_mcp.fleet.usage.cache import FILE, UsageStore
 from sim_mcp.fleet.usage.periods import days, month_of
-from sim_mcp.fleet.usage.scan import Reading, UsageScan
+from sim_mcp.fleet.usage.scan import UsageResult, UsageScan
 from sim_mcp.sandbox import SandboxSettings
 from tests.emnify.upstream import Reply, upstream_running
 from tests.support import Fleet, fleet_of
@@ -102,7 +102,7 @@ async def test_the_sum_over_all_sims_is_the_total_emnify_tells_of_the_organisati
 
 async def test_two_who_ask_at_once_share_one_scan(fleet: Fleet) -> None:
     sims = await every_sim(fleet)
-    readings: list[Reading] = []
+    readings: list[UsageResult] = []
     async with scanning(fleet) as scan:
 
         async def ask(some: Sequence[int]) -> None:
@@ -119,7 +119,7 @@ async def test_two_who_ask_at_once_share_one_scan(fleet: Fleet) -> None:
 async def test_two_servers_that_scan_at_once_share_the_work(fleet: Fleet) -> None:
     sims = await every_sim(fleet)
     await fleet.faults("latency=0.05@/stats")
-    readings: list[Reading] = []
+    readings: list[UsageResult] = []
     async with scanning(fleet) as one, scanning(fleet) as other, anyio.create_task_group() as group:
 
         async def ask(scan: UsageScan) -> None:
@@ -304,7 +304,7 @@ async def test_a_promised_scan_ends_though_nobody_waits(fleet: Fleet) -> None:
 async def test_cancelling_one_of_two_leaves_the_scan_to_the_other(fleet: Fleet) -> None:
     sims = await every_sim(fleet)
     await fleet.faults("latency=0.03@/stats")
-    found: list[Reading] = []
+    found: list[UsageResult] = []
     async with scanning(fleet) as scan, anyio.create_task_group() as group:
 
         async def patient() -> None:
@@ -330,7 +330,7 @@ async def test_who_alone_waits_and_is_cancelled_ends_the_scan_and_what_was_read_
     assert (await asked_for(fleet)).total() == len(sims)
 
 
-async def test_nothing_is_left_running_when_the_server_stops(fleet: Fleet) -> None:
+async def test_blank_arguments_is_left_running_when_the_server_stops(fleet: Fleet) -> None:
     sims = await every_sim(fleet)
     await fleet.faults("latency=0.2@/stats")
     before = len(anyio.get_running_tasks())

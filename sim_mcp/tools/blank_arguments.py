@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from sim_mcp.emnify import InvalidValueError
-from sim_mcp.untrusted import visible
+from sim_mcp.sanitize import visible
 
 _WORDS = frozenset({"", "null", "none", "nil", "undefined"})
 _CLEARED = frozenset({"customer", "reseller", "issuer"})
 """What a change clears by the word none."""
 
 
-def left_out(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+def leave_out_blanks(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a question without those that say nothing.
 
     What a tool cannot do without stays: a device may be called None, and `get_sim` gets it by that name.
@@ -29,7 +29,7 @@ def left_out(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
     }
 
 
-def refuse(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+def refuse_blanks(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     """Refuse arguments of a change that say nothing, or nothing in a part.
 
     Raises:

@@ -26,8 +26,8 @@ from sim_mcp.fleet.inventory.inventory import InventoryError
 from sim_mcp.fleet.inventory.sql import UnknownNameError
 from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError
 from sim_mcp.fleet.lookup.sims import LookupFailedError
-from sim_mcp.tools.state import NoTokenError
-from sim_mcp.untrusted import clean
+from sim_mcp.sanitize import clean
+from sim_mcp.tools.context import NoTokenError
 
 _NEXT: tuple[tuple[type[EmnifyError], str], ...] = (
     (AuthenticationError, "The operator has to renew EMNIFY_APPLICATION_TOKEN."),

@@ -6,7 +6,7 @@ import pytest
 from mcp import Client
 
 from sim_mcp.server.app import build_server
-from sim_mcp.tools.nothing import left_out
+from sim_mcp.tools.blank_arguments import leave_out_blanks
 from tests.support import Fleet, facts, said
 
 WORDS: list[Any] = [
@@ -115,7 +115,7 @@ async def test_a_device_may_be_called_null_and_goes_by_its_name_where_one_is_nee
 
 def test_a_word_that_a_parameter_may_take_is_kept() -> None:
     schema = {"properties": {"order": {"enum": ["most", "none"]}, "customer": {"type": "string"}}}
-    assert left_out({"order": "none", "customer": "none"}, schema) == {"order": "none"}
+    assert leave_out_blanks({"order": "none", "customer": "none"}, schema) == {"order": "none"}
 
 
 def _named(fleet: Fleet, arguments: dict[str, Any]) -> dict[str, Any]:

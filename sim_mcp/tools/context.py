@@ -12,8 +12,8 @@ from sim_mcp.emnify import EmnifyClient
 from sim_mcp.exports.service import ExportService
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.usage.scan import UsageScan
+from sim_mcp.sanitize import clean
 from sim_mcp.settings import Settings
-from sim_mcp.untrusted import clean
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class AppState:
 
     settings: Settings
     client: EmnifyClient | None
-    desk: ChangeService | None
+    changes: ChangeService | None
     inventory: Inventory | None = None
     usage: UsageScan | None = None
     exports: ExportService | None = None
@@ -68,10 +68,10 @@ def emnify_of(ctx: ToolContext) -> EmnifyClient:
     return _with_token(state, state.client)
 
 
-def desk_of(ctx: ToolContext) -> ChangeService:
+def changes_of(ctx: ToolContext) -> ChangeService:
     """Return the service for changes behind this call, or raise `NoTokenError`."""
     state = _state_of(ctx)
-    return _with_token(state, state.desk)
+    return _with_token(state, state.changes)
 
 
 def forms_count(ctx: ToolContext) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim_mcp.untrusted import MOST_MARKS, called, clean, escaped, fence, is_visible, quoted, spreadsheet_safe, visible
+from sim_mcp.sanitize import MOST_MARKS, called, clean, escaped, fence, is_visible, quoted, spreadsheet_safe, visible
 
 DRAWN_AS_NOTHING = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u200b\u200d\u200f\u202e\u2060\u2065"
@@ -21,7 +21,7 @@ anything = st.text(st.one_of(st.characters(), st.sampled_from(DRAWN_AS_NOTHING +
 
 
 @given(anything)
-def test_nothing_invisible_survives_and_the_limit_holds(text: str) -> None:
+def test_blank_arguments_invisible_survives_and_the_limit_holds(text: str) -> None:
     cleaned = clean(text, 40)
     assert len(cleaned) <= 40
     assert all(unicodedata.category(char)[0] != "C" for char in cleaned)

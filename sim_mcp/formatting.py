@@ -1,0 +1,63 @@
+"""Numbers, times, money and lines as every answer writes them. Pure; each way of writing stands here once."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+_FINEST = 6
+"""Decimal places emnify's volumes have at most."""
+_SMALLEST_BY_CENTS = Decimal("0.01")
+"""A cost below it would vanish if it were written in cents, so it keeps all its digits."""
+
+
+def join_lines(*lines: str | None) -> str:
+    """Return the lines that hold anything, one below the other."""
+    return "\n".join(line for line in lines if line)
+
+
+def join_pairs(*pairs: tuple[str, object]) -> str:
+    """Return `name value, name value`, without the pairs whose value is None or empty."""
+    return ", ".join(f"{name} {value}" for name, value in pairs if value not in (None, ""))
+
+
+def join_sentences(*sentences: str | None) -> str:
+    """Return the sentences that hold anything as one paragraph, each ending with a mark."""
+    return " ".join(
+        sentence if sentence.endswith((".", "?", "!")) else f"{sentence}." for sentence in sentences if sentence
+    )
+
+
+def format_number(value: float | Decimal) -> str:
+    """Return a number with thousands separated and no trailing zeros, such as `1,234.5`."""
+    return f"{value:,.{_FINEST}f}".rstrip("0").rstrip(".")
+
+
+def format_megabytes(volume: float | Decimal) -> str:
+    """Return a volume with its unit, such as `12.5 MB`."""
+    return f"{format_number(volume)} MB"
+
+
+def format_count(number: float | Decimal) -> str:
+    """Return a whole number with thousands separated, such as `1,234`."""
+    return f"{number:,.0f}"
+
+
+def format_quantity(number: int, noun: str) -> str:
+    """Return a count with its noun in the singular or plural, such as `1 SIM` or `2,000 SIMs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def format_money(cost: float | Decimal, currency: str | None) -> str:
+    """Return a sum of money in cents with its currency, such as `1,234.50 EUR`; below a cent, with all its digits."""
+    exact = Decimal(str(cost))
+    amount = f"{exact:,.2f}" if exact == 0 or abs(exact) >= _SMALLEST_BY_CENTS else format_number(exact)
+    return f"{amount} {currency or '(currency unknown)'}"
+
+
+def format_timestamp(moment: datetime) -> str:
+    """Return a moment in UTC to the second, such as `2026-11-22T09:00:00Z`."""
+    return f"{as_utc(moment):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def as_utc(moment: datetime) -> datetime:
+    """Return the moment in UTC; one without a zone is taken to be in UTC already."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,19 @@
+"""One answer in both forms: some hosts show the model only the text, some only the structure."""
+
+from typing import Any
+
+from mcp.types import CallToolResult, TextContent
+from pydantic import BaseModel
+
+
+class Answer(BaseModel):
+    """Hold structured content; what is unknown is left out, for an absent key costs a model nothing."""
+
+    def wire(self) -> dict[str, Any]:
+        """Return the structured content as JSON, without nulls."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def respond(answer: Answer, text: str) -> CallToolResult:
+    """Return a tool result that holds the same facts twice: as structured content and as text."""
+    return CallToolResult(content=[TextContent(text=text)], structured_content=answer.wire())
