@@ -27,7 +27,7 @@ def changed_module() -> Path:
         SystemExit: None differs, or several do.
     """
     listed = ["git", "diff", "--name-only", "--", "sim_mcp"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()  # noqa: S603
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     if len(names) != 1:
         raise SystemExit(f"one module has to differ from what is committed, not {len(names)}: {names}")
     return Path(names[0])
@@ -37,7 +37,7 @@ def main() -> int:
     """Run stage after stage until a test fails; return pytest's exit code of the last stage."""
     for stage in nearest(changed_module()):
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "2", *stage]
-        failed = subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603
+        failed = subprocess.run(command, cwd=ROOT, check=False).returncode
         if failed:
             return failed
     return 0

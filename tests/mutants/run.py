@@ -7,6 +7,7 @@ cosmic-ray makes the mutants and runs the tests; this only gives it a clone of i
 """
 
 import argparse
+import os
 import random
 import shutil
 import subprocess
@@ -15,12 +16,11 @@ import tempfile
 from pathlib import Path
 
 from cosmic_ray.work_db import WorkDB, use_db
-from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkResult
+from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkItem, WorkResult
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = "tests/mutants/cosmic-ray.toml"
 SESSION = "session.sqlite"
-SKIPPED = WorkResult(worker_outcome=WorkerOutcome.SKIPPED)
 
 
 def main() -> int:
@@ -32,11 +32,12 @@ def main() -> int:
         _run("cosmic-ray", "init", CONFIG, SESSION, at=clone)
         _run("cr-filter-operators", SESSION, CONFIG, at=clone)
         if asked.since:
-            base = _run("git", "merge-base", asked.since, "HEAD", at=ROOT).strip()
-            _skip_all_but(clone, _touched_since(clone, base))
+            _skip_untouched(clone, _run("git", "merge-base", asked.since, "HEAD", at=ROOT).strip())
         else:
-            _skip_all_but(clone, _sampled(clone, asked.sample, asked.seed, asked.rooms.split(",") if asked.rooms else []))
-        subprocess.run([_tool("cosmic-ray"), "exec", CONFIG, SESSION], cwd=clone, check=True)
+            _skip_all_but(
+                clone, _sampled(clone, asked.sample, asked.seed, asked.rooms.split(",") if asked.rooms else [])
+            )
+        _execute(clone)
         survived, tried = _report(clone)
         if asked.keep:
             shutil.copy(clone / SESSION, asked.keep)
@@ -51,36 +52,20 @@ def _arguments() -> argparse.Namespace:
     which.add_argument("--sample", type=int, metavar="N", help="mutate N places drawn at random")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rooms", default="", help="with --sample: of these rooms only, such as emnify,changes")
-    parser.add_argument("--keep", type=Path, metavar="FILE", help="keep cosmic-ray's session, for cr-report and cr-html")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FILE", help="keep cosmic-ray's session, for cr-report and cr-html"
+    )
     return parser.parse_args()
 
 
-def _touched_since(clone: Path, base: str) -> set[str]:
-    """Return the jobs whose mutant lies on a line that differs from a commit."""
-    lines = _changed_lines(_run("git", "diff", "-U0", base, "HEAD", "--", "sim_mcp", at=clone))
-    return {
-        item.job_id
-        for item in _pending(clone)
-        for mutation in item.mutations
-        if mutation.start_pos[0] in lines.get(str(mutation.module_path), set())
-    }
+def _skip_untouched(clone: Path, base: str) -> None:
+    config = clone / "touched.toml"
+    config.write_text(f'[cosmic-ray.filters.git-filter]\nbranch = "{base}"\n', encoding="utf-8")
+    _run("cr-filter-git", SESSION, config.name, at=clone)
 
 
-def _changed_lines(diff: str) -> dict[str, set[int]]:
-    """Return the new lines of each file, from a diff without context."""
-    found: dict[str, set[int]] = {}
-    file = ""
-    for line in diff.splitlines():
-        if line.startswith("+++ b/"):
-            file = line.removeprefix("+++ b/")
-        elif line.startswith("@@"):
-            first, _, count = line.split("+")[1].split(" ")[0].partition(",")
-            found.setdefault(file, set()).update(range(int(first), int(first) + int(count or 1)))
-    return found
-
-
-def _sampled(clone: Path, count: int, seed: int, rooms: list[str]) -> set[str]:
-    wanted = tuple(f"sim_mcp/{room}/" for room in rooms) or ("sim_mcp/",)
+def _sampled(clone: Path, count: int, seed: int, rooms: str) -> set[str]:
+    wanted = tuple(f"sim_mcp/{room}".rstrip("/") + "/" for room in rooms.split(","))
     # One of each place: a comparison alone makes seven mutants, and a number two.
     places: dict[tuple[str, int, int], list[str]] = {}
     for item in _pending(clone):
@@ -92,7 +77,7 @@ def _sampled(clone: Path, count: int, seed: int, rooms: list[str]) -> set[str]:
     return {draw.choice(sorted(places[place])) for place in drawn}
 
 
-def _pending(clone: Path) -> list[object]:
+def _pending(clone: Path) -> list[WorkItem]:
     with use_db(str(clone / SESSION), mode=WorkDB.Mode.open) as database:
         return list(database.pending_work_items)
 
@@ -100,7 +85,13 @@ def _pending(clone: Path) -> list[object]:
 def _skip_all_but(clone: Path, jobs: set[str]) -> None:
     with use_db(str(clone / SESSION), mode=WorkDB.Mode.open) as database:
         skipped = [item.job_id for item in database.pending_work_items if item.job_id not in jobs]
-        database.set_multiple_results(skipped, SKIPPED)
+        database.set_multiple_results(skipped, WorkResult(worker_outcome=WorkerOutcome.SKIPPED))
+
+
+def _execute(clone: Path) -> None:
+    # Tests that start the server in a process of its own have to meet the mutant too.
+    environment = {**os.environ, "PYTHONPATH": str(clone)}
+    subprocess.run([_tool("cosmic-ray"), "exec", CONFIG, SESSION], cwd=clone, env=environment, check=True)
 
 
 def _report(clone: Path) -> tuple[int, int]:
