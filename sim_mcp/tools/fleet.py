@@ -16,7 +16,7 @@ from sim_mcp.sanitize import called, clean
 from sim_mcp.tools import fleet_answers, fleet_text
 from sim_mcp.tools.context import ToolContext, inventory_of
 from sim_mcp.tools.facts import ROW_NAME_LIMIT
-from sim_mcp.tools.parameters import Name, PlainDay, Statuses, ready_call, several
+from sim_mcp.tools.parameters import Name, PlainDay, Statuses, ready_call, wrap_scalar
 from sim_mcp.tools.result import respond
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ _SHOWN = 20
 
 async def summarize_sims(
     ctx: ToolContext,
-    group_by: Annotated[list[GroupBy], BeforeValidator(several), Field(min_length=1, max_length=2)],
+    group_by: Annotated[list[GroupBy], BeforeValidator(wrap_scalar), Field(min_length=1, max_length=2)],
     status: Statuses | None = None,
     customer: Annotated[Name | None, Field(description="name or id")] = None,
     device: Annotated[Name | None, Field(description="part of the name")] = None,

@@ -24,8 +24,8 @@ def _as_word(value: Any) -> Any:
     return value.strip().lower().replace(" ", "_") if isinstance(value, str) else value
 
 
-def several(value: Any) -> Any:
-    """Take one that stands alone for a list of it."""
+def wrap_scalar(value: Any) -> Any:
+    """Wrap a scalar in a list; leave anything else as it is."""
     return [value] if isinstance(value, str | int) else value
 
 
@@ -60,7 +60,7 @@ SimName = Annotated[
 ]
 SimNames = Annotated[
     list[Annotated[Name, Field()]],
-    BeforeValidator(several),
+    BeforeValidator(wrap_scalar),
     Field(
         min_length=1,
         max_length=3000,
@@ -69,7 +69,7 @@ SimNames = Annotated[
 ]
 Status = Annotated[Literal["issued", "activated", "suspended", "factory_test"], BeforeValidator(_as_word)]
 """A status as people write it; emnify's own spelling is understood too."""
-Statuses = Annotated[list[Status], BeforeValidator(several), Field(min_length=1)]
+Statuses = Annotated[list[Status], BeforeValidator(wrap_scalar), Field(min_length=1)]
 """Any of several statuses; one that stands alone is taken as it is."""
 Page = Annotated[int, Field(ge=1, le=1_000_000)]
 PerPage = Annotated[int, Field(ge=1, le=100)]

@@ -12,7 +12,7 @@ from sim_mcp.emnify import Page as EmnifyPage
 from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.tools import answers, facts, text
 from sim_mcp.tools.context import ToolContext, emnify_of
-from sim_mcp.tools.parameters import Day, Moment, Name, Page, SimName, ready_call, several
+from sim_mcp.tools.parameters import Day, Moment, Name, Page, SimName, ready_call, wrap_scalar
 from sim_mcp.tools.result import respond
 
 DEFAULT_DAYS = 7
@@ -78,7 +78,7 @@ async def list_sim_events(
     type: Annotated[  # noqa: A002  # the word people use.
         list[Name] | None,
         Field(max_length=6, description='names or ids, e.g. ["Create PDP Context", "15"]'),
-        BeforeValidator(several),
+        BeforeValidator(wrap_scalar),
     ] = None,
     severity: Literal["info", "warn", "critical"] | None = None,
     source: Literal["network", "policy_control", "api"] | None = None,
