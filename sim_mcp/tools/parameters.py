@@ -1,11 +1,14 @@
 """The parameters that several tools share, each described once."""
 
 import json
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
+from sim_mcp.emnify import InvalidValueError, SimStatus
+from sim_mcp.formatting import as_utc, format_timestamp
 from sim_mcp.sanitize import escaped
 
 _EXACT_IN_JSON = 2**53
@@ -35,7 +38,7 @@ def _in_utc_unless_said(value: Any) -> Any:
             moment = datetime.fromisoformat(value.strip())
         except ValueError:
             return value
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment if moment.tzinfo else as_utc(moment)
     return value
 
 
@@ -91,6 +94,22 @@ BicText = Annotated[
 ]
 
 
+def to_statuses(words: Sequence[str] | None) -> tuple[SimStatus, ...]:
+    """Return the statuses of those words, each once."""
+    return tuple(dict.fromkeys(SimStatus.from_word(word) for word in words or ()))
+
+
+def check_order(**moments: datetime | None) -> None:
+    """Refuse a range that ends before it starts; takes the start and then the end, each by its parameter's name.
+
+    Raises:
+        InvalidValueError: Both are given and the first is later than the second.
+    """
+    (first, start), (last, end) = moments.items()
+    if start and end and start > end:
+        raise InvalidValueError(f"{first} {format_timestamp(start)} is after {last} {format_timestamp(end)}; swap them")
+
+
 def ready_call(tool: str, arguments: dict[str, Any], **changed: Any) -> str:
     """Write a call of this very tool with the arguments given, some of them changed."""
     merged = {name: value for name, value in {**arguments, **changed}.items() if value is not None}
@@ -99,5 +118,5 @@ def ready_call(tool: str, arguments: dict[str, Any], **changed: Any) -> str:
 
 def _literal(value: Any) -> str:
     if isinstance(value, datetime):
-        value = f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        value = format_timestamp(value)
     return escaped(json.dumps(value, ensure_ascii=False, default=str))
