@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from mcp.types import CallToolResult
-from pydantic import BeforeValidator, Field, model_serializer, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_serializer, model_validator
 
 from sim_mcp.fleet.inventory.filters import FleetFilter, GroupBy
 from sim_mcp.fleet.inventory.inventory import StillReadingError
@@ -42,7 +42,7 @@ class Group(Answer):
 class CountsAnswer(FleetAnswer):
     """SIMs counted by what they have in common; `other` is what the groups not shown hold."""
 
-    groups: list[Group] | None = None
+    groups: Annotated[list[Group], WithJsonSchema({"type": "array", "items": {"type": "object"}})] | None = None
     other: int | None = None
     other_groups: int | None = None
 
