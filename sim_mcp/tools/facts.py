@@ -12,7 +12,6 @@ from sim_mcp.emnify import (
 )
 from sim_mcp.tools import answers
 
-ROW_NAME_LIMIT = 60
 _TINY = 0.01
 
 

@@ -1,4 +1,4 @@
-"""The tools that read SIMs. They send nothing but GET."""
+"""The tools that read one SIM's usage. They send nothing but GET."""
 
 from datetime import date, timedelta
 from typing import Annotated

@@ -104,10 +104,6 @@ def _counted(shown: int, total: int | None, noun: str) -> str:
     return f"{shown:,} {plural}" if total is None or total == shown else f"{shown:,} of {total:,} {plural}"
 
 
-def _page(page: int, pages: int | None) -> str:
-    return f"page {page}" if pages is None else f"page {page} of {pages:,}"
-
-
 def _next(call: str | None) -> str | None:
     return f"Next: {call}" if call else None
 
