@@ -43,8 +43,8 @@ def refuse_blanks(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> No
         leaving = "" if name in schema.get("required", ()) else f"leave {name} out if it is not meant, or "
         clearing = ', or "none" to clear it' if name in _CLEARED - {"issuer"} else ""
         raise InvalidValueError(
-            f"{name}={json.dumps(value)[:60]} says nothing, and a change guesses nothing: {leaving}write what is "
-            f"meant{clearing}. What is really called so goes by its ICCID or id"
+            f"{name}={json.dumps(value)[:60]} says nothing, and a change must not guess: {leaving}write what is "
+            f"meant{clearing}. What really has that name can be given by its ICCID or id"
         )
 
 

@@ -11,7 +11,7 @@ from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, Event
 from sim_mcp.emnify import Event as RawEvent
 from sim_mcp.fleet.diagnosis.evidence import Evidence, Source
 from sim_mcp.fleet.events.event import CLOCK_TOLERANCE, RETENTION, newest_first, parse_event
-from sim_mcp.fleet.events.event_type import EventType
+from sim_mcp.fleet.events.event_type import FROM_NETWORK, EventType
 
 _NEWEST = 100
 _SELECTED = 50
@@ -32,8 +32,17 @@ _DEVICE_TYPES = (
 )
 _OLDER: tuple[EventFilter, ...] = (
     EventFilter(severity="warn"),
-    EventFilter(types=(1, 2, 3, 5, 15, 16), severity="info"),
-    EventFilter(types=(8, 9, 45, 50, 51, 68)),
+    EventFilter(types=tuple(sorted(FROM_NETWORK - {EventType.UPDATE_PDP_CONTEXT})), severity="info"),
+    EventFilter(
+        types=(
+            EventType.ACTIVATION,
+            EventType.SUSPENSION,
+            EventType.FACTORY_TEST,
+            EventType.RELEASED,
+            EventType.ASSIGNED,
+            EventType.CONNECTIVITY_RESET,
+        )
+    ),
 )
 """What else is requested where the newest events are not all: refusals, the last success, status changes."""
 

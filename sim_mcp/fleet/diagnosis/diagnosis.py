@@ -120,7 +120,7 @@ def apply_rules(evidence: Evidence) -> Diagnosis:
 
 
 def _without_fault(evidence: Evidence) -> Finding:
-    """Say whether everything is well, or that what was read does not tell."""
+    """Return the finding where no rule found a fault: all is well, or the evidence does not explain it."""
     return online(evidence) or resting(evidence) or cannot_tell(evidence)
 
 
@@ -158,7 +158,7 @@ def resting(evidence: Evidence) -> Finding | None:
 
 
 def cannot_tell(evidence: Evidence) -> Finding:
-    """Say that no rule explains what was read, and what to collect (emnify docs: contacting support)."""
+    """Return the finding that no rule explains the evidence, and what to collect (emnify docs: contacting support)."""
     newest = evidence.last(lambda each: each.type in FROM_NETWORK)
     again = "Call diagnose_sim again in a minute: part of what it looks at could not be read."
     sim = label_sim(evidence)

@@ -57,7 +57,7 @@ class Evidence:
     connectivity: Connectivity | None = None
     network_query: ConnectivityInfo | None = None
     events: tuple[Event, ...] = ()
-    """The newest first; all of the retention where `all_events`."""
+    """The newest first; all that emnify keeps if `all_events`."""
     all_events: bool = True
     workspace_blocks: tuple[Event, ...] = ()
     usage: SimUsage | None = None
@@ -107,7 +107,7 @@ class Evidence:
         return [event for event in self.events if event.type in types]
 
     def since(self, mark: Event | None, fits: Callable[[Event], bool]) -> list[Event]:
-        """Return the events that fit and are newer than a mark; all that fit without one."""
+        """Return the events that fit and are newer than a mark, or all that fit if there is none."""
         return [event for event in self.events if fits(event) and (mark is None or is_newer(event, mark))]
 
     @cached_property

@@ -141,7 +141,7 @@ def traffic_limit(evidence: Evidence) -> Finding | None:
 
 
 def not_activated_yet(evidence: Evidence) -> Finding | None:
-    """Find that sessions are refused for a status that the SIM has no more (emnify docs: event type 3)."""
+    """Find that sessions are refused for a status that the SIM no longer has (emnify docs: event type 3)."""
     activated = evidence.of_types(EventType.ACTIVATION, EventType.FACTORY_TEST)[:1]
     refusals = [
         each
@@ -159,7 +159,7 @@ def not_activated_yet(evidence: Evidence) -> Finding | None:
 
 
 def refused_otherwise(evidence: Evidence) -> Finding | None:
-    """Find a refusal whose reason no other rule knows: its own text names the cause (emnify docs: event type 3)."""
+    """Find a refusal for a reason that no other rule knows: its text names the cause (emnify docs: event type 3)."""
     others = [
         each for each in evidence.open_refusals if not any(known in each.text.lower() for known in _KNOWN_REASONS)
     ]
@@ -174,7 +174,7 @@ def refused_otherwise(evidence: Evidence) -> Finding | None:
 
 
 def blocked_unexplained(evidence: Evidence) -> Finding | None:
-    """Find that emnify reports BLOCKED and nothing read says why (GET /endpoint/{id}/connectivity)."""
+    """Find that emnify reports BLOCKED and no other evidence explains it (GET /endpoint/{id}/connectivity)."""
     if evidence.state != "BLOCKED" or evidence.open_refusals:
         return None
     if any(rule(evidence) for rule in _BLOCKING):

@@ -45,7 +45,7 @@ def operator_blocked(evidence: Evidence) -> Finding | None:
 
 
 def policy_forbids_network(evidence: Evidence) -> Finding | None:
-    """Find a rejection that speaks of roaming, radio type or coverage (emnify docs: can't attach, coverage policy).
+    """Find a rejection that mentions roaming, radio type or coverage (emnify docs: can't attach, coverage policy).
 
     The wording of such rejections is not documented, so this is never more than likely.
     """
@@ -102,7 +102,7 @@ def wrong_apn(evidence: Evidence) -> Finding | None:
 
 
 def attached_without_session(evidence: Evidence) -> Finding | None:
-    """Find that networks took the device in but it opens no data session (emnify docs: attached, no data session)."""
+    """Find that networks accepted the device but it opens no data session (emnify docs: attached, no data session)."""
     if evidence.state == "ONLINE" or evidence.open_refusals or evidence.open_rejections:
         return None
     attach = evidence.last(lambda each: each.attached)
@@ -142,7 +142,7 @@ def never_seen(evidence: Evidence) -> Finding | None:
 
 
 def reported_absent(evidence: Evidence) -> Finding | None:
-    """Find that the networks gave the device up (emnify docs: event types 15 and 16; deriving the state)."""
+    """Find that the networks report the device as absent (emnify docs: event types 15 and 16; deriving the state)."""
     purge = _purged(evidence)
     if purge is None or evidence.state in ("ONLINE", "ATTACHED"):
         return None
@@ -172,7 +172,7 @@ def attach_is_stale(evidence: Evidence) -> Finding | None:
 
 
 def offline_without_word(evidence: Evidence) -> Finding | None:
-    """Find that the device is offline and overdue, without any event that says why (emnify docs: offline)."""
+    """Find that the device is offline and overdue, without an event that explains it (emnify docs: offline)."""
     newest = evidence.last(lambda each: each.type in FROM_NETWORK)
     if evidence.state not in ("OFFLINE", None) or newest is None or _purged(evidence):
         return None
@@ -188,7 +188,7 @@ def offline_without_word(evidence: Evidence) -> Finding | None:
 
 
 def sessions_break_off(evidence: Evidence) -> Finding | None:
-    """Find that sessions follow each other and end at once (emnify docs: online but no data, coverage and device)."""
+    """Find that sessions follow one another and break off (emnify docs: online but no data, coverage and device)."""
     day_ago = evidence.now - timedelta(days=1)
     recent = [each for each in evidence.sessions if each.start is not None and each.start >= day_ago]
     lengths = [duration for each in recent if (duration := each.duration) is not None]
@@ -245,9 +245,9 @@ def _is_own(apn: str | None) -> bool:
     return bool(apn and _OWN_APN.search(apn.strip()))
 
 
-def _until(sessions: list[Session], ends: Callable[[Session], bool]) -> list[Session]:
-    """Return the sessions before the first that ends the row."""
-    end = next((place for place, session in enumerate(sessions) if ends(session)), len(sessions))
+def _until(sessions: list[Session], fits: Callable[[Session], bool]) -> list[Session]:
+    """Return the sessions before the first that fits."""
+    end = next((place for place, session in enumerate(sessions) if fits(session)), len(sessions))
     return sessions[:end]
 
 

@@ -43,7 +43,7 @@ def quota_used_up(evidence: Evidence) -> Finding | None:
 
 
 def quota_expired(evidence: Evidence) -> Finding | None:
-    """Find that the data quota has run out of time (GET /endpoint/{id}/quota/data; emnify docs: event type 60)."""
+    """Find that the data quota has expired (GET /endpoint/{id}/quota/data; emnify docs: event type 60)."""
     if _quota_is_active(evidence):
         return None
     ended = newest_unresolved(evidence, EventType.QUOTA_EXPIRED, EventType.QUOTA_ASSIGNED)

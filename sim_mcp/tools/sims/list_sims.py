@@ -117,7 +117,7 @@ TOOL = Entry(list_sims, "List and filter SIMs")
 
 
 def build(found: SimPage, filters: dict[str, Any], shape: dict[str, Any]) -> SimListAnswer:
-    """Return a page; a customer that all its rows share is said once.
+    """Return a page; a customer that all rows share is moved from the rows to the page.
 
     Args:
         found: the page.
