@@ -2,11 +2,15 @@
 
 import re
 
+import pytest
 from mcp import Client
 
+from sim_mcp.emnify import Network, Quota, Sim
+from sim_mcp.fleet.diagnosis.evidence import Evidence
 from sim_mcp.server.app import build_server
+from sim_mcp.tools.events.diagnose_sim import build_state
 from tests.support import Fleet, said
-from tests.tools.asking import asked
+from tests.tools.asking import NOON, asked
 
 
 def places(text: str, *parts: str) -> list[int]:
@@ -53,3 +57,16 @@ async def test_a_sim_whose_device_is_not_to_be_read_is_still_judged_by_its_event
         text = said(await asked(issuer, known, "diagnose_sim", "data_disabled"))
     assert "Most likely: Data is switched off in the service profile" in text
     assert re.search(r"device, connectivity, network query.*: emnify knows no device", text)
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, None), (5, "N0, N1, N2, N3, N4"), (6, "N0, N1, N2, N3, N4 …")])
+def test_blocked_operators_beyond_the_fifth_are_left_out(number: int, text: str | None) -> None:
+    blocked = tuple(Network(name=f"N{each}") for each in range(number))
+    assert build_state(Evidence(now=NOON, sim=Sim(id=7), blocked_operators=blocked)).blocked_operators == text
+
+
+def test_a_quota_says_what_is_left_and_until_when() -> None:
+    wire = {"status": {"id": 1, "description": "ACTIVE"}, "volume": "1048576", "expiry_date": "2026-12-01 00:00:00"}
+    state = build_state(Evidence(now=NOON, sim=Sim(id=7), data_quota=Quota.model_validate(wire), sms_quota=Quota()))
+    assert state.data_quota == "ACTIVE, 1,048,576 MB left, until 2026-12-01T00:00Z"
+    assert state.sms_quota is None

@@ -5,6 +5,7 @@ from mcp import Client
 
 from sim_mcp.emnify import SimStatus
 from sim_mcp.server.app import build_server
+from sim_mcp.tools.sims.summarize_sims import Group
 from tests.fleet.paged import paged
 from tests.support import Fleet, facts
 from tests.tools.sims.serving import server_on
@@ -61,3 +62,9 @@ async def test_our_own_changes_show_in_the_counts_at_once(fleet: Fleet) -> None:
         batch = fleet.stories["batch_registrable"]["bic"]
         facts(await client.call_tool("register_sim_batch", {"bic": batch, "status": "issued"}))
         assert sum((await counted()).values()) > sum(after.values())
+
+
+def test_a_group_is_one_flat_object_in_the_order_asked_for() -> None:
+    group = Group(values={"model": "3FF", "customer": "Alpenwerk"}, sims=3)
+    assert list(group.wire().items()) == [("model", "3FF"), ("customer", "Alpenwerk"), ("sims", 3)]
+    assert Group.model_validate(group.wire()) == group
