@@ -15,56 +15,8 @@ from sim_mcp.fleet.events.event_type import FROM_NETWORK
 from sim_mcp.fleet.events.sessions import is_late, usual_gap
 from sim_mcp.formatting import format_minute
 
-ACCESS_RULES: tuple[Rule, ...] = (
-    Rule(account.sim_deleted, "SIM not activated"),
-    Rule(account.sim_issued, "SIM not activated"),
-    Rule(account.sim_suspended, "SIM not activated"),
-    Rule(account.no_device, "device missing or disabled"),
-    Rule(account.device_disabled, "device missing or disabled", ("device",)),
-)
-"""Whether SIM and device may use networks at all; only if so, the fault rules apply."""
-
-FAULT_RULES: tuple[Rule, ...] = (
-    Rule(account.workspace_blocked, "workspace blocked (prepaid, cost limit)", ("workspace events", "events")),
-    Rule(account.data_disabled, "data switched off in the service profile", ("events",)),
-    Rule(quota.quota_missing, "data quota missing, used up or expired", ("events", "data quota")),
-    Rule(quota.quota_used_up, "data quota missing, used up or expired", ("events", "data quota")),
-    Rule(quota.quota_expired, "data quota missing, used up or expired", ("device events", "data quota")),
-    Rule(account.traffic_limit, "traffic limit", ("events", "device events")),
-    Rule(account.imei_lock, "IMEI lock", ("events", "device", "connectivity")),
-    Rule(account.not_activated_yet, "data sessions refused for other reasons", ("events",)),
-    Rule(account.refused_otherwise, "data sessions refused for other reasons", ("events",)),
-    Rule(account.blocked_unexplained, "blocked for no known reason", ("connectivity",)),
-    Rule(
-        network.operator_blocked,
-        "registration rejected (network, coverage policy, blocklist)",
-        ("events", "blocked operators"),
-    ),
-    Rule(network.policy_forbids_network, "registration rejected (network, coverage policy, blocklist)", ("events",)),
-    Rule(network.registration_rejected, "registration rejected (network, coverage policy, blocklist)", ("events",)),
-    Rule(network.wrong_apn, "wrong APN, attached without data session", ("events",)),
-    Rule(network.attached_without_session, "wrong APN, attached without data session", ("events", "connectivity")),
-    Rule(network.never_seen, "no sign of life", ("events",)),
-    Rule(network.reported_absent, "reported absent by the network", ("events",)),
-    Rule(network.sessions_break_off, "data sessions that break off", ("events",)),
-    Rule(network.attach_is_stale, "no sign of life", ("events", "connectivity")),
-    Rule(network.offline_without_word, "no sign of life", ("events", "connectivity")),
-    Rule(network.sessions_carry_nothing, "data sessions without data", ("events",)),
-)
+FAULT_RULES: tuple[Rule, ...] = (*account.BLOCK_RULES, *quota.RULES, *account.REFUSAL_RULES, *network.RULES)
 """Among equally certain causes, the likelier first."""
-
-FURTHER_RULES: tuple[Rule, ...] = (
-    Rule(cost.billed_without_device, "charged without use"),
-    Rule(cost.billed_on_disabled_device, "charged without use", ("device",)),
-    Rule(cost.billed_without_traffic, "charged without use", ("usage", "events")),
-    Rule(cost.factory_test_ended, "factory test that ended by itself", ("events",)),
-    Rule(cost.traffic_abroad, "traffic in an unusual country", ("events",)),
-    Rule(cost.usage_jumped, "usage far above last month's", ("usage",)),
-    Rule(cost.in_factory_test, ""),
-    Rule(cost.sms_quota_used_up, "SMS quota used up", ("events", "SMS quota")),
-    Rule(cost.changed_of_late, "changes within 24 hours", ("events", "device events")),
-)
-"""What costs and what changed: no cause of a fault, but worth knowing."""
 
 _KINDS = ("fault", "cost", "note")
 _CERTAINTIES: tuple[Certainty, ...] = ("certain", "likely", "possible", "unknown")
@@ -100,7 +52,7 @@ def apply_rules(evidence: Evidence) -> Diagnosis:
     """Return the diagnosis that all rules make of the evidence; pure."""
     found: list[Finding] = []
     clear: dict[str, bool] = {}
-    rules = (*ACCESS_RULES, *(FAULT_RULES if evidence.may_connect else ()), *FURTHER_RULES)
+    rules = (*account.ACCESS_RULES, *(FAULT_RULES if evidence.may_connect else ()), *cost.RULES)
     for rule in rules:
         finding = rule.find(evidence)
         if finding is not None:

@@ -2,7 +2,7 @@
 
 from sim_mcp.emnify import SimStatus
 from sim_mcp.fleet.diagnosis.evidence import Evidence, is_newer
-from sim_mcp.fleet.diagnosis.findings import Finding, certainty_of, find_refusal, format_events, label_sim
+from sim_mcp.fleet.diagnosis.findings import Finding, Rule, certainty_of, find_refusal, format_events, label_sim
 from sim_mcp.fleet.diagnosis.rules_quota import quota_expired, quota_missing, quota_used_up
 from sim_mcp.fleet.events.event_type import EventType
 from sim_mcp.formatting import format_megabytes, format_minute
@@ -227,3 +227,25 @@ def _extensions(evidence: Evidence) -> tuple[str, ...]:
 
 def _activation(evidence: Evidence) -> str:
     return f'set_sim_status(sims=["{label_sim(evidence)}"], status="activated")'
+
+
+ACCESS_RULES: tuple[Rule, ...] = (
+    Rule(sim_deleted, "SIM not activated"),
+    Rule(sim_issued, "SIM not activated"),
+    Rule(sim_suspended, "SIM not activated"),
+    Rule(no_device, "device missing or disabled"),
+    Rule(device_disabled, "device missing or disabled", ("device",)),
+)
+"""Whether SIM and device may use networks at all; only if so, the rules about faults apply."""
+
+BLOCK_RULES: tuple[Rule, ...] = (
+    Rule(workspace_blocked, "workspace blocked (prepaid, cost limit)", ("workspace events", "events")),
+    Rule(data_disabled, "data switched off in the service profile", ("events",)),
+)
+REFUSAL_RULES: tuple[Rule, ...] = (
+    Rule(traffic_limit, "traffic limit", ("events", "device events")),
+    Rule(imei_lock, "IMEI lock", ("events", "device", "connectivity")),
+    Rule(not_activated_yet, "data sessions refused for other reasons", ("events",)),
+    Rule(refused_otherwise, "data sessions refused for other reasons", ("events",)),
+    Rule(blocked_unexplained, "blocked for no known reason", ("connectivity",)),
+)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sim_mcp.emnify import MonthUsage, SimStatus
 from sim_mcp.fleet.diagnosis.evidence import Evidence
-from sim_mcp.fleet.diagnosis.findings import Finding, format_events, label_sim
+from sim_mcp.fleet.diagnosis.findings import Finding, Rule, format_events, label_sim
 from sim_mcp.fleet.events.event_type import DEVICE_CHANGES, STATUS_CHANGES, EventType
 from sim_mcp.sanitize import quoted
 
@@ -166,3 +166,17 @@ def _megabytes(month: MonthUsage | None) -> float:
 
 def _messages(month: MonthUsage | None) -> float:
     return float(month.sms.volume) if month and month.sms and month.sms.volume is not None else 0.0
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(billed_without_device, "charged without use"),
+    Rule(billed_on_disabled_device, "charged without use", ("device",)),
+    Rule(billed_without_traffic, "charged without use", ("usage", "events")),
+    Rule(factory_test_ended, "factory test that ended by itself", ("events",)),
+    Rule(traffic_abroad, "traffic in an unusual country", ("events",)),
+    Rule(usage_jumped, "usage far above last month's", ("usage",)),
+    Rule(in_factory_test, ""),
+    Rule(sms_quota_used_up, "SMS quota used up", ("events", "SMS quota")),
+    Rule(changed_of_late, "changes within 24 hours", ("events", "device events")),
+)
+"""What costs and what changed: no cause of a fault, but worth knowing."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from sim_mcp.fleet.diagnosis.evidence import Evidence
-from sim_mcp.fleet.diagnosis.findings import Finding, format_events
+from sim_mcp.fleet.diagnosis.findings import Finding, Rule, format_events
 from sim_mcp.fleet.events.event import RETENTION, Event
 from sim_mcp.fleet.events.event_type import FROM_NETWORK, PURGES
 from sim_mcp.fleet.events.sessions import Session, is_late, usual_gap
@@ -253,3 +253,22 @@ def _until(sessions: list[Session], fits: Callable[[Session], bool]) -> list[Ses
 
 def _mentions(text: str, name: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+_REJECTED = "registration rejected (network, coverage policy, blocklist)"
+_NO_SESSION = "wrong APN, attached without data session"
+_NO_LIFE = "no sign of life"
+RULES: tuple[Rule, ...] = (
+    Rule(operator_blocked, _REJECTED, ("events", "blocked operators")),
+    Rule(policy_forbids_network, _REJECTED, ("events",)),
+    Rule(registration_rejected, _REJECTED, ("events",)),
+    Rule(wrong_apn, _NO_SESSION, ("events",)),
+    Rule(attached_without_session, _NO_SESSION, ("events", "connectivity")),
+    Rule(never_seen, _NO_LIFE, ("events",)),
+    Rule(reported_absent, "reported absent by the network", ("events",)),
+    Rule(sessions_break_off, "data sessions that break off", ("events",)),
+    Rule(attach_is_stale, _NO_LIFE, ("events", "connectivity")),
+    Rule(offline_without_word, _NO_LIFE, ("events", "connectivity")),
+    Rule(sessions_carry_nothing, "data sessions without data", ("events",)),
+)
+"""Among equally certain causes, the likelier first."""

@@ -2,7 +2,7 @@
 
 from sim_mcp.emnify import Quota
 from sim_mcp.fleet.diagnosis.evidence import Evidence
-from sim_mcp.fleet.diagnosis.findings import Finding, find_refusal, format_events, newest_unresolved
+from sim_mcp.fleet.diagnosis.findings import Finding, Rule, find_refusal, format_events, newest_unresolved
 from sim_mcp.fleet.events.event import format_label
 from sim_mcp.fleet.events.event_type import EventType
 from sim_mcp.formatting import format_megabytes, format_minute
@@ -73,3 +73,11 @@ def _format_quota(evidence: Evidence) -> tuple[str, ...]:
     left = "" if quota.volume is None else f", {format_megabytes(quota.volume)} left"
     until = "" if quota.expiry_date is None else f", until {format_minute(quota.expiry_date)}"
     return (f"quota now: {format_label(quota.status)}{left}{until}",)
+
+
+_RULED_OUT = "data quota missing, used up or expired"
+RULES: tuple[Rule, ...] = (
+    Rule(quota_missing, _RULED_OUT, ("events", "data quota")),
+    Rule(quota_used_up, _RULED_OUT, ("events", "data quota")),
+    Rule(quota_expired, _RULED_OUT, ("device events", "data quota")),
+)

@@ -14,14 +14,16 @@ from sim_mcp.emnify import (
     Limits,
     SimUsage,
 )
-from sim_mcp.fleet.diagnosis.diagnosis import ACCESS_RULES, FAULT_RULES, FURTHER_RULES, apply_rules, unread
+from sim_mcp.fleet.diagnosis import rules_account as account
+from sim_mcp.fleet.diagnosis import rules_cost as cost
+from sim_mcp.fleet.diagnosis.diagnosis import FAULT_RULES, apply_rules, unread
 from sim_mcp.fleet.events.event import Event
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from tests.fleet.diagnosis.asking import diagnosed, spoilt
 from tests.fleet.diagnosis.building import LOCKED, NOW, evidence, quota, refusal, rejection, session, usage
 from tests.support import Fleet, fleet_of
 
-RULES = (*ACCESS_RULES, *FAULT_RULES, *FURTHER_RULES)
+RULES = (*account.ACCESS_RULES, *FAULT_RULES, *cost.RULES)
 
 
 CAUSES = [
