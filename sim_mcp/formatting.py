@@ -5,6 +5,7 @@ from decimal import Decimal
 
 _FINEST = 6
 """Decimal places emnify's volumes have at most."""
+_SMALL_VOLUME = 0.01
 _SMALLEST_BY_CENTS = Decimal("0.01")
 """A cost below it would vanish if it were written in cents, so it keeps all its digits."""
 
@@ -29,6 +30,11 @@ def join_sentences(*sentences: str | None) -> str:
 def format_number(value: float | Decimal) -> str:
     """Return a number with thousands separated and no trailing zeros, such as `1,234.5`."""
     return f"{value:,.{_FINEST}f}".rstrip("0").rstrip(".")
+
+
+def round_volume(megabytes: float) -> float:
+    """Return a volume to a thousandth of a MB, which is finer than any bill; below a hundredth, to 6 places."""
+    return round(megabytes, 3) if abs(megabytes) >= _SMALL_VOLUME else round(megabytes, _FINEST)
 
 
 def format_megabytes(volume: float | Decimal) -> str:
@@ -56,6 +62,28 @@ def format_money(cost: float | Decimal, currency: str | None) -> str:
 def format_timestamp(moment: datetime) -> str:
     """Return a moment in UTC to the second, such as `2026-11-22T09:00:00Z`."""
     return f"{as_utc(moment):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def format_minute(moment: datetime | None) -> str:
+    """Return a moment in UTC to the minute, such as `2026-11-22T09:00Z`, or words for one that is unknown."""
+    return "at an unknown time" if moment is None else f"{as_utc(moment):%Y-%m-%dT%H:%MZ}"
+
+
+def format_counted(shown: int, total: int | None, noun: str) -> str:
+    """Return how many of how many are shown, such as `25 of 847 SIMs`; only `25 SIMs` if that is all or unknown."""
+    if total is None or total == shown:
+        return format_quantity(shown, noun)
+    return f"{shown:,} of {format_quantity(total, noun)}"
+
+
+def format_page(page: int, pages: int | None) -> str:
+    """Return the number of a page, and of how many where that is known, such as `page 1 of 34`."""
+    return f"page {page}" if pages is None else f"page {page} of {pages:,}"
+
+
+def format_next(call: str | None) -> str | None:
+    """Return the line that offers the next call, if there is one."""
+    return f"Next: {call}" if call else None
 
 
 def as_utc(moment: datetime) -> datetime:

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from sim_mcp.emnify import DayUsage, Event, Label, Traffic
-from sim_mcp.emnify.values import number_in
 from sim_mcp.exports.cells import Row
+from sim_mcp.fleet.events.detail import parse_detail
 
 What = Literal["sims", "usage", "events"]
 
@@ -80,10 +79,8 @@ def usage_row(of: Row, day: DayUsage) -> Row:
 
 
 def event_row(of: Row, event: Event) -> Row:
-    """Return an event as a row; network, country, APN and volume are what its detail tells (emnify docs: events)."""
-    detail = event.detail or {}
-    operator, volume = _dict(detail.get("operator")), _dict(detail.get("volume"))
-    country = _dict(detail.get("country")) or _dict(operator.get("country"))
+    """Return an event as a row; network, country, APN and volume are from its detail (emnify docs: events)."""
+    detail = parse_detail(event)
     return {
         "time": moment(event.timestamp),
         **of,
@@ -93,10 +90,10 @@ def event_row(of: Row, event: Event) -> Row:
         "type_id": event.type.id if event.type else None,
         "source": said(event.source),
         "text": event.description,
-        "network": _text(detail.get("name")) or _text(operator.get("name")),
-        "country": _text(country.get("name")),
-        "apn": _text(_dict(detail.get("pdp_context")).get("apn")),
-        "data_mb": _number(volume.get("total")),
+        "network": detail.network,
+        "country": detail.country,
+        "apn": detail.apn,
+        "data_mb": detail.volume,
     }
 
 
@@ -121,18 +118,3 @@ def _traffic(kind: str, unit: str, traffic: Traffic | None) -> Row:
         f"{kind}_tx{unit}": traffic.tx,
         f"{kind}_cost": traffic.cost,
     }
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _number(value: Any) -> Decimal | None:
-    try:
-        return number_in(value)
-    except ValueError:
-        return None

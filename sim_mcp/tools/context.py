@@ -1,4 +1,4 @@
-"""What lives as long as the server and is handed to every tool."""
+"""The application state, which lives as long as the server, and how a tool gets at its parts."""
 
 import getpass
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from sim_mcp.settings import Settings
 T = TypeVar("T")
 
 ANSWER_WITHIN_S = 44.0
-"""The longest a call waits for emnify; the rest is for judging and counting, well before hosts give up."""
+"""Seconds a call waits for emnify at most; what it does then is still done well before hosts time out."""
 
-HOW_TO_GO_ON = (
+_HOW_TO_PROCEED = (
     "There is no emnify token yet, so nothing was asked and nothing changed. Two ways on, both for the operator: "
     "set EMNIFY_APPLICATION_TOKEN (emnify portal: Integrations, Application tokens) and restart, "
     "or start the server with --sandbox to try it on made-up SIMs."
@@ -28,9 +28,9 @@ HOW_TO_GO_ON = (
 
 
 def why_no_token(settings: Settings) -> str:
-    """Say that no token is set, or what is wrong with the one that is, and the ways on."""
+    """Return why no token can be used, and what the operator can do about it."""
     if settings.token_fault is None:
-        return HOW_TO_GO_ON
+        return _HOW_TO_PROCEED
     return (
         f"EMNIFY_APPLICATION_TOKEN was not pasted right: {settings.token_fault}. It was sent nowhere, so nothing was "
         "asked and nothing changed. The operator has to set it to the token alone, as the emnify portal shows it "
@@ -39,7 +39,7 @@ def why_no_token(settings: Settings) -> str:
 
 
 class NoTokenError(Exception):
-    """No token is set, or none that could be one; the message names the ways on."""
+    """No token is set, or it is malformed; the message says what the operator can do."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(why_no_token(settings))
@@ -47,7 +47,7 @@ class NoTokenError(Exception):
 
 @dataclass(frozen=True)
 class AppState:
-    """Hold the settings and, where there is a token, what answers and changes with it."""
+    """Hold the settings, and the services that need a token; these are None without one."""
 
     settings: Settings
     client: EmnifyClient | None
@@ -56,62 +56,83 @@ class AppState:
     usage: UsageScan | None = None
     exports: ExportService | None = None
     forms_count: bool = True
-    """Whether a form that the client answers is a person's word; not where the client may be any program at all."""
+    """Whether a form that the client answers counts as a person's consent; not where any program may be the client."""
 
 
 ToolContext = Context[AppState]
+"""The context of one tool call."""
 
 
 def emnify_of(ctx: ToolContext) -> EmnifyClient:
-    """Return the client behind this call, or raise `NoTokenError`."""
+    """Return the client of the emnify API.
+
+    Raises:
+        NoTokenError: No token can be used.
+    """
     state = _state_of(ctx)
-    return _with_token(state, state.client)
+    return _require(state, state.client)
 
 
 def changes_of(ctx: ToolContext) -> ChangeService:
-    """Return the service for changes behind this call, or raise `NoTokenError`."""
+    """Return the service that makes changes.
+
+    Raises:
+        NoTokenError: No token can be used.
+    """
     state = _state_of(ctx)
-    return _with_token(state, state.changes)
+    return _require(state, state.changes)
 
 
 def forms_count(ctx: ToolContext) -> bool:
-    """Tell whether what the client answers is a person's word."""
+    """Tell whether a form that this client answers counts as a person's consent."""
     return _state_of(ctx).forms_count
 
 
 def inventory_of(ctx: ToolContext) -> Inventory:
-    """Return the inventory behind this call, or raise `NoTokenError`."""
+    """Return the inventory of the whole fleet.
+
+    Raises:
+        NoTokenError: No token can be used.
+    """
     state = _state_of(ctx)
-    return _with_token(state, state.inventory)
+    return _require(state, state.inventory)
 
 
 def usage_of(ctx: ToolContext) -> UsageScan:
-    """Return what reads usage across SIMs, or raise `NoTokenError`."""
+    """Return the scan that reads usage across SIMs.
+
+    Raises:
+        NoTokenError: No token can be used.
+    """
     state = _state_of(ctx)
-    return _with_token(state, state.usage)
+    return _require(state, state.usage)
 
 
 def exports_of(ctx: ToolContext) -> ExportService:
-    """Return the service for exports behind this call, or raise `NoTokenError`."""
+    """Return the service that writes exports.
+
+    Raises:
+        NoTokenError: No token can be used.
+    """
     state = _state_of(ctx)
-    return _with_token(state, state.exports)
+    return _require(state, state.exports)
 
 
 def caller_of(ctx: ToolContext) -> Caller:
-    """Return who asks: the account the server runs under, and what the client says of itself, which proves nothing."""
+    """Return who asks: the account the server runs under, and the name the client gives itself, which is unverified."""
     params = ctx.session.client_params
     info = params.client_info if params is not None else None
     name = clean(f"{info.name} {info.version}", 60) if info is not None else "an unnamed client"
-    return Caller(_account(), name)
+    return Caller(_account_name(), name)
 
 
 def wants_progress(ctx: ToolContext) -> bool:
-    """Tell whether the client listens while the call works, and so can show a person what it is told."""
+    """Tell whether the client receives progress, and so can show messages to a person during the call."""
     meta = ctx.request_context.meta
     return meta is not None and "progress_token" in meta
 
 
-def _account() -> str:
+def _account_name() -> str:
     try:
         return clean(getpass.getuser(), 60)
     except (OSError, KeyError):  # a container may run under a number that has no name.
@@ -123,7 +144,7 @@ def _state_of(ctx: ToolContext) -> AppState:
     return state
 
 
-def _with_token(state: AppState, part: T | None) -> T:
+def _require(state: AppState, part: T | None) -> T:
     if part is None:
         raise NoTokenError(state.settings)
     return part

@@ -1,4 +1,4 @@
-"""What the model reads when a call fails: what was wrong, with which value, what next, what changed."""
+"""Error texts for the model: what was wrong, with which value, what to do next, and whether anything changed."""
 
 import sqlite3
 from typing import Any
@@ -26,10 +26,11 @@ from sim_mcp.fleet.inventory.inventory import InventoryError
 from sim_mcp.fleet.inventory.sql import UnknownNameError
 from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError
 from sim_mcp.fleet.lookup.sims import LookupFailedError
+from sim_mcp.formatting import join_sentences
 from sim_mcp.sanitize import clean
 from sim_mcp.tools.context import NoTokenError
 
-_NEXT: tuple[tuple[type[EmnifyError], str], ...] = (
+_NEXT_STEPS: tuple[tuple[type[EmnifyError], str], ...] = (
     (AuthenticationError, "The operator has to renew EMNIFY_APPLICATION_TOKEN."),
     (ForbiddenError, "The token's workspace or role lacks this right; the operator can use another token."),
     (NotFoundError, "list_sims finds SIMs by part of an ICCID, IMSI, MSISDN or by device name."),
@@ -40,7 +41,7 @@ _NEXT: tuple[tuple[type[EmnifyError], str], ...] = (
 )
 
 
-_WORDED = (
+_WITH_OWN_TEXT = (
     NotConfirmedError,
     ExportRefusedError,
     ForbiddenByPolicyError,
@@ -52,17 +53,17 @@ _WORDED = (
     UnknownNameError,
     InventoryError,
 )
-"""Failures that word themselves for the model."""
+"""Errors whose message is written for the model already."""
 
 
 def is_unusable_form(error: ToolError) -> bool:
-    """Tell whether a form came back with what it has no room for; the SDK's words name our own functions."""
+    """Tell whether a form came back with fields it does not have; the SDK's message would name our functions."""
     return isinstance(error.__cause__, ToolError) and str(error.__cause__).startswith("Resolver ")
 
 
 def explain(cause: BaseException | None) -> str | None:
-    """Word an anticipated failure, or return None for a crash, whose text stays on the server."""
-    if isinstance(cause, _WORDED):
+    """Return the text for an expected error, or None for a crash, whose details stay on the server."""
+    if isinstance(cause, _WITH_OWN_TEXT):
         return str(cause)
     if isinstance(cause, ValidationError):
         return explain_arguments(cause)
@@ -75,17 +76,17 @@ def explain(cause: BaseException | None) -> str | None:
             "sim-mcp audit tells."
         )
     if isinstance(cause, EmnifyError):
-        return _sentences(str(cause), _next_step(cause), _changed(cause, str(cause)))
+        return join_sentences(str(cause), _next_step(cause), _effect(cause, str(cause)))
     return None
 
 
 def explain_arguments(error: ValidationError) -> str:
-    """Word arguments that do not fit the schema: which, with which value, what fits."""
-    problems = [_argument(problem) for problem in error.errors(include_url=False)]
+    """Return the text for arguments that do not fit the schema: which, with which value, and what would fit."""
+    problems = [_explain_argument(problem) for problem in error.errors(include_url=False)]
     return f"{'; '.join(problems)}. Nothing was sent, nothing changed."
 
 
-def _argument(problem: Any) -> str:
+def _explain_argument(problem: Any) -> str:
     name = ".".join(str(part) for part in problem["loc"] if not isinstance(part, int)) or "arguments"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
     if problem["type"] == "missing":
@@ -97,10 +98,10 @@ def _argument(problem: Any) -> str:
         message = f"should have at most {most} {things}"
     elif problem["type"] in {"too_short", "string_too_short"}:
         message = "should not be empty" if things == "characters" else "should have at least 1 item"
-    return f"{name}={_shown(problem['input'])}: {message}"
+    return f"{name}={_format_value(problem['input'])}: {message}"
 
 
-def _shown(value: object) -> str:
+def _format_value(value: object) -> str:
     return clean(repr(value), 60)
 
 
@@ -114,16 +115,12 @@ def _next_step(error: EmnifyError) -> str:
         return ""
     if isinstance(error, UpstreamError) and error.status is None:
         return "Try again in a minute."
-    return next((step for kind, step in _NEXT if isinstance(error, kind)), "")
+    return next((step for kind, step in _NEXT_STEPS if isinstance(error, kind)), "")
 
 
-def _changed(error: EmnifyError, said: str) -> str:
+def _effect(error: EmnifyError, message: str) -> str:
     if error.changed == "unknown":
         return "It may have happened: read the SIM again before repeating anything."
-    if "nothing changed" in said.lower():
+    if "nothing changed" in message.lower():
         return ""
     return "Nothing was sent, nothing changed." if isinstance(error, InvalidValueError) else "Nothing changed."
-
-
-def _sentences(*parts: str) -> str:
-    return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)

@@ -19,7 +19,7 @@ from sim_mcp.fleet.lookup.sims import LookupFailedError
 from sim_mcp.tools.context import ToolContext, exports_of
 from sim_mcp.tools.errors import explain
 from sim_mcp.tools.export_answers import ExportReport, export_link, export_report, export_text
-from sim_mcp.tools.parameters import Day, Name, Status, ready_call, several
+from sim_mcp.tools.parameters import Day, Name, Status, ready_call, wrap_scalar
 from sim_mcp.tools.result import respond
 
 _DEFAULT_DAYS, _MOST_DAYS = 30, 366
@@ -32,7 +32,7 @@ async def export_sims(
     sims: Annotated[
         list[Name] | None,
         Field(max_length=_MOST_NAMES, description="only these, e.g. by ICCID"),
-        BeforeValidator(several),
+        BeforeValidator(wrap_scalar),
     ] = None,
     status: Status | None = None,
     organisation: Annotated[Name | None, Field(description="customer: name or id")] = None,

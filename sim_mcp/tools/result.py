@@ -11,9 +11,14 @@ class Answer(BaseModel):
 
     def wire(self) -> dict[str, Any]:
         """Return the structured content as JSON, without nulls."""
-        return self.model_dump(mode="json", exclude_none=True)
+        return self.model_dump(mode="json", exclude_none=True, by_alias=True)
 
 
 def respond(answer: Answer, text: str) -> CallToolResult:
     """Return a tool result that holds the same facts twice: as structured content and as text."""
     return CallToolResult(content=[TextContent(text=text)], structured_content=answer.wire())
+
+
+def join_hints(*hints: str | None) -> str | None:
+    """Return the hints that say anything as one, or None."""
+    return " ".join(filter(None, hints)) or None

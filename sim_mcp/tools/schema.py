@@ -1,9 +1,9 @@
-"""Tool schemas as small as they can be and as flat as every host needs them."""
+"""Tool schemas, made as small as possible and as flat as every host needs them."""
 
 from typing import Any
 
 _OPEN = ("additionalProperties", True)
-"""What a schema means without saying so."""
+"""What a schema means by default."""
 
 
 def slim_input(schema: dict[str, Any]) -> dict[str, Any]:
@@ -12,9 +12,9 @@ def slim_input(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def slim_output(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return an output schema without titles, nulls and defaults: absent keys are how an answer says unknown.
+    """Return an output schema without titles, nulls and defaults: an answer leaves out what is unknown.
 
-    Rows are objects of their own keys: spelt out in every tool that returns them they would cost more than they tell.
+    Definitions of rows are left out too: every conversation would pay for them, and their keys explain themselves.
     """
     return {key: value for key, value in _slim(schema).items() if key not in {"description", "$defs"}}
 
@@ -38,6 +38,6 @@ def _slim(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _union(options: list[dict[str, Any]]) -> dict[str, Any]:
-    """Fold `X or null` into X; keep any other union."""
+    """Reduce `X or null` to X; keep any other union."""
     real = [_slim(option) for option in options if option.get("type") != "null"]
     return real[0] if len(real) == 1 else {"anyOf": real}

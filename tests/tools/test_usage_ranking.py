@@ -17,7 +17,7 @@ from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from sim_mcp.tools import usage_facts, usage_ranking
 from tests.support import Fleet, facts, fleet_of, said
-from tests.tools.test_reading import leaves, shown
+from tests.tools.checking import leaves, shown
 
 CLOCK = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NOVEMBER = month_of(date(2026, 11, 1))

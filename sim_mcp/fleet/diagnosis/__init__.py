@@ -1,1 +1,1 @@
-"""Why a SIM does what it does: evidence collected side by side, judged by small rules."""
+"""The diagnosis of a SIM: evidence read from many sources at once, and small rules applied to it."""

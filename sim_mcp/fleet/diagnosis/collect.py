@@ -1,4 +1,4 @@
-"""Reading what explains a SIM, side by side: a source that fails costs nothing but itself."""
+"""Reading the evidence about a SIM from all sources at once."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -7,52 +7,62 @@ from typing import Any, TypeVar, get_args
 
 import anyio
 
-from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, Event, EventFilter, NotFoundError, Page, Sim
-from sim_mcp.fleet.diagnosis.evidence import CLOCKS_APART, RETENTION, Evidence, Source
-from sim_mcp.fleet.events import event as happenings
-from sim_mcp.fleet.events.event import newest_first
+from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, EventFilter, NotFoundError, Page, Sim
+from sim_mcp.emnify import Event as RawEvent
+from sim_mcp.fleet.diagnosis.evidence import Evidence, Source
+from sim_mcp.fleet.events.event import CLOCK_TOLERANCE, RETENTION, newest_first, parse_event
+from sim_mcp.fleet.events.event_type import FROM_NETWORK, EventType
 
 _NEWEST = 100
 _SELECTED = 50
 WITHIN_S = 35.0
-"""Seconds that reading takes at most: with finding the SIM first, still within a host's patience."""
+"""The most seconds that reading takes: together with finding the SIM, less than hosts wait."""
 
 _LEAST_S = 1.0
 _FIRST, _LATER = 3 / 7, 2 / 7
 """The share of the first round, and of each of the two that may follow."""
 
 _DEVICE_TYPES = (
-    happenings.DEVICE_BLOCKED,
-    happenings.QUOTA_LOW,
-    happenings.QUOTA_USED_UP,
-    happenings.DEVICE_ENABLED,
-    happenings.DEVICE_DISABLED,
-    happenings.QUOTA_EXPIRED,
+    EventType.DEVICE_BLOCKED,
+    EventType.QUOTA_LOW,
+    EventType.QUOTA_USED_UP,
+    EventType.DEVICE_ENABLED,
+    EventType.DEVICE_DISABLED,
+    EventType.QUOTA_EXPIRED,
 )
-_BUSY: tuple[EventFilter, ...] = (
+_OLDER: tuple[EventFilter, ...] = (
     EventFilter(severity="warn"),
-    EventFilter(types=(1, 2, 3, 5, 15, 16), severity="info"),
-    EventFilter(types=(8, 9, 45, 50, 51, 68)),
+    EventFilter(types=tuple(sorted(FROM_NETWORK - {EventType.UPDATE_PDP_CONTEXT})), severity="info"),
+    EventFilter(
+        types=(
+            EventType.ACTIVATION,
+            EventType.SUSPENSION,
+            EventType.FACTORY_TEST,
+            EventType.RELEASED,
+            EventType.ASSIGNED,
+            EventType.CONNECTIVITY_RESET,
+        )
+    ),
 )
-"""What is asked for besides where the newest events are not all: refusals, the last success, changes of status."""
+"""What else is requested where the newest events are not all: refusals, the last success, status changes."""
 
 T = TypeVar("T")
 
 
-async def gather(client: EmnifyClient, sim: Sim, within_s: float = WITHIN_S) -> Evidence:
-    """Read everything about a SIM side by side; a source that fails is recorded and costs nothing but itself.
+async def collect_evidence(client: EmnifyClient, sim: Sim, within_s: float = WITHIN_S) -> Evidence:
+    """Read all evidence about a SIM concurrently; a source that fails is recorded as unread.
 
-    It takes three rounds and `within_s` seconds at most; what does not answer in time has failed.
+    At most three rounds and `within_s` seconds; a source that does not answer in time has failed.
 
     emnify API: /endpoint/{id}, …/connectivity, …/connectivity_info, …/quota/data, …/quota/sms,
-    …/operator_blacklist, …/event, /sim/{id}/event, /sim/{id}/stats, /event, and where a limit is spoken of
+    …/operator_blacklist, …/event, /sim/{id}/event, /sim/{id}/stats, /event, and where an event mentions a limit
     …/traffic_limit_extension.
 
     Raises:
         AuthenticationError: The token is not accepted any more, so that nothing can be read.
     """
     now = client.now()
-    kept = EventFilter(since=now - RETENTION, until=now + CLOCKS_APART)
+    kept = EventFilter(since=now - RETENTION, until=now + CLOCK_TOLERANCE)
     within_s = max(_LEAST_S, min(within_s, WITHIN_S))
     found = _Reader(within_s * _FIRST)
     device, ask = sim.device, client.reachability
@@ -63,7 +73,7 @@ async def gather(client: EmnifyClient, sim: Sim, within_s: float = WITHIN_S) -> 
 
         read("events", lambda s: client.list_sim_events(sim.id, kept, per_page=_NEWEST, deadline_s=s))
         read("usage", lambda s: client.get_sim_usage(sim.id, deadline_s=s))
-        blocks = replace(kept, types=(happenings.WORKSPACE_BLOCKED,))
+        blocks = replace(kept, types=(EventType.WORKSPACE_BLOCKED,))
         read("workspace events", lambda s: ask.list_workspace_events(blocks, deadline_s=s))
         if device is not None:
             number, of_device = device.id, replace(kept, types=_DEVICE_TYPES)
@@ -71,15 +81,15 @@ async def gather(client: EmnifyClient, sim: Sim, within_s: float = WITHIN_S) -> 
             read("connectivity", lambda s: client.get_connectivity(number, deadline_s=s))
             read("network query", lambda s: ask.get_connectivity_info(number, deadline_s=s))
             read("device events", lambda s: ask.list_device_events(number, of_device, deadline_s=s))
-            read("data quota", lambda s: _unless_none(client.get_data_quota(number, deadline_s=s)))
-            read("SMS quota", lambda s: _unless_none(ask.get_sms_quota(number, deadline_s=s)))
+            read("data quota", lambda s: _none_if_not_found(client.get_data_quota(number, deadline_s=s)))
+            read("SMS quota", lambda s: _none_if_not_found(ask.get_sms_quota(number, deadline_s=s)))
             read("blocked operators", lambda s: ask.list_blocked_operators(number, deadline_s=s))
-    if found.locked_out is not None:
-        raise found.locked_out
-    newest: Page[Event] | None = found.values.get("events")
-    more = await _further(client, sim, kept, newest, found, within_s * _LATER)
-    evidence = _evidence(now, sim, found, newest, more)
-    if device is None or not any(each.limited for each in evidence.events):
+    if found.token_error is not None:
+        raise found.token_error
+    newest: Page[RawEvent] | None = found.values.get("events")
+    more = await _read_older_events(client, sim, kept, newest, found, within_s * _LATER)
+    evidence = _build_evidence(now, sim, found, newest, more)
+    if device is None or not any(each.hit_traffic_limit for each in evidence.events):
         return evidence
     later = _Reader(within_s * _LATER)
     await later.read("limit extensions", lambda s: ask.list_limit_extensions(device.id, deadline_s=s))
@@ -91,18 +101,18 @@ async def gather(client: EmnifyClient, sim: Sim, within_s: float = WITHIN_S) -> 
     )
 
 
-async def _further(
+async def _read_older_events(
     client: EmnifyClient,
     sim: Sim,
     kept: EventFilter,
-    newest: Page[Event] | None,
+    newest: Page[RawEvent] | None,
     found: "_Reader",
     deadline_s: float,
-) -> list[Event]:
-    """Read what a busy SIM's newest events may not reach back to; a failure makes the events incomplete, no more."""
+) -> list[RawEvent]:
+    """Read older events that matter where a SIM has too many; a failure only leaves the events incomplete."""
     if newest is None or not newest.has_next:
         return []
-    selected: list[Event] = []
+    selected: list[RawEvent] = []
 
     async def select(chosen: EventFilter) -> None:
         wanted = replace(chosen, since=kept.since, until=kept.until)
@@ -114,19 +124,21 @@ async def _further(
             selected.extend(page.items)
 
     async with anyio.create_task_group() as group:
-        for chosen in _BUSY:
+        for chosen in _OLDER:
             group.start_soon(select, chosen)
     return selected
 
 
-def _evidence(now: datetime, sim: Sim, found: "_Reader", newest: Page[Event] | None, more: list[Event]) -> Evidence:
+def _build_evidence(
+    now: datetime, sim: Sim, found: "_Reader", newest: Page[RawEvent] | None, more: list[RawEvent]
+) -> Evidence:
     values = found.values
     if "device" in found.unread:
-        # Where the device is not to be read, "no quota found" says nothing about quotas.
+        # If the device cannot be read, "not found" does not mean that it has no quota.
         unasked: tuple[Source, ...] = ("data quota", "SMS quota")
         found.unread |= {source: found.unread["device"] for source in unasked if values.get(source) is None}
-    of_device: Page[Event] | None = values.get("device events")
-    blocks: Page[Event] | None = values.get("workspace events")
+    of_device: Page[RawEvent] | None = values.get("device events")
+    blocks: Page[RawEvent] | None = values.get("workspace events")
     events = [*(newest.items if newest else ()), *more, *(of_device.items if of_device else ())]
     return Evidence(
         now=now,
@@ -134,9 +146,9 @@ def _evidence(now: datetime, sim: Sim, found: "_Reader", newest: Page[Event] | N
         device=values.get("device") or sim.device,
         connectivity=values.get("connectivity"),
         network_query=values.get("network query"),
-        events=newest_first(map(happenings.read, events)),
+        events=newest_first(map(parse_event, events)),
         all_events=newest is not None and not newest.has_next and not newest.unreadable,
-        workspace_blocks=newest_first(map(happenings.read, blocks.items if blocks else ())),
+        workspace_blocks=newest_first(map(parse_event, blocks.items if blocks else ())),
         usage=values.get("usage"),
         data_quota=values.get("data quota"),
         sms_quota=values.get("SMS quota"),
@@ -145,8 +157,8 @@ def _evidence(now: datetime, sim: Sim, found: "_Reader", newest: Page[Event] | N
     )
 
 
-async def _unless_none(asked: Awaitable[T]) -> T | None:
-    """Take "not found" for "has none": emnify knows no other way to say that a device has no quota."""
+async def _none_if_not_found(asked: Awaitable[T]) -> T | None:
+    """Return None for "not found": that is how emnify answers for a device without quota."""
     try:
         return await asked
     except NotFoundError:
@@ -155,17 +167,17 @@ async def _unless_none(asked: Awaitable[T]) -> T | None:
 
 @dataclass
 class _Reader:
-    """Keep what each source said, or why it said nothing."""
+    """Keep what each source returned, or its error."""
 
     deadline_s: float
     values: dict[Source, Any] = field(default_factory=dict)
     unread: dict[Source, str] = field(default_factory=dict)
-    locked_out: AuthenticationError | None = None
+    token_error: AuthenticationError | None = None
 
     async def read(self, source: Source, ask: Callable[[float], Awaitable[Any]]) -> None:
         try:
             self.values[source] = await ask(self.deadline_s)
         except AuthenticationError as error:
-            self.locked_out = error
+            self.token_error = error
         except EmnifyError as error:
             self.unread[source] = str(error)

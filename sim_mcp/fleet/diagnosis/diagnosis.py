@@ -1,4 +1,4 @@
-"""Why a SIM behaves as it does: evidence, rules, and what follows from both."""
+"""The diagnosis of a SIM: every rule applied to the evidence, and the findings ranked."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -8,71 +8,24 @@ from sim_mcp.fleet.diagnosis import rules_account as account
 from sim_mcp.fleet.diagnosis import rules_cost as cost
 from sim_mcp.fleet.diagnosis import rules_network as network
 from sim_mcp.fleet.diagnosis import rules_quota as quota
-from sim_mcp.fleet.diagnosis.collect import WITHIN_S, gather
-from sim_mcp.fleet.diagnosis.evidence import OF_DEVICE, Evidence
-from sim_mcp.fleet.diagnosis.findings import Finding, Rule, Sure, moment, named
-from sim_mcp.fleet.events.event import FROM_NETWORK
+from sim_mcp.fleet.diagnosis.collect import WITHIN_S, collect_evidence
+from sim_mcp.fleet.diagnosis.evidence import DEVICE_SOURCES, Evidence
+from sim_mcp.fleet.diagnosis.findings import Certainty, Finding, Rule, label_sim
+from sim_mcp.fleet.events.event_type import FROM_NETWORK
 from sim_mcp.fleet.events.sessions import is_late, usual_gap
+from sim_mcp.formatting import format_minute
 
-FORBIDDEN: tuple[Rule, ...] = (
-    Rule(account.sim_deleted, "SIM not activated"),
-    Rule(account.sim_issued, "SIM not activated"),
-    Rule(account.sim_suspended, "SIM not activated"),
-    Rule(account.no_device, "device missing or disabled"),
-    Rule(account.device_disabled, "device missing or disabled", ("device",)),
-)
-"""Whether SIM and device may use networks at all; only then the next rules have anything to say."""
-
-ONCE_ALLOWED: tuple[Rule, ...] = (
-    Rule(account.workspace_blocked, "workspace blocked (prepaid, cost limit)", ("workspace events", "events")),
-    Rule(account.data_disabled, "data switched off in the service profile", ("events",)),
-    Rule(quota.quota_missing, "data quota missing, used up or expired", ("events", "data quota")),
-    Rule(quota.quota_used_up, "data quota missing, used up or expired", ("events", "data quota")),
-    Rule(quota.quota_expired, "data quota missing, used up or expired", ("device events", "data quota")),
-    Rule(account.traffic_limit, "traffic limit", ("events", "device events")),
-    Rule(account.imei_lock, "IMEI lock", ("events", "device", "connectivity")),
-    Rule(account.not_activated_yet, "data sessions refused for other reasons", ("events",)),
-    Rule(account.refused_otherwise, "data sessions refused for other reasons", ("events",)),
-    Rule(account.blocked_unexplained, "blocked for no known reason", ("connectivity",)),
-    Rule(
-        network.operator_blocked,
-        "registration rejected (network, coverage policy, blocklist)",
-        ("events", "blocked operators"),
-    ),
-    Rule(network.policy_forbids_network, "registration rejected (network, coverage policy, blocklist)", ("events",)),
-    Rule(network.registration_rejected, "registration rejected (network, coverage policy, blocklist)", ("events",)),
-    Rule(network.wrong_apn, "wrong APN, attached without data session", ("events",)),
-    Rule(network.attached_without_session, "wrong APN, attached without data session", ("events", "connectivity")),
-    Rule(network.never_seen, "no sign of life", ("events",)),
-    Rule(network.reported_absent, "reported absent by the network", ("events",)),
-    Rule(network.sessions_break_off, "data sessions that break off", ("events",)),
-    Rule(network.attach_is_stale, "no sign of life", ("events", "connectivity")),
-    Rule(network.offline_without_word, "no sign of life", ("events", "connectivity")),
-    Rule(network.sessions_carry_nothing, "data sessions without data", ("events",)),
-)
-"""The likelier cause first among equally sure ones."""
-
-BESIDES: tuple[Rule, ...] = (
-    Rule(cost.billed_without_device, "charged without use"),
-    Rule(cost.billed_on_disabled_device, "charged without use", ("device",)),
-    Rule(cost.billed_without_traffic, "charged without use", ("usage", "events")),
-    Rule(cost.factory_test_ended, "factory test that ended by itself", ("events",)),
-    Rule(cost.traffic_abroad, "traffic in an unusual country", ("events",)),
-    Rule(cost.usage_jumped, "usage far above last month's", ("usage",)),
-    Rule(cost.in_factory_test, ""),
-    Rule(cost.sms_quota_used_up, "SMS quota used up", ("events", "SMS quota")),
-    Rule(cost.changed_of_late, "changes within 24 hours", ("events", "device events")),
-)
-"""What costs, what changed: no cause of a fault, but worth knowing."""
+FAULT_RULES: tuple[Rule, ...] = (*account.BLOCK_RULES, *quota.RULES, *account.REFUSAL_RULES, *network.RULES)
+"""Among equally certain causes, the likelier first."""
 
 _KINDS = ("fault", "cost", "note")
-_SURENESS: tuple[Sure, ...] = ("certain", "likely", "possible", "unknown")
+_CERTAINTIES: tuple[Certainty, ...] = ("certain", "likely", "possible", "unknown")
 _JUST_NOW = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Hold what was found, the likeliest cause first, and what was not: ruled out, or not to be checked."""
+    """Hold the findings, the likeliest cause first, what is ruled out, and what could not be checked."""
 
     evidence: Evidence
     most_likely: Finding
@@ -87,19 +40,19 @@ class Diagnosis:
 
 
 async def diagnose(client: EmnifyClient, sim: Sim, within_s: float = WITHIN_S) -> Diagnosis:
-    """Read what explains a SIM, as far as that many seconds allow, and judge it.
+    """Read the evidence about a SIM within that many seconds, and apply the rules to it.
 
     Raises:
         AuthenticationError: The token is not accepted any more.
     """
-    return judge(await gather(client, sim, within_s))
+    return apply_rules(await collect_evidence(client, sim, within_s))
 
 
-def judge(evidence: Evidence) -> Diagnosis:
-    """Apply every rule to the evidence; pure."""
+def apply_rules(evidence: Evidence) -> Diagnosis:
+    """Return the diagnosis that all rules make of the evidence; pure."""
     found: list[Finding] = []
     clear: dict[str, bool] = {}
-    rules = (*FORBIDDEN, *(ONCE_ALLOWED if evidence.may_connect else ()), *BESIDES)
+    rules = (*account.ACCESS_RULES, *(FAULT_RULES if evidence.may_connect else ()), *cost.RULES)
     for rule in rules:
         finding = rule.find(evidence)
         if finding is not None:
@@ -107,7 +60,7 @@ def judge(evidence: Evidence) -> Diagnosis:
         readable = evidence.was_read(*rule.needs)
         clear[rule.rules_out] = clear.get(rule.rules_out, True) and finding is None and readable
     hit = {rule.rules_out for rule in rules for finding in found if finding.rule == rule.name}
-    ranked = sorted(found, key=lambda each: (_KINDS.index(each.kind), _SURENESS.index(each.sure)))
+    ranked = sorted(found, key=lambda each: (_KINDS.index(each.kind), _CERTAINTIES.index(each.certainty)))
     most_likely = ranked.pop(0) if ranked and ranked[0].kind == "fault" else _without_fault(evidence)
     return Diagnosis(
         evidence=evidence,
@@ -119,7 +72,7 @@ def judge(evidence: Evidence) -> Diagnosis:
 
 
 def _without_fault(evidence: Evidence) -> Finding:
-    """Say whether everything is well, or that what was read does not tell."""
+    """Return the finding where no rule found a fault: all is well, or the evidence does not explain it."""
     return online(evidence) or resting(evidence) or cannot_tell(evidence)
 
 
@@ -128,7 +81,7 @@ def online(evidence: Evidence) -> Finding | None:
     if evidence.state != "ONLINE" or not evidence.may_connect:
         return None
     session = evidence.connectivity.pdp_context if evidence.connectivity else None
-    since = (f"data session open since {moment(session.created)}",) if session and session.created else ()
+    since = (f"data session open since {format_minute(session.created)}",) if session and session.created else ()
     return Finding(
         "Nothing wrong to see: the device is online with a data session.",
         "likely",
@@ -150,24 +103,25 @@ def resting(evidence: Evidence) -> Finding | None:
     return Finding(
         "Nothing wrong to see: the device is between data sessions, no longer than usual for it.",
         "likely",
-        (f"last data session began {moment(newest.start)}", *usual),
+        (f"last data session began {format_minute(newest.start)}", *usual),
         ("Look again when its next data session is due.",),
         rule=resting.__name__,
     )
 
 
 def cannot_tell(evidence: Evidence) -> Finding:
-    """Say that no rule explains what was read, and what to collect (emnify docs: contacting support)."""
+    """Return the finding that no rule explains the evidence, and what to collect (emnify docs: contacting support)."""
     newest = evidence.last(lambda each: each.type in FROM_NETWORK)
     again = "Call diagnose_sim again in a minute: part of what it looks at could not be read."
-    seen = f"last heard of {moment(newest.at)}" if newest is not None else "nothing heard of it in what was read"
+    sim = label_sim(evidence)
+    seen = f"last heard of {format_minute(newest.at)}" if newest is not None else "nothing heard of it in what was read"
     return Finding(
         "I cannot tell from this: nothing that was read explains it.",
         "unknown",
         (seen,),
         (
             *((again,) if unread(evidence) else ()),
-            f'Restart the device on site and look whether new events come: get_sim_timeline(sim="{named(evidence)}").',
+            f'Restart the device on site and look whether new events come: get_sim_timeline(sim="{sim}").',
             "emnify support asks for company name, ICCID, device type, a description and a phone number.",
         ),
         rule=cannot_tell.__name__,
@@ -175,6 +129,6 @@ def cannot_tell(evidence: Evidence) -> Finding:
 
 
 def unread(evidence: Evidence) -> dict[str, str]:
-    """Return what could not be read, and why; what belongs to a device only where there is one."""
+    """Return the sources that could not be read with their errors; those of a device only if there is one."""
     has_device = evidence.sim.device is not None
-    return {source: why for source, why in evidence.unread.items() if has_device or source not in OF_DEVICE}
+    return {source: why for source, why in evidence.unread.items() if has_device or source not in DEVICE_SOURCES}

@@ -1,8 +1,8 @@
-"""What a support engineer would look at before saying why a SIM behaves as it does."""
+"""The evidence: everything a support engineer would look at before explaining a SIM."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
@@ -17,8 +17,8 @@ from sim_mcp.emnify import (
     SimStatus,
     SimUsage,
 )
-from sim_mcp.fleet.events.event import Happening
-from sim_mcp.fleet.events.sessions import Session, sessions_of
+from sim_mcp.fleet.events.event import Event
+from sim_mcp.fleet.events.sessions import Session, pair_sessions
 
 Source = Literal[
     "device",
@@ -34,7 +34,7 @@ Source = Literal[
     "blocked operators",
     "limit extensions",
 ]
-OF_DEVICE: tuple[Source, ...] = (
+DEVICE_SOURCES: tuple[Source, ...] = (
     "device",
     "connectivity",
     "network query",
@@ -44,38 +44,32 @@ OF_DEVICE: tuple[Source, ...] = (
     "blocked operators",
     "limit extensions",
 )
-"""Sources that are reached through the device: without one there is nothing to read."""
-
-RETENTION = timedelta(days=30)
-"""How long emnify keeps events (emnify docs: events)."""
-
-CLOCKS_APART = timedelta(minutes=1)
-"""emnify's time is known to the second and from another machine than its events: what just happened counts too."""
+"""Sources that belong to the device: a SIM without one has none of them."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Hold everything that was read of one SIM; `unread` names each source that failed, and why."""
+    """Hold everything that was read about one SIM; `unread` maps each source that failed to its error."""
 
     now: datetime
     sim: Sim
     device: Device | None = None
     connectivity: Connectivity | None = None
     network_query: ConnectivityInfo | None = None
-    events: tuple[Happening, ...] = ()
-    """The newest first; all of the retention where `all_events`."""
+    events: tuple[Event, ...] = ()
+    """The newest first; all that emnify keeps if `all_events`."""
     all_events: bool = True
-    workspace_blocks: tuple[Happening, ...] = ()
+    workspace_blocks: tuple[Event, ...] = ()
     usage: SimUsage | None = None
     data_quota: Quota | None = None
     sms_quota: Quota | None = None
     blocked_operators: tuple[Network, ...] = ()
     limit_extensions: tuple[LimitExtension, ...] | None = None
-    """None where nothing speaks of a limit, so that nobody asked."""
+    """None where no event mentions a limit, so that they were not requested."""
     unread: dict[Source, str] = field(default_factory=dict)
 
     def was_read(self, *sources: Source) -> bool:
-        """Tell whether all of these could be read, as far as there is anything to read."""
+        """Tell whether none of these sources failed."""
         return not any(source in self.unread for source in sources)
 
     @property
@@ -85,17 +79,17 @@ class Evidence:
 
     @property
     def active(self) -> bool:
-        """Tell whether the SIM's status lets it use networks; one not known here may (emnify docs: SIM lifecycle)."""
+        """Tell whether the SIM's status permits network access; an unknown status does (emnify docs: SIM lifecycle)."""
         return self.status not in (SimStatus.ISSUED, SimStatus.SUSPENDED, SimStatus.DELETED)
 
     @property
     def device_status(self) -> int | None:
-        """Return 0 of an enabled device, 1 of a disabled, 2 of a deleted one (GET /api/v1/endpoint/{id})."""
+        """Return 0 for an enabled device, 1 for a disabled, 2 for a deleted one (GET /api/v1/endpoint/{id})."""
         return self.device.status.id if self.device and self.device.status else None
 
     @property
     def may_connect(self) -> bool:
-        """Tell whether SIM and device are allowed to use networks, as far as is known."""
+        """Tell whether SIM and device may use networks, as far as is known."""
         return self.active and self.sim.device is not None and self.device_status in (0, None)
 
     @property
@@ -104,35 +98,35 @@ class Evidence:
         known = self.connectivity.status if self.connectivity else None
         return known.description.upper() if known and known.description else None
 
-    def last(self, fits: Callable[[Happening], bool]) -> Happening | None:
+    def last(self, fits: Callable[[Event], bool]) -> Event | None:
         """Return the newest event that fits."""
         return next((event for event in self.events if fits(event)), None)
 
-    def of_types(self, *types: int) -> list[Happening]:
+    def of_types(self, *types: int) -> list[Event]:
         """Return the events of some types, the newest first."""
         return [event for event in self.events if event.type in types]
 
-    def since(self, mark: Happening | None, fits: Callable[[Happening], bool]) -> list[Happening]:
-        """Return the events that fit and are newer than a mark; all that fit without one."""
+    def since(self, mark: Event | None, fits: Callable[[Event], bool]) -> list[Event]:
+        """Return the events that fit and are newer than a mark, or all that fit if there is none."""
         return [event for event in self.events if fits(event) and (mark is None or is_newer(event, mark))]
 
     @cached_property
     def sessions(self) -> tuple[Session, ...]:
-        """Return the data sessions that the events tell of, the newest first."""
-        return sessions_of(self.events)[0][::-1]
+        """Return the data sessions in the events, the newest first."""
+        return pair_sessions(self.events)[0][::-1]
 
     @property
-    def open_refusals(self) -> list[Happening]:
+    def open_refusals(self) -> list[Event]:
         """Return the refused data sessions that no successful one followed."""
         return self.since(self.last(lambda each: each.session_opened), lambda each: each.session_refused)
 
     @property
-    def open_rejections(self) -> list[Happening]:
+    def open_rejections(self) -> list[Event]:
         """Return the rejected registrations that no success followed, on whichever network."""
         success = self.last(lambda each: each.attached or each.session_opened)
         return self.since(success, lambda each: each.location_refused)
 
 
-def is_newer(one: Happening, other: Happening) -> bool:
+def is_newer(one: Event, other: Event) -> bool:
     """Tell whether one event came after another."""
     return (one.when, one.id) > (other.when, other.id)

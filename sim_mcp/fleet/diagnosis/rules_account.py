@@ -2,9 +2,10 @@
 
 from sim_mcp.emnify import SimStatus
 from sim_mcp.fleet.diagnosis.evidence import Evidence, is_newer
-from sim_mcp.fleet.diagnosis.findings import Finding, moment, named, refused_for, shown, sureness
+from sim_mcp.fleet.diagnosis.findings import Finding, Rule, certainty_of, find_refusal, format_events, label_sim
 from sim_mcp.fleet.diagnosis.rules_quota import quota_expired, quota_missing, quota_used_up
-from sim_mcp.fleet.events import event as happenings
+from sim_mcp.fleet.events.event_type import EventType
+from sim_mcp.formatting import format_megabytes, format_minute
 from sim_mcp.sanitize import clean
 
 _DEVICE_DISABLED, _DEVICE_DELETED = 1, 2
@@ -25,7 +26,7 @@ def sim_deleted(evidence: Evidence) -> Finding | None:
     return Finding(
         "The SIM is deleted: it can never be used again.",
         "certain",
-        shown(evidence, evidence.of_types(happenings.DELETION)),
+        format_events(evidence, evidence.of_types(EventType.DELETION)),
         ("Put another SIM into the device.",),
     )
 
@@ -37,7 +38,7 @@ def sim_issued(evidence: Evidence) -> Finding | None:
     return Finding(
         "The SIM was never activated: an Issued SIM has no network access.",
         "certain",
-        shown(evidence, evidence.open_refusals),
+        format_events(evidence, evidence.open_refusals),
         (f"Activate it: {_activation(evidence)}; this month's hosting fee falls due.",),
     )
 
@@ -46,11 +47,11 @@ def sim_suspended(evidence: Evidence) -> Finding | None:
     """Find that the SIM is suspended (emnify docs: SIM lifecycle; event types 9 and 3 "SIM is not activated.")."""
     if evidence.status is not SimStatus.SUSPENDED:
         return None
-    last = evidence.of_types(happenings.SUSPENSION)[:1]
+    last = evidence.of_types(EventType.SUSPENSION)[:1]
     return Finding(
         "The SIM is suspended: it has no network access.",
         "certain",
-        shown(evidence, [*last, *evidence.open_refusals]),
+        format_events(evidence, [*last, *evidence.open_refusals]),
         (f"If it shall work again: {_activation(evidence)}; hosting fees begin again.",),
     )
 
@@ -62,7 +63,7 @@ def no_device(evidence: Evidence) -> Finding | None:
     return Finding(
         "The SIM is assigned to no device in emnify: without one it has no service profile and no data.",
         "certain",
-        shown(evidence, evidence.of_types(happenings.RELEASED)[:1]),
+        format_events(evidence, evidence.of_types(EventType.RELEASED)[:1]),
         ("Create a device for it, or assign it to one, in the emnify portal.",),
     )
 
@@ -75,7 +76,7 @@ def device_disabled(evidence: Evidence) -> Finding | None:
     return Finding(
         f"The device is {what} in emnify: its SIM gets no network access, whatever the SIM's own status.",
         "certain",
-        shown(evidence, evidence.of_types(happenings.DEVICE_DISABLED)[:1]),
+        format_events(evidence, evidence.of_types(EventType.DEVICE_DISABLED)[:1]),
         ("Enable the device in the emnify portal, if it shall work.",),
     )
 
@@ -83,27 +84,27 @@ def device_disabled(evidence: Evidence) -> Finding | None:
 def workspace_blocked(evidence: Evidence) -> Finding | None:
     """Find that the whole workspace is blocked for its prepaid balance or cost limit (emnify docs: event type 12).
 
-    Whether emnify heeded the filter by type is for the events to tell.
+    emnify may ignore the filter by type, so each event is checked again.
     """
     success = evidence.last(lambda each: each.session_opened)
     blocks = [
         each
         for each in evidence.workspace_blocks
-        if each.type == happenings.WORKSPACE_BLOCKED and (success is None or is_newer(each, success))
+        if each.type == EventType.WORKSPACE_BLOCKED and (success is None or is_newer(each, success))
     ]
     if not blocks:
         return None
     return Finding(
         "emnify blocked the services of the whole workspace, and this SIM had no data session since.",
         "likely",
-        shown(evidence, blocks),
+        format_events(evidence, blocks),
         ("Top up the prepaid balance or raise the monthly cost limit in the portal; all SIMs are affected.",),
     )
 
 
 def data_disabled(evidence: Evidence) -> Finding | None:
     """Find that the service profile has no data (emnify docs: event type 3, "data service disabled")."""
-    return refused_for(
+    return find_refusal(
         evidence,
         "data service disabled",
         "Data is switched off in the service profile of the device.",
@@ -114,9 +115,9 @@ def data_disabled(evidence: Evidence) -> Finding | None:
 def imei_lock(evidence: Evidence) -> Finding | None:
     """Find that the SIM is locked to another piece of hardware (emnify docs: portal troubleshooting, IMEI lock).
 
-    Of a device that is BLOCKED and locked no event need say so: then the lock is possible, and never ruled out.
+    A device that is BLOCKED and locked may have no event that says so: then the lock is possible, never ruled out.
     """
-    return _locked_and_blocked(evidence) or refused_for(
+    return _locked_and_blocked(evidence) or find_refusal(
         evidence,
         "imei lock",
         "The IMEI lock refuses the hardware the SIM is in: it reports another IMEI than the locked one.",
@@ -126,22 +127,22 @@ def imei_lock(evidence: Evidence) -> Finding | None:
 
 def traffic_limit(evidence: Evidence) -> Finding | None:
     """Find that the device is blocked for its traffic limit (emnify docs: event type 11; 1NCE core: type 3)."""
-    refusals = [each for each in evidence.open_refusals if each.limited]
+    refusals = [each for each in evidence.open_refusals if each.hit_traffic_limit]
     opened = evidence.last(lambda each: each.session_opened)
-    blocks = evidence.since(opened, lambda each: each.type == happenings.DEVICE_BLOCKED)
+    blocks = evidence.since(opened, lambda each: each.type == EventType.DEVICE_BLOCKED)
     if not (refusals or blocks):
         return None
     return Finding(
         "The device exceeded its traffic limit, and emnify blocks its data.",
         "certain" if refusals or evidence.state == "BLOCKED" else "likely",
-        (*shown(evidence, [*refusals, *blocks]), *_extensions(evidence)),
+        (*format_events(evidence, [*refusals, *blocks]), *_extensions(evidence)),
         ("Find out what used so much (get_sim_daily_usage); extend or raise the limit in the portal.",),
     )
 
 
 def not_activated_yet(evidence: Evidence) -> Finding | None:
-    """Find that sessions are refused for a status that the SIM has no more (emnify docs: event type 3)."""
-    activated = evidence.of_types(happenings.ACTIVATION, happenings.FACTORY_TEST)[:1]
+    """Find that sessions are refused for a status that the SIM no longer has (emnify docs: event type 3)."""
+    activated = evidence.of_types(EventType.ACTIVATION, EventType.FACTORY_TEST)[:1]
     refusals = [
         each
         for each in evidence.open_refusals
@@ -152,13 +153,13 @@ def not_activated_yet(evidence: Evidence) -> Finding | None:
     return Finding(
         "Data sessions are still refused as if the SIM were not activated, though its status says otherwise.",
         "likely",
-        shown(evidence, refusals),
+        format_events(evidence, refusals),
         ("Reset its connectivity in the portal; if refusals go on after an hour, give emnify support the ICCID.",),
     )
 
 
 def refused_otherwise(evidence: Evidence) -> Finding | None:
-    """Find a refusal whose reason no other rule knows: its own text names the cause (emnify docs: event type 3)."""
+    """Find a refusal for a reason that no other rule knows: its text names the cause (emnify docs: event type 3)."""
     others = [
         each for each in evidence.open_refusals if not any(known in each.text.lower() for known in _KNOWN_REASONS)
     ]
@@ -166,14 +167,14 @@ def refused_otherwise(evidence: Evidence) -> Finding | None:
         return None
     return Finding(
         "emnify refuses the data sessions; the text of the refusal names the reason.",
-        sureness(evidence, others[0], "likely"),
-        shown(evidence, others),
+        certainty_of(evidence, others[0], "likely"),
+        format_events(evidence, others),
         ("Act on the reason in the text; if it is unclear, give emnify support the ICCID and the event's time.",),
     )
 
 
 def blocked_unexplained(evidence: Evidence) -> Finding | None:
-    """Find that emnify reports BLOCKED and nothing read says why (GET /endpoint/{id}/connectivity)."""
+    """Find that emnify reports BLOCKED and no other evidence explains it (GET /endpoint/{id}/connectivity)."""
     if evidence.state != "BLOCKED" or evidence.open_refusals:
         return None
     if any(rule(evidence) for rule in _BLOCKING):
@@ -211,18 +212,40 @@ def _locked_and_blocked(evidence: Evidence) -> Finding | None:
 def _extensions(evidence: Evidence) -> tuple[str, ...]:
     if evidence.limit_extensions is None:
         return ()
-    told = []
+    extensions = []
     for each in evidence.limit_extensions:
-        by = "" if each.volume is None else f" by {float(each.volume):g} MB"
+        by = "" if each.volume is None else f" by {format_megabytes(each.volume)}"
         over = each.expiration_date is not None and each.expiration_date <= evidence.now
         until = (
             ""
             if each.expiration_date is None
-            else f", {'over since' if over else 'until'} {moment(each.expiration_date)}"
+            else f", {'over since' if over else 'until'} {format_minute(each.expiration_date)}"
         )
-        told.append(f"extension of the limit{by}{until}")
-    return tuple(told) or ("no extension of the limit was granted",)
+        extensions.append(f"extension of the limit{by}{until}")
+    return tuple(extensions) or ("no extension of the limit was granted",)
 
 
 def _activation(evidence: Evidence) -> str:
-    return f'set_sim_status(sims=["{named(evidence)}"], status="activated")'
+    return f'set_sim_status(sims=["{label_sim(evidence)}"], status="activated")'
+
+
+ACCESS_RULES: tuple[Rule, ...] = (
+    Rule(sim_deleted, "SIM not activated"),
+    Rule(sim_issued, "SIM not activated"),
+    Rule(sim_suspended, "SIM not activated"),
+    Rule(no_device, "device missing or disabled"),
+    Rule(device_disabled, "device missing or disabled", ("device",)),
+)
+"""Whether SIM and device may use networks at all; only if so, the rules about faults apply."""
+
+BLOCK_RULES: tuple[Rule, ...] = (
+    Rule(workspace_blocked, "workspace blocked (prepaid, cost limit)", ("workspace events", "events")),
+    Rule(data_disabled, "data switched off in the service profile", ("events",)),
+)
+REFUSAL_RULES: tuple[Rule, ...] = (
+    Rule(traffic_limit, "traffic limit", ("events", "device events")),
+    Rule(imei_lock, "IMEI lock", ("events", "device", "connectivity")),
+    Rule(not_activated_yet, "data sessions refused for other reasons", ("events",)),
+    Rule(refused_otherwise, "data sessions refused for other reasons", ("events",)),
+    Rule(blocked_unexplained, "blocked for no known reason", ("connectivity",)),
+)

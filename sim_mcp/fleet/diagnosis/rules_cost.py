@@ -4,9 +4,8 @@ from datetime import timedelta
 
 from sim_mcp.emnify import MonthUsage, SimStatus
 from sim_mcp.fleet.diagnosis.evidence import Evidence
-from sim_mcp.fleet.diagnosis.findings import Finding, named, shown
-from sim_mcp.fleet.events import event as happenings
-from sim_mcp.fleet.events.event import DEVICE_CHANGES, STATUS_CHANGES
+from sim_mcp.fleet.diagnosis.findings import Finding, Rule, format_events, label_sim
+from sim_mcp.fleet.events.event_type import DEVICE_CHANGES, STATUS_CHANGES, EventType
 from sim_mcp.sanitize import quoted
 
 _RECENT = timedelta(hours=24)
@@ -50,7 +49,7 @@ def factory_test_ended(evidence: Evidence) -> Finding | None:
     """Find that the factory test ended by itself, after which the SIM is charged (emnify docs: factory test mode)."""
     ended = [
         each
-        for each in evidence.of_types(happenings.ACTIVATION)
+        for each in evidence.of_types(EventType.ACTIVATION)
         if each.source == "Policy Control" or "factory test" in each.text.lower().split("changed from")[0]
     ]
     if not ended:
@@ -58,7 +57,7 @@ def factory_test_ended(evidence: Evidence) -> Finding | None:
     return Finding(
         "Its factory test ended by itself when the test volume was reached; since then it is charged.",
         "certain",
-        shown(evidence, ended[:1]),
+        format_events(evidence, ended[:1]),
         ("If it shall not cost yet, suspend it; a SIM cannot go back into factory test.",),
         kind="cost",
     )
@@ -104,7 +103,7 @@ def usage_jumped(evidence: Evidence) -> Finding | None:
         f"It used {now:.1f} MB this month already, after {before:.1f} MB in all of last month.",
         "certain",
         (),
-        (f'Find the day it began: get_sim_daily_usage(sim="{named(evidence)}").',),
+        (f'Find the day it began: get_sim_daily_usage(sim="{label_sim(evidence)}").',),
         kind="cost",
     )
 
@@ -116,7 +115,7 @@ def in_factory_test(evidence: Evidence) -> Finding | None:
     return Finding(
         "It is in factory test: after about 100 KB or 10 SMS it becomes Activated by itself, and charged.",
         "certain",
-        shown(evidence, evidence.of_types(happenings.FACTORY_TEST)[:1]),
+        format_events(evidence, evidence.of_types(EventType.FACTORY_TEST)[:1]),
         kind="note",
     )
 
@@ -125,14 +124,14 @@ def sms_quota_used_up(evidence: Evidence) -> Finding | None:
     """Find that no SMS are left; data is not affected (GET /endpoint/{id}/quota/sms; emnify docs: event type 21)."""
     quota = evidence.sms_quota
     status = quota.status.id if quota is not None and quota.status else None
-    cured = evidence.last(lambda each: each.type == happenings.SMS_QUOTA_ASSIGNED)
-    ended = evidence.since(cured, lambda each: each.type == happenings.SMS_QUOTA_USED_UP)[:1]
+    cured = evidence.last(lambda each: each.type == EventType.SMS_QUOTA_ASSIGNED)
+    ended = evidence.since(cured, lambda each: each.type == EventType.SMS_QUOTA_USED_UP)[:1]
     if status != _SMS_EXHAUSTED and (status is not None or not ended):
         return None
     return Finding(
         "The SMS quota of the device is used up: SMS are blocked, data is not.",
         "certain" if status == _SMS_EXHAUSTED else "likely",
-        shown(evidence, ended),
+        format_events(evidence, ended),
         ("Assign more SMS quota to the device in the portal.",),
         kind="note",
     )
@@ -148,14 +147,14 @@ def changed_of_late(evidence: Evidence) -> Finding | None:
     return Finding(
         "SIM or device were changed within the last 24 hours; what began then may come from it.",
         "possible",
-        shown(evidence, changes),
+        format_events(evidence, changes),
         kind="note",
     )
 
 
 def _billed(evidence: Evidence, cause: str) -> Finding:
     step = (
-        f'If it is not needed: set_sim_status(sims=["{named(evidence)}"], status="suspended"); '
+        f'If it is not needed: set_sim_status(sims=["{label_sim(evidence)}"], status="suspended"); '
         "no hosting fee from the 1st of next month."
     )
     return Finding(cause, "certain", (), (step,), kind="cost")
@@ -167,3 +166,17 @@ def _megabytes(month: MonthUsage | None) -> float:
 
 def _messages(month: MonthUsage | None) -> float:
     return float(month.sms.volume) if month and month.sms and month.sms.volume is not None else 0.0
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(billed_without_device, "charged without use"),
+    Rule(billed_on_disabled_device, "charged without use", ("device",)),
+    Rule(billed_without_traffic, "charged without use", ("usage", "events")),
+    Rule(factory_test_ended, "factory test that ended by itself", ("events",)),
+    Rule(traffic_abroad, "traffic in an unusual country", ("events",)),
+    Rule(usage_jumped, "usage far above last month's", ("usage",)),
+    Rule(in_factory_test, ""),
+    Rule(sms_quota_used_up, "SMS quota used up", ("events", "SMS quota")),
+    Rule(changed_of_late, "changes within 24 hours", ("events", "device events")),
+)
+"""What costs and what changed: no cause of a fault, but worth knowing."""

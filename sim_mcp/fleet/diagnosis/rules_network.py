@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
-from sim_mcp.fleet.diagnosis.evidence import RETENTION, Evidence
-from sim_mcp.fleet.diagnosis.findings import Finding, moment, shown
-from sim_mcp.fleet.events.event import FROM_NETWORK, PURGES, Happening
+from sim_mcp.fleet.diagnosis.evidence import Evidence
+from sim_mcp.fleet.diagnosis.findings import Finding, Rule, format_events
+from sim_mcp.fleet.events.event import RETENTION, Event
+from sim_mcp.fleet.events.event_type import FROM_NETWORK, PURGES
 from sim_mcp.fleet.events.sessions import Session, is_late, usual_gap
+from sim_mcp.formatting import format_minute
 from sim_mcp.sanitize import clean, quoted
 
 _ABSENCE = timedelta(days=2)
@@ -37,13 +39,13 @@ def operator_blocked(evidence: Evidence) -> Finding | None:
     return Finding(
         "The device tries networks that its own operator blocklist forbids, and no other took it in since.",
         "likely",
-        (f"blocked for this device: {listed}", *shown(evidence, rejections)),
+        (f"blocked for this device: {listed}", *format_events(evidence, rejections)),
         ("Take the network off the operator blocklist of the device in the portal, if it may be used again.",),
     )
 
 
 def policy_forbids_network(evidence: Evidence) -> Finding | None:
-    """Find a rejection that speaks of roaming, radio type or coverage (emnify docs: can't attach, coverage policy).
+    """Find a rejection that mentions roaming, radio type or coverage (emnify docs: can't attach, coverage policy).
 
     The wording of such rejections is not documented, so this is never more than likely.
     """
@@ -53,7 +55,7 @@ def policy_forbids_network(evidence: Evidence) -> Finding | None:
     return Finding(
         "The rejection speaks of roaming, radio type or coverage: the coverage policy may not include this network.",
         "likely",
-        shown(evidence, rejections),
+        format_events(evidence, rejections),
         ("Compare country, network and radio type with the device's coverage policy (tariff profile) in the portal.",),
     )
 
@@ -70,7 +72,7 @@ def registration_rejected(evidence: Evidence) -> Finding | None:
     return Finding(
         "Networks reject the registration of the SIM, and none has accepted it since.",
         "possible" if stale else "likely",
-        shown(evidence, rejections),
+        format_events(evidence, rejections),
         (
             "Check that the coverage policy and the operator blocklist of the device allow networks where it stands.",
             "Restart the device, so that it searches all networks anew and forgets those that rejected it.",
@@ -89,8 +91,8 @@ def wrong_apn(evidence: Evidence) -> Finding | None:
     if any(session.mb for session in foreign) or not any(session.end for session in foreign):
         return None
     before = known[len(foreign) :][:1]
-    proof = [f"{moment(foreign[0].start)} last session: APN {quoted(foreign[0].apn)}, 0 MB"]
-    proof += [f"{moment(session.start)} earlier session: APN {quoted(session.apn)}" for session in before]
+    proof = [f"{format_minute(foreign[0].start)} last session: APN {quoted(foreign[0].apn)}, 0 MB"]
+    proof += [f"{format_minute(session.start)} earlier session: APN {quoted(session.apn)}" for session in before]
     return Finding(
         "The device asks for an APN that is not emnify's, and its sessions carry no data.",
         "likely",
@@ -100,7 +102,7 @@ def wrong_apn(evidence: Evidence) -> Finding | None:
 
 
 def attached_without_session(evidence: Evidence) -> Finding | None:
-    """Find that networks took the device in but it opens no data session (emnify docs: attached, no data session)."""
+    """Find that networks accepted the device but it opens no data session (emnify docs: attached, no data session)."""
     if evidence.state == "ONLINE" or evidence.open_refusals or evidence.open_rejections:
         return None
     attach = evidence.last(lambda each: each.attached)
@@ -111,12 +113,12 @@ def attached_without_session(evidence: Evidence) -> Finding | None:
         return None
     if newest is not None and newest.when is not None and newest.when >= attach.when:
         return None
-    last = f"last data session began {moment(newest.start)}" if newest else "no data session seen in 30 days"
+    last = f"last data session began {format_minute(newest.start)}" if newest else "no data session seen in 30 days"
     return Finding(
         "The device registers with a network but opens no data session: "
         "its APN is wrong, or mobile data or data roaming is off.",
         "likely",
-        (last, *shown(evidence, [attach])),
+        (last, *format_events(evidence, [attach])),
         (
             "Check in the device: APN em (or emnify), mobile data on, data roaming on.",
             "Check in the portal: data and the radio types are switched on in the service profile.",
@@ -125,7 +127,7 @@ def attached_without_session(evidence: Evidence) -> Finding | None:
 
 
 def never_seen(evidence: Evidence) -> Finding | None:
-    """Find that no network told of the device while emnify keeps events (emnify docs: offline, fourth check)."""
+    """Find that no network reported the device while emnify keeps events (emnify docs: offline, fourth check)."""
     if evidence.state in ("ONLINE", "ATTACHED") or not evidence.all_events:
         return None
     if evidence.last(lambda each: each.type in FROM_NETWORK) is not None:
@@ -134,22 +136,22 @@ def never_seen(evidence: Evidence) -> Finding | None:
         f"No network has seen the SIM for {RETENTION.days} days, as long as emnify keeps events: the device is off, "
         "does not search, has the SIM not (well) inserted, or is out of coverage.",
         "likely",
-        _network_said(evidence),
+        _network_answer(evidence),
         (*_POWER_STEPS, "Check that the card is inserted well, and try it in another device."),
     )
 
 
 def reported_absent(evidence: Evidence) -> Finding | None:
-    """Find that the networks gave the device up (emnify docs: event types 15 and 16; deriving the state)."""
+    """Find that the networks report the device as absent (emnify docs: event types 15 and 16; deriving the state)."""
     purge = _purged(evidence)
     if purge is None or evidence.state in ("ONLINE", "ATTACHED"):
         return None
     newest = evidence.sessions[0] if evidence.sessions else None
-    last = (f"last data session ended {moment(newest.end)}",) if newest and newest.end else ()
+    last = (f"last data session ended {format_minute(newest.end)}",) if newest and newest.end else ()
     return Finding(
         "The network reports the device absent: it lost power or coverage, or was switched off, up to 2 days before.",
         "likely",
-        (*shown(evidence, [purge]), *last, *_network_said(evidence)),
+        (*format_events(evidence, [purge]), *last, *_network_answer(evidence)),
         _POWER_STEPS,
     )
 
@@ -164,13 +166,13 @@ def attach_is_stale(evidence: Evidence) -> Finding | None:
     return Finding(
         "It counts as attached, but nothing was heard of it for more than 2 days: it may be off or out of coverage.",
         "possible",
-        (*shown(evidence, [newest]), *_network_said(evidence)),
+        (*format_events(evidence, [newest]), *_network_answer(evidence)),
         _POWER_STEPS,
     )
 
 
 def offline_without_word(evidence: Evidence) -> Finding | None:
-    """Find that the device is offline and overdue, without any event that says why (emnify docs: offline)."""
+    """Find that the device is offline and overdue, without an event that explains it (emnify docs: offline)."""
     newest = evidence.last(lambda each: each.type in FROM_NETWORK)
     if evidence.state not in ("OFFLINE", None) or newest is None or _purged(evidence):
         return None
@@ -180,16 +182,16 @@ def offline_without_word(evidence: Evidence) -> Finding | None:
         "Nothing was heard of the device for longer than it is usually silent: it is off, out of coverage, "
         "or stopped trying.",
         "possible",
-        (*shown(evidence, [newest]), *_rhythm(evidence), *_network_said(evidence)),
+        (*format_events(evidence, [newest]), *_rhythm(evidence), *_network_answer(evidence)),
         _POWER_STEPS,
     )
 
 
 def sessions_break_off(evidence: Evidence) -> Finding | None:
-    """Find that sessions follow each other and end at once (emnify docs: online but no data, coverage and device)."""
+    """Find that sessions follow one another and break off (emnify docs: online but no data, coverage and device)."""
     day_ago = evidence.now - timedelta(days=1)
     recent = [each for each in evidence.sessions if each.start is not None and each.start >= day_ago]
-    lengths = [lasted for each in recent if (lasted := each.lasted) is not None]
+    lengths = [duration for each in recent if (duration := each.duration) is not None]
     short = [length for length in lengths if length < _SHORT]
     if len(lengths) < _FLAPPING_SESSIONS or len(short) < _FLAPPING_SHARE * len(lengths):
         return None
@@ -216,18 +218,18 @@ def sessions_carry_nothing(evidence: Evidence) -> Finding | None:
     return Finding(
         f"Its last {_EMPTY_SESSIONS} data sessions opened and carried no data at all.",
         "possible",
-        tuple(f"{moment(each.start)} data session, 0 MB" for each in ended),
+        tuple(f"{format_minute(each.start)} data session, 0 MB" for each in ended),
         ("Check destination address, DNS (emnify's default is 8.8.8.8), firewall and routes of the device.",),
     )
 
 
-def _purged(evidence: Evidence) -> Happening | None:
-    """Return the report of absence, if it is the last that networks told."""
+def _purged(evidence: Evidence) -> Event | None:
+    """Return the report of absence, if it is the last that networks sent."""
     newest = evidence.last(lambda each: each.type in FROM_NETWORK)
     return newest if newest is not None and newest.type in PURGES else None
 
 
-def _network_said(evidence: Evidence) -> tuple[str, ...]:
+def _network_answer(evidence: Evidence) -> tuple[str, ...]:
     info = evidence.network_query.subscriber_info if evidence.network_query else None
     if info is None or not info.error:
         return ()
@@ -243,11 +245,30 @@ def _is_own(apn: str | None) -> bool:
     return bool(apn and _OWN_APN.search(apn.strip()))
 
 
-def _until(sessions: list[Session], ends: Callable[[Session], bool]) -> list[Session]:
-    """Return the sessions before the first that ends the row."""
-    end = next((place for place, session in enumerate(sessions) if ends(session)), len(sessions))
+def _until(sessions: list[Session], fits: Callable[[Session], bool]) -> list[Session]:
+    """Return the sessions before the first that fits."""
+    end = next((place for place, session in enumerate(sessions) if fits(session)), len(sessions))
     return sessions[:end]
 
 
 def _mentions(text: str, name: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+_REJECTED = "registration rejected (network, coverage policy, blocklist)"
+_NO_SESSION = "wrong APN, attached without data session"
+_NO_LIFE = "no sign of life"
+RULES: tuple[Rule, ...] = (
+    Rule(operator_blocked, _REJECTED, ("events", "blocked operators")),
+    Rule(policy_forbids_network, _REJECTED, ("events",)),
+    Rule(registration_rejected, _REJECTED, ("events",)),
+    Rule(wrong_apn, _NO_SESSION, ("events",)),
+    Rule(attached_without_session, _NO_SESSION, ("events", "connectivity")),
+    Rule(never_seen, _NO_LIFE, ("events",)),
+    Rule(reported_absent, "reported absent by the network", ("events",)),
+    Rule(sessions_break_off, "data sessions that break off", ("events",)),
+    Rule(attach_is_stale, _NO_LIFE, ("events", "connectivity")),
+    Rule(offline_without_word, _NO_LIFE, ("events", "connectivity")),
+    Rule(sessions_carry_nothing, "data sessions without data", ("events",)),
+)
+"""Among equally certain causes, the likelier first."""

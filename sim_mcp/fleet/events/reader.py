@@ -1,4 +1,4 @@
-"""What happened to one SIM, read page by page and condensed."""
+"""Reading the timeline of one SIM, page by page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,23 +7,22 @@ from datetime import datetime
 import anyio
 
 from sim_mcp.emnify import EmnifyClient, EmnifyError, EventFilter, EventPages, Sim
-from sim_mcp.fleet.events import event as happenings
-from sim_mcp.fleet.events.event import Happening
-from sim_mcp.fleet.events.timeline import Entry, condense
+from sim_mcp.fleet.events.event import Event, parse_event
+from sim_mcp.fleet.events.timeline import Entry, build_entries
 
 MOST_EVENTS = 2000
-"""Events read for one timeline: a month of a busy device; whoever needs more asks for an earlier end."""
+"""Events read for one timeline: a month of a busy device; for older ones, ask with an earlier end."""
 
 _PER_PAGE = 500
 _MOST_PAGES = 20
-"""Where emnify's largest page is smaller than asked for (it is not documented), reading ends earlier."""
+"""emnify's largest page is not documented and may be smaller than asked for; then reading ends here."""
 
 _TIME_S = 30.0
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Add up what the entries tell; volumes in MB."""
+    """Hold the sums over all entries of a timeline; volumes in MB."""
 
     events: int
     sessions: int
@@ -35,7 +34,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Hold the condensed events between two moments, and say what was left out."""
+    """Hold what happened between two moments, and what was left out."""
 
     sim: Sim
     start: datetime
@@ -43,7 +42,7 @@ class Timeline:
     entries: tuple[Entry, ...]
     totals: Totals
     left_out: int = 0
-    """Events before `read_back_to` that were not read; 0 where there are none, or where emnify told no total."""
+    """Events before `read_back_to` that were not read; 0 where there are none, or where emnify sent no total."""
     read_back_to: datetime | None = None
     """The oldest event that was read, where older ones were left out."""
     why: str | None = None
@@ -51,12 +50,12 @@ class Timeline:
 
 
 async def read_timeline(client: EmnifyClient, sim: Sim, start: datetime, end: datetime) -> Timeline:
-    """Read a SIM's events between two moments, the newest first, and condense them (GET /api/v1/sim/{id}/event).
+    """Read what happened to a SIM between two moments, the newest first (GET /api/v1/sim/{id}/event).
 
     Raises:
         EmnifyError: Not even the first page could be read.
     """
-    found: dict[int, Happening] = {}
+    found: dict[int, Event] = {}
     chosen = EventFilter(since=start, until=end)
     pages = EventPages(client, sim.id, chosen, per_page=_PER_PAGE)
     over_at = anyio.current_time() + _TIME_S
@@ -72,7 +71,7 @@ async def read_timeline(client: EmnifyClient, sim: Sim, start: datetime, end: da
             break
         total = page.total if page.total is not None else total
         unreadable += page.unreadable
-        found |= {event.id: happenings.read(event) for event in page.items}
+        found |= {event.id: parse_event(event) for event in page.items}
         if not page.has_next or not page.items:
             break
         if len(found) >= MOST_EVENTS or number >= _MOST_PAGES:
@@ -80,14 +79,14 @@ async def read_timeline(client: EmnifyClient, sim: Sim, start: datetime, end: da
             break
         number += 1
     events = list(found.values())
-    entries = condense(events)
+    entries = build_entries(events)
     times = [event.at for event in events if event.at is not None]
     return Timeline(
         sim=sim,
         start=start,
         end=end,
         entries=entries,
-        totals=totals_of(entries),
+        totals=sum_entries(entries),
         left_out=max(0, (total or 0) - len(events) - unreadable) if more else 0,
         read_back_to=min(times) if more and times else None,
         why=why,
@@ -95,8 +94,8 @@ async def read_timeline(client: EmnifyClient, sim: Sim, start: datetime, end: da
     )
 
 
-def totals_of(entries: Sequence[Entry]) -> Totals:
-    """Add up entries; pure."""
+def sum_entries(entries: Sequence[Entry]) -> Totals:
+    """Return the sums over some entries; pure."""
     sessions = [entry for entry in entries if entry.what == "data session"]
     networks: dict[str, float] = {}
     for entry in sessions:

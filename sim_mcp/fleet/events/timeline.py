@@ -1,4 +1,4 @@
-"""Events condensed to what happened: sessions, attaches, rejections with counts, changes. Pure; no event is lost."""
+"""The timeline of a SIM: its events as sessions, attaches, counted rejections and changes. Pure; no event is lost."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,21 +6,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from sim_mcp.fleet.events.event import DEVICE_CHANGES, PURGES, STATUS_CHANGES, Happening
-from sim_mcp.fleet.events.sessions import Session, sessions_of
+from sim_mcp.fleet.events.event import Event
+from sim_mcp.fleet.events.event_type import DEVICE_CHANGES, PURGES, STATUS_CHANGES
+from sim_mcp.fleet.events.sessions import Session, pair_sessions
 
 What = Literal[
     "data session", "attached", "session rejected", "registration rejected", "absent", "status", "device", "policy",
     "other",
 ]  # fmt: skip
-RUN = 4
-"""Like sessions of one day from so many on are told together."""
+MERGED_FROM = 4
+"""From so many on, like sessions of one day share an entry."""
 
 _POLICY = frozenset({*range(11, 13), *range(18, 22), *range(52, 61)})
 _NUMBERS = re.compile(r"\d+")
 _Key = tuple[object, ...]
-_Item = Happening | Session
-_ENDS: dict[What, tuple[What, ...]] = {
+_Item = Event | Session
+_ENDS_RUNS_OF: dict[What, tuple[What, ...]] = {
     "data session": ("data session", "session rejected", "registration rejected", "absent"),
     "attached": ("attached", "registration rejected", "absent"),
     "session rejected": ("data session", "absent"),
@@ -31,14 +32,14 @@ _ENDS: dict[What, tuple[What, ...]] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """Hold one line of a timeline: `count` alike things between `first` and `last`; volumes in MB."""
+    """Hold one line of a timeline: `count` events or sessions of a kind from `first` to `last`; volumes in MB."""
 
     what: What
     first: datetime | None
     last: datetime | None
     count: int
     events: tuple[int, ...]
-    """The ids of all events that it stands for."""
+    """The ids of all events it stands for."""
     text: str = ""
     network: str | None = None
     country: str | None = None
@@ -53,39 +54,39 @@ class Entry:
 
 @dataclass
 class _Run:
-    """Collect alike things until something else comes between."""
+    """Collect items of one kind until something else ends the run."""
 
     what: What
     items: list[_Item] = field(default_factory=list)
 
 
-def condense(events: Iterable[Happening]) -> tuple[Entry, ...]:
-    """Return the timeline, the newest first; every event is in exactly one entry, whatever the order they came in."""
+def build_entries(events: Iterable[Event]) -> tuple[Entry, ...]:
+    """Return the entries, the newest first; every event is in exactly one, in whatever order events come."""
     unique = list({event.id: event for event in events}.values())
-    sessions, rest = sessions_of(unique)
+    sessions, rest = pair_sessions(unique)
     items: list[_Item] = [*sessions, *rest]
     runs: list[_Run] = []
-    going: dict[tuple[What, _Key], _Run] = {}
-    for item in sorted(items, key=_place):
-        told = _told_as(item)
-        for other in [each for each in going if _ends(told, each)]:
-            del going[other]
-        if told not in going:
-            going[told] = _Run(told[0])
-            runs.append(going[told])
-        going[told].items.append(item)
+    current: dict[tuple[What, _Key], _Run] = {}
+    for item in sorted(items, key=_chronology):
+        key = _run_key(item)
+        for other in [each for each in current if _ends(key, each)]:
+            del current[other]
+        if key not in current:
+            current[key] = _Run(key[0])
+            runs.append(current[key])
+        current[key].items.append(item)
     newest = sessions[-1] if sessions else None
     entries = [entry for run in runs for entry in _entries(run, newest)]
     return tuple(sorted(entries, key=_recency, reverse=True))
 
 
-def _told_as(item: _Item) -> tuple[What, _Key]:
-    """Return what an item is, and what it has to share with others to be told with them."""
+def _run_key(item: _Item) -> tuple[What, _Key]:
+    """Return what an item is, and what it has in common with the items of the same run."""
     if isinstance(item, Session):
         if item.end is None or not item.started:
             return "data session", (item.events[0],)
         return "data session", (item.end.date(), item.network, item.country, item.radio, item.apn)
-    what = _what(item)
+    what = _classify(item)
     if what == "attached":
         return what, (item.network, item.country)
     if what in ("status", "device"):
@@ -93,7 +94,7 @@ def _told_as(item: _Item) -> tuple[What, _Key]:
     return what, () if what == "absent" else (item.type, _NUMBERS.sub("#", item.text))
 
 
-def _what(item: Happening) -> What:
+def _classify(item: Event) -> What:
     kinds: tuple[tuple[What, bool], ...] = (
         ("attached", item.attached),
         ("registration rejected", item.location_refused),
@@ -106,28 +107,28 @@ def _what(item: Happening) -> What:
     return next((what for what, fits in kinds if fits), "other")
 
 
-def _ends(told: tuple[What, _Key], other: tuple[What, _Key]) -> bool:
-    """Tell whether one thing ends a run of others: a success ends rejections, absence ends a stay, and so on."""
-    if told == other:
+def _ends(key: tuple[What, _Key], other: tuple[What, _Key]) -> bool:
+    """Tell whether an item ends a run of another kind: a success ends rejections, absence ends a stay."""
+    if key == other:
         return False
-    if told[0] in ("status", "device"):
+    if key[0] in ("status", "device"):
         return True
-    return other[0] in _ENDS.get(told[0], ())
+    return other[0] in _ENDS_RUNS_OF.get(key[0], ())
 
 
 def _entries(run: _Run, newest: Session | None) -> Iterator[Entry]:
     sessions = [item for item in run.items if isinstance(item, Session)]
     if sessions:
-        groups = [sessions] if len(sessions) >= RUN else [[session] for session in sessions]
+        groups = [sessions] if len(sessions) >= MERGED_FROM else [[session] for session in sessions]
         for group in groups:
-            yield _of_sessions(group, open_=group[0] is newest)
+            yield _session_entry(group, open_=group[0] is newest)
         return
-    yield _of_happenings(run.what, [item for item in run.items if isinstance(item, Happening)])
+    yield _event_entry(run.what, [item for item in run.items if isinstance(item, Event)])
 
 
-def _of_sessions(group: Sequence[Session], *, open_: bool) -> Entry:
+def _session_entry(group: Sequence[Session], *, open_: bool) -> Entry:
     first, last = group[0], group[-1]
-    lengths = [lasted.total_seconds() / 60 for each in group if (lasted := each.lasted) is not None]
+    lengths = [duration.total_seconds() / 60 for each in group if (duration := each.duration) is not None]
     note = None
     if last.end is None:
         note = "still open, or its end was not seen" if open_ else "its end was not seen"
@@ -151,7 +152,7 @@ def _of_sessions(group: Sequence[Session], *, open_: bool) -> Entry:
     )
 
 
-def _of_happenings(what: What, group: Sequence[Happening]) -> Entry:
+def _event_entry(what: What, group: Sequence[Event]) -> Entry:
     newest = group[-1]
     return Entry(
         what=what,
@@ -167,10 +168,10 @@ def _of_happenings(what: What, group: Sequence[Happening]) -> Entry:
     )
 
 
-def _place(item: _Item) -> tuple[bool, float, int]:
-    """Return where an item stands: a session where it began."""
-    at = item.at if isinstance(item, Happening) else item.start or item.end
-    number = item.id if isinstance(item, Happening) else item.events[0]
+def _chronology(item: _Item) -> tuple[bool, float, int]:
+    """Return the sort key of an item by time; a session counts from its beginning."""
+    at = item.at if isinstance(item, Event) else item.start or item.end
+    number = item.id if isinstance(item, Event) else item.events[0]
     return (at is not None, at.timestamp() if at is not None else 0.0, number)
 
 

@@ -1,0 +1,1 @@
+"""Tools that find, count and describe SIMs."""

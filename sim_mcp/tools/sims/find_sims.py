@@ -1,0 +1,132 @@
+"""find_sims: the SIMs that hold a part of a number or name, in any field."""
+
+from typing import Annotated
+
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from sim_mcp.emnify import InvalidValueError, compact, parse_iccid
+from sim_mcp.emnify.identifiers import PRINTED_ICCID_LENGTH
+from sim_mcp.fleet.inventory.filters import FleetSim, Found, Match
+from sim_mcp.fleet.inventory.inventory import StillReadingError
+from sim_mcp.formatting import format_next, format_timestamp, join_lines
+from sim_mcp.sanitize import called, clean, fence, quoted
+from sim_mcp.tools.context import ToolContext, inventory_of
+from sim_mcp.tools.parameters import Name, ready_call
+from sim_mcp.tools.registry import Entry
+from sim_mcp.tools.result import Answer, join_hints, respond
+from sim_mcp.tools.sims.fleet_answer import FleetAnswer, query_snapshot, render_totals, render_unfinished
+from sim_mcp.tools.sims.row import NAME_LIMIT
+
+_MOST_SHOWN = 20
+_FILTERS = {"ICCID": "iccid", "IMSI": "imsi", "MSISDN": "msisdn", "EID": "eid", "device": "device"}
+"""The parameter of list_sims that searches a field."""
+
+
+class FoundSim(Answer):
+    """One SIM with the field that matched, and how well: exact, prefix or part."""
+
+    iccid: str
+    status: str | None = None
+    device: str | None = None
+    customer: str | None = None
+    matched: str
+    fit: str
+
+
+class FoundSimsAnswer(FleetAnswer):
+    """SIMs that hold a text, best first."""
+
+    sims: list[FoundSim] | None = None
+
+
+async def find_sims(
+    ctx: ToolContext,
+    text: Annotated[Name, Field(description="part of an ICCID, IMSI, MSISDN, EID, device or organisation name")],
+) -> Annotated[CallToolResult, FoundSimsAnswer]:
+    """Find SIM cards by whatever part of a number or name a person has, in all fields at once, best matches first.
+    For a whole number or name, get_sim is quicker.
+    """  # noqa: D205  # the description is one paragraph for the model.
+    try:
+        snapshot = await inventory_of(ctx).snapshot(progress=ctx.report_progress)
+    except StillReadingError as error:
+        unfinished = FoundSimsAnswer(hint=str(error), next=ready_call("find_sims", {"text": text}))
+        return respond(unfinished, render(unfinished))
+    found, fleet = await query_snapshot(lambda: (snapshot.search(text, limit=_MOST_SHOWN), snapshot.total))
+    answer = build(found, text, fleet=fleet, as_of=format_timestamp(snapshot.taken_at), note=snapshot.note)
+    return respond(answer, render(answer))
+
+
+TOOL = Entry(find_sims, "Find SIMs")
+
+
+def build(found: Found, text: str, *, fleet: int, as_of: str, note: str | None) -> FoundSimsAnswer:
+    """Return the best matches, and the call that lists all of them if there are more."""
+    rows = [_build_row(match) for match in found.matches]
+    return FoundSimsAnswer(
+        total=found.total,
+        fleet=fleet,
+        as_of=as_of,
+        sims=rows,
+        next=_call_for_all(text, found.matches[0]) if found.total > len(rows) else None,
+        hint=join_hints(None if rows else _hint_nothing(text), note),
+    )
+
+
+def render(answer: FoundSimsAnswer) -> str:
+    """Return the SIMs as lines inside a fence."""
+    if answer.total is None:
+        return render_unfinished(answer)
+    rows = answer.sims or []
+    shown = f", the best {len(rows)} first" if answer.total > len(rows) else ""
+    return join_lines(
+        render_totals(answer, shown),
+        fence(join_lines(*map(_render_row, rows))) if rows else None,
+        format_next(answer.next),
+        answer.hint,
+    )
+
+
+def _build_row(match: Match) -> FoundSim:
+    sim = match.sim
+    return FoundSim(
+        iccid=clean(sim.iccid) or f"id {sim.id}",
+        status=clean(sim.status_label) or None,
+        device=called(sim.device, sim.device_id, NAME_LIMIT) if sim.device_id is not None else None,
+        customer=called(sim.customer, sim.customer_id, NAME_LIMIT) if sim.customer_id is not None else None,
+        matched=_label_match(sim, match.field),
+        fit=match.fit,
+    )
+
+
+def _render_row(row: FoundSim) -> str:
+    device = quoted(row.device) if row.device else "no device"
+    customer = quoted(row.customer) if row.customer else None
+    return " ".join(filter(None, [row.iccid, row.status, device, customer, f"({row.fit} {row.matched})"]))
+
+
+def _label_match(sim: FleetSim, field: str) -> str:
+    """Return the field, with its value where the row does not hold it otherwise."""
+    number = {"SIM id": str(sim.id), "IMSI": sim.imsi, "MSISDN": sim.msisdn, "EID": sim.eid}.get(field)
+    organisation = {"reseller": sim.reseller, "issuer": sim.issuer}.get(field)
+    return f"{field} {clean(number or organisation, NAME_LIMIT)}".rstrip()
+
+
+def _call_for_all(text: str, best: Match) -> str | None:
+    """Return the call that pages through all SIMs that match in the same field as the best one."""
+    if best.field in _FILTERS:
+        return ready_call("list_sims", {_FILTERS[best.field]: text})
+    if best.field == "customer" and best.sim.customer_id is not None:
+        return ready_call("list_sims", {"organisation": str(best.sim.customer_id)})
+    return None
+
+
+def _hint_nothing(text: str) -> str:
+    """Return the likeliest mistake where nothing was found: a check digit reveals a misread card."""
+    digits = compact(text)
+    if len(digits) == PRINTED_ICCID_LENGTH and digits.isdecimal():
+        try:
+            parse_iccid(digits)
+        except InvalidValueError as error:
+            return f"Nothing holds that: {error}."
+    return "Nothing holds that. A digit may be wrong: try a shorter part, digits or letters alone."

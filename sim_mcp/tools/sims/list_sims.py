@@ -1,0 +1,183 @@
+"""list_sims: which SIMs there are, filtered, sorted and paged."""
+
+from typing import Annotated, Any, Literal
+
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from sim_mcp.emnify import InvalidValueError, compact, parse_iccid
+from sim_mcp.emnify.identifiers import PRINTED_ICCID_LENGTH
+from sim_mcp.fleet.inventory.filters import FleetFilter
+from sim_mcp.fleet.inventory.inventory import StillReadingError
+from sim_mcp.formatting import format_counted, format_next, format_page, join_lines
+from sim_mcp.sanitize import fence
+from sim_mcp.tools.context import ToolContext
+from sim_mcp.tools.parameters import Day, Month, Name, Page, PerPage, PlainDay, Statuses, ready_call, to_statuses
+from sim_mcp.tools.registry import Entry
+from sim_mcp.tools.result import Answer, join_hints, respond
+from sim_mcp.tools.sims.query import SimPage, SimQuery, SortField, read_page
+from sim_mcp.tools.sims.row import SimRow, render_row, render_shared_customer
+
+MOST_IN_FULL = 40
+"""Rows in full that fit into what a model is given at once."""
+
+_PER_PAGE = 25
+
+Part = Annotated[Name | None, Field(description="whole or part")]
+
+
+class SimListAnswer(Answer):
+    """A page of SIMs."""
+
+    total: int | None = Field(default=None, description="all that match")
+    page: int
+    pages: int | None = None
+    customer: str | None = Field(default=None, description="of all rows")
+    as_of: str | None = Field(default=None, description="if from the inventory")
+    sims: list[SimRow]
+    next: str | None = None
+    hint: str | None = None
+
+
+async def list_sims(
+    ctx: ToolContext,
+    status: Statuses | None = None,
+    iccid: Part = None,
+    imsi: Part = None,
+    msisdn: Part = None,
+    eid: Part = None,
+    device: Annotated[Name | None, Field(description="device name, whole or part")] = None,
+    has_device: bool | None = None,
+    organisation: Annotated[Name | None, Field(description="customer: name or id")] = None,
+    model: Annotated[Name | None, Field(description="SIM model")] = None,
+    produced: Annotated[Day | None, Field(description="production date")] = None,
+    activated_before: PlainDay | None = None,
+    activated_after: PlainDay | None = None,
+    without_usage: Month | None = None,
+    sort: SortField = "id",
+    descending: bool = False,
+    page: Page = 1,
+    per_page: PerPage = _PER_PAGE,
+    detail: Annotated[
+        Literal["concise", "full"], Field(description="full adds IMSI, MSISDN, EID, model, IP and dates")
+    ] = "concise",
+) -> Annotated[CallToolResult, SimListAnswer]:
+    """List the SIM cards (eSIMs) of the fleet, filtered, sorted and counted. For one known SIM, get_sim tells more.
+    Returns ICCID, status, device and customer of each, the total that match, and the call for the next page.
+    """  # noqa: D205  # the description is one paragraph for the model.
+    if detail == "full" and per_page > MOST_IN_FULL:
+        raise InvalidValueError(
+            f"per_page={per_page} with detail=full is too long an answer; ask for {MOST_IN_FULL}, or concise"
+        )
+    chosen = FleetFilter(
+        statuses=to_statuses(status),
+        iccid=_parse_iccid_part(iccid),
+        imsi=_strip_separators(imsi),
+        msisdn=_strip_separators(msisdn),
+        eid=_strip_separators(eid),
+        name_contains=device,
+        has_device=has_device,
+        customer=organisation,
+        model=model,
+        produced=produced,
+        activated_before=activated_before,
+        activated_after=activated_after,
+    )
+    filters = {
+        "status": status[0] if status and len(status) == 1 else status,
+        "iccid": iccid,
+        "imsi": imsi,
+        "msisdn": msisdn,
+        "eid": eid,
+        "device": device,
+        "has_device": has_device,
+        "organisation": organisation,
+        "model": model,
+        "produced": produced,
+        "activated_before": activated_before,
+        "activated_after": activated_after,
+        "without_usage": without_usage,
+    }
+    shape = {
+        "sort": sort if sort != "id" else None,
+        "descending": descending or None,
+        "per_page": per_page if per_page != _PER_PAGE else None,
+        "detail": detail if detail != "concise" else None,
+    }
+    query = SimQuery(chosen, sort, descending, page, per_page, detail == "full", without_usage)
+    try:
+        answer = build(await read_page(ctx, query), filters, shape)
+    except StillReadingError as error:
+        again = ready_call("list_sims", filters | shape, page=page if page > 1 else None)
+        answer = SimListAnswer(page=page, sims=[], hint=str(error), next=again)
+    return respond(answer, render(answer))
+
+
+TOOL = Entry(list_sims, "List and filter SIMs")
+
+
+def build(found: SimPage, filters: dict[str, Any], shape: dict[str, Any]) -> SimListAnswer:
+    """Return a page; a customer that all rows share is moved from the rows to the page.
+
+    Args:
+        found: the page.
+        filters: the arguments that choose SIMs, by parameter.
+        shape: the other arguments, for the next call.
+    """
+    customers = {row.customer for row in found.rows}
+    shared = customers.pop() if len(customers) == 1 else None
+    following = found.page + 1 if found.complete else found.page
+    goes_on = found.has_next or not found.complete
+    return SimListAnswer(
+        total=found.total,
+        page=found.page,
+        pages=found.pages,
+        customer=shared,
+        as_of=found.as_of,
+        sims=[row.model_copy(update={"customer": None}) if shared else row for row in found.rows],
+        next=ready_call("list_sims", filters | shape, page=following if following > 1 else None) if goes_on else None,
+        hint=join_hints(None if found.rows or not found.complete else _hint_nothing(found, filters), *found.notes),
+    )
+
+
+def render(answer: SimListAnswer) -> str:
+    """Return a page as lines: how many of how many, the rows inside a fence, the next call."""
+    as_of = f", from the inventory as of {answer.as_of}" if answer.as_of else ""
+    if not answer.sims:
+        if answer.hint and answer.next:
+            return join_lines(answer.hint, format_next(answer.next))
+        return join_lines(f"0 SIMs {'on this page' if answer.total else 'match'}{as_of}.", answer.hint)
+    head = f"{format_counted(len(answer.sims), answer.total, 'SIM')}, {format_page(answer.page, answer.pages)}{as_of}."
+    rows = join_lines(render_shared_customer(answer.customer), *map(render_row, answer.sims))
+    return join_lines(head, fence(rows), format_next(answer.next), answer.hint)
+
+
+def _hint_nothing(found: SimPage, filters: dict[str, Any]) -> str:
+    """Return what was searched and the likeliest mistake."""
+    if found.total:
+        return f"Page {found.page} is past the last: {found.total:,} SIMs on {found.pages or 1:,} pages match."
+    searched = ready_call("list_sims", filters)
+    if not any(value is not None for value in filters.values()):
+        return "This workspace has no SIMs, or the token is for another one."
+    number = next((name for name in ("iccid", "imsi", "msisdn", "eid") if filters[name] is not None), None)
+    if number:
+        return f"Searched {searched}. A digit may be wrong: try a shorter part of the {number}."
+    if filters["device"] is not None:
+        return f"Searched {searched}. Only devices with a SIM are listed: try a shorter part of the name."
+    return f"Searched {searched}. Leave a filter out to see what there is."
+
+
+def _strip_separators(number: str | None) -> str | None:
+    """Return a number without blanks, dashes and the leading plus."""
+    return None if number is None else compact(number).removeprefix("+")
+
+
+def _parse_iccid_part(text: str | None) -> str | None:
+    """Return an ICCID or a part of one; a whole printed one loses its check digit once that is verified.
+
+    Raises:
+        InvalidValueError: The check digit is wrong.
+    """
+    digits = _strip_separators(text)
+    whole = digits is not None and len(digits) == PRINTED_ICCID_LENGTH and digits.isdecimal()
+    return parse_iccid(digits) if digits is not None and whole else digits

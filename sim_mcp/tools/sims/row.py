@@ -1,0 +1,97 @@
+"""A SIM as one row of a list, in either form. Pure: text of customers is cleaned here."""
+
+from sim_mcp.changes.plan import status_label
+from sim_mcp.emnify import Sim
+from sim_mcp.fleet.inventory.filters import FleetSim
+from sim_mcp.formatting import join_pairs
+from sim_mcp.sanitize import called, clean, quoted
+from sim_mcp.tools.result import Answer
+
+NAME_LIMIT = 60
+"""Characters of a device's name that a row shows."""
+
+
+class SimRow(Answer):
+    """One SIM of a list; from `id` on only with detail=full."""
+
+    iccid: str
+    status: str
+    device: str | None = None
+    customer: str | None = None
+    id: int | None = None
+    imsi: str | None = None
+    msisdn: str | None = None
+    eid: str | None = None
+    model: str | None = None
+    ip: str | None = None
+    produced: str | None = None
+    activated: str | None = None
+
+
+def build_row(sim: Sim, *, full: bool) -> SimRow:
+    """Return a SIM from emnify as a row."""
+    row = SimRow(
+        iccid=sim.printed_iccid or f"id {sim.id}",
+        status=status_label(sim),
+        device=called(sim.device.name, sim.device.id, NAME_LIMIT) if sim.device else None,
+        customer=called(sim.customer_org.name, sim.customer_org.id) if sim.customer_org else None,
+    )
+    if not full:
+        return row
+    return row.model_copy(
+        update={
+            "id": sim.id,
+            "imsi": sim.imsi,
+            "msisdn": sim.msisdn,
+            "eid": sim.eid,
+            "model": clean(sim.model.description) or None if sim.model else None,
+            "ip": clean(sim.device.ip_address) or None if sim.device else None,
+            "produced": f"{sim.production_date:%Y-%m-%d}" if sim.production_date else None,
+            "activated": f"{sim.activation_date:%Y-%m-%d}" if sim.activation_date else None,
+        }
+    )
+
+
+def build_fleet_row(sim: FleetSim, *, full: bool) -> SimRow:
+    """Return a SIM from the inventory as a row."""
+    row = SimRow(
+        iccid=sim.iccid or f"id {sim.id}",
+        status=clean(sim.status_label, 30),
+        device=called(sim.device, sim.device_id, NAME_LIMIT) if sim.device_id is not None else None,
+        customer=called(sim.customer, sim.customer_id) if sim.customer_id is not None else None,
+    )
+    if not full:
+        return row
+    return row.model_copy(
+        update={
+            "id": sim.id,
+            "imsi": sim.imsi,
+            "msisdn": sim.msisdn,
+            "eid": sim.eid,
+            "model": clean(sim.model) or None,
+            "ip": clean(sim.ip) or None,
+            "produced": sim.produced.isoformat() if sim.produced else None,
+            "activated": sim.activated.isoformat() if sim.activated else None,
+        }
+    )
+
+
+def render_row(row: SimRow) -> str:
+    """Return a row as one line."""
+    device = quoted(row.device) if row.device else "no device"
+    more = join_pairs(
+        ("id", row.id),
+        ("IMSI", row.imsi),
+        ("MSISDN", row.msisdn),
+        ("EID", row.eid),
+        ("model", row.model),
+        ("IP", row.ip),
+        ("produced", row.produced),
+        ("activated", row.activated),
+    )
+    return " ".join(filter(None, [row.iccid, row.status, device, quoted(row.customer) if row.customer else "", more]))
+
+
+def render_shared_customer(customer: str | None) -> str | None:
+    """Return the line above rows that all belong to one customer; it has to stand inside the fence, with the rows."""
+    return f"all of customer {quoted(customer)}:" if customer else None

@@ -1,0 +1,72 @@
+"""A diagnosis, as a host receives it: in order, and honest about what is missing."""
+
+import re
+
+import pytest
+from mcp import Client
+
+from sim_mcp.emnify import Network, Quota, Sim
+from sim_mcp.fleet.diagnosis.evidence import Evidence
+from sim_mcp.server.app import build_server
+from sim_mcp.tools.events.diagnose_sim import build_state
+from tests.support import Fleet, said
+from tests.tools.asking import NOON, asked
+
+
+def places(text: str, *parts: str) -> list[int]:
+    return [text.index(part) for part in parts]
+
+
+async def test_a_diagnosis_says_things_in_the_order_a_person_wants_them(known: Fleet, support: Client) -> None:
+    text = said(await asked(support, known, "diagnose_sim", "quota_exhausted"))
+    order = places(
+        text,
+        f"SIM {known.stories['quota_exhausted']['iccid_with_luhn']}, as of 2026-11-22T12:0",
+        "State now:",
+        "connectivity BLOCKED",
+        "Most likely: The data quota of the device is used up",
+        "(certain)",
+        "is exhausted and defined action",
+        "Ruled out: SIM not activated",
+        "What a person can do next:",
+        "- Assign more data quota",
+    )
+    assert order == sorted(order)
+    assert "Could not be read" not in text
+
+
+async def test_what_could_not_be_read_stands_at_the_end_with_its_reason(known: Fleet, support: Client) -> None:
+    await known.faults("error=403@GET /quota/data", "error=403@GET /operator_blacklist", "error=403@GET /stats")
+    try:
+        result = await asked(support, known, "diagnose_sim", "healthy")
+    finally:
+        await known.faults()
+    text = said(result)
+    end = text[text.index("Could not be read:") :]
+    assert "data quota" in end
+    assert "blocked operators" in end
+    assert "does not let this token" in end
+    assert "usage:" in end
+    assert "so not to be ruled out: data quota missing, used up or expired" in end
+    assert "Most likely: Nothing wrong to see: the device is online" in text
+    assert "data quota missing" not in text[text.index("Ruled out:") : text.index("What a person can do next:")]
+
+
+async def test_a_sim_whose_device_is_not_to_be_read_is_still_judged_by_its_events(known: Fleet) -> None:
+    async with Client(build_server(known.settings(role="issuer"))) as issuer:
+        text = said(await asked(issuer, known, "diagnose_sim", "data_disabled"))
+    assert "Most likely: Data is switched off in the service profile" in text
+    assert re.search(r"device, connectivity, network query.*: emnify knows no device", text)
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, None), (5, "N0, N1, N2, N3, N4"), (6, "N0, N1, N2, N3, N4 …")])
+def test_blocked_operators_beyond_the_fifth_are_left_out(number: int, text: str | None) -> None:
+    blocked = tuple(Network(name=f"N{each}") for each in range(number))
+    assert build_state(Evidence(now=NOON, sim=Sim(id=7), blocked_operators=blocked)).blocked_operators == text
+
+
+def test_a_quota_says_what_is_left_and_until_when() -> None:
+    wire = {"status": {"id": 1, "description": "ACTIVE"}, "volume": "1048576", "expiry_date": "2026-12-01 00:00:00"}
+    state = build_state(Evidence(now=NOON, sim=Sim(id=7), data_quota=Quota.model_validate(wire), sms_quota=Quota()))
+    assert state.data_quota == "ACTIVE, 1,048,576 MB left, until 2026-12-01T00:00Z"
+    assert state.sms_quota is None

@@ -1,0 +1,32 @@
+"""Parameters take what people and models write."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+
+from sim_mcp.server.app import build_server
+from tests.support import Fleet, facts, said
+
+ALONE: list[tuple[str, str, dict[str, Any]]] = [
+    ("summarize_sims", "group_by", {}),
+    ("list_sims", "status", {}),
+    ("list_sim_events", "type", {"sim": "8988303000006000000"}),
+    ("export_sims", "sims", {}),
+    ("set_sim_status", "sims", {"status": "suspended"}),
+]
+
+
+@pytest.mark.parametrize(("tool", "name", "others"), ALONE)
+async def test_one_thing_alone_is_taken_for_a_list_of_it(
+    fleet: Fleet, tool: str, name: str, others: dict[str, Any], tmp_path: Path
+) -> None:
+    one = {"group_by": "status", "status": "suspended", "type": "3", "sims": "8988303000006000000"}[name]
+    settings = fleet.settings(export_dir=tmp_path, approval_wait_s=0)
+    async with Client(build_server(settings)) as client:
+        alone = await client.call_tool(tool, others | {name: one})
+        listed = await client.call_tool(tool, others | {name: [one]})
+    assert not alone.is_error, said(alone)
+    assert facts(alone).get("total") == facts(listed).get("total")
+    assert facts(alone).get("summary") == facts(listed).get("summary")
