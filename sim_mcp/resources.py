@@ -11,8 +11,8 @@ from mcp.server.mcpserver.exceptions import ResourceError
 
 from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.record_file import JournalError
-from sim_mcp.exports.cells import MIME_TYPES, Format
 from sim_mcp.exports.files import ExportRefusedError
+from sim_mcp.exports.formats import MIME_TYPES, Format
 from sim_mcp.settings import Settings
 from sim_mcp.tools.context import NoTokenError, exports_of
 from sim_mcp.tools.export_answers import EXPORT_URI

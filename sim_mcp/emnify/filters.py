@@ -3,13 +3,14 @@
 import difflib
 import unicodedata
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Literal
 
 from sim_mcp.emnify.errors import InvalidValueError
 from sim_mcp.emnify.event_types import EVENT_TYPES
 from sim_mcp.emnify.identifiers import shown
 from sim_mcp.emnify.values import SimStatus
+from sim_mcp.formatting import as_utc, format_timestamp
 
 SimSortField = Literal[
     "id",
@@ -122,9 +123,10 @@ class EventFilter:
             )
         terms = []
         if self.since is not None and self.until is not None:
-            if _in_utc(self.since) > _in_utc(self.until):
-                raise InvalidValueError(f"since {_zulu(self.since)} is after until {_zulu(self.until)}; swap them")
-            terms += [f"from:{_zulu(self.since)}", f"until:{_zulu(self.until)}"]
+            since, until = format_timestamp(self.since), format_timestamp(self.until)
+            if as_utc(self.since) > as_utc(self.until):
+                raise InvalidValueError(f"since {since} is after until {until}; swap them")
+            terms += [f"from:{since}", f"until:{until}"]
         if self.types:
             terms.append("type:" + "|".join(map(str, self.types)))
         if self.severity is not None:
@@ -180,12 +182,3 @@ def event_type_id(said: str) -> int:
         else "such as Create PDP Context, Update location or SIM activation"
     )
     raise InvalidValueError(f"there is no event type {shown(said)}; {hint}")
-
-
-def _zulu(moment: datetime) -> str:
-    return f"{_in_utc(moment):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _in_utc(moment: datetime) -> datetime:
-    """Take a moment without a zone for UTC, wherever this machine stands."""
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

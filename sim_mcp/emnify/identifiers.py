@@ -16,6 +16,7 @@ PRINTED_ICCID_LENGTH = 20
 _EID_LENGTH = 32
 _IMSI_LENGTHS = (14, 15)
 _MSISDN_LENGTHS = range(7, 16)
+_IMEISV_LENGTH, _IMEI_BODY_LENGTH = 16, 14
 _LONGEST_ID = 12
 _SHOWN = 60
 _SEPARATORS = re.compile(r"[\s\-‐‑‒–—−./()\u200b-\u200f\u2060\ufeff]+")  # noqa: RUF001  # people paste every dash.
@@ -73,6 +74,20 @@ def luhn_digit(digits: str) -> str:
             digit = digit * 2 - 9 if digit > 4 else digit * 2  # noqa: PLR2004  # the algorithm's own numbers.
         total += digit
     return str(-total % 10)
+
+
+def iccid_with_check_digit(iccid: str | None) -> str | None:
+    """Return an ICCID as printed on the card; where it is not 19 digits long, as it is."""
+    if iccid and len(iccid) == ICCID_LENGTH and iccid.isdecimal():
+        return iccid + luhn_digit(iccid)
+    return iccid
+
+
+def imei_with_check_digit(imeisv: str | None) -> str | None:
+    """Return an IMEI as printed on the device; emnify sends an IMEISV, which ends in a version instead."""
+    if imeisv and len(imeisv) == _IMEISV_LENGTH and imeisv.isdecimal():
+        return imeisv[:_IMEI_BODY_LENGTH] + luhn_digit(imeisv[:_IMEI_BODY_LENGTH])
+    return imeisv
 
 
 def parse_iccid(said: str) -> str:

@@ -1,19 +1,22 @@
 """Single values as emnify sends them: strings for numbers, several date formats, unknown ids."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import IntEnum
 from typing import Annotated, Any, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
 )
-from pydantic_core import ValidationError
+
+from sim_mcp.formatting import as_utc
 
 
 class Record(BaseModel):
@@ -92,14 +95,21 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _moment(value: Any) -> Any:
+def _parse_iso(value: Any) -> Any:
+    """Parse what pydantic does not, such as dates by week; leave the rest to it."""
     if not isinstance(value, str):
         return value
     try:
-        moment = datetime.fromisoformat(value.strip())
+        return datetime.fromisoformat(value.strip())
     except ValueError:
         return value
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return as_utc(moment)
+    except OverflowError:
+        raise ValueError("not a moment of this calendar in UTC") from None
 
 
 def _day(value: Any) -> Any:
@@ -107,10 +117,10 @@ def _day(value: Any) -> Any:
 
 
 def number_in(value: Any) -> Decimal:
-    """Read a number, also where it comes as a string.
+    """Return a number, also where it comes as a string.
 
     Raises:
-        ValueError: It is none, or longer than any volume or cost.
+        ValueError: It is not a number, or longer than any volume or cost.
     """
     try:
         number = Decimal(str(value).strip())
@@ -120,6 +130,14 @@ def number_in(value: Any) -> Decimal:
     if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
         raise ValueError("not a number")
     return number
+
+
+def number_or_none(value: Any) -> Decimal | None:
+    """Return a number, also where it comes as a string, or None where it is not one."""
+    try:
+        return number_in(value)
+    except ValueError:
+        return None
 
 
 def _whole(value: Any) -> Any:
@@ -136,8 +154,8 @@ def _whole(value: Any) -> Any:
 Text = Annotated[str, BeforeValidator(_text)]
 """A string; emnify's own samples sometimes show identifiers as numbers."""
 
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-"""A moment in any of emnify's formats; without a zone it is UTC."""
+Moment = Annotated[datetime, BeforeValidator(_parse_iso), AfterValidator(_in_utc)]
+"""A moment in UTC, read from any of emnify's formats; one without a zone is UTC already."""
 
 DayOnly = Annotated[date, BeforeValidator(_day)]
 """A day, also where a time of day follows."""

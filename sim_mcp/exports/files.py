@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from sim_mcp.exports.cells import ENCODINGS, Cell, Format, Row, body, foot, head
+from sim_mcp.exports.formats import ENCODINGS, Cell, Format, Row, body, foot, head
 from sim_mcp.private_files import OWNER_READS_WRITES, open_private
 from sim_mcp.sanitize import quoted
 

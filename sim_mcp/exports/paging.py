@@ -10,7 +10,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sim_mcp.emnify import EmnifyError, Event, Page, Sim
-from sim_mcp.exports.sims import SimRow
+from sim_mcp.exports.rows import SimRow
 
 AHEAD = 10
 """Pages under way: at emnify's ten a second, enough for answers that take a second each."""
@@ -178,9 +178,7 @@ class _Seen:
 
 
 def _last(page: Page[Found], number: int, *, more: bool) -> int:
-    """Return the number of the last page, as far as it is told; else a page that adds nothing is it."""
-    if page.pages is not None:
-        return page.pages
-    if page.total is not None:
-        return -(-page.total // page.per_page)
+    """Return the number of the last page; where no header tells, a page that adds nothing is the last."""
+    if page.last_page is not None:
+        return page.last_page
     return number + 1 if more else number

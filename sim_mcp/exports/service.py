@@ -11,10 +11,10 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sim_mcp.emnify import in_background
-from sim_mcp.exports.cells import Cell, Format
 from sim_mcp.exports.files import ExportFile, ExportRefusedError, Written, preview_of, read_back
+from sim_mcp.exports.formats import Cell, Format
 from sim_mcp.exports.paging import take_each
-from sim_mcp.exports.rows import COLUMNS, TELLING
+from sim_mcp.exports.rows import COLUMNS, PREVIEW_COLUMNS
 from sim_mcp.exports.sources import Batch, Selection
 from sim_mcp.sanitize import quoted
 
@@ -176,7 +176,7 @@ class ExportService:
 async def _add(export: Export, batch: Batch) -> None:
     # Not given up on halfway: a thread that still wrote while the file is taken away would leave one behind.
     await anyio.to_thread.run_sync(export.file.add, batch.rows)
-    telling = TELLING[export.order.selection.what]
+    telling = PREVIEW_COLUMNS[export.order.selection.what]
     missing = _PREVIEWED - len(export.preview)
     export.preview += [preview_of(row, telling) for row in batch.rows[:missing]]
     export.rows += len(batch.rows)

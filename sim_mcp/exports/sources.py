@@ -9,19 +9,25 @@ from typing import Any
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from sim_mcp.emnify import EmnifyClient, EventFilter, EventPages, NotFoundError, Page, SimFilter
-from sim_mcp.exports.cells import Row
+from sim_mcp.emnify import (
+    MAX_EVENTS_PER_PAGE,
+    EmnifyClient,
+    EventFilter,
+    EventPages,
+    NotFoundError,
+    Page,
+    SimFilter,
+)
 from sim_mcp.exports.files import ExportRefusedError
+from sim_mcp.exports.formats import Row
 from sim_mcp.exports.paging import ReadAhead, at_once, every_row
-from sim_mcp.exports.rows import What, event_row, usage_row, whose
-from sim_mcp.exports.sims import SimRow, sim_row, sim_row_of
+from sim_mcp.exports.rows import SimRow, What, event_row, owner_columns, sim_row, sim_row_of_json, usage_row
 from sim_mcp.fleet.lookup.organisations import find_organisation
 from sim_mcp.fleet.lookup.sims import find_sims
 
 MOST_SIMS = 10_000
 """SIMs whose usage or events one file may hold: a request each, which takes 25 minutes at 2,000 in five minutes."""
 
-_SIMS_A_PAGE, _EVENTS_A_PAGE = 2500, 1000
 _SIMS_AT_ONCE = 20
 _PATIENT_S = 600.0
 """The longest one request waits for its turn: emnify's window of five minutes, with others before it."""
@@ -93,7 +99,7 @@ async def _sims(
     narrowed = replace(wanted.filter, without_device=wanted.has_device is False)
 
     async def read(number: int) -> Page[SimRow]:
-        page = await client.list_raw_sims(narrowed, page=number, per_page=_SIMS_A_PAGE, deadline_s=_PATIENT_S)
+        page = await client.list_raw_sims(narrowed, page=number, deadline_s=_PATIENT_S)
         # Questions asked meanwhile are answered in between.
         return await anyio.to_thread.run_sync(_read_page, page)
 
@@ -103,7 +109,7 @@ async def _sims(
 
 
 def _read_page(page: Page[Any]) -> Page[SimRow]:
-    sims = [sim for raw in page.items if (sim := sim_row_of(raw)) is not None]
+    sims = [sim for raw in page.items if (sim := sim_row_of_json(raw)) is not None]
     return page.model_copy(update={"items": sims, "unreadable": len(page.items) - len(sims)})
 
 
@@ -111,7 +117,7 @@ async def _owners(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> 
     """Return what tells the SIMs apart whose usage or events are wanted."""
     owners: list[Row] = []
     async for sims, page in _sims(client, wanted, group):
-        owners += [whose(sim) for sim in sims]
+        owners += [owner_columns(sim) for sim in sims]
         many = len(owners) if wanted.has_device else max(len(owners), page.total or 0)
         if many > MOST_SIMS:
             raise ExportRefusedError(
@@ -136,7 +142,7 @@ async def _events(client: EmnifyClient, wanted: Selection, owner: Row) -> Batch:
         until=min(datetime.combine(wanted.end, time.max, UTC), client.now()),
     )
 
-    pages = EventPages(client, _id(owner), chosen, newest_first=False, per_page=_EVENTS_A_PAGE)
+    pages = EventPages(client, _id(owner), chosen, newest_first=False, per_page=MAX_EVENTS_PER_PAGE)
 
     rows: list[Row] = []
     unreadable = 0

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from mcp.types import ResourceLink
 
-from sim_mcp.exports.cells import MIME_TYPES, Cell
+from sim_mcp.exports.formats import MIME_TYPES, Cell
 from sim_mcp.exports.rows import COLUMNS, What
 from sim_mcp.exports.service import Export
 from sim_mcp.sanitize import clean, fence

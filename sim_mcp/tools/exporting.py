@@ -9,8 +9,8 @@ from mcp.types import CallToolResult
 from pydantic import BeforeValidator, Field
 
 from sim_mcp.emnify import EmnifyError, InvalidValueError, SimFilter, SimStatus
-from sim_mcp.exports.cells import Format
 from sim_mcp.exports.files import ExportRefusedError, checked_name
+from sim_mcp.exports.formats import Format
 from sim_mcp.exports.rows import What
 from sim_mcp.exports.service import Export, Order
 from sim_mcp.exports.sources import Selection

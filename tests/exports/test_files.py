@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim_mcp.exports.cells import Format, Row
 from sim_mcp.exports.files import (
     ExportFile,
     ExportRefusedError,
@@ -20,6 +19,7 @@ from sim_mcp.exports.files import (
     put_without_overwriting,
     read_back,
 )
+from sim_mcp.exports.formats import Format, Row
 
 COLUMNS = ("id", "name")
 

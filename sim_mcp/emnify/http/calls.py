@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from sim_mcp.emnify.errors import InvalidValueError
 from sim_mcp.emnify.identifiers import Bic
 
-JSON = "application/json"
 BATCH = "/api/v1/sim_batch/bic/{bic}"
 
 _LONGEST_ID = 64
@@ -26,7 +25,6 @@ class Call:
     ids: Mapping[str, str | int] | None = None
     params: Mapping[str, str | int] | None = None
     json: Any = field(default=None, repr=False)  # signing in sends a secret.
-    accept: str = JSON
     on_sent: Callable[[], None] | None = None
     """Called whenever the call leaves, each attempt anew: who sends many can line up the next one then."""
 
@@ -50,13 +48,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """A success: its headers, and what its body holds: `data` of JSON, None where unreadable; `text` of the rest."""
+    """A success: its headers, and `data`, its body's JSON; None where a write's body cannot be read."""
 
     operation: str
     status: int
     headers: Mapping[str, str]
     data: Any
-    text: str = field(default="", repr=False)
 
     @property
     def request_id(self) -> str | None:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from datetime import MAXYEAR, UTC, datetime, timedelta
 
+from sim_mcp.formatting import as_utc
+
 _LONGEST_WAIT_S = 3600.0
 
 
@@ -48,9 +50,8 @@ class UpstreamClock:
 
 def _http_date(text: str) -> datetime | None:
     try:
-        moment = email.utils.parsedate_to_datetime(text)
-        # "-0000" and a missing zone both mean UTC in HTTP.
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        # "-0000" and a missing zone both mean UTC in HTTP, and come without one.
+        moment = as_utc(email.utils.parsedate_to_datetime(text))
     except (ValueError, TypeError, OverflowError):
         return None
     # Time runs on from there, and Python's ends with the year 9999.

@@ -23,7 +23,7 @@ from sim_mcp.emnify.errors import (
     UpstreamError,
 )
 from sim_mcp.emnify.http.auth import Authenticator, AuthToken
-from sim_mcp.emnify.http.calls import JSON, Answer, Call, request_id
+from sim_mcp.emnify.http.calls import Answer, Call, request_id
 from sim_mcp.emnify.http.clock import UpstreamClock
 from sim_mcp.emnify.http.connection import Connection
 from sim_mcp.emnify.http.error_mapping import refusal, sign_in_refusal
@@ -32,6 +32,7 @@ from sim_mcp.emnify.http.retry import Progress
 
 log = logging.getLogger(__name__)
 
+_JSON = "application/json"
 _UNAUTHORIZED, _TOO_MANY, _SERVER_ERROR, _CLIENT_ERROR = 401, 429, 500, 400
 
 
@@ -109,7 +110,7 @@ class Transport:
 
     async def _paced(self, call: Call, token: AuthToken, progress: Progress) -> httpx.Response:
         # httpx's own Headers keep the token out of their repr, and so out of tracebacks that show locals.
-        headers = httpx.Headers({"Authorization": f"Bearer {token.bearer}", "Accept": call.accept})
+        headers = httpx.Headers({"Authorization": f"Bearer {token.bearer}", "Accept": _JSON})
         return await self._once(call, headers, progress)
 
     async def _once(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
@@ -176,10 +177,8 @@ class Transport:
                 status=status,
                 changed="unknown" if call.writes else "nothing",
             )
-        if call.accept != JSON:
-            return Answer(call.operation, status, response.headers, None, response.text)
         try:
-            data = _json(response, call.operation)
+            data = _decode(response, call.operation)
         except UnreadableAnswerError:
             # A write has done its work whatever its body says; a read is worth another try.
             if not call.writes:
@@ -219,12 +218,12 @@ class Transport:
             "the application token",
             json={"application_token": self._application_token.get_secret_value()},
         )
-        response = await self._once(call, httpx.Headers({"Accept": JSON}), Progress())
+        response = await self._once(call, httpx.Headers({"Accept": _JSON}), Progress())
         if response.status_code >= _SERVER_ERROR:
             raise UpstreamError("emnify could not sign in", operation=call.operation, status=response.status_code)
         if response.is_client_error:
             raise sign_in_refusal(call.operation, response)
-        answer = _json(response, call.operation)
+        answer = _decode(response, call.operation)
         bearer = answer.get("auth_token") if isinstance(answer, dict) else None
         # Anything else could not be sent in a header.
         if isinstance(bearer, str) and bearer and all("!" <= char <= "~" for char in bearer):
@@ -232,7 +231,7 @@ class Transport:
         raise UnreadableAnswerError("emnify's answer to signing in holds no auth token", operation=call.operation)
 
 
-def _json(response: httpx.Response, operation: str) -> Any:
+def _decode(response: httpx.Response, operation: str) -> Any:
     try:
         return response.json()
     except (ValueError, RecursionError):

@@ -10,7 +10,7 @@ from anyio.abc import TaskGroup
 from sim_mcp.emnify import EmnifyClient, EmnifyError, Page
 from sim_mcp.fleet.inventory.database import Facts, SnapshotDatabase
 from sim_mcp.fleet.inventory.page_merge import PageMerge
-from sim_mcp.fleet.inventory.rows import Names, Row, row_of
+from sim_mcp.fleet.inventory.rows import Names, Row, row_of_json
 from sim_mcp.recorder import Recorder
 
 LARGEST_PAGE = 2500
@@ -129,7 +129,7 @@ class Fetch:
 
     async def _put(self, raw: list[Any]) -> tuple[list[int], int]:
         names: Names = {}
-        rows: list[Row] = [row for each in raw if (row := row_of(each, names)) is not None]
+        rows: list[Row] = [row for each in raw if (row := row_of_json(each, names)) is not None]
         await self._record(self.store.put, rows, names)
         self._rows += len(rows)
         self._unreadable += len(raw) - len(rows)

@@ -16,7 +16,7 @@ from itertools import islice
 from sim_mcp.emnify import SimStatus
 from sim_mcp.fleet.inventory.database import Facts, SnapshotDatabase
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, Found, GroupBy, Match, OrderBy
-from sim_mcp.fleet.inventory.rows import Kind, Row, day_of
+from sim_mcp.fleet.inventory.rows import Kind, Row, number_to_day
 from sim_mcp.fleet.inventory.sql import Names, condition, search
 from sim_mcp.sanitize import clean
 
@@ -207,6 +207,6 @@ def _sim(row: Row, names: Names) -> FleetSim:
         issuer_id=row.issuer,
         model=named("model", row.model),
         form_factor=named("form_factor", row.form_factor),
-        produced=day_of(row.produced),
-        activated=day_of(row.activated),
+        produced=number_to_day(row.produced),
+        activated=number_to_day(row.activated),
     )

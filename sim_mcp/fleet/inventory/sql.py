@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from sim_mcp.emnify import ICCID_LENGTH, InvalidValueError, compact
 from sim_mcp.fleet.inventory.filters import FleetFilter
-from sim_mcp.fleet.inventory.rows import Kind, fold, number_of
+from sim_mcp.fleet.inventory.rows import Kind, day_to_number, fold
 from sim_mcp.fleet.lookup.organisations import listed
 from sim_mcp.sanitize import fence, quoted
 
@@ -135,7 +135,7 @@ def _of_days(where: FleetFilter) -> Iterator[Condition]:
         ("activated >", where.activated_after),
     ):
         if day is not None:
-            yield Condition(f"{comparison} ?", (number_of(day),))
+            yield Condition(f"{comparison} ?", (day_to_number(day),))
 
 
 def _scored(field: str, column: str, wanted: str) -> Condition:
