@@ -9,6 +9,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from sim_mcp.emnify import (
+    MAX_SIMS_PER_PAGE,
     InvalidValueError,
     Sim,
     SimFilter,
@@ -19,7 +20,6 @@ from sim_mcp.emnify import (
 )
 from sim_mcp.emnify import Page as EmnifyPage
 from sim_mcp.emnify.identifiers import PRINTED_ICCID_LENGTH
-from sim_mcp.fleet.inventory.crawler import LARGEST_PAGE
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, OrderBy
 from sim_mcp.fleet.inventory.inventory import StillReadingError
 from sim_mcp.fleet.inventory.snapshot import Snapshot
@@ -81,7 +81,7 @@ class _Wanted:
         if set(_UNSPEAKABLE) & {*(where.name_contains or ""), *(where.model or "")}:
             return True
         # It cannot filter for SIMs in a device: to reach a late page, all before it would be read anew each time.
-        if where.has_device and self.page * self.per_page > LARGEST_PAGE:
+        if where.has_device and self.page * self.per_page > MAX_SIMS_PER_PAGE:
             return True
         # emnify searches device names among devices, which know little of their SIMs.
         alone = replace(where, name_contains=None, statuses=(), iccid=None, eid=None, has_device=None)

@@ -42,21 +42,21 @@ async def find_organisation(client: EmnifyClient, said: str, *, among_all: bool 
     wanted = fold(name)
     hits = [found for found in seen.values() if wanted and fold(found.name or "") == wanted]
     if among_all and page.has_next:
-        told = listed((each.name, each.id) for each in hits) or "get_sim of a SIM of theirs tells it."
+        told = format_organisations((each.name, each.id) for each in hits) or "get_sim of a SIM of theirs tells it."
         raise NotAllSeenError(
             f"Not every SIM was looked at, so more than one organisation may be called {quoted(said)}. Nothing "
             f"changed. Use the id:\n{told}"
         )
     if len(hits) == 1:
         return hits[0]
-    known = listed((each.name, each.id) for each in (hits or seen.values())) or "none."
+    known = format_organisations((each.name, each.id) for each in (hits or seen.values())) or "none."
     problem = "Several organisations are" if hits else "No organisation seen is"
     raise OrganisationNotFoundError(
         f"{problem} called {quoted(said)}. Use the id. Nothing changed. Seen on {len(page.items):,} SIMs:\n{known}"
     )
 
 
-def listed(organisations: Iterable[tuple[str | None, int]]) -> str:
+def format_organisations(organisations: Iterable[tuple[str | None, int]]) -> str:
     """Write organisations with their ids in a fence, as many as an answer holds."""
     named = [f"{quoted(name)} (id {number})" for name, number in organisations]
     more = f" and {len(named) - _LISTED:,} more" if len(named) > _LISTED else ""

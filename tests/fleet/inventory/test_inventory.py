@@ -444,10 +444,10 @@ def test_a_clock_put_back_neither_brings_old_writes_back_nor_has_the_fleet_read_
     names: Names = {}
     row = row_of_json(raw(10, 2), names)
     assert row is not None
-    cache.write_down(fast, OwnWrites([row], names, []))
+    cache.record_writes(fast, OwnWrites([row], names, []))
     cache.outdate(fast)
     assert cache.outdated_at() == 0
-    assert cache.written_since(0) == OwnWrites([], {}, [])
+    assert cache.writes_since(0) == OwnWrites([], {}, [])
     cache.outdate(time.time())
     assert cache.outdated_at() > 0
     cache.close()
