@@ -122,7 +122,7 @@ def test_each_operation_is_as_fast_as_emnifys_gateway_allows_and_no_faster(
     allowed, clock = gateway.Limits(), iter([at for at, _ in sent])
     with monkeypatch.context() as patch:
         patch.setattr("sim_mcp.sandbox.api.limits.time.monotonic", lambda: next(clock))
-        assert all([allowed.path_allows(1, method, path) for _ in sent])
+        assert all(allowed.path_allows(1, method, path) for _ in sent)
     (per_second,) = {rate for pattern, rate, _ in gateway._PATHS if pattern.fullmatch(path)}
     assert sent[-1][0] < len(sent) / per_second / 0.98
 
