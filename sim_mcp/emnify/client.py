@@ -31,16 +31,20 @@ DEFAULT_DEADLINE_S = 45.0
 
 
 class Registered(NamedTuple):
-    """The SIMs of a batch that was registered, as far as emnify named them, and its id of the request."""
+    """The SIMs of a registered batch, as far as emnify lists them, and emnify's id of the request."""
 
     sims: list[SimRef]
     request_id: str | None
 
 
 class EmnifyClient:
-    """Speak to one emnify with one application token. Every method takes `deadline_s`, its time in seconds.
+    """A client of emnify's SIM API with one application token. Use it as an async context manager.
 
-    Every method raises a member of the EmnifyError tree, and nothing else, when emnify does not do as asked.
+    Every method takes `deadline_s`, the seconds it may take in all, and raises only subclasses of EmnifyError.
+
+    Attributes:
+        reachability: operations that explain why a device cannot be reached.
+        organisation: operations on the workspace as a whole.
     """
 
     def __init__(
@@ -78,22 +82,22 @@ class EmnifyClient:
         return f"EmnifyClient({urlsplit(self._transport.base_url).netloc})"
 
     def now(self) -> datetime:
-        """Return emnify's time, by the Date of its newest answer."""
+        """Return emnify's time, by the `Date` of its newest answer."""
         return self._transport.clock.now()
 
     @property
     def own_organisation_id(self) -> int | None:
-        """Return the workspace of the token, once signed in."""
+        """Return the id of the token's workspace, or None before the first sign-in."""
         return self._transport.auth.organisation_id
 
     @property
     def identity(self) -> str:
-        """Return what tells this token at this address from any other, and from which neither can be told."""
+        """Return a digest of token and address, which reveals neither of them."""
         return self._transport.identity
 
     @property
     def pacer(self) -> Pacer:
-        """Return what keeps the rate limits."""
+        """Return the pacer, which keeps the rate limits."""
         return self._transport.pacer
 
     # SIMs
@@ -107,7 +111,7 @@ class EmnifyClient:
         per_page: int = 25,
         deadline_s: float | None = None,
     ) -> Page[Sim]:
-        """List SIMs, filtered and sorted (GET /api/v1/sim). emnify matches parts: compare what comes back."""
+        """List SIMs, filtered and sorted (GET /api/v1/sim). emnify matches parts of values: compare what it returns."""
         check_page(page, per_page, MAX_SIMS_PER_PAGE)
         params = collection(str(filter or ""), ",".join(map(str, sort)), page, per_page)
         answer = await self._send(Call("GET", "/api/v1/sim", "the SIMs", params=params), deadline_s)
@@ -138,9 +142,9 @@ class EmnifyClient:
         on_sent: Callable[[], None] | None = None,
         deadline_s: float | None = None,
     ) -> Page[Any]:
-        """List SIMs, filtered, by id, as emnify sends them (GET /api/v1/sim): reading them takes longer than fetching.
+        """List SIMs by id, filtered, as decoded JSON (GET /api/v1/sim): parsing takes longer than fetching them.
 
-        `on_sent` is called when the request leaves, and again with each further attempt.
+        `on_sent` is called when the request is sent, and again with each further attempt.
         """
         check_page(page, per_page, MAX_SIMS_PER_PAGE)
         params = collection(str(filter or ""), "id", page, per_page)
@@ -152,20 +156,20 @@ class EmnifyClient:
         return parse_record(Sim, await self._send(on_sim("GET", "", sim_id), deadline_s))
 
     async def update_sim(self, sim_id: int, change: SimChange, *, deadline_s: float | None = None) -> str | None:
-        """Change a SIM's status or organisations (PATCH /api/v1/sim/{id}); returns emnify's id of the request."""
+        """Change a SIM's status or organisations (PATCH /api/v1/sim/{id}); return emnify's id of the request."""
         body = change.body()
         if not body:
             raise InvalidValueError("a change that changes nothing was not sent")
         return (await self._send(on_sim("PATCH", "", sim_id, json=body), deadline_s)).request_id
 
     async def delete_sim(self, sim_id: int, *, deadline_s: float | None = None) -> str | None:
-        """Delete a SIM for good (DELETE /api/v1/sim/{id}); returns emnify's id of the request."""
+        """Delete a SIM for good (DELETE /api/v1/sim/{id}); return emnify's id of the request."""
         return (await self._send(on_sim("DELETE", "", sim_id), deadline_s)).request_id
 
     async def delete_sims(self, sim_ids: Sequence[int], *, deadline_s: float | None = None) -> str | None:
-        """Delete several SIMs in one request (DELETE /api/v1/sim/multi); whether all or nothing is not documented.
+        """Delete several SIMs in one request (DELETE /api/v1/sim/multi); return emnify's id of the request.
 
-        Returns emnify's id of the request.
+        Whether it deletes all or none where one cannot be deleted is not documented.
         """
         if not sim_ids:
             raise InvalidValueError("a deletion of no SIMs was not sent")
@@ -213,7 +217,7 @@ class EmnifyClient:
     async def get_sim_daily_usage(
         self, sim_id: int, start: date, end: date, *, deadline_s: float | None = None
     ) -> DailyUsage:
-        """Get a SIM's usage by day (GET /api/v1/sim/{id}/stats/daily); both days are sent, for defaults differ."""
+        """Get a SIM's usage by day, both days included (GET /api/v1/sim/{id}/stats/daily)."""
         if start > end:
             raise InvalidValueError(f"start {start} is after end {end}")
         params: dict[str, str | int] = {"start_date": start.isoformat(), "end_date": end.isoformat()}
@@ -223,7 +227,7 @@ class EmnifyClient:
     # Batches
 
     async def get_batch(self, bic: Bic, *, deadline_s: float | None = None) -> Batch:
-        """Validate a batch (GET /api/v1/sim_batch/bic/{bic}): an answer means that it can be registered.
+        """Get a batch that can be registered (GET /api/v1/sim_batch/bic/{bic}).
 
         Raises:
             RuleError: It is registered already (400), or its SIMs belong to another organisation (422).
@@ -239,8 +243,8 @@ class EmnifyClient:
         """Register a batch with a status for its SIMs (PATCH /api/v1/sim_batch/bic/{bic}).
 
         Raises:
-            RuleError: Unknown, registered already, of another organisation, or factory test is not allowed:
-                emnify does not tell which, so validate first.
+            RuleError: It is unknown, registered already or of another organisation, or factory test is not allowed.
+                emnify does not say which: get the batch first.
         """
         if status not in (SimStatus.ISSUED, SimStatus.ACTIVATED, SimStatus.FACTORY_TEST):
             raise InvalidValueError(f"a batch cannot be registered as {status.label}")

@@ -1,4 +1,4 @@
-"""What emnify tells a workspace of itself: its traffic in all, its fees, its tariff plan."""
+"""The workspace as a whole: its traffic, its fees, its tariff plan."""
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -74,7 +74,7 @@ class TariffPlan(Record):
 
 
 class OwnOrganisation:
-    """Read of the workspace as a whole; every method takes `deadline_s`, its time in seconds."""
+    """Read about the workspace as a whole. Every method takes `deadline_s`, its time in seconds."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
