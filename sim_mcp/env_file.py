@@ -1,4 +1,4 @@
-"""A `.env` file: read as a whole, or refused with the line that cannot be."""
+"""Read a `.env` file as a whole, or refuse it with the line that is wrong."""
 
 import codecs
 import io
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
 
-_LARGEST = 1_000_000
-_MARKS = (
+_MAX_BYTES = 1_000_000
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -23,24 +23,24 @@ _OTHER_LINE_END = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 class EnvFileError(Exception):
-    """Say what of the file cannot be read: by line, and never with its content, which may be a secret."""
+    """A file cannot be read; the message has the line but never its content, which may be a secret."""
 
 
 def read_env_file(path: Path, ours: Collection[str]) -> dict[str, str]:
-    """Return what a file sets; nothing in it is expanded.
+    """Return the variables that a file sets; nothing in them is expanded.
 
     Args:
         path: a file of lines `NAME=value`, in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
-        ours: the names whose values are used, which have to be unmistakable.
+        ours: the names whose values are used, which must be set once and to one plain line.
 
     Raises:
-        EnvFileError: It is no readable file, or one of its lines can be read in more than one way or in none.
+        EnvFileError: It is not a readable file, or one of its lines is malformed or ambiguous.
     """
     found: dict[str, tuple[int, str]] = {}
-    for binding in parse_stream(io.StringIO(_text_of(path), newline="")):
+    for binding in parse_stream(io.StringIO(_read_text(path), newline="")):
         if binding.key is None and not binding.error:
             continue
-        line = _line_of(binding)
+        line = _line_number(binding)
         if binding.error or binding.key is None or not _NAME.fullmatch(binding.key):
             raise EnvFileError(f"{path}, line {line}, is not NAME=value")
         name, value = binding.key, binding.value
@@ -57,18 +57,18 @@ def read_env_file(path: Path, ours: Collection[str]) -> dict[str, str]:
     return {name: value for name, (_, value) in found.items()}
 
 
-def _text_of(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
-        # A pipe could keep the server waiting for ever, and a device never ends.
+        # A pipe could block the server for ever, and a device never ends.
         if not stat.S_ISREG(path.stat().st_mode):
             raise EnvFileError(f"{path} is no file that could be read for settings")
         with path.open("rb") as file:
-            read = file.read(_LARGEST + 1)
+            read = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise EnvFileError(f"{path} cannot be read ({error.strerror or type(error).__name__})") from None
-    if len(read) > _LARGEST:
+    if len(read) > _MAX_BYTES:
         raise EnvFileError(f"{path} is larger than a file of settings could be")
-    encoding = next((name for mark, name in _MARKS if read.startswith(mark)), "utf-8")
+    encoding = next((name for mark, name in _BYTE_ORDER_MARKS if read.startswith(mark)), "utf-8")
     try:
         text = read.decode(encoding)
     except UnicodeDecodeError as error:
@@ -83,7 +83,7 @@ def _text_of(path: Path) -> str:
     return text
 
 
-def _line_of(binding: Binding) -> int:
-    """Return the line a setting stands in: the parser counts from the blank lines before it."""
+def _line_number(binding: Binding) -> int:
+    """Return the line number of a setting: the parser's is that of the blank lines before it."""
     before = len(binding.original.string) - len(binding.original.string.lstrip())
     return binding.original.line + len(_LINE_END.findall(binding.original.string[:before]))

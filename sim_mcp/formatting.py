@@ -61,7 +61,7 @@ def format_money(cost: float | Decimal, currency: str | None) -> str:
 
 def format_timestamp(moment: datetime) -> str:
     """Return a moment in UTC to the second, such as `2026-11-22T09:00:00Z`."""
-    return f"{as_utc(moment):%Y-%m-%dT%H:%M:%SZ}"
+    return as_utc(moment).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def format_minute(moment: datetime | None) -> str:

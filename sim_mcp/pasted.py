@@ -1,4 +1,4 @@
-"""What goes wrong where a token is pasted: each is told by its kind, and the token is neither sent nor shown."""
+"""Mistakes in pasting a token, reported by their kind; the token is neither sent nor repeated."""
 
 import re
 import unicodedata
@@ -14,8 +14,8 @@ _FITS = re.compile(r"[A-Za-z0-9._~+/=:|-]+")
 
 
 def paste_fault(token: str) -> str | None:
-    """Say what kind of slip a token shows, without repeating any of it; None where it shows none."""
-    return next((kind for shows, kind in _FAULTS if shows(token)), None)
+    """Return what is wrong with a pasted token, without repeating any of it; None where it looks right."""
+    return next((fault for matches, fault in _FAULTS if matches(token)), None)
 
 
 def _is_quoted(token: str) -> bool:

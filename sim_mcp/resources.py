@@ -11,11 +11,11 @@ from mcp.server.mcpserver.exceptions import ResourceError
 
 from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.record_file import JournalError
-from sim_mcp.exports.cells import MIME_TYPES, Format
 from sim_mcp.exports.files import ExportRefusedError
+from sim_mcp.exports.formats import MIME_TYPES, Format
 from sim_mcp.settings import Settings
 from sim_mcp.tools.context import NoTokenError, exports_of
-from sim_mcp.tools.export_answers import EXPORT_URI
+from sim_mcp.tools.exports.export_sims import EXPORT_URI
 
 NEWEST = 200
 """Items of the record that one resource holds; the command `sim-mcp audit` tells them all."""
@@ -68,7 +68,7 @@ async def _told(settings: Settings, *, sim: str | None = None, plan: str | None 
 def _exported(file_format: Format) -> Callable[[str, Context[Any]], Coroutine[Any, Any, str]]:
     async def read(name: str, ctx: Context[Any]) -> str:
         try:
-            return await anyio.to_thread.run_sync(exports_of(ctx).text_of, f"{name}.{file_format}")
+            return await anyio.to_thread.run_sync(exports_of(ctx).read_text, f"{name}.{file_format}")
         except (ExportRefusedError, NoTokenError) as error:
             raise ResourceError(str(error)) from None
 

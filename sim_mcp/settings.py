@@ -1,4 +1,4 @@
-"""What an operator decides, read once from the environment and a `.env` file."""
+"""The operator's settings, read once from the environment and a `.env` file."""
 
 import difflib
 import ipaddress
@@ -19,7 +19,7 @@ from sim_mcp.private_files import make_private_directory
 
 PRODUCTION_URL = "https://cdn.emnify.net"
 ENV_FILE = "SIM_MCP_ENV_FILE"
-"""Names a file of settings, in the environment; on the command line --env-file does."""
+"""The variable that names a file of settings; on the command line it is --env-file."""
 
 _TOKEN = "EMNIFY_APPLICATION_TOKEN"  # noqa: S105  # the name of a variable.
 _CONSENT = (
@@ -31,17 +31,17 @@ _CONSENT = (
     "SIM_MCP_MAX_SIMS_PER_CHANGE",
     "SIM_MCP_MAX_SIMS_PER_HOUR",
 )
-"""What decides which changes need whose yes."""
-_NEAR_ENOUGH = 0.8
-_SHOWN = 80
+"""The settings that decide which changes need whose consent."""
+_SIMILARITY = 0.8
+_MAX_REPEATED = 80
 
 
 class SettingsError(Exception):
-    """Say which variable cannot be used as it is set, and what it may be."""
+    """A setting cannot be used; the message says which, and what it may be."""
 
 
 class Confirm(StrEnum):
-    """How the server obtains a person's yes before it changes anything."""
+    """How the server obtains a person's consent before it changes anything."""
 
     ASK = "ask"
     HOST = "host"
@@ -49,7 +49,7 @@ class Confirm(StrEnum):
 
 
 class Settings(BaseModel):
-    """Hold every decision of the operator, unchangeable once read."""
+    """The settings, immutable once read."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, populate_by_name=True)
 
@@ -71,7 +71,7 @@ class Settings(BaseModel):
     _token_fault: str | None = PrivateAttr(default=None)
 
     def model_post_init(self, context: object, /) -> None:
-        """Keep a token that was pasted wrong from being sent anywhere."""
+        """Drop a token that was pasted wrong, so that it is never sent."""
         del context
         fault = paste_fault(self.application_token.get_secret_value()) if self.application_token else None
         if fault is not None:
@@ -80,26 +80,26 @@ class Settings(BaseModel):
 
     @property
     def token_fault(self) -> str | None:
-        """Say what is wrong with the token that was set, if it was pasted wrong and so counts as none."""
+        """Return what is wrong with a token that was pasted wrong and therefore dropped, or None."""
         return self._token_fault
 
     @property
     def may_write(self) -> bool:
-        """Tell whether tools that change something are offered at all."""
+        """Tell whether tools that change something are offered."""
         return not self.read_only and self.confirm is not Confirm.BLOCK
 
     def state_directory(self) -> Path:
-        """Return where the record of changes is kept; made here only if nobody chose another place.
+        """Return the directory of the journal; the default one is created.
 
         Raises:
-            OSError: The usual place cannot be made.
+            OSError: The default directory cannot be created.
         """
         if self.state_dir is not None:
             return self.state_dir
-        usual = Path(platformdirs.user_state_dir("sim-mcp", appauthor=False))
-        usual.parent.mkdir(parents=True, exist_ok=True)
-        make_private_directory(usual)
-        return usual
+        default = Path(platformdirs.user_state_dir("sim-mcp", appauthor=False))
+        default.parent.mkdir(parents=True, exist_ok=True)
+        make_private_directory(default)
+        return default
 
     @field_validator("application_token", mode="before")
     @classmethod
@@ -118,12 +118,12 @@ class Settings(BaseModel):
 
     @field_validator("policy", "state_dir", "export_dir", mode="before")
     @classmethod
-    def _unmistakable(cls, value: object) -> object:
+    def _absolute_path(cls, value: object) -> object:
         return whole_path(str(value)) if value is not None else None
 
     @field_validator("base_url")
     @classmethod
-    def _never_in_clear(cls, value: str) -> str:
+    def _encrypted_or_local(cls, value: str) -> str:
         url = urlsplit(value.strip())
         try:
             url.port  # noqa: B018  # reading it is what checks it.
@@ -137,7 +137,7 @@ class Settings(BaseModel):
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address means this machine and nothing else."""
+    """Tell whether a host name or address can only mean this machine."""
     if host == "localhost":
         return True
     try:
@@ -154,23 +154,23 @@ def read_settings(
     sandbox: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Settings:
-    """Read the settings; the environment wins over a file.
+    """Read the settings; the environment takes precedence over a file.
 
-    A file that the operator named is trusted. The `.env` of the working directory, which anybody may have written,
-    is read only where neither a token nor a decision about consent comes from elsewhere.
+    A file that the operator names is trusted. The `.env` of the working directory, which anybody may have written,
+    is read only where neither a token nor a setting about consent comes from elsewhere.
 
     Args:
         environment: the variables; by default those of this process.
-        env_file: the file of the working directory, which need not be there.
-        named: the file the operator named; by default SIM_MCP_ENV_FILE does.
+        env_file: the file of the working directory, which need not exist.
+        named: the file that the operator names; by default that of SIM_MCP_ENV_FILE.
         sandbox: whether a sandbox brings a token of its own.
-        tell: called with a sentence where a `.env` was left alone that holds settings.
+        tell: called with a sentence where a `.env` that holds settings was not read.
 
     Raises:
         SettingsError: A setting or a file cannot be used; no value that may be a secret is repeated.
     """
     environment = os.environ if environment is None else environment
-    # An empty variable is how container tools write "not set".
+    # Container tools write an unset variable as an empty one.
     given = {name: value for name, value in environment.items() if value}
     names = {str(field.alias) for field in Settings.model_fields.values()}
     try:
@@ -202,7 +202,7 @@ def _from_file(
             raise SettingsError(f"{ENV_FILE} is {chosen!r} but {error}. Nothing was started.") from None
     if named is not None:
         return _settings_in(named, names)
-    # A directory of that name is a virtual environment; a link to nothing was meant to be a file.
+    # A directory of that name is a virtual environment; a dangling link was meant to be a file.
     if found.is_dir() or not (found.exists() or found.is_symlink()):
         return {}
     elsewhere = next((name for name in (_TOKEN, *_CONSENT) if given.get(name, "").strip()), None)
@@ -232,7 +232,7 @@ def _may_matter(file: Path, names: set[str]) -> bool:
 
 
 def _refuse_unknown(chosen: set[str], names: set[str]) -> None:
-    """Refuse a misspelt variable: a safety setting that silently does nothing is worse than an error."""
+    """Refuse a misspelt variable: a safety setting that silently has no effect is worse than an error."""
     known = {*names, ENV_FILE}
     for name in sorted(chosen - known):
         spelt = name.upper().replace("-", "_").replace(".", "_")
@@ -240,14 +240,14 @@ def _refuse_unknown(chosen: set[str], names: set[str]) -> None:
             near = difflib.get_close_matches(spelt, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}"
             raise SettingsError(f"{name} is not a setting{hint}. Nothing was started.")
-        # Other programs may have variables of that beginning.
-        if spelt.startswith("EMNIFY_") and (near := difflib.get_close_matches(spelt, known, 1, _NEAR_ENOUGH)):
+        # Other programs may have variables with that prefix.
+        if spelt.startswith("EMNIFY_") and (near := difflib.get_close_matches(spelt, known, 1, _SIMILARITY)):
             raise SettingsError(f"{name} is not a setting; did you mean {near[0]}? Nothing was started.")
 
 
 def _problem(name: str, message: str, chosen: Mapping[str, str]) -> str:
     plain = message.removeprefix("Value error, ").replace("Input should be", "must be")
     plain = plain.replace("must be a valid boolean, unable to interpret input", "must be 1 or 0")
-    # An address may carry a password and the token is one: only harmless values are repeated.
-    shown = "" if name.startswith("EMNIFY_") else f" is {chosen[name][:_SHOWN]!r} but"
-    return f"{name}{shown} {plain}"
+    # An address may hold a password, and the token is one: only harmless values are repeated.
+    value = "" if name.startswith("EMNIFY_") else f" is {chosen[name][:_MAX_REPEATED]!r} but"
+    return f"{name}{value} {plain}"

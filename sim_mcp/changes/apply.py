@@ -29,7 +29,7 @@ from sim_mcp.emnify import (
     Target,
 )
 from sim_mcp.fleet.inventory.inventory import Inventory
-from sim_mcp.fleet.reading import FEW, read_sims
+from sim_mcp.fleet.lookup.sims_by_id import FEW, read_sims
 from sim_mcp.recorder import Recorder
 
 CHUNK = 50

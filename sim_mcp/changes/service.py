@@ -24,7 +24,7 @@ from sim_mcp.changes.report import Report
 from sim_mcp.changes.turn import turn
 from sim_mcp.emnify import Bic, EmnifyClient, InvalidValueError
 from sim_mcp.fleet.inventory.inventory import Inventory
-from sim_mcp.fleet.reading import read_sims
+from sim_mcp.fleet.lookup.sims_by_id import read_sims
 from sim_mcp.recorder import Recorder
 from sim_mcp.sanitize import fence
 from sim_mcp.settings import Settings

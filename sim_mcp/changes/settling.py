@@ -10,7 +10,7 @@ from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.registration import settle_registration
 from sim_mcp.emnify import DeadlineExceededError, EmnifyClient, EmnifyError, RateLimitedError, Sim
 from sim_mcp.fleet.inventory.inventory import Inventory
-from sim_mcp.fleet.reading import read_sims
+from sim_mcp.fleet.lookup.sims_by_id import read_sims
 from sim_mcp.recorder import Recorder
 
 LATER = (RateLimitedError, DeadlineExceededError)

@@ -25,24 +25,32 @@ from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, Candidate, compact, lu
 from sim_mcp.emnify.models import (
     Batch,
     Connectivity,
+    ConnectivityInfo,
     Device,
     Event,
+    FlatSim,
     Label,
+    LimitExtension,
     Network,
     Organisation,
-    Page,
     Quota,
     Sim,
     SimRef,
+    SubscriberInfo,
+    flat_sim,
+    flatten,
 )
 from sim_mcp.emnify.organisation import OrganisationStats, TariffPlan
-from sim_mcp.emnify.reachability import ConnectivityInfo, LimitExtension, SubscriberInfo
+from sim_mcp.emnify.pages import MAX_DEVICES_PER_PAGE, MAX_EVENTS_PER_PAGE, MAX_SIMS_PER_PAGE, Page, iter_pages
 from sim_mcp.emnify.usage import DailyUsage, DayUsage, MonthUsage, SimUsage, Traffic
 from sim_mcp.emnify.values import SimStatus
 
 __all__ = [
     "CLEAR",
     "ICCID_LENGTH",
+    "MAX_DEVICES_PER_PAGE",
+    "MAX_EVENTS_PER_PAGE",
+    "MAX_SIMS_PER_PAGE",
     "PUBLISHED_LIMITS",
     "AuthenticationError",
     "Batch",
@@ -62,6 +70,7 @@ __all__ = [
     "Event",
     "EventFilter",
     "EventPages",
+    "FlatSim",
     "ForbiddenError",
     "InvalidValueError",
     "Label",
@@ -96,7 +105,10 @@ __all__ = [
     "Window",
     "compact",
     "event_type_id",
+    "flat_sim",
+    "flatten",
     "in_background",
+    "iter_pages",
     "luhn_digit",
     "parse_candidates",
     "parse_iccid",

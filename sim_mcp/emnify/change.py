@@ -1,4 +1,4 @@
-"""What can be changed on a SIM."""
+"""A change of a SIM's status or organisations."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -12,14 +12,14 @@ class _Clear(Enum):
 
 
 CLEAR = _Clear.CLEAR
-"""Stands for an organisation to be taken away, which None, for "leave as it is", cannot."""
+"""Take the organisation away; None means to leave it as it is."""
 
 Target = int | Literal[_Clear.CLEAR] | None
 
 
 @dataclass(frozen=True)
 class SimChange:
-    """What PATCH /api/v1/sim/{id} changes: None leaves a field as it is, CLEAR empties it."""
+    """What to change with PATCH /api/v1/sim/{id}: None leaves a field as it is, CLEAR empties it."""
 
     status: SimStatus | None = None
     issuer_org: Target = None

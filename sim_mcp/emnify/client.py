@@ -19,30 +19,32 @@ from sim_mcp.emnify.http.error_mapping import batch_refusal
 from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Pacer
 from sim_mcp.emnify.http.transport import Transport
 from sim_mcp.emnify.identifiers import Bic
-from sim_mcp.emnify.models import Batch, Connectivity, Device, Event, Label, Page, Quota, Sim, SimRef
+from sim_mcp.emnify.models import Batch, Connectivity, Device, Event, Label, Quota, Sim, SimRef
 from sim_mcp.emnify.organisation import OwnOrganisation
-from sim_mcp.emnify.pages import array, page_of, raw_page_of, read_one, read_rows
-from sim_mcp.emnify.provisioning import Provisioning
+from sim_mcp.emnify.pages import MAX_DEVICES_PER_PAGE, MAX_EVENTS_PER_PAGE, MAX_SIMS_PER_PAGE, Page, iter_pages
+from sim_mcp.emnify.parsing import parse_array, parse_page, parse_raw_page, parse_record, parse_records
 from sim_mcp.emnify.reachability import Reachability
 from sim_mcp.emnify.usage import DailyUsage, SimUsage
 from sim_mcp.emnify.values import SimStatus
 
 DEFAULT_DEADLINE_S = 45.0
-LARGEST_PAGE = 2500
-LARGEST_DEVICE_PAGE = 1000
 
 
 class Registered(NamedTuple):
-    """The SIMs of a batch that was registered, as far as emnify named them, and its id of the request."""
+    """The SIMs of a registered batch, as far as emnify lists them, and emnify's id of the request."""
 
     sims: list[SimRef]
     request_id: str | None
 
 
 class EmnifyClient:
-    """Speak to one emnify with one application token. Every method takes `deadline_s`, its time in seconds.
+    """A client of emnify's SIM API with one application token. Use it as an async context manager.
 
-    Every method raises a member of the EmnifyError tree, and nothing else, when emnify does not do as asked.
+    Every method takes `deadline_s`, the seconds it may take in all, and raises only subclasses of EmnifyError.
+
+    Attributes:
+        reachability: operations that explain why a device cannot be reached.
+        organisation: operations on the workspace as a whole.
     """
 
     def __init__(
@@ -63,11 +65,10 @@ class EmnifyClient:
             user_agent=f"sim-mcp/{version('sim-mcp')}",
             transport=transport,
         )
-        self.provisioning = Provisioning(self._send)
         self.reachability = Reachability(self._send)
         self.organisation = OwnOrganisation(self._send)
-        self.largest_event_page = LARGEST_PAGE
-        """What emnify has not refused yet; see `EventPages`."""
+        self.max_events_per_page = MAX_EVENTS_PER_PAGE
+        """The largest page of events that emnify has not refused yet; `EventPages` lowers it."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,22 +82,22 @@ class EmnifyClient:
         return f"EmnifyClient({urlsplit(self._transport.base_url).netloc})"
 
     def now(self) -> datetime:
-        """Return emnify's time, by the Date of its newest answer."""
+        """Return emnify's time, by the `Date` of its newest answer."""
         return self._transport.clock.now()
 
     @property
     def own_organisation_id(self) -> int | None:
-        """Return the workspace of the token, once signed in."""
+        """Return the id of the token's workspace, or None before the first sign-in."""
         return self._transport.auth.organisation_id
 
     @property
     def identity(self) -> str:
-        """Return what tells this token at this address from any other, and from which neither can be told."""
+        """Return a digest of token and address, which reveals neither of them."""
         return self._transport.identity
 
     @property
     def pacer(self) -> Pacer:
-        """Return what keeps the rate limits."""
+        """Return the pacer, which keeps the rate limits."""
         return self._transport.pacer
 
     # SIMs
@@ -110,71 +111,65 @@ class EmnifyClient:
         per_page: int = 25,
         deadline_s: float | None = None,
     ) -> Page[Sim]:
-        """List SIMs, filtered and sorted (GET /api/v1/sim). emnify matches parts: compare what comes back."""
-        check_page(page, per_page, LARGEST_PAGE)
+        """List SIMs, filtered and sorted (GET /api/v1/sim). emnify matches parts of values: compare what it returns."""
+        check_page(page, per_page, MAX_SIMS_PER_PAGE)
         params = collection(str(filter or ""), ",".join(map(str, sort)), page, per_page)
         answer = await self._send(Call("GET", "/api/v1/sim", "the SIMs", params=params), deadline_s)
-        return page_of(Sim, answer, page=page, per_page=per_page)
+        return parse_page(Sim, answer, page=page, per_page=per_page)
 
     async def iter_sim_pages(
         self,
         filter: SimFilter | None = None,  # noqa: A002  # as above.
         *,
         sort: Sequence[SimSort] = (),
-        per_page: int = LARGEST_PAGE,
+        per_page: int = MAX_SIMS_PER_PAGE,
         deadline_s: float | None = None,
     ) -> AsyncIterator[Page[Sim]]:
-        """Yield every page; stops where the headers say, or where a page repeats the one before."""
-        number, before = 1, None
-        while True:
-            page = await self.list_sims(filter, sort=sort, page=number, per_page=per_page, deadline_s=deadline_s)
-            ids = [sim.id for sim in page.items]
-            told = page.pages is not None or page.total is not None
-            # Without headers only a page that is empty or repeats shows the end: a short one may have been cut.
-            if not told and number > 1 and (not page.items or ids == before):
-                return
+        """Yield every page of the SIMs, as `iter_pages` does (GET /api/v1/sim)."""
+
+        async def read(page: int) -> Page[Sim]:
+            return await self.list_sims(filter, sort=sort, page=page, per_page=per_page, deadline_s=deadline_s)
+
+        async for page in iter_pages(read):
             yield page
-            if not (page.has_next if told else page.items):
-                return
-            number, before = number + 1, ids
 
     async def list_raw_sims(
         self,
         filter: SimFilter | None = None,  # noqa: A002  # as above.
         *,
         page: int = 1,
-        per_page: int = LARGEST_PAGE,
+        per_page: int = MAX_SIMS_PER_PAGE,
         on_sent: Callable[[], None] | None = None,
         deadline_s: float | None = None,
     ) -> Page[Any]:
-        """List SIMs, filtered, by id, as emnify sends them (GET /api/v1/sim): reading them takes longer than fetching.
+        """List SIMs by id, filtered, as decoded JSON (GET /api/v1/sim): parsing takes longer than fetching them.
 
-        `on_sent` is called when the request leaves, and again with each further attempt.
+        `on_sent` is called when the request is sent, and again with each further attempt.
         """
-        check_page(page, per_page, LARGEST_PAGE)
+        check_page(page, per_page, MAX_SIMS_PER_PAGE)
         params = collection(str(filter or ""), "id", page, per_page)
         call = Call("GET", "/api/v1/sim", "the SIMs", params=params, on_sent=on_sent)
-        return raw_page_of(await self._send(call, deadline_s), page=page, per_page=per_page)
+        return parse_raw_page(await self._send(call, deadline_s), page=page, per_page=per_page)
 
     async def get_sim(self, sim_id: int, *, deadline_s: float | None = None) -> Sim:
         """Get one SIM (GET /api/v1/sim/{id})."""
-        return read_one(Sim, await self._send(on_sim("GET", "", sim_id), deadline_s))
+        return parse_record(Sim, await self._send(on_sim("GET", "", sim_id), deadline_s))
 
     async def update_sim(self, sim_id: int, change: SimChange, *, deadline_s: float | None = None) -> str | None:
-        """Change a SIM's status or organisations (PATCH /api/v1/sim/{id}); returns emnify's id of the request."""
+        """Change a SIM's status or organisations (PATCH /api/v1/sim/{id}); return emnify's id of the request."""
         body = change.body()
         if not body:
             raise InvalidValueError("a change that changes nothing was not sent")
         return (await self._send(on_sim("PATCH", "", sim_id, json=body), deadline_s)).request_id
 
     async def delete_sim(self, sim_id: int, *, deadline_s: float | None = None) -> str | None:
-        """Delete a SIM for good (DELETE /api/v1/sim/{id}); returns emnify's id of the request."""
+        """Delete a SIM for good (DELETE /api/v1/sim/{id}); return emnify's id of the request."""
         return (await self._send(on_sim("DELETE", "", sim_id), deadline_s)).request_id
 
     async def delete_sims(self, sim_ids: Sequence[int], *, deadline_s: float | None = None) -> str | None:
-        """Delete several SIMs in one request (DELETE /api/v1/sim/multi); whether all or nothing is not documented.
+        """Delete several SIMs in one request (DELETE /api/v1/sim/multi); return emnify's id of the request.
 
-        Returns emnify's id of the request.
+        Whether it deletes all or none where one cannot be deleted is not documented.
         """
         if not sim_ids:
             raise InvalidValueError("a deletion of no SIMs was not sent")
@@ -185,7 +180,7 @@ class EmnifyClient:
     async def list_sim_statuses(self, *, deadline_s: float | None = None) -> list[Label]:
         """List the statuses a SIM can have (GET /api/v1/sim/status)."""
         answer = await self._send(Call("GET", "/api/v1/sim/status", "the statuses"), deadline_s)
-        return read_rows(Label, answer)[0]
+        return parse_records(Label, answer)[0]
 
     # Events and usage
 
@@ -204,40 +199,35 @@ class EmnifyClient:
         Raises:
             NotFoundError: There is no such SIM; emnify itself answers with an empty list then.
         """
-        check_page(page, per_page, LARGEST_PAGE)
+        check_page(page, per_page, MAX_EVENTS_PER_PAGE)
         allowed_s = self._deadline_s if deadline_s is None else deadline_s
         over_at = anyio.current_time() + allowed_s
         sort = "-timestamp" if newest_first else "timestamp"
         params = collection(str(filter or ""), sort, page, per_page)
         answer = await self._send(on_sim("GET", "/event", sim_id, params=params), allowed_s)
-        events = page_of(Event, answer, page=page, per_page=per_page)
+        events = parse_page(Event, answer, page=page, per_page=per_page)
         if not events.items and not events.unreadable and not events.total:
             await self.get_sim(sim_id, deadline_s=over_at - anyio.current_time())
         return events
 
-    async def list_event_types(self, *, deadline_s: float | None = None) -> list[Label]:
-        """List the types of events (GET /api/v1/event/type)."""
-        answer = await self._send(Call("GET", "/api/v1/event/type", "the event types"), deadline_s)
-        return read_rows(Label, answer)[0]
-
     async def get_sim_usage(self, sim_id: int, *, deadline_s: float | None = None) -> SimUsage:
         """Get a SIM's usage this month and last (GET /api/v1/sim/{id}/stats)."""
-        return read_one(SimUsage, await self._send(on_sim("GET", "/stats", sim_id), deadline_s))
+        return parse_record(SimUsage, await self._send(on_sim("GET", "/stats", sim_id), deadline_s))
 
     async def get_sim_daily_usage(
         self, sim_id: int, start: date, end: date, *, deadline_s: float | None = None
     ) -> DailyUsage:
-        """Get a SIM's usage by day (GET /api/v1/sim/{id}/stats/daily); both days are sent, for defaults differ."""
+        """Get a SIM's usage by day, both days included (GET /api/v1/sim/{id}/stats/daily)."""
         if start > end:
             raise InvalidValueError(f"start {start} is after end {end}")
         params: dict[str, str | int] = {"start_date": start.isoformat(), "end_date": end.isoformat()}
         answer = await self._send(on_sim("GET", "/stats/daily", sim_id, params=params), deadline_s)
-        return DailyUsage.read(array(answer))
+        return DailyUsage.read(parse_array(answer))
 
     # Batches
 
     async def get_batch(self, bic: Bic, *, deadline_s: float | None = None) -> Batch:
-        """Validate a batch (GET /api/v1/sim_batch/bic/{bic}): an answer means that it can be registered.
+        """Get a batch that can be registered (GET /api/v1/sim_batch/bic/{bic}).
 
         Raises:
             RuleError: It is registered already (400), or its SIMs belong to another organisation (422).
@@ -247,21 +237,21 @@ class EmnifyClient:
             answer = await self._send(on_batch("GET", bic), deadline_s)
         except RuleError as error:
             raise batch_refusal(bic, error) from None
-        return read_one(Batch, answer)
+        return parse_record(Batch, answer)
 
     async def register_batch(self, bic: Bic, status: SimStatus, *, deadline_s: float | None = None) -> Registered:
         """Register a batch with a status for its SIMs (PATCH /api/v1/sim_batch/bic/{bic}).
 
         Raises:
-            RuleError: Unknown, registered already, of another organisation, or factory test is not allowed:
-                emnify does not tell which, so validate first.
+            RuleError: It is unknown, registered already or of another organisation, or factory test is not allowed.
+                emnify does not say which: get the batch first.
         """
         if status not in (SimStatus.ISSUED, SimStatus.ACTIVATED, SimStatus.FACTORY_TEST):
             raise InvalidValueError(f"a batch cannot be registered as {status.label}")
         answer = await self._send(on_batch("PATCH", bic, json={"sim_status": {"id": status.value}}), deadline_s)
         registered = answer.data.get("sim") if isinstance(answer.data, dict) else None
         references = Answer(answer.operation, answer.status, answer.headers, registered or [])
-        sims = read_rows(SimRef, references)[0] if isinstance(registered, list) else []
+        sims = parse_records(SimRef, references)[0] if isinstance(registered, list) else []
         return Registered(sims, answer.request_id)
 
     # Devices
@@ -276,22 +266,37 @@ class EmnifyClient:
         deadline_s: float | None = None,
     ) -> Page[Device]:
         """List devices with the SIM in each (GET /api/v1/endpoint)."""
-        check_page(page, per_page, LARGEST_DEVICE_PAGE)
+        check_page(page, per_page, MAX_DEVICES_PER_PAGE)
         params = collection(str(filter or ""), sort, page, per_page)
         answer = await self._send(Call("GET", "/api/v1/endpoint", "the devices", params=params), deadline_s)
-        return page_of(Device, answer, page=page, per_page=per_page)
+        return parse_page(Device, answer, page=page, per_page=per_page)
+
+    async def iter_device_pages(
+        self,
+        filter: DeviceFilter | None = None,  # noqa: A002  # as above.
+        *,
+        per_page: int = MAX_DEVICES_PER_PAGE,
+        deadline_s: float | None = None,
+    ) -> AsyncIterator[Page[Device]]:
+        """Yield every page of the devices by id, as `iter_pages` does (GET /api/v1/endpoint)."""
+
+        async def read(page: int) -> Page[Device]:
+            return await self.list_devices(filter, page=page, per_page=per_page, deadline_s=deadline_s)
+
+        async for page in iter_pages(read):
+            yield page
 
     async def get_device(self, device_id: int, *, deadline_s: float | None = None) -> Device:
         """Get one device (GET /api/v1/endpoint/{id})."""
-        return read_one(Device, await self._send(on_device("", device_id), deadline_s))
+        return parse_record(Device, await self._send(on_device("", device_id), deadline_s))
 
     async def get_connectivity(self, device_id: int, *, deadline_s: float | None = None) -> Connectivity:
         """Get whether a device is online (GET /api/v1/endpoint/{id}/connectivity)."""
-        return read_one(Connectivity, await self._send(on_device("/connectivity", device_id), deadline_s))
+        return parse_record(Connectivity, await self._send(on_device("/connectivity", device_id), deadline_s))
 
     async def get_data_quota(self, device_id: int, *, deadline_s: float | None = None) -> Quota:
         """Get what is left of a device's data quota (GET /api/v1/endpoint/{id}/quota/data)."""
-        return read_one(Quota, await self._send(on_device("/quota/data", device_id), deadline_s))
+        return parse_record(Quota, await self._send(on_device("/quota/data", device_id), deadline_s))
 
     async def _send(self, call: Call, deadline_s: float | None) -> Answer:
         return await self._transport.send(call, self._deadline_s if deadline_s is None else deadline_s)

@@ -1,19 +1,19 @@
-"""What can go wrong between here and emnify.
+"""The exceptions of the client.
 
-EmnifyError                     anything below; `changed` says whether something may have happened
-├── InvalidValueError           refused here, before anything was sent
+EmnifyError                     any of those below; `changed` says whether something may have changed
+├── InvalidValueError           a value that cannot be sent; nothing was sent
 ├── AuthenticationError         401: the token is wrong, expired, revoked or locked out
 ├── ForbiddenError              403: the token's role lacks the right
-├── NotFoundError               404: no such thing, or not in this workspace
-├── ConflictError               409: the thing's state forbids it
+├── NotFoundError               404: there is no such object, or not in this workspace
+├── ConflictError               409: the object's state forbids it
 ├── RuleError                   400, 422: one of emnify's rules forbids it
 ├── RateLimitedError            429: too many requests, after waiting as long as there was time
-├── UpstreamError               5xx, or a status nobody documented
-├── UnreadableAnswerError       an answer came that is not what the operation answers with
+├── UpstreamError               5xx, or the connection broke while reading
+├── UnreadableAnswerError       the answer is not what the operation is documented to return
 ├── UnreachableError            no connection could be made
-│   └── ConnectionSettingsError     and none will be: a proxy or certificate setting bars the way
-├── DeadlineExceededError       the caller's time was over first
-└── OutcomeUnknownError         a write was sent and no answer came back
+│   └── ConnectionSettingsError     because of a proxy or certificate setting
+├── DeadlineExceededError       the caller's time ran out first
+└── OutcomeUnknownError         a write was sent and no answer came
 """
 
 from typing import Literal
@@ -22,7 +22,7 @@ Changed = Literal["nothing", "unknown"]
 
 
 class EmnifyError(Exception):
-    """Say what was wrong, with which operation, and whether anything may have changed."""
+    """A call to emnify failed: with which operation, why, and whether anything may have changed."""
 
     def __init__(
         self,
@@ -59,11 +59,11 @@ class ForbiddenError(EmnifyError):
 
 
 class NotFoundError(EmnifyError):
-    """There is no such thing in this workspace (404)."""
+    """There is no such object in this workspace (404)."""
 
 
 class ConflictError(EmnifyError):
-    """The thing's present state forbids it (409)."""
+    """The object's present state forbids it (409)."""
 
 
 class RuleError(EmnifyError):
@@ -83,7 +83,7 @@ class UpstreamError(EmnifyError):
 
 
 class UnreadableAnswerError(EmnifyError):
-    """An answer came that is not what the operation answers with."""
+    """The answer is not what the operation is documented to return."""
 
 
 class UnreachableError(EmnifyError):
@@ -91,11 +91,11 @@ class UnreachableError(EmnifyError):
 
 
 class ConnectionSettingsError(UnreachableError):
-    """A proxy, or a proxy or certificate setting of this machine, bars the way; the message says what to do."""
+    """A proxy or certificate setting of this machine prevents the connection; the message says what to do."""
 
 
 class DeadlineExceededError(EmnifyError):
-    """The caller's time was over before an answer came."""
+    """The caller's time ran out before an answer came."""
 
 
 class OutcomeUnknownError(EmnifyError):

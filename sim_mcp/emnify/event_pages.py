@@ -1,12 +1,10 @@
-"""One SIM's events, page by page, in pages as large as emnify lets them be."""
+"""One SIM's events, in pages as large as emnify lets them be."""
 
 from sim_mcp.emnify.client import EmnifyClient
 from sim_mcp.emnify.errors import RuleError
 from sim_mcp.emnify.filters import EventFilter
-from sim_mcp.emnify.models import Event, Page
-
-CERTAIN = 100
-"""Events a page holds where nothing is asked for, so that emnify takes it anywhere; its largest is not documented."""
+from sim_mcp.emnify.models import Event
+from sim_mcp.emnify.pages import SAFE_EVENTS_PER_PAGE, Page
 
 _BAD_REQUEST = 400
 
@@ -24,7 +22,7 @@ class EventPages:
         newest_first: bool = True,
     ) -> None:
         self._client, self._sim_id, self._filter, self._newest_first = client, sim_id, filter, newest_first
-        self._per_page = min(per_page, client.largest_event_page)
+        self._per_page = min(per_page, client.max_events_per_page)
 
     async def read(self, page: int, *, deadline_s: float) -> Page[Event]:
         """Return a page; the first decides how large all of them are (GET /api/v1/sim/{id}/event).
@@ -35,12 +33,12 @@ class EventPages:
         try:
             return await self._ask(page, deadline_s)
         except RuleError as error:
-            if page > 1 or self._per_page <= CERTAIN or error.status != _BAD_REQUEST:
+            if page > 1 or self._per_page <= SAFE_EVENTS_PER_PAGE or error.status != _BAD_REQUEST:
                 raise
-        self._per_page = CERTAIN
+        self._per_page = SAFE_EVENTS_PER_PAGE
         found = await self._ask(page, deadline_s)
-        # It was the size: the next SIM is not asked in vain.
-        self._client.largest_event_page = CERTAIN
+        # So it was the size: pages of the next SIM begin with the smaller one.
+        self._client.max_events_per_page = SAFE_EVENTS_PER_PAGE
         return found
 
     async def _ask(self, page: int, deadline_s: float) -> Page[Event]:

@@ -1,15 +1,16 @@
-"""Typed filters and sort orders, written as emnify's `q` and `sort` strings. Pure."""
+"""Typed filters and sort orders, as emnify's `q` and `sort` parameters (emnify docs: collections). Pure."""
 
 import difflib
 import unicodedata
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Literal
 
 from sim_mcp.emnify.errors import InvalidValueError
 from sim_mcp.emnify.event_types import EVENT_TYPES
-from sim_mcp.emnify.identifiers import shown
+from sim_mcp.emnify.identifiers import format_input
 from sim_mcp.emnify.values import SimStatus
+from sim_mcp.formatting import as_utc, format_timestamp
 
 SimSortField = Literal[
     "id",
@@ -23,9 +24,9 @@ SimSortField = Literal[
     "endpoint",
     "model",
 ]
-MOST_ALTERNATIVES = 6
-_LONGEST_VALUE = 500
-_UNSENDABLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
+MAX_ALTERNATIVES = 6
+_MAX_VALUE_LENGTH = 500
+_FORBIDDEN_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _JOINERS = "\u200c\u200d"
 """Invisible, but part of how some scripts and emoji are written."""
 
@@ -46,7 +47,7 @@ class SimSort:
 
 @dataclass(frozen=True)
 class SimFilter:
-    """What GET /api/v1/sim can filter by; `without_device` finds SIMs that are in no device."""
+    """A filter of GET /api/v1/sim; `without_device` selects SIMs that are in no device."""
 
     id: int | None = None
     status: SimStatus | None = None
@@ -63,7 +64,7 @@ class SimFilter:
     without_device: bool = False
 
     def __str__(self) -> str:
-        """Write the `q` string.
+        """Return the `q` parameter.
 
         Raises:
             InvalidValueError: A value cannot be expressed in `q`.
@@ -78,7 +79,7 @@ class SimFilter:
 
 @dataclass(frozen=True)
 class DeviceFilter:
-    """What GET /api/v1/endpoint can filter by, as far as it is about finding SIMs."""
+    """A filter of GET /api/v1/endpoint."""
 
     name: str | None = None
     iccid: str | None = None
@@ -88,7 +89,7 @@ class DeviceFilter:
     """0 enabled, 1 disabled."""
 
     def __str__(self) -> str:
-        """Write the `q` string.
+        """Return the `q` parameter.
 
         Raises:
             InvalidValueError: A value cannot be expressed in `q`.
@@ -99,7 +100,7 @@ class DeviceFilter:
 
 @dataclass(frozen=True)
 class EventFilter:
-    """What GET /api/v1/sim/{id}/event can filter by; `since` and `until` only go together."""
+    """A filter of GET /api/v1/sim/{id}/event; `since` and `until` go together only."""
 
     types: tuple[int, ...] = ()
     severity: Literal["info", "warn", "critical"] | None = None
@@ -109,22 +110,23 @@ class EventFilter:
     until: datetime | None = None
 
     def __str__(self) -> str:
-        """Write the `q` string.
+        """Return the `q` parameter.
 
         Raises:
             InvalidValueError: A value cannot be expressed in `q`, or only one end of the time range is given.
         """
         if (self.since is None) != (self.until is None):
             raise InvalidValueError("events can be asked for between two moments only: give since and until")
-        if len(self.types) > MOST_ALTERNATIVES:
+        if len(self.types) > MAX_ALTERNATIVES:
             raise InvalidValueError(
-                f"{len(self.types)} event types are too many at once: emnify takes {MOST_ALTERNATIVES}"
+                f"{len(self.types)} event types are too many at once: emnify takes {MAX_ALTERNATIVES}"
             )
         terms = []
         if self.since is not None and self.until is not None:
-            if _in_utc(self.since) > _in_utc(self.until):
-                raise InvalidValueError(f"since {_zulu(self.since)} is after until {_zulu(self.until)}; swap them")
-            terms += [f"from:{_zulu(self.since)}", f"until:{_zulu(self.until)}"]
+            since, until = format_timestamp(self.since), format_timestamp(self.until)
+            if as_utc(self.since) > as_utc(self.until):
+                raise InvalidValueError(f"since {since} is after until {until}; swap them")
+            terms += [f"from:{since}", f"until:{until}"]
         if self.types:
             terms.append("type:" + "|".join(map(str, self.types)))
         if self.severity is not None:
@@ -137,7 +139,7 @@ class EventFilter:
 
 
 def term(field: str, value: str | date | SimStatus | int) -> str:
-    """Write one `field:value`.
+    """Return one term of `q`, `field:value`.
 
     Raises:
         InvalidValueError: The value is empty or too long, or holds a comma, a bar, a line break or a control character,
@@ -148,25 +150,25 @@ def term(field: str, value: str | date | SimStatus | int) -> str:
     text = value.isoformat() if isinstance(value, date) else value.strip()
     if not text:
         raise InvalidValueError(f"an empty {field} finds nothing; leave the filter out or give a value")
-    if len(text) > _LONGEST_VALUE:
-        raise InvalidValueError(f"{field} {shown(text)} is too long ({len(text)} characters); give a part of it")
+    if len(text) > _MAX_VALUE_LENGTH:
+        raise InvalidValueError(f"{field} {format_input(text)} is too long ({len(text)} characters); give a part of it")
     for char in text:
-        if char in ",|" or (unicodedata.category(char) in _UNSENDABLE and char not in _JOINERS):
+        if char in ",|" or (unicodedata.category(char) in _FORBIDDEN_CATEGORIES and char not in _JOINERS):
             what = {",": "a comma", "|": "a bar (|)"}.get(char, "a line break or control character")
             raise InvalidValueError(
-                f"{field} {shown(text)} holds {what}, which emnify's filters cannot express; "
+                f"{field} {format_input(text)} holds {what}, which emnify's filters cannot express; "
                 f"use a part of the value without it"
             )
     return f"{field}:{text}"
 
 
-def event_type_id(said: str) -> int:
+def event_type_id(text: str) -> int:
     """Return the number of an event type, from its number or its name.
 
     Raises:
         InvalidValueError: There is no such type; the message names the nearest ones.
     """
-    wanted = " ".join(said.replace("_", " ").split()).casefold()
+    wanted = " ".join(text.replace("_", " ").split()).casefold()
     if wanted.isdecimal() and len(wanted) <= 6:  # noqa: PLR2004  # emnify's ids are small.
         return int(wanted)
     for number, name in EVENT_TYPES.items():
@@ -179,13 +181,4 @@ def event_type_id(said: str) -> int:
         if names
         else "such as Create PDP Context, Update location or SIM activation"
     )
-    raise InvalidValueError(f"there is no event type {shown(said)}; {hint}")
-
-
-def _zulu(moment: datetime) -> str:
-    return f"{_in_utc(moment):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _in_utc(moment: datetime) -> datetime:
-    """Take a moment without a zone for UTC, wherever this machine stands."""
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    raise InvalidValueError(f"there is no event type {format_input(text)}; {hint}")

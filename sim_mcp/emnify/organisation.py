@@ -1,4 +1,4 @@
-"""What emnify tells a workspace of itself: its traffic in all, its fees, its tariff plan."""
+"""The workspace as a whole: its traffic, its fees, its tariff plan."""
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from sim_mcp.emnify.http.calls import Answer, Call
-from sim_mcp.emnify.pages import read_one
+from sim_mcp.emnify.parsing import parse_record
 from sim_mcp.emnify.usage import Currency, MonthUsage
 from sim_mcp.emnify.values import Number, Record, Text, Whole
 
@@ -74,7 +74,7 @@ class TariffPlan(Record):
 
 
 class OwnOrganisation:
-    """Read of the workspace as a whole; every method takes `deadline_s`, its time in seconds."""
+    """Read about the workspace as a whole. Every method takes `deadline_s`, its time in seconds."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -82,7 +82,7 @@ class OwnOrganisation:
     async def get_stats(self, *, deadline_s: float | None = None) -> OrganisationStats:
         """Get the traffic and the fees of the workspace (GET /api/v1/organisation/my/stats)."""
         call = Call("GET", "/api/v1/organisation/my/stats", "the organisation's statistics")
-        return read_one(OrganisationStats, await self._send(call, deadline_s))
+        return parse_record(OrganisationStats, await self._send(call, deadline_s))
 
     async def get_tariff_plan(self, *, deadline_s: float | None = None) -> TariffPlan:
         """Get the tariff plan in force (GET /api/v1/tariff_plan/active).
@@ -90,4 +90,5 @@ class OwnOrganisation:
         Raises:
             NotFoundError: There is none.
         """
-        return read_one(TariffPlan, await self._send(Call("GET", "/api/v1/tariff_plan/active", "the plan"), deadline_s))
+        call = Call("GET", "/api/v1/tariff_plan/active", "the plan")
+        return parse_record(TariffPlan, await self._send(call, deadline_s))

@@ -1,101 +1,78 @@
-"""emnify's answers as records and pages of records: what cannot be read is counted, never fatal."""
+"""Pages of a collection: their largest sizes, where one stands, and how to read them all (emnify docs: collections)."""
 
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Generic, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from sim_mcp.emnify.errors import UnreadableAnswerError
-from sim_mcp.emnify.http.calls import Answer
-from sim_mcp.emnify.models import Page
-from sim_mcp.emnify.values import Record
+MAX_SIMS_PER_PAGE = 2500
+"""Of GET /api/v1/sim; emnify cuts a larger size to it."""
 
-R = TypeVar("R", bound=Record)
+MAX_DEVICES_PER_PAGE = 1000
+"""Of GET /api/v1/endpoint."""
+
+MAX_EVENTS_PER_PAGE = 1000
+"""Of GET /api/v1/sim/{id}/event. Not documented: where emnify refuses it, `EventPages` falls back."""
+
+SAFE_EVENTS_PER_PAGE = 100
+"""The size of a page of events where none is asked for, so that emnify takes it anywhere."""
+
 T = TypeVar("T")
-_LONGEST_COUNT = 18
 
 
-def page_of(model: type[R], answer: Answer, *, page: int, per_page: int) -> Page[R]:
-    """Read one page of a collection, and where it stands from the headers, as far as they are there.
+class Page(BaseModel, Generic[T]):
+    """Hold one page of a collection, and where it stands, as far as emnify's headers say."""
 
-    Asked past the end, emnify sends the last page again: that page comes back empty instead.
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
-    Raises:
-        UnreadableAnswerError: The answer is not an array.
+    items: list[T]
+    page: int
+    per_page: int
+    total: int | None = None
+    pages: int | None = None
+    unreadable: int = 0
+    """Number of records of this page that could not be read."""
+
+    @property
+    def last_page(self) -> int | None:
+        """Return the number of the last page, or None where no header tells; 0 or 1 where there is only this one."""
+        if self.pages is not None:
+            return self.pages
+        return None if self.total is None else -(-self.total // self.per_page)
+
+    @property
+    def has_next(self) -> bool:
+        """Tell whether another page follows; without headers, whether this one is full."""
+        if self.last_page is not None:
+            return self.page < self.last_page
+        return len(self.items) + self.unreadable >= self.per_page
+
+
+async def iter_pages(read: Callable[[int], Awaitable[Page[T]]]) -> AsyncIterator[Page[T]]:
+    """Yield every page of a collection in order, from the first on.
+
+    Asked past the end, emnify repeats the last page. Without headers that say where the end is, only a page that is
+    empty or repeats the one before shows it: a short page may have been cut.
+
+    Args:
+        read: reads the page of a number; what it raises ends the iteration.
     """
-    items, unreadable = read_rows(model, answer)
-    return _placed(answer, items, unreadable, page=page, per_page=per_page)
+    number, previous = 1, None
+    while True:
+        page = await read(number)
+        ids = [_id_of(item) for item in page.items]
+        is_empty = not page.items and not page.unreadable
+        headers_tell = page.last_page is not None
+        if not headers_tell and number > 1 and (is_empty or ids == previous):
+            return
+        yield page
+        if is_empty or (headers_tell and not page.has_next):
+            return
+        number, previous = number + 1, ids
 
 
-def raw_page_of(answer: Answer, *, page: int, per_page: int) -> Page[Any]:
-    """Return one page of a collection as `page_of` does, its records as they came.
-
-    Raises:
-        UnreadableAnswerError: The answer is not an array.
-    """
-    return _placed(answer, array(answer), 0, page=page, per_page=per_page)
-
-
-def _placed(answer: Answer, items: list[T], unreadable: int, *, page: int, per_page: int) -> Page[T]:
-    pages = _header(answer, "X-Total-Pages", "X-Pages")
-    total = _header(answer, "X-Total-Count", "X-Count")
-    # A size beyond emnify's largest is cut to it without a word but this header.
-    per_page = _header(answer, "X-Count-Per-Page", "X-Per-Page") or per_page
-    sent = _header(answer, "X-Current-Page", "X-Page")
-    if (pages is not None and page > max(pages, 1)) or (sent is not None and sent < page):
-        items, unreadable = [], 0
-    return Page(items=items, page=page, per_page=per_page, total=total, pages=pages, unreadable=unreadable)
-
-
-def read_rows(model: type[R], answer: Answer) -> tuple[list[R], int]:
-    """Read an array of records; return them and the number that could not be read.
-
-    Raises:
-        UnreadableAnswerError: The answer is not an array.
-    """
-    found: list[R] = []
-    unreadable = 0
-    for row in array(answer):
-        try:
-            found.append(model.model_validate(row))
-        except ValidationError:
-            unreadable += 1
-    return found, unreadable
-
-
-def read_one(model: type[R], answer: Answer) -> R:
-    """Read an answer that is one record; an array of one is taken for it.
-
-    Raises:
-        UnreadableAnswerError: The answer is not such a record.
-    """
-    data = answer.data
-    if isinstance(data, list) and len(data) == 1:
-        data = data[0]
-    try:
-        return model.model_validate(data)
-    except ValidationError:
-        raise UnreadableAnswerError(
-            "emnify's answer holds no such record",
-            operation=answer.operation,
-            status=answer.status,
-            changed="nothing" if answer.operation.startswith("GET ") else "unknown",
-        ) from None
-
-
-def array(answer: Answer) -> list[Any]:
-    """Return the rows of an answer.
-
-    Raises:
-        UnreadableAnswerError: The answer is not an array.
-    """
-    if isinstance(answer.data, list):
-        return answer.data
-    raise UnreadableAnswerError("emnify's answer is not a list", operation=answer.operation, status=answer.status)
-
-
-def _header(answer: Answer, *names: str) -> int | None:
-    for name in names:
-        said = answer.headers.get(name, "").strip()
-        if said.isdecimal() and len(said) <= _LONGEST_COUNT:
-            return int(said)
-    return None
+def _id_of(item: Any) -> Any:
+    """Return the id of a record, or of an object as emnify sent it; anything else stands for itself."""
+    if isinstance(item, dict):
+        return item.get("id")
+    return getattr(item, "id", item)

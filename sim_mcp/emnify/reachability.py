@@ -1,51 +1,19 @@
-"""What emnify and the networks tell when a device cannot be reached: asked rarely, to find a fault."""
+"""Operations that explain why a device cannot be reached: called rarely, to find a fault."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sim_mcp.emnify.filters import EventFilter
 from sim_mcp.emnify.http.calls import Answer, Call, on_device
-from sim_mcp.emnify.models import Event, Network, Page, Quota
-from sim_mcp.emnify.pages import page_of, read_one, read_rows
-from sim_mcp.emnify.values import Moment, Number, Record, Text
+from sim_mcp.emnify.models import ConnectivityInfo, Event, LimitExtension, Network, Quota
+from sim_mcp.emnify.pages import Page
+from sim_mcp.emnify.parsing import parse_page, parse_record, parse_records
 
 Send = Callable[[Call, float | None], Awaitable[Answer]]
 
 
-class CurrentLocation(Record):
-    """How fresh the network's answer is; its unit is not documented."""
-
-    current_location_retrieved: bool | None = None
-    age_of_location: Number | None = None
-
-
-class SubscriberInfo(Record):
-    """What the network said of a subscriber: its state, or why it could not say."""
-
-    success: bool | None = None
-    state: Text | None = None
-    error: Text | None = None
-    location: CurrentLocation | None = None
-
-
-class ConnectivityInfo(Record):
-    """A query to the visited network; emnify answers 200 even where that failed."""
-
-    subscriber_info: SubscriberInfo | None = None
-    request_timestamp: Moment | None = None
-    reply_timestamp: Moment | None = None
-
-
-class LimitExtension(Record):
-    """What was granted beyond a traffic limit; `volume` in MB, as limits are."""
-
-    volume: Number | None = None
-    expiration_date: Moment | None = None
-    created_at: Moment | None = None
-
-
 class Reachability:
-    """Read what explains why a device is or is not online; every method takes `deadline_s`, its time in seconds."""
+    """Read what explains why a device is or is not online. Every method takes `deadline_s`, its time in seconds."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -53,21 +21,21 @@ class Reachability:
     async def get_connectivity_info(self, device_id: int, *, deadline_s: float | None = None) -> ConnectivityInfo:
         """Ask the visited network about a device (GET /api/v1/endpoint/{id}/connectivity_info)."""
         answer = await self._send(on_device("/connectivity_info", device_id), deadline_s)
-        return read_one(ConnectivityInfo, answer)
+        return parse_record(ConnectivityInfo, answer)
 
     async def get_sms_quota(self, device_id: int, *, deadline_s: float | None = None) -> Quota:
         """Get what is left of a device's SMS quota, as a count (GET /api/v1/endpoint/{id}/quota/sms)."""
-        return read_one(Quota, await self._send(on_device("/quota/sms", device_id), deadline_s))
+        return parse_record(Quota, await self._send(on_device("/quota/sms", device_id), deadline_s))
 
     async def list_blocked_operators(self, device_id: int, *, deadline_s: float | None = None) -> list[Network]:
         """List the networks a device may not use (GET /api/v1/endpoint/{id}/operator_blacklist)."""
         answer = await self._send(on_device("/operator_blacklist", device_id), deadline_s)
-        return read_rows(Network, answer)[0]
+        return parse_records(Network, answer)[0]
 
     async def list_limit_extensions(self, device_id: int, *, deadline_s: float | None = None) -> list[LimitExtension]:
         """List what was granted beyond a device's limit (GET /api/v1/endpoint/{id}/traffic_limit_extension)."""
         answer = await self._send(on_device("/traffic_limit_extension", device_id), deadline_s)
-        return read_rows(LimitExtension, answer)[0]
+        return parse_records(LimitExtension, answer)[0]
 
     async def list_device_events(
         self,
@@ -79,7 +47,7 @@ class Reachability:
     ) -> Page[Event]:
         """List the newest events of a device, whichever SIM was in it (GET /api/v1/endpoint/{id}/event)."""
         call = on_device("/event", device_id, _newest(filter, per_page))
-        return page_of(Event, await self._send(call, deadline_s), page=1, per_page=per_page)
+        return parse_page(Event, await self._send(call, deadline_s), page=1, per_page=per_page)
 
     async def list_workspace_events(
         self,
@@ -90,7 +58,7 @@ class Reachability:
     ) -> Page[Event]:
         """List the newest events of the whole workspace (GET /api/v1/event)."""
         call = Call("GET", "/api/v1/event", "the workspace's events", params=_newest(filter, per_page))
-        return page_of(Event, await self._send(call, deadline_s), page=1, per_page=per_page)
+        return parse_page(Event, await self._send(call, deadline_s), page=1, per_page=per_page)
 
 
 def _newest(filter: EventFilter, per_page: int) -> dict[str, Any]:  # noqa: A002  # as above.

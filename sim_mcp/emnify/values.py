@@ -1,23 +1,26 @@
-"""Single values as emnify sends them: strings for numbers, several date formats, unknown ids."""
+"""Types for single values as emnify sends them: numbers as strings, several date formats, unknown ids."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import IntEnum
 from typing import Annotated, Any, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
 )
-from pydantic_core import ValidationError
+
+from sim_mcp.formatting import as_utc
 
 
 class Record(BaseModel):
-    """Read what emnify sends leniently: a field that cannot be read is absent, and never loses the record."""
+    """Base of all records, read leniently: an optional field that cannot be read is absent, and the rest is kept."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -44,7 +47,7 @@ class SimStatus(IntEnum):
 
     @property
     def word(self) -> str:
-        """Return the status as people and tools write it, such as factory_test."""
+        """Return the status as the tools write it, such as factory_test."""
         return self.name.lower()
 
     @property
@@ -54,12 +57,12 @@ class SimStatus(IntEnum):
 
     @classmethod
     def known(cls, status_id: int | None) -> Self | None:
-        """Return the status of that number, or None where there is no such one."""
+        """Return the status with that number, or None where it is not known."""
         return next((status for status in cls if status == status_id), None)
 
     @classmethod
     def from_word(cls, word: str) -> Self:
-        """Return the status of that name.
+        """Return the status with that name, in any case, with blanks or underscores.
 
         Raises:
             KeyError: There is no such status.
@@ -67,39 +70,45 @@ class SimStatus(IntEnum):
         return cls[word.strip().replace(" ", "_").upper()]
 
 
-_MOST_DIGITS = 30
+_MAX_EXPONENT = 30
 
 
-def _whole_characters(value: Any) -> Any:
-    """Replace half characters, which JSON can spell and no answer can carry."""
+def _replace_surrogates(value: Any) -> Any:
+    """Replace halves of surrogate pairs, which JSON can express and no answer can carry, by question marks."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list | tuple):
-        return [_whole_characters(item) for item in value]
+        return [_replace_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
+        return {_replace_surrogates(key): _replace_surrogates(item) for key, item in value.items()}
     return value
 
 
-Anything = Annotated[Any, BeforeValidator(_whole_characters)]
-"""Whatever emnify sends there, as JSON."""
-AnyObject = Annotated[dict[str, Any], BeforeValidator(_whole_characters)]
+AnyObject = Annotated[dict[str, Any], BeforeValidator(_replace_surrogates)]
+"""A JSON object of any shape."""
 
 
 def _text(value: Any) -> Any:
     if isinstance(value, str):
-        return value if value.isascii() else _whole_characters(value)
+        return value if value.isascii() else _replace_surrogates(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _moment(value: Any) -> Any:
+def _parse_iso(value: Any) -> Any:
+    """Parse what pydantic does not, such as dates by week; leave the rest to it."""
     if not isinstance(value, str):
         return value
     try:
-        moment = datetime.fromisoformat(value.strip())
+        return datetime.fromisoformat(value.strip())
     except ValueError:
         return value
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return as_utc(moment)
+    except OverflowError:
+        raise ValueError("not a moment of this calendar in UTC") from None
 
 
 def _day(value: Any) -> Any:
@@ -107,23 +116,31 @@ def _day(value: Any) -> Any:
 
 
 def number_in(value: Any) -> Decimal:
-    """Read a number, also where it comes as a string.
+    """Return a number, also where it comes as a string.
 
     Raises:
-        ValueError: It is none, or longer than any volume or cost.
+        ValueError: It is not a number, or longer than any volume or cost.
     """
     try:
         number = Decimal(str(value).strip())
     except InvalidOperation:
         raise ValueError("not a number") from None
-    # No volume or cost is that long; written out, 1e999999 would fill the memory.
-    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
+    # Far beyond any volume or cost; 1e999999 as an integer would fill the memory.
+    if not number.is_finite() or abs(number.adjusted()) > _MAX_EXPONENT:
         raise ValueError("not a number")
     return number
 
 
-def _whole(value: Any) -> Any:
-    # Nearly every one is sent as it is documented, and a fleet has millions of them.
+def number_or_none(value: Any) -> Decimal | None:
+    """Return a number, also where it comes as a string, or None where it is not one."""
+    try:
+        return number_in(value)
+    except ValueError:
+        return None
+
+
+def _integer(value: Any) -> Any:
+    # The documented form comes first: a fleet has millions of them.
     if type(value) is int and abs(value) < 2**63:
         return value
     # Some of emnify's services send "5" or 5.0 where others send 5.
@@ -136,8 +153,8 @@ def _whole(value: Any) -> Any:
 Text = Annotated[str, BeforeValidator(_text)]
 """A string; emnify's own samples sometimes show identifiers as numbers."""
 
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-"""A moment in any of emnify's formats; without a zone it is UTC."""
+Moment = Annotated[datetime, BeforeValidator(_parse_iso), AfterValidator(_in_utc)]
+"""A moment in UTC, read from any of emnify's formats; one without a zone is UTC already."""
 
 DayOnly = Annotated[date, BeforeValidator(_day)]
 """A day, also where a time of day follows."""
@@ -145,5 +162,5 @@ DayOnly = Annotated[date, BeforeValidator(_day)]
 Number = Annotated[Decimal, BeforeValidator(number_in)]
 """A number, also where it comes as a string."""
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+Whole = Annotated[int, BeforeValidator(_integer)]
 """A whole number, also where it comes as a string or with a fraction of zero."""

@@ -1,4 +1,4 @@
-"""A collection that changes while it is read: each row once, and none lost because rows before it went away."""
+"""Read a collection that changes meanwhile: each row once, and none lost because rows before it went away."""
 
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
@@ -10,16 +10,16 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sim_mcp.emnify import EmnifyError, Event, Page, Sim
-from sim_mcp.exports.sims import SimRow
+from sim_mcp.exports.rows import SimRow
 
 AHEAD = 10
-"""Pages under way: at emnify's ten a second, enough for answers that take a second each."""
+"""Pages under way: enough for ten a second, which emnify allows, where each takes a second."""
 
-_STEPS_BACK = 5
-"""Times in a row that a page is gone back from before it is taken as it is, for a count that is never right."""
+_MAX_STEPS_BACK = 5
+"""Steps back in a row before a page is accepted as it is, for a total that is never right."""
 
-_REMEMBERED = 15
-"""Pages whose ids are kept: rows move by a few places, not across the fleet, and memory has to stay flat."""
+_REMEMBERED_PAGES = 15
+"""Pages whose ids are kept: rows move by a few places, not across the fleet, and memory must not grow."""
 
 
 T = TypeVar("T")
@@ -27,12 +27,12 @@ Found = TypeVar("Found", Sim, SimRow, Event)
 
 
 async def every_row(read: Callable[[int], Awaitable[Page[Found]]]) -> AsyncIterator[tuple[list[Found], Page[Found]]]:
-    """Yield what is new on each page, and the page, in order.
+    """Yield the new rows of each page, and the page, in order.
 
-    A total that fell tells that rows went away and those behind them moved to pages already read. Then the page before
-    is read again, until one overlaps what is known, which proves that nothing is missing in between. Rows that come
-    while others go hide each other in the total (emnify docs: collections; there is no way to ask for what follows an
-    id), so within one such moment a row may be missed.
+    A smaller total means that rows went away, and that those behind them moved to pages already read. Then the page
+    before is read again, until one overlaps with what is known, which proves that nothing is missing in between. Rows
+    that come while others go leave the total as it was (emnify docs: collections; one cannot ask for what follows an
+    id), so such a row may be missed.
 
     Raises:
         EmnifyError: emnify could not be asked.
@@ -42,21 +42,21 @@ async def every_row(read: Callable[[int], Awaitable[Page[Found]]]) -> AsyncItera
         page = await read(number)
         fell = total is not None and page.total is not None and page.total < total
         total = page.total if page.total is not None else total
-        known = seen.among(page.items)
-        # Until a page overlaps, also where the total stays: rows that came since may hide those that went.
+        known = seen.known_ids(page.items)
+        # Until a page overlaps, even where the total is unchanged: rows that came may make up for those that went.
         gap = (gap or fell) and not known
-        if gap and number > 1 and stuck < _STEPS_BACK:
+        if gap and number > 1 and stuck < _MAX_STEPS_BACK:
             number, stuck = number - 1, stuck + 1
             continue
         fresh = [row for row in page.items if row.id not in known]
-        seen.note(fresh)
+        seen.add(fresh)
         last = _last(page, number, more=bool(fresh))
         number, stuck, gap = number + 1, 0 if fresh else stuck, False
         yield fresh, page
 
 
 class ReadAhead(Generic[Found]):
-    """Read the pages that follow while one is worked on, in a task group that ends with whoever asks."""
+    """Read the next pages while one is being processed, in a task group that the caller ends."""
 
     def __init__(self, read: Callable[[int], Awaitable[Page[Found]]], group: TaskGroup) -> None:
         self._read: Callable[[int], Awaitable[Page[Found]]] = read
@@ -71,7 +71,7 @@ class ReadAhead(Generic[Found]):
             EmnifyError: It could not be read.
         """
         if number <= self._at:
-            # What follows was read on the other side of what made the reader go back.
+            # The pages ahead were read before the change that made the caller go back.
             for coming in self._coming.values():
                 coming.scope.cancel()
             self._coming.clear()
@@ -83,7 +83,7 @@ class ReadAhead(Generic[Found]):
         coming = self._coming.pop(number)
         await coming.over.wait()
         if coming.page is None:
-            raise coming.error or EmnifyError(f"page {number} was given up")
+            raise coming.error or EmnifyError(f"page {number} was cancelled")
         self._last = _last(coming.page, number, more=False)
         return coming.page
 
@@ -97,11 +97,11 @@ class ReadAhead(Generic[Found]):
             coming.over.set()
 
 
-async def at_once(jobs: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
-    """Do several things together and return what each came to, in order.
+async def gather(jobs: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    """Run several jobs concurrently and return their results, in order.
 
     Raises:
-        EmnifyError: The first in order that failed did so for this reason; the others are over as well.
+        EmnifyError: The failure of the first job, in order, that failed; the others are cancelled.
     """
     results: list[T | EmnifyError | None] = [None] * len(jobs)
 
@@ -121,23 +121,25 @@ async def at_once(jobs: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
     return [result for result in results if not isinstance(result, EmnifyError | None)]
 
 
-async def take_each(read_in: Callable[[TaskGroup], AsyncGenerator[T]], take: Callable[[T], Awaitable[None]]) -> None:
-    """Take one batch after another, the next being read meanwhile: emnify and the disk need not wait for each other.
+async def consume(produce: Callable[[TaskGroup], AsyncGenerator[T]], take: Callable[[T], Awaitable[None]]) -> None:
+    """Take one batch after another while the next is being read: emnify and the disk need not wait for each other.
 
-    What is read may be read ahead in the task group, which ends with this.
+    Args:
+        produce: yields the batches; it may read ahead in the task group, which ends with this call.
+        take: processes one batch.
 
     Raises:
-        Exception: What ended it first, in order of the batches: reading, or taking.
+        Exception: The first failure, in order of the batches, of reading or of processing.
     """
     failed: list[Exception] = []
     put, get = anyio.create_memory_object_stream[T](1)
 
     async def read() -> None:
-        async with put, aclosing(read_in(group)) as batches:
+        async with put, aclosing(produce(group)) as batches:
             try:
                 async for batch in batches:
                     await put.send(batch)
-            except Exception as failure:  # noqa: BLE001  # raised below, once what was read before is taken.
+            except Exception as failure:  # noqa: BLE001  # raised below, after the batches read before it were processed.
                 failed.append(failure)
 
     async with anyio.create_task_group() as group, get:
@@ -147,7 +149,7 @@ async def take_each(read_in: Callable[[TaskGroup], AsyncGenerator[T]], take: Cal
                 await take(batch)
         except Exception as failure:  # noqa: BLE001  # raised below: a task group would wrap it.
             failed.insert(0, failure)
-        # What is still being read ahead nobody will ask for.
+        # Nobody will ask for what is still being read ahead.
         group.cancel_scope.cancel()
     if failed:
         raise failed[0]
@@ -155,7 +157,7 @@ async def take_each(read_in: Callable[[TaskGroup], AsyncGenerator[T]], take: Cal
 
 @dataclass(eq=False)
 class _Coming(Generic[Found]):
-    """A page under way."""
+    """A page that is being read."""
 
     page: Page[Found] | None = None
     error: EmnifyError | None = None
@@ -164,23 +166,21 @@ class _Coming(Generic[Found]):
 
 
 class _Seen:
-    """Know the ids of the pages read last."""
+    """Remember the ids of the last pages."""
 
     def __init__(self) -> None:
-        self._pages: deque[frozenset[int]] = deque(maxlen=_REMEMBERED)
+        self._pages: deque[frozenset[int]] = deque(maxlen=_REMEMBERED_PAGES)
 
-    def among(self, rows: Sequence[Sim | SimRow | Event]) -> set[int]:
+    def known_ids(self, rows: Sequence[Sim | SimRow | Event]) -> set[int]:
         ids = {row.id for row in rows}
         return {row_id for page in self._pages for row_id in ids & page}
 
-    def note(self, rows: Sequence[Sim | SimRow | Event]) -> None:
+    def add(self, rows: Sequence[Sim | SimRow | Event]) -> None:
         self._pages.append(frozenset(row.id for row in rows))
 
 
 def _last(page: Page[Found], number: int, *, more: bool) -> int:
-    """Return the number of the last page, as far as it is told; else a page that adds nothing is it."""
-    if page.pages is not None:
-        return page.pages
-    if page.total is not None:
-        return -(-page.total // page.per_page)
+    """Return the number of the last page; where no header tells, a page that adds nothing is the last."""
+    if page.last_page is not None:
+        return page.last_page
     return number + 1 if more else number

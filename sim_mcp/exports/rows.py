@@ -1,17 +1,17 @@
-"""What emnify sent, as rows with a column for each fact. Pure; text of customers is kept as it is."""
+"""SIMs, days of usage and events as rows of an export. Pure; text of customers is kept as it is."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
-from sim_mcp.emnify import DayUsage, Event, Label, Traffic
-from sim_mcp.exports.cells import Row
+from sim_mcp.emnify import DayUsage, Event, FlatSim, Sim, SimStatus, Traffic, flat_sim, flatten
+from sim_mcp.exports.formats import Row
 from sim_mcp.fleet.events.detail import parse_detail
+from sim_mcp.formatting import format_timestamp
 
 What = Literal["sims", "usage", "events"]
 
 _AMOUNTS = ("data_mb", "data_rx_mb", "data_tx_mb", "data_cost", "sms", "sms_rx", "sms_tx", "sms_cost", "currency")
-_WHOSE = ("iccid", "sim_id", "device", "device_id", "customer", "customer_id")
+_OWNER = ("iccid", "sim_id", "device", "device_id", "customer", "customer_id")
 COLUMNS: Mapping[What, Sequence[str]] = {
     "sims": (
         "id",
@@ -37,10 +37,10 @@ COLUMNS: Mapping[What, Sequence[str]] = {
         "produced",
         "activated",
     ),
-    "usage": ("date", *_WHOSE, *_AMOUNTS),
+    "usage": ("date", *_OWNER, *_AMOUNTS),
     "events": (
         "time",
-        *_WHOSE,
+        *_OWNER,
         "event_id",
         "severity",
         "type",
@@ -53,21 +53,41 @@ COLUMNS: Mapping[What, Sequence[str]] = {
         "data_mb",
     ),
 }
-TELLING: Mapping[What, Sequence[str]] = {
+PREVIEW_COLUMNS: Mapping[What, Sequence[str]] = {
     "sims": ("iccid", "status", "device", "customer"),
     "usage": ("date", "iccid", "data_mb", "data_cost", "sms", "sms_cost", "currency"),
     "events": ("time", "iccid", "severity", "type", "text"),
 }
-"""The columns a preview shows."""
 
 
-def whose(sim: Row) -> Row:
-    """Return what tells in each row about a SIM which one it is."""
-    return {column: sim.get("id" if column == "sim_id" else column) for column in _WHOSE}
+_STATUSES = {status.value: status.label for status in SimStatus}
+
+
+class SimRow(NamedTuple):
+    """A row, and the id of its SIM, by which pages are compared."""
+
+    id: int
+    row: Row
+
+
+def sim_row_of_json(raw: Any) -> SimRow | None:
+    """Return a SIM that emnify sent (GET /api/v1/sim) as a row; None if it has no id."""
+    sim = flat_sim(raw)
+    return _sim_row(sim) if sim is not None else None
+
+
+def sim_row(sim: Sim) -> SimRow:
+    """Return a SIM as a row."""
+    return _sim_row(flatten(sim))
+
+
+def owner_columns(sim: Row) -> Row:
+    """Return the columns that say in a row of usage or events which SIM it is of."""
+    return {column: sim.get("id" if column == "sim_id" else column) for column in _OWNER}
 
 
 def usage_row(of: Row, day: DayUsage) -> Row:
-    """Return one day of one SIM as a row, with every digit of emnify's."""
+    """Return one day of one SIM as a row, numbers with every digit that emnify sent."""
     currencies = [traffic.currency for traffic in (day.data, day.sms) if traffic and traffic.currency]
     return {
         "date": day.date.isoformat(),
@@ -82,13 +102,13 @@ def event_row(of: Row, event: Event) -> Row:
     """Return an event as a row; network, country, APN and volume are from its detail (emnify docs: events)."""
     detail = parse_detail(event)
     return {
-        "time": moment(event.timestamp),
+        "time": format_timestamp(event.timestamp) if event.timestamp else None,
         **of,
         "event_id": event.id,
-        "severity": said(event.severity),
-        "type": said(event.type),
+        "severity": event.severity.text if event.severity else None,
+        "type": event.type.text if event.type else None,
         "type_id": event.type.id if event.type else None,
-        "source": said(event.source),
+        "source": event.source.text if event.source else None,
         "text": event.description,
         "network": detail.network,
         "country": detail.country,
@@ -97,16 +117,38 @@ def event_row(of: Row, event: Event) -> Row:
     }
 
 
-def moment(when: datetime | None) -> str | None:
-    """Return a moment to the second; Z stands for UTC."""
-    return None if when is None else when.isoformat(timespec="seconds").replace("+00:00", "Z")
+def _sim_row(sim: FlatSim) -> SimRow:
+    status = sim.status if sim.status_id is None else _STATUSES.get(sim.status_id, sim.status or str(sim.status_id))
+    row: Row = {
+        "id": sim.id,
+        "iccid": sim.iccid,
+        "iccid_19": sim.iccid_19,
+        "iccid_in_groups": _grouped(sim.iccid),
+        "imsi": sim.imsi,
+        "msisdn": sim.msisdn,
+        "eid": sim.eid,
+        "status": status,
+        "device": sim.device,
+        "device_id": sim.device_id,
+        "ip": sim.ip,
+        "imei": sim.imei,
+        "tags": sim.tags,
+        "customer": sim.customer,
+        "customer_id": sim.customer_id,
+        "reseller": sim.reseller,
+        "reseller_id": sim.reseller_id,
+        "issuer": sim.issuer,
+        "model": sim.model,
+        "form_factor": sim.form_factor,
+        "produced": sim.produced,
+        "activated": sim.activated,
+    }
+    return SimRow(sim.id, row)
 
 
-def said(label: Label | None) -> str | None:
-    """Return what a label says, or its number where it says nothing."""
-    if label is None:
-        return None
-    return label.description or (None if label.id is None else str(label.id))
+def _grouped(iccid: str | None) -> str | None:
+    """Return an ICCID in the groups of its card, with dashes: blanks could be taken for thousands."""
+    return "-".join(iccid[start : start + 4] for start in range(0, len(iccid), 4)) if iccid else None
 
 
 def _traffic(kind: str, unit: str, traffic: Traffic | None) -> Row:

@@ -1,4 +1,4 @@
-"""Where rows come from: SIMs by filter or by name, and what each of them used and went through."""
+"""Where the rows of an export come from: SIMs by filter or by name, and the usage or events of each."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,27 +9,33 @@ from typing import Any
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from sim_mcp.emnify import EmnifyClient, EventFilter, EventPages, NotFoundError, Page, SimFilter
-from sim_mcp.exports.cells import Row
+from sim_mcp.emnify import (
+    MAX_EVENTS_PER_PAGE,
+    EmnifyClient,
+    EventFilter,
+    EventPages,
+    NotFoundError,
+    Page,
+    SimFilter,
+)
 from sim_mcp.exports.files import ExportRefusedError
-from sim_mcp.exports.paging import ReadAhead, at_once, every_row
-from sim_mcp.exports.rows import What, event_row, usage_row, whose
-from sim_mcp.exports.sims import SimRow, sim_row, sim_row_of
+from sim_mcp.exports.formats import Row
+from sim_mcp.exports.paging import ReadAhead, every_row, gather
+from sim_mcp.exports.rows import SimRow, What, event_row, owner_columns, sim_row, sim_row_of_json, usage_row
 from sim_mcp.fleet.lookup.organisations import find_organisation
 from sim_mcp.fleet.lookup.sims import find_sims
 
-MOST_SIMS = 10_000
+MAX_SIMS = 10_000
 """SIMs whose usage or events one file may hold: a request each, which takes 25 minutes at 2,000 in five minutes."""
 
-_SIMS_A_PAGE, _EVENTS_A_PAGE = 2500, 1000
 _SIMS_AT_ONCE = 20
-_PATIENT_S = 600.0
+_REQUEST_DEADLINE_S = 600.0
 """The longest one request waits for its turn: emnify's window of five minutes, with others before it."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Say which rows are wanted: of SIMs by name or by filter, and for usage and events, of which days."""
+    """Which rows to export: of SIMs by name or by filter, and of which days, for usage and events."""
 
     what: What
     filter: SimFilter
@@ -42,7 +48,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows, and what came of how many SIMs for them; `of` is how many there are in all, where that is known."""
+    """Some rows, and of how many SIMs they are; `of` is the number of SIMs in all, where that is known."""
 
     rows: Sequence[Row]
     sims: int
@@ -52,10 +58,10 @@ class Batch:
 
 
 async def rows_of(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> AsyncGenerator[Batch]:
-    """Yield the rows a file is made of, a few thousand at a time; what follows is read ahead in the task group.
+    """Yield the rows of an export, a few thousand at a time; the next ones are read ahead in the task group.
 
     Raises:
-        ExportRefusedError: Usage or events of more SIMs than one file may hold.
+        ExportRefusedError: Usage or events of more than MAX_SIMS SIMs.
         LookupFailedError: A name leads to no SIM, or to several.
         OrganisationNotFoundError: No organisation goes by that name, or several do.
         NotAllSeenError: Several organisations may go by that name.
@@ -72,7 +78,7 @@ async def rows_of(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> 
     read = partial(_usage if wanted.what == "usage" else _events, client, wanted)
     for at in range(0, len(owners), _SIMS_AT_ONCE):
         some = owners[at : at + _SIMS_AT_ONCE]
-        of_each = await at_once([partial(read, owner) for owner in some])
+        of_each = await gather([partial(read, owner) for owner in some])
         yield Batch(
             [row for batch in of_each for row in batch.rows],
             len(some),
@@ -85,7 +91,7 @@ async def rows_of(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> 
 async def _sims(
     client: EmnifyClient, wanted: Selection, group: TaskGroup
 ) -> AsyncIterator[tuple[Sequence[Row], Page[SimRow]]]:
-    """Yield the SIMs that are wanted, with the page they were found on."""
+    """Yield the selected SIMs, with the page they were found on."""
     if wanted.names:
         sims = [sim_row(sim) for sim in await find_sims(client, wanted.names)]
         yield [sim.row for sim in sims], Page(items=sims, page=1, per_page=len(sims), total=len(sims), pages=1)
@@ -93,29 +99,29 @@ async def _sims(
     narrowed = replace(wanted.filter, without_device=wanted.has_device is False)
 
     async def read(number: int) -> Page[SimRow]:
-        page = await client.list_raw_sims(narrowed, page=number, per_page=_SIMS_A_PAGE, deadline_s=_PATIENT_S)
-        # Questions asked meanwhile are answered in between.
-        return await anyio.to_thread.run_sync(_read_page, page)
+        page = await client.list_raw_sims(narrowed, page=number, deadline_s=_REQUEST_DEADLINE_S)
+        # In a thread, so that questions asked meanwhile are answered in between.
+        return await anyio.to_thread.run_sync(_parse_page, page)
 
     async for fresh, page in every_row(ReadAhead(read, group)):
         # emnify can filter for SIMs without a device, not for those with one.
         yield [sim.row for sim in fresh if not wanted.has_device or sim.row["device_id"] is not None], page
 
 
-def _read_page(page: Page[Any]) -> Page[SimRow]:
-    sims = [sim for raw in page.items if (sim := sim_row_of(raw)) is not None]
+def _parse_page(page: Page[Any]) -> Page[SimRow]:
+    sims = [sim for raw in page.items if (sim := sim_row_of_json(raw)) is not None]
     return page.model_copy(update={"items": sims, "unreadable": len(page.items) - len(sims)})
 
 
 async def _owners(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> list[Row]:
-    """Return what tells the SIMs apart whose usage or events are wanted."""
+    """Return the SIMs whose usage or events are wanted, as the columns that identify them."""
     owners: list[Row] = []
     async for sims, page in _sims(client, wanted, group):
-        owners += [whose(sim) for sim in sims]
+        owners += [owner_columns(sim) for sim in sims]
         many = len(owners) if wanted.has_device else max(len(owners), page.total or 0)
-        if many > MOST_SIMS:
+        if many > MAX_SIMS:
             raise ExportRefusedError(
-                f"{many:,} SIMs or more match; {wanted.what} of up to {MOST_SIMS:,} fit into one export, for emnify "
+                f"{many:,} SIMs or more match; {wanted.what} of up to {MAX_SIMS:,} fit into one export, for emnify "
                 "tells them SIM by SIM. Filter by status, organisation or model. Nothing was written."
             )
     return owners
@@ -123,25 +129,25 @@ async def _owners(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> 
 
 async def _usage(client: EmnifyClient, wanted: Selection, owner: Row) -> Batch:
     try:
-        read = await client.get_sim_daily_usage(_id(owner), wanted.start, wanted.end, deadline_s=_PATIENT_S)
+        read = await client.get_sim_daily_usage(_id(owner), wanted.start, wanted.end, deadline_s=_REQUEST_DEADLINE_S)
     except NotFoundError:
         return Batch([], 1, gone=1)
     return Batch([usage_row(owner, day) for day in read.days], 1, unreadable=read.unreadable)
 
 
 async def _events(client: EmnifyClient, wanted: Selection, owner: Row) -> Batch:
-    """Read a SIM's events from the oldest on: what happens meanwhile comes last."""
+    """Read a SIM's events, the oldest first: what happens meanwhile comes last."""
     chosen = EventFilter(
         since=datetime.combine(wanted.start, time.min, UTC),
         until=min(datetime.combine(wanted.end, time.max, UTC), client.now()),
     )
 
-    pages = EventPages(client, _id(owner), chosen, newest_first=False, per_page=_EVENTS_A_PAGE)
+    pages = EventPages(client, _id(owner), chosen, newest_first=False, per_page=MAX_EVENTS_PER_PAGE)
 
     rows: list[Row] = []
     unreadable = 0
     try:
-        async for fresh, page in every_row(partial(pages.read, deadline_s=_PATIENT_S)):
+        async for fresh, page in every_row(partial(pages.read, deadline_s=_REQUEST_DEADLINE_S)):
             rows += [event_row(owner, event) for event in fresh]
             unreadable += page.unreadable
     except NotFoundError:

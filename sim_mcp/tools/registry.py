@@ -9,7 +9,7 @@ from inspect import getdoc
 from typing import Any, Literal
 
 import sim_mcp.tools
-from sim_mcp.tools import batches, changing, exporting, history, reading, usage_ranking
+from sim_mcp.tools import batches, changing, history, reading, usage_ranking
 
 Effect = Literal["reads", "files", "writes"]
 """Nothing changes; something is left on this machine; something changes at emnify."""
@@ -53,7 +53,6 @@ _READING = (
     Entry(batches.validate_sim_batch, "Validate a SIM batch"),
     Entry(history.list_changes, "List changes of SIMs"),
 )
-_FILING = (Entry(exporting.export_sims, "Export SIMs to a file", effect="files", idempotent=False),)
 _WRITING = (
     Entry(changing.set_sim_status, "Set SIM status", effect="writes"),
     Entry(changing.assign_sims, "Assign SIMs to organisations", effect="writes"),
@@ -70,7 +69,7 @@ def tools(*, may_write: bool) -> Sequence[Entry]:
 
 @cache
 def _all_tools() -> tuple[Entry, ...]:
-    found = [*_discovered(), *_READING, *_FILING, *_WRITING]
+    found = [*_discovered(), *_READING, *_WRITING]
     return tuple(sorted(found, key=lambda entry: (entry.effect == "writes", entry.name)))
 
 

@@ -10,7 +10,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, InvalidValueError, MonthUsage, SimStatus
-from sim_mcp.emnify.identifiers import shown
+from sim_mcp.emnify.identifiers import format_input
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim
 from sim_mcp.fleet.inventory.inventory import StillReadingError
 from sim_mcp.fleet.inventory.snapshot import Snapshot
@@ -234,7 +234,7 @@ def _period(said: str) -> Period | Month:
         start, end = date.fromisoformat(first.strip("_")), date.fromisoformat((last or first).strip("_"))
     except ValueError:
         raise InvalidValueError(
-            f"period {shown(said)} is not current_month, last_month or days such as 2026-11-01..2026-11-07"
+            f"period {format_input(said)} is not current_month, last_month or days such as 2026-11-01..2026-11-07"
         ) from None
     if start > end:
         raise InvalidValueError(f"{start} is after {end}; swap them")

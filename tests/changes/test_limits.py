@@ -10,7 +10,7 @@ from mcp import Client
 from sim_mcp.changes.plan import Plan, Planned, Register
 from sim_mcp.changes.policy import read_policy
 from sim_mcp.emnify import SimStatus
-from sim_mcp.fleet.reading import FEW
+from sim_mcp.fleet.lookup.sims_by_id import FEW
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_approval import claude_desktop, press

@@ -23,7 +23,7 @@ from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.entries import Caller, Outcome
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.emnify import Sim, SimStatus
-from sim_mcp.fleet.reading import FEW
+from sim_mcp.fleet.lookup.sims_by_id import FEW
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim_mcp.exports.cells import Format, Row
 from sim_mcp.exports.files import (
     ExportFile,
     ExportRefusedError,
-    checked_name,
-    put_without_overwriting,
+    check_file_name,
+    move_without_overwriting,
     read_back,
 )
+from sim_mcp.exports.formats import Format, Row
 
 COLUMNS = ("id", "name")
 
@@ -87,8 +87,8 @@ def test_where_a_file_system_knows_no_links_a_taken_name_is_left_alone_too(tmp_p
     part.write_text("new")
     (tmp_path / "taken.csv").write_text("mine")
     with pytest.raises(FileExistsError):
-        put_without_overwriting(part, tmp_path / "taken.csv", no_links)
-    put_without_overwriting(part, tmp_path / "free.csv", no_links)
+        move_without_overwriting(part, tmp_path / "taken.csv", no_links)
+    move_without_overwriting(part, tmp_path / "free.csv", no_links)
     assert names(tmp_path) == ["free.csv", "taken.csv"]
     assert [path.read_text() for path in sorted(tmp_path.iterdir())] == ["new", "mine"]
 
@@ -115,7 +115,7 @@ def test_where_a_file_system_knows_no_links_a_taken_name_is_left_alone_too(tmp_p
 )
 def test_a_name_that_is_more_than_a_name_is_refused(said: str) -> None:
     with pytest.raises(ExportRefusedError, match="Nothing was written"):
-        checked_name(said, "csv")
+        check_file_name(said, "csv")
 
 
 @pytest.mark.parametrize(
@@ -130,13 +130,13 @@ def test_a_name_that_is_more_than_a_name_is_refused(said: str) -> None:
     ],
 )
 def test_a_plain_name_gets_the_suffix_of_its_format(said: str, name: str) -> None:
-    assert checked_name(said, "csv") == name
+    assert check_file_name(said, "csv") == name
 
 
 @given(st.text(max_size=80))
 def test_no_name_leads_out_of_the_directory(said: str) -> None:
     try:
-        name = checked_name(said, "json")
+        name = check_file_name(said, "json")
     except ExportRefusedError:
         return
     here = Path("/exports")

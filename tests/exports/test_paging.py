@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sim_mcp.emnify import EmnifyClient, EmnifyError, Limits, NotFoundError, Page, Sim, SimFilter, SimSort, SimStatus
-from sim_mcp.exports.paging import AHEAD, ReadAhead, at_once, every_row, take_each
+from sim_mcp.exports.paging import AHEAD, ReadAhead, consume, every_row, gather
 from sim_mcp.sandbox import SandboxSettings
 from tests.emnify.upstream import Reply, upstream_running
 from tests.support import fleet_of
@@ -146,7 +146,7 @@ async def test_a_page_that_cannot_be_read_fails_when_its_turn_comes_and_ends_wha
         taken.append(number)
 
     with pytest.raises(EmnifyError, match="no page 3"):
-        await take_each(batches, take)
+        await consume(batches, take)
     assert taken == [1, 2]
 
 
@@ -157,7 +157,7 @@ async def test_of_things_done_together_the_first_failure_is_told_and_none_goes_o
     ):
         upstream.script(Reply(status=404), Reply(status=404), Reply(status=404))
         with pytest.raises(NotFoundError):
-            await at_once([partial(client.get_sim, number) for number in (1, 2, 3)])
+            await gather([partial(client.get_sim, number) for number in (1, 2, 3)])
 
 
 async def test_while_a_batch_is_taken_the_next_is_read() -> None:
@@ -172,7 +172,7 @@ async def test_while_a_batch_is_taken_the_next_is_read() -> None:
         await second.wait()
         taken.append(batch)
 
-    await take_each(lambda _: batches(), take)
+    await consume(lambda _: batches(), take)
     assert taken == [1, 2]
 
 
@@ -188,7 +188,7 @@ async def test_what_was_read_before_reading_failed_is_taken_first() -> None:
         taken.append(batch)
 
     with pytest.raises(OSError, match="reading"):
-        await take_each(lambda _: batches(), take)
+        await consume(lambda _: batches(), take)
     assert taken == [1, 2, 3]
 
 
@@ -206,5 +206,5 @@ async def test_where_a_batch_cannot_be_taken_reading_ends() -> None:
         raise OSError(f"taking {batch}")
 
     with pytest.raises(OSError, match="taking 0"):
-        await take_each(lambda _: batches(), take)
+        await consume(lambda _: batches(), take)
     assert ended.is_set()

@@ -13,7 +13,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from sim_mcp.changes.record.record_file import FILE as JOURNAL
-from sim_mcp.fleet.inventory.database import Facts, SnapshotDatabase
+from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotInfo
 from sim_mcp.fleet.usage.cache import FILE as USAGE
 from tests.changes.test_approval import suspend
 from tests.support import Fleet, facts
@@ -91,12 +91,12 @@ async def test_what_an_earlier_version_left_open_to_others_is_closed_to_them_whe
 
 
 def test_a_fleet_is_its_owners_alone_from_the_first_row_and_when_it_is_opened_again(tmp_path: Path) -> None:
-    facts_of_it = Facts(datetime.now(UTC), 0.0, 1.0, settled=True, unreadable=0)
+    info = SnapshotInfo(datetime.now(UTC), 0.0, 1.0, settled=True, unreadable=0)
     before = os.umask(0)
     try:
         part = SnapshotDatabase.new(tmp_path / "part-1.sqlite3")
         assert open_to_others(tmp_path) == {}
-        part.finish(facts_of_it, tmp_path / "fleet-1.sqlite3").close()
+        part.finish(info, tmp_path / "fleet-1.sqlite3").close()
     finally:
         os.umask(before)
     (tmp_path / "fleet-1.sqlite3").chmod(0o644)

@@ -1,1 +1,1 @@
-"""How requests reach emnify: signed in, within its limits, tried again, and their failures named."""
+"""How requests reach emnify: signed in, within its rate limits, retried, and with failures as exceptions."""

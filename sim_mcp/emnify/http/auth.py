@@ -1,4 +1,4 @@
-"""Application token -> auth token; never more than one sign-in under way."""
+"""Exchange the application token for an auth token; never more than one sign-in at a time."""
 
 import math
 import time
@@ -11,18 +11,18 @@ import jwt
 
 from sim_mcp.emnify.errors import AuthenticationError
 
-_EARLY_S = 60.0
-_EARLY_SHARE = 0.1
+_RENEW_EARLY_S = 60.0
+_RENEW_EARLY_SHARE = 0.1
 _UNREADABLE_LIFETIME_S = 600.0
-_QUIET_S = 300.0
-"""Three refused sign-ins lock an account for five minutes: a refused token is not offered again before."""
+_REFUSED_PAUSE_S = 300.0
+"""Three refused sign-ins lock an account for five minutes: a refused token is not sent again for as long."""
 
 SignIn = Callable[[], Awaitable[str]]
 
 
 @dataclass(frozen=True)
 class AuthToken:
-    """A bearer token, the moment to renew it (on this machine's monotonic clock), and whose it is."""
+    """A bearer token, when to renew it (on this machine's monotonic clock), and its workspace."""
 
     bearer: str
     renew_at: float
@@ -34,7 +34,7 @@ class AuthToken:
 
 
 class Authenticator:
-    """Hold the auth token of one application token and renew it before it lapses."""
+    """Hold the auth token of one application token, and renew it before it expires."""
 
     def __init__(self, sign_in: SignIn, clock: Callable[[], float] = time.monotonic) -> None:
         self._sign_in = sign_in
@@ -42,7 +42,7 @@ class Authenticator:
         self._lock = anyio.Lock()
         self._token: AuthToken | None = None
         self._refused: AuthenticationError | None = None
-        self._quiet_until = 0.0
+        self._paused_until = 0.0
 
     @property
     def organisation_id(self) -> int | None:
@@ -50,30 +50,30 @@ class Authenticator:
         return self._token.organisation_id if self._token else None
 
     async def token(self) -> AuthToken:
-        """Return a token that is still good, signing in first if need be.
+        """Return a valid token, signing in first if necessary.
 
         Raises:
             AuthenticationError: emnify refused the application token, now or within the last five minutes.
         """
         if (fresh := self._fresh()) is not None:
             return fresh
-        # Waiters queue here and find the token of whoever was first. If that one is cancelled, the next signs in.
+        # Waiters queue here and find the token of the first. If that one is cancelled, the next signs in.
         async with self._lock:
             if (fresh := self._fresh()) is not None:
                 return fresh
-            if self._refused is not None and self._clock() < self._quiet_until:
-                raise _still(self._refused, self._quiet_until - self._clock())
+            if self._refused is not None and self._clock() < self._paused_until:
+                raise _still_refused(self._refused, self._paused_until - self._clock())
             try:
                 bearer = await self._sign_in()
             except AuthenticationError as error:
-                self._refused, self._quiet_until = error, self._clock() + _QUIET_S
+                self._refused, self._paused_until = error, self._clock() + _REFUSED_PAUSE_S
                 raise
             self._refused = None
-            self._token = _read(bearer, self._clock())
+            self._token = _parse_token(bearer, self._clock())
             return self._token
 
     def reject(self, token: AuthToken) -> None:
-        """Forget a token that emnify no longer takes, unless it has been renewed meanwhile."""
+        """Forget a token that emnify no longer accepts, unless it was renewed meanwhile."""
         if self._token is token:
             self._token = None
 
@@ -82,8 +82,8 @@ class Authenticator:
         return token if token is not None and self._clock() < token.renew_at else None
 
 
-def _still(refused: AuthenticationError, wait_s: float) -> AuthenticationError:
-    """Return the same refusal, saying for how long the token is kept back."""
+def _still_refused(refused: AuthenticationError, wait_s: float) -> AuthenticationError:
+    """Return the same refusal, with the time for which the token is not sent."""
     return AuthenticationError(
         f"{refused}; so that it does not lock the account, it is not offered again for {math.ceil(wait_s)} s",
         operation=refused.operation,
@@ -94,8 +94,8 @@ def _still(refused: AuthenticationError, wait_s: float) -> AuthenticationError:
     )
 
 
-def _read(bearer: str, now: float) -> AuthToken:
-    """Read a token's lifetime as `exp` minus `iat`: whose clock is wrong does not matter then."""
+def _parse_token(bearer: str, now: float) -> AuthToken:
+    """Parse a token; its lifetime is `exp` minus `iat`, so that a wrong clock does not matter."""
     claims: dict[str, Any] = {}
     try:
         claims = jwt.decode(bearer, options={"verify_signature": False})
@@ -107,6 +107,6 @@ def _read(bearer: str, now: float) -> AuthToken:
     organisation = claims.get("esc.org")
     return AuthToken(
         bearer=bearer,
-        renew_at=now + lifetime - min(_EARLY_S, lifetime * _EARLY_SHARE),
+        renew_at=now + lifetime - min(_RENEW_EARLY_S, lifetime * _RENEW_EARLY_SHARE),
         organisation_id=organisation if isinstance(organisation, int) else None,
     )

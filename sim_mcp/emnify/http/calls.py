@@ -1,4 +1,4 @@
-"""What is sent to emnify and what comes back: one operation on one thing, and its answer."""
+"""A call to emnify and its answer."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,16 +9,15 @@ from urllib.parse import urlencode
 from sim_mcp.emnify.errors import InvalidValueError
 from sim_mcp.emnify.identifiers import Bic
 
-JSON = "application/json"
 BATCH = "/api/v1/sim_batch/bic/{bic}"
 
-_LONGEST_ID = 64
+_MAX_ID_LENGTH = 64
 _REQUEST_ID = re.compile(r"[\w.:=/+-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Call:
-    """One operation on one thing: its template for limits and messages, and what is sent."""
+    """One operation on one object: its path template, for rate limits and messages, and what to send."""
 
     method: str
     template: str
@@ -26,9 +25,8 @@ class Call:
     ids: Mapping[str, str | int] | None = None
     params: Mapping[str, str | int] | None = None
     json: Any = field(default=None, repr=False)  # signing in sends a secret.
-    accept: str = JSON
     on_sent: Callable[[], None] | None = None
-    """Called whenever the call leaves, each attempt anew: who sends many can line up the next one then."""
+    """Called when the call is sent, with each attempt: a sender of many may queue the next one then."""
 
     @property
     def operation(self) -> str:
@@ -42,7 +40,7 @@ class Call:
 
     @property
     def target(self) -> str:
-        """Return the path and query to send, with nothing left to be encoded."""
+        """Return the encoded path and query."""
         path = self.template.format(**(self.ids or {}))
         query = urlencode({name: value for name, value in (self.params or {}).items() if value != ""})
         return f"{path}?{query}" if query else path
@@ -50,13 +48,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """A success: its headers, and what its body holds: `data` of JSON, None where unreadable; `text` of the rest."""
+    """A success: its headers, and `data`, its body's JSON; None where a write's body cannot be read."""
 
     operation: str
     status: int
     headers: Mapping[str, str]
     data: Any
-    text: str = field(default="", repr=False)
 
     @property
     def request_id(self) -> str | None:
@@ -65,9 +62,9 @@ class Answer:
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
-    """Return emnify's own id of a request, or None where it is none that may be shown."""
-    told = headers.get("x-amzn-RequestId", "")[:_LONGEST_ID]
-    return told if _REQUEST_ID.fullmatch(told) else None
+    """Return emnify's own id of a request, or None where there is none or it has unexpected characters."""
+    text = headers.get("x-amzn-RequestId", "")[:_MAX_ID_LENGTH]
+    return text if _REQUEST_ID.fullmatch(text) else None
 
 
 def collection(q: str, sort: str, page: int, per_page: int) -> dict[str, str | int]:
@@ -76,10 +73,10 @@ def collection(q: str, sort: str, page: int, per_page: int) -> dict[str, str | i
 
 
 def check_page(page: int, per_page: int, most: int) -> None:
-    """Refuse a page that emnify would not know.
+    """Check a page's number and size.
 
     Raises:
-        InvalidValueError: It is none, or larger than emnify's largest.
+        InvalidValueError: The number is not positive, or the size not between 1 and `most`.
     """
     if page < 1:
         raise InvalidValueError(f"page {page} does not exist; the first is 1")
@@ -98,7 +95,7 @@ def on_sim(
     """Return a call about one SIM (/api/v1/sim/{id}).
 
     Raises:
-        InvalidValueError: The id is none.
+        InvalidValueError: The id is not positive.
     """
     if sim_id < 1:
         raise InvalidValueError(f"{sim_id} is no SIM id; ids are positive whole numbers")
@@ -109,7 +106,7 @@ def on_device(suffix: str, device_id: int, params: dict[str, str | int] | None =
     """Return a question about one device (/api/v1/endpoint/{id}).
 
     Raises:
-        InvalidValueError: The id is none.
+        InvalidValueError: The id is not positive.
     """
     if device_id < 1:
         raise InvalidValueError(f"{device_id} is no device id; ids are positive whole numbers")

@@ -1,4 +1,4 @@
-"""Whose certificates are trusted: the usual authorities', or those of SSL_CERT_FILE and SSL_CERT_DIR."""
+"""Which certificate authorities are trusted: the usual ones, or those of SSL_CERT_FILE and SSL_CERT_DIR."""
 
 import os
 import ssl
@@ -12,14 +12,14 @@ FILE, DIRECTORY, _KEY_LOG = "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"
 
 
 def trusted_certificates() -> ssl.SSLContext:
-    """Return what emnify's certificate is checked against.
+    """Return the TLS settings by which emnify's certificate is verified.
 
     Raises:
-        ConnectionSettingsError: A variable names what cannot be read as certificates.
+        ConnectionSettingsError: A variable names something that cannot be read as certificates.
     """
     file = os.environ.get(FILE) or None
     directories = [each for each in os.environ.get(DIRECTORY, "").split(os.pathsep) if each]
-    # A pipe would never end, and a directory that is missing would trust nobody without a word.
+    # Reading a pipe would never end, and a missing directory would silently trust nobody.
     if file is not None and not Path(file).is_file():
         raise _unusable(FILE, file, "is no file")
     for directory in directories:
@@ -42,7 +42,7 @@ def trusted_certificates() -> ssl.SSLContext:
 
 
 def trust_decided_by() -> str:
-    """Name the variables that decide whom to trust, and what they hold; empty where none does."""
+    """Return the variables that decide whom to trust, with their values, for a sentence; empty where none is set."""
     return " and ".join(f"{name}={os.environ[name]}" for name in (FILE, DIRECTORY) if os.environ.get(name))
 
 

@@ -1,4 +1,4 @@
-"""The way to emnify: opened with the first request, and where it cannot be, told why."""
+"""The connections to emnify: opened with the first request, through proxies, and with failures explained."""
 
 import ssl
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ from sim_mcp.emnify.errors import ConnectionSettingsError, UnreachableError
 from sim_mcp.emnify.http.calls import Call
 from sim_mcp.emnify.http.certificates import trust_decided_by, trusted_certificates
 from sim_mcp.emnify.http.proxies import ProxyChoice, proxy_for
-from sim_mcp.emnify.http.rate_limit import MOST_AT_ONCE
+from sim_mcp.emnify.http.rate_limit import MAX_AT_ONCE
 
-_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_WANTS_CREDENTIALS, _PASSES_AGAIN = 407, frozenset({"500", "502", "503", "504"})
+_NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_CREDENTIALS_REQUIRED, _TEMPORARY = 407, frozenset({"500", "502", "503", "504"})
 _NOT_YET_VALID, _EXPIRED = 9, 10
-"""OpenSSL's numbers for a certificate that is good at another time."""
+"""OpenSSL's codes for a certificate that is not valid at this time."""
 
 
 class Connection:
-    """Hold the connections to one base address.
+    """The connections to one base address.
 
-    Opening them reads the machine's proxy and certificate variables, whose faults must not keep a server from
-    starting; over http, which is this machine, they are not read at all.
+    They are opened with the first request: that reads the machine's proxy and certificate settings, and an error in
+    them must not keep a server from starting. Over http, which is to this machine, they are not read at all.
     """
 
     def __init__(self, base_url: str, user_agent: str, transport: httpx.AsyncBaseTransport | None) -> None:
@@ -36,7 +36,7 @@ class Connection:
 
     @property
     def route(self) -> str:
-        """Say which proxy the way leads through, as the end of a sentence; empty where it leads through none."""
+        """Return through which proxy connections are made, as the end of a sentence; empty where without one."""
         return f" by way of the proxy {self._proxy}" if self._proxy is not None else ""
 
     async def close(self) -> None:
@@ -45,23 +45,24 @@ class Connection:
             await self._http.aclose()
 
     async def request(self, call: Call, headers: httpx.Headers) -> httpx.Response:
-        """Send one call and return whatever is answered.
+        """Send one call and return the response, whatever its status.
 
         Raises:
-            UnreachableError: It cannot have left; a member of the tree below it says that a setting bars the way.
-            httpx.TransportError: The connection broke.
+            UnreachableError: No connection could be made, so nothing was sent.
+            ConnectionSettingsError: As above, because of a proxy or certificate setting.
+            httpx.TransportError: The connection broke after the call may have been sent.
         """
         if self._http is None:
-            self._http = self._opened()
+            self._http = self._open()
         if self._proxy is not None and self._proxy.is_socks:
             return await self._by_socks(self._http, call, headers)
         try:
             return await self._http.request(call.method, call.target, headers=headers, json=call.json)
-        except _NEVER_LEFT as error:
-            raise self._worded(error) from None
+        except _NOTHING_SENT as error:
+            raise self._explain(error) from None
 
     async def _by_socks(self, http: httpx.AsyncClient, call: Call, headers: httpx.Headers) -> httpx.Response:
-        """Send one call, and close what httpx leaves open where the proxy turns it away."""
+        """Send one call through a SOCKS proxy, and close the connection that httpx leaves open where it refuses."""
         opened: list[httpcore.AsyncNetworkStream] = []
 
         async def note(event: str, facts: dict[str, Any]) -> None:
@@ -73,20 +74,20 @@ class Connection:
         )
         try:
             return await http.send(request)
-        except (*_NEVER_LEFT, SOCKSError, AssertionError) as error:
+        except (*_NOTHING_SENT, SOCKSError, AssertionError) as error:
             for stream in opened:
                 await stream.aclose()
             if isinstance(error, httpx.TransportError):
-                raise self._worded(error) from None
-            # That another protocol is spoken there, httpx asserts only.
+                raise self._explain(error) from None
+            # httpx only asserts that the proxy speaks SOCKS.
             raise ConnectionSettingsError(
-                f"the proxy {self._proxy} does not speak SOCKS 5, so emnify was not asked. {self._mend_proxy()}"
+                f"the proxy {self._proxy} does not speak SOCKS 5, so emnify was not asked. {self._proxy_advice()}"
             ) from None
 
-    def _opened(self) -> httpx.AsyncClient:
+    def _open(self) -> httpx.AsyncClient:
         on_this_machine = urlsplit(self._base_url).scheme == "http"
         if on_this_machine:
-            # Certificates are not needed, and their loading would be the longest part of starting.
+            # Certificates are not needed, and loading them would take longer than all else at the start.
             verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         else:
             verify = trusted_certificates()
@@ -101,12 +102,12 @@ class Connection:
             verify=verify,
             headers={"User-Agent": self._user_agent},
             timeout=httpx.Timeout(20.0, connect=5.0),
-            limits=httpx.Limits(max_connections=2 * MOST_AT_ONCE, max_keepalive_connections=MOST_AT_ONCE),
+            limits=httpx.Limits(max_connections=2 * MAX_AT_ONCE, max_keepalive_connections=MAX_AT_ONCE),
             follow_redirects=False,
             transport=self._transport,
         )
 
-    def _worded(self, error: httpx.TransportError) -> UnreachableError:
+    def _explain(self, error: httpx.TransportError) -> UnreachableError:
         secured = next((each for each in _causes(error) if isinstance(each, ssl.SSLError)), None)
         if isinstance(secured, ssl.SSLCertVerificationError):
             return self._untrusted(secured)
@@ -116,10 +117,10 @@ class Connection:
         if self._proxy is None:
             return UnreachableError(f"emnify could not be reached ({type(error).__name__})")
         if isinstance(error, httpx.ProxyError):
-            return self._turned_away(self._proxy, str(error))
+            return self._proxy_refusal(self._proxy, str(error))
         return UnreachableError(
             f"the proxy {self._proxy} could not be reached ({type(error).__name__}), so emnify was not asked. "
-            f"{self._mend_proxy()}"
+            f"{self._proxy_advice()}"
         )
 
     def _untrusted(self, error: ssl.SSLCertVerificationError) -> ConnectionSettingsError:
@@ -141,11 +142,11 @@ class Connection:
             f"({error.verify_message.rstrip('.')}), so the token was not sent. {advice}"
         )
 
-    def _turned_away(self, proxy: ProxyChoice, answer: str) -> UnreachableError:
-        """Word a proxy's no: its own text comes from outside, so only its number is taken."""
+    def _proxy_refusal(self, proxy: ProxyChoice, answer: str) -> UnreachableError:
+        """Return a proxy's refusal; its text comes from outside, so only its status is repeated."""
         status = answer.partition(" ")[0]
         socks_wants_credentials = answer.startswith(("Requested ", "Invalid username"))
-        if status == str(_WANTS_CREDENTIALS) or socks_wants_credentials:
+        if status == str(_CREDENTIALS_REQUIRED) or socks_wants_credentials:
             problem = (
                 "does not accept the name and password it was given"
                 if proxy.has_credentials
@@ -158,12 +159,12 @@ class Connection:
             )
         if not status.isdecimal():
             return UnreachableError(
-                f"the proxy {proxy} could not connect to {self._host}, so emnify was not asked. {self._mend_proxy()}"
+                f"the proxy {proxy} could not connect to {self._host}, so emnify was not asked. {self._proxy_advice()}"
             )
-        kind = UnreachableError if status in _PASSES_AGAIN else ConnectionSettingsError
-        return kind(f"the proxy {proxy} refused to connect to {self._host} ({status[:3]}). {self._mend_proxy()}")
+        kind = UnreachableError if status in _TEMPORARY else ConnectionSettingsError
+        return kind(f"the proxy {proxy} refused to connect to {self._host} ({status[:3]}). {self._proxy_advice()}")
 
-    def _mend_proxy(self) -> str:
+    def _proxy_advice(self) -> str:
         chosen_by = self._proxy.chosen_by if self._proxy is not None else "the proxy"
         return (
             f"The operator should check that proxy and {chosen_by}, or name {self._host} in NO_PROXY if it needs none, "

@@ -1,4 +1,4 @@
-"""emnify's refusals, in any of the four shapes its backends use, as one exception each."""
+"""4xx answers of emnify as exceptions; its services use four shapes of error bodies."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from sim_mcp.emnify.identifiers import Bic
 from sim_mcp.sanitize import clean
 
 _LOCKED_OUT = 1105
-_LONGEST_MESSAGE = 200
+_MAX_MESSAGE_LENGTH = 200
 _RULES: dict[int, str] = {
     1000: "it cannot read a value of the request",
     1301: "it cannot filter that way",
@@ -32,7 +32,7 @@ _RULES: dict[int, str] = {
 
 
 def refusal(operation: str, subject: str, response: httpx.Response) -> EmnifyError:
-    """Return the exception for a 4xx answer; emnify's own words are kept apart from the message."""
+    """Return the exception for a 4xx answer; emnify's own text is kept apart from its message."""
     status = response.status_code
     body = _object(response)
     code = body.get("error_code") if isinstance(body.get("error_code"), int) else None
@@ -40,8 +40,8 @@ def refusal(operation: str, subject: str, response: httpx.Response) -> EmnifyErr
         "operation": operation,
         "status": status,
         "code": code,
-        "token": _tidy(body.get("error_token")),
-        "upstream_message": _tidy(body.get("message")),
+        "token": _clean_or_none(body.get("error_token")),
+        "upstream_message": _clean_or_none(body.get("message")),
     }
     match status:
         case 401 if code == _LOCKED_OUT:
@@ -59,7 +59,7 @@ def refusal(operation: str, subject: str, response: httpx.Response) -> EmnifyErr
 
 
 def sign_in_refusal(operation: str, response: httpx.Response) -> EmnifyError:
-    """Return the exception for a 4xx answer to POST /api/v1/authenticate, where 400 and 404 are about the token too."""
+    """Return the exception for a 4xx answer to POST /api/v1/authenticate, where 400 and 404 mean the token too."""
     error = refusal(operation, "the application token", response)
     if response.status_code not in (400, 404):
         return error
@@ -86,14 +86,14 @@ def _object(response: httpx.Response) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _tidy(text: object) -> str | None:
+def _clean_or_none(text: object) -> str | None:
     if not isinstance(text, str):
         return None
-    return clean(text, _LONGEST_MESSAGE) or None
+    return clean(text, _MAX_MESSAGE_LENGTH) or None
 
 
 def batch_refusal(bic: Bic, error: RuleError) -> RuleError:
-    """Word what emnify says with a bare status: 400 registered already, 422 of another organisation."""
+    """Return a refusal of a batch that says why; emnify says so by the status alone."""
     reasons = {400: "it is registered already", 422: "its SIMs belong to another organisation"}
     why = reasons.get(error.status or 0, "emnify refuses it")
     return RuleError(

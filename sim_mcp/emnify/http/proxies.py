@@ -1,4 +1,4 @@
-"""Which proxy the way to emnify leads through, as this machine's variables and settings say."""
+"""Which proxy to use for emnify, by this machine's environment variables and settings."""
 
 import ipaddress
 import os
@@ -12,29 +12,29 @@ import httpx
 
 from sim_mcp.emnify.errors import ConnectionSettingsError
 
-_LONGEST = 80
+_MAX_LENGTH = 80
 _CREDENTIALS = re.compile(r"^([a-z][a-z0-9+.-]*://)?.*@", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class ProxyChoice:
-    """A proxy, what chose it, and how to name it: never with the password its address may hold."""
+    """A proxy, and the setting that chose it. Its text form never has the password that its address may hold."""
 
     proxy: httpx.Proxy
     chosen_by: str
 
     @property
     def is_socks(self) -> bool:
-        """Tell whether it speaks SOCKS rather than HTTP."""
+        """Tell whether it is a SOCKS proxy rather than an HTTP proxy."""
         return self.proxy.url.scheme.startswith("socks")
 
     @property
     def has_credentials(self) -> bool:
-        """Tell whether a name and password are offered to it."""
+        """Tell whether a name and password are set for it."""
         return bool(self.proxy.raw_auth)
 
     def __str__(self) -> str:
-        """Name the address and what chose it."""
+        """Return the address, and the setting that chose it."""
         return f"{self.proxy.url.scheme}://{self.proxy.url.netloc.decode()} ({self.chosen_by})"
 
     def __repr__(self) -> str:
@@ -43,10 +43,10 @@ class ProxyChoice:
 
 
 def proxy_for(url: str) -> ProxyChoice | None:
-    """Return the proxy that this machine wants used for an address, if any.
+    """Return the proxy that is set for an address, or None.
 
     Raises:
-        ConnectionSettingsError: What is set is not the address of a proxy.
+        ConnectionSettingsError: The setting is not the address of a proxy.
     """
     parts = urlsplit(url)
     found = getproxies()
@@ -72,20 +72,20 @@ def proxy_for(url: str) -> ProxyChoice | None:
 
 def without_credentials(address: str) -> str:
     """Return an address, however malformed, without the name and password before its last @."""
-    return _CREDENTIALS.sub(r"\1…@", address)[:_LONGEST]
+    return _CREDENTIALS.sub(r"\1…@", address)[:_MAX_LENGTH]
 
 
 def _is_excepted(host: str, port: int, found: Mapping[str, str]) -> bool:
-    """Tell whether NO_PROXY names the host: by name or domain, with or without a port, by address or network."""
+    """Tell whether NO_PROXY has the host: by name or domain, with or without a port, by address or network."""
     if "no" not in found:
         return bool(proxy_bypass(host))
     host = host.lower().rstrip(".")
-    return any(_names(pattern.strip().lower(), host, port) for pattern in found["no"].split(","))
+    return any(_matches(pattern.strip().lower(), host, port) for pattern in found["no"].split(","))
 
 
-def _names(pattern: str, host: str, port: int) -> bool:
+def _matches(pattern: str, host: str, port: int) -> bool:
     pattern = pattern.partition("://")[2] or pattern
-    if pattern == "*" or _holds(pattern, host):
+    if pattern == "*" or _contains(pattern, host):
         return True
     name, _, wanted = pattern.rpartition(":")
     if wanted.isdecimal():
@@ -93,10 +93,10 @@ def _names(pattern: str, host: str, port: int) -> bool:
             return False
         pattern = name
     domain = pattern.removeprefix("*").strip(".")
-    return _holds(pattern, host) or (bool(domain) and (host == domain or host.endswith(f".{domain}")))
+    return _contains(pattern, host) or (bool(domain) and (host == domain or host.endswith(f".{domain}")))
 
 
-def _holds(network: str, host: str) -> bool:
+def _contains(network: str, host: str) -> bool:
     try:
         return ipaddress.ip_address(host) in ipaddress.ip_network(network.strip("[]"), strict=False)
     except ValueError:

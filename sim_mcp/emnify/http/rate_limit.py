@@ -1,4 +1,4 @@
-"""Keep emnify's published rate limits before they are hit, and slow down together when it says so.
+"""Keep emnify's published rate limits before they are hit, and slow down when it asks to.
 
 Own code rather than a library: aiolimiter has no window per address and no common brake, and pyrate-limiter and
 limits count in windows where emnify's gateway (AWS API Gateway) counts in buckets.
@@ -17,20 +17,20 @@ import anyio
 
 from sim_mcp.emnify.errors import RateLimitedError
 
-MOST_AT_ONCE = 40
+MAX_AT_ONCE = 40
 """Requests under way: enough for 100 a second at 400 ms each."""
 
 _JITTER_S = 0.3
-"""Requests may be that much later than others and still not arrive bunched: the burst that takes stays unused."""
+"""How much later than others a request may arrive without a bunch of them exceeding the burst."""
 
 _MARGIN = 0.99
 """The share of a rate that is used; the rest absorbs clocks that run differently."""
 
 _WINDOW_MARGIN_S = 0.5
-"""The window opens that much later, for requests that travelled at different speeds."""
+"""The window opens that much later, because requests travel at different speeds."""
 
 _SPARED = 0.04
-"""The share of a window that reading in the background leaves to whoever asks meanwhile."""
+"""The share of a window that background requests leave for questions asked meanwhile."""
 
 _FIRST_BRAKE_S, _LONGEST_BRAKE_S = 1.0, 30.0
 _SLOWEST = 8.0
@@ -55,7 +55,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one workspace and one address may send (emnify docs: rate limits)."""
+    """What one workspace may send per operation, and one address in all (emnify docs: rate limits)."""
 
     per_operation: dict[str, Rate] = field(default_factory=dict)
     per_address: Window = Window(2000, 300.0)
@@ -84,7 +84,7 @@ _background: ContextVar[bool] = ContextVar("background", default=False)
 
 @contextmanager
 def in_background() -> Iterator[None]:
-    """Have requests sent from here on stand behind those that somebody waits for."""
+    """Let requests that are sent within this context wait behind those that somebody waits for."""
     before = _background.set(True)
     try:
         yield
@@ -147,7 +147,7 @@ class Pacer:
         self._own: dict[str, _Gate] = {operation: _Bucket(rate) for operation, rate in limits.per_operation.items()}
         self._own[AUTHENTICATE] = _Sliding(limits.authenticate)
         self._address = _Sliding(limits.per_address)
-        self._under_way = anyio.Semaphore(MOST_AT_ONCE)
+        self._under_way = anyio.Semaphore(MAX_AT_ONCE)
         self._behind = anyio.Lock()
         self._braked_until = 0.0
         self._brake_s = _FIRST_BRAKE_S
@@ -162,7 +162,7 @@ class Pacer:
         """
         async with AsyncExitStack() as under_way:
             if _background.get():
-                # One at a time, so that no more than one of them ever stands before somebody else.
+                # One at a time, so that at most one of them is ahead of another request.
                 async with self._behind:
                     await self._wait_until(self._address.spare_at, operation)
                     await self._wait(operation, under_way)
@@ -191,11 +191,11 @@ class Pacer:
 
     @property
     def slowed_down(self) -> bool:
-        """Tell whether emnify has asked to slow down (429) and has not let go since."""
+        """Tell whether emnify asked to slow down (429) and the pace has not recovered since."""
         return self._slowness > 1 or self._clock() < self._braked_until
 
     async def _wait(self, operation: str, under_way: AsyncExitStack) -> None:
-        # Whoever is cancelled while waiting has taken nothing: a place is taken only on leaving.
+        # A place is taken only at the end, so that who is cancelled while waiting has taken none.
         async with AsyncExitStack() as held:
             gates: list[_Gate] = []
             own = self._own.get(operation)
@@ -214,7 +214,7 @@ class Pacer:
                 gate.take(now, self._slowness)
 
     def throttled(self, retry_after_s: float | None) -> float:
-        """Slow everything down after a 429; return for how many seconds everything pauses."""
+        """Slow all requests down after a 429; return for how many seconds they pause."""
         now = self._clock()
         braking = now < self._braked_until
         pause = retry_after_s if retry_after_s is not None else self._brake_s
@@ -243,7 +243,11 @@ class Pacer:
             await anyio.sleep(wait_s)
 
     def _in_time(self, ready_at: Callable[[float], float], operation: str) -> float:
-        """Return the seconds until that is ready; raise where that is too late."""
+        """Return the seconds until that is ready.
+
+        Raises:
+            RateLimitedError: That is later than the caller's deadline.
+        """
         now = self._clock()
         wait_s = max(self._braked_until, ready_at(now)) - now
         if wait_s > anyio.current_effective_deadline() - anyio.current_time():

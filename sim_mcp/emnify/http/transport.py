@@ -1,4 +1,4 @@
-"""One call to emnify: paced, signed in, retried where that is safe, and its failures told apart."""
+"""Send a call to emnify: signed in, within the rate limits, retried where that is safe, its failures classified."""
 
 import hashlib
 import logging
@@ -23,7 +23,7 @@ from sim_mcp.emnify.errors import (
     UpstreamError,
 )
 from sim_mcp.emnify.http.auth import Authenticator, AuthToken
-from sim_mcp.emnify.http.calls import JSON, Answer, Call, request_id
+from sim_mcp.emnify.http.calls import Answer, Call, request_id
 from sim_mcp.emnify.http.clock import UpstreamClock
 from sim_mcp.emnify.http.connection import Connection
 from sim_mcp.emnify.http.error_mapping import refusal, sign_in_refusal
@@ -32,6 +32,7 @@ from sim_mcp.emnify.http.retry import Progress
 
 log = logging.getLogger(__name__)
 
+_JSON = "application/json"
 _UNAUTHORIZED, _TOO_MANY, _SERVER_ERROR, _CLIENT_ERROR = 401, 429, 500, 400
 
 
@@ -64,8 +65,7 @@ class Transport:
         """Send a call and return its answer, which is a success.
 
         Raises:
-            EmnifyError: The call failed; which member of the tree tells how, and `changed` whether it may have had
-                an effect.
+            EmnifyError: The call failed; the subclass says how, and `changed` whether it may have had an effect.
         """
         progress = Progress()
         try:
@@ -80,21 +80,21 @@ class Transport:
                 ):
                     progress.attempts = attempt.num
                     with attempt:
-                        return await self._authorised(call, progress)
+                        return await self._send_signed_in(call, progress)
         except TimeoutError:
-            raise self._out_of_time(call, deadline_s, progress) from None
+            raise self._deadline_passed(call, deadline_s, progress) from None
         raise UpstreamError(
             f"{call.operation} was never tried", operation=call.operation
         )  # pragma: no cover  # stamina either returns or raises.
 
-    async def _authorised(self, call: Call, progress: Progress) -> Answer:
-        """Send once, and once more with a new token if the first is not accepted."""
+    async def _send_signed_in(self, call: Call, progress: Progress) -> Answer:
+        """Send with a token, and once more with a new one if that is not accepted."""
         token = await self.auth.token()
-        response = await self._paced(call, token, progress)
+        response = await self._send_with(call, token, progress)
         if response.status_code == _UNAUTHORIZED and not progress.signed_in_again:
             progress.signed_in_again = True
             self.auth.reject(token)
-            response = await self._paced(call, await self.auth.token(), progress)
+            response = await self._send_with(call, await self.auth.token(), progress)
         if response.status_code == _UNAUTHORIZED:
             raise AuthenticationError(
                 "emnify does not accept the token, also after signing in again",
@@ -102,23 +102,23 @@ class Transport:
                 status=_UNAUTHORIZED,
             )
         try:
-            return self._judged(call, response)
+            return self._read_answer(call, response)
         except EmnifyError as error:
             error.request_id = request_id(response.headers)
             raise
 
-    async def _paced(self, call: Call, token: AuthToken, progress: Progress) -> httpx.Response:
+    async def _send_with(self, call: Call, token: AuthToken, progress: Progress) -> httpx.Response:
         # httpx's own Headers keep the token out of their repr, and so out of tracebacks that show locals.
-        headers = httpx.Headers({"Authorization": f"Bearer {token.bearer}", "Accept": call.accept})
-        return await self._once(call, headers, progress)
+        headers = httpx.Headers({"Authorization": f"Bearer {token.bearer}", "Accept": _JSON})
+        return await self._send_once(call, headers, progress)
 
-    async def _once(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
+    async def _send_once(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
         async with self.pacer.turn(call.operation):
             if call.on_sent is not None:
                 call.on_sent()
             response = await self._exchange(call, headers, progress)
         self.clock.read(response.headers.get("Date", ""))
-        self._heed(call, response)
+        self._check_throttling(call, response)
         return response
 
     async def _exchange(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
@@ -137,27 +137,27 @@ class Transport:
             ) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             log.info("%s broke: %s", call.operation, type(error).__name__)
-            raise self._broken(call, type(error).__name__) from None
+            raise self._connection_lost(call, type(error).__name__) from None
         progress.in_flight = False
         took_ms = (time.monotonic() - started) * 1000
         log.info("%s %d in %.0f ms, attempt %d", call.operation, response.status_code, took_ms, progress.attempts)
         return response
 
-    def _heed(self, call: Call, response: httpx.Response) -> None:
-        """Slow down after a 429, which is raised to be tried again later; recover after anything else."""
+    def _check_throttling(self, call: Call, response: httpx.Response) -> None:
+        """Slow down after a 429, which is raised to be retried; speed up again after anything else."""
         if response.status_code != _TOO_MANY:
             self.pacer.answered()
             return
-        told = self.clock.wait_s(response.headers.get("Retry-After", ""))
-        pause = self.pacer.throttled(told)
-        wait_s = told if told is not None else pause
+        retry_after_s = self.clock.wait_s(response.headers.get("Retry-After", ""))
+        pause_s = self.pacer.throttled(retry_after_s)
+        wait_s = pause_s if retry_after_s is None else retry_after_s
         raise RateLimitedError(
             f"emnify asks to slow down (429) for {math.ceil(wait_s)} s",
             retry_after_s=wait_s,
             operation=call.operation,
         )
 
-    def _judged(self, call: Call, response: httpx.Response) -> Answer:
+    def _read_answer(self, call: Call, response: httpx.Response) -> Answer:
         status = response.status_code
         if status >= _SERVER_ERROR:
             if call.writes:
@@ -176,18 +176,16 @@ class Transport:
                 status=status,
                 changed="unknown" if call.writes else "nothing",
             )
-        if call.accept != JSON:
-            return Answer(call.operation, status, response.headers, None, response.text)
         try:
-            data = _json(response, call.operation)
+            data = _decode(response, call.operation)
         except UnreadableAnswerError:
-            # A write has done its work whatever its body says; a read is worth another try.
+            # A write has succeeded whatever its body says; a read is worth another attempt.
             if not call.writes:
                 raise
             data = None
         return Answer(call.operation, status, response.headers, data)
 
-    def _broken(self, call: Call, how: str) -> EmnifyError:
+    def _connection_lost(self, call: Call, how: str) -> EmnifyError:
         if call.writes and call.operation != AUTHENTICATE:
             return OutcomeUnknownError(
                 f"the change of {call.subject} was sent, but the connection broke before an answer came ({how})",
@@ -198,7 +196,7 @@ class Transport:
             operation=call.operation,
         )
 
-    def _out_of_time(self, call: Call, deadline_s: float, progress: Progress) -> EmnifyError:
+    def _deadline_passed(self, call: Call, deadline_s: float, progress: Progress) -> EmnifyError:
         if call.writes and progress.in_flight:
             return OutcomeUnknownError(
                 f"the change of {call.subject} was sent, but no answer came within {deadline_s:g} s",
@@ -219,20 +217,20 @@ class Transport:
             "the application token",
             json={"application_token": self._application_token.get_secret_value()},
         )
-        response = await self._once(call, httpx.Headers({"Accept": JSON}), Progress())
+        response = await self._send_once(call, httpx.Headers({"Accept": _JSON}), Progress())
         if response.status_code >= _SERVER_ERROR:
             raise UpstreamError("emnify could not sign in", operation=call.operation, status=response.status_code)
         if response.is_client_error:
             raise sign_in_refusal(call.operation, response)
-        answer = _json(response, call.operation)
+        answer = _decode(response, call.operation)
         bearer = answer.get("auth_token") if isinstance(answer, dict) else None
-        # Anything else could not be sent in a header.
+        # Other characters could not be sent in a header.
         if isinstance(bearer, str) and bearer and all("!" <= char <= "~" for char in bearer):
             return bearer
         raise UnreadableAnswerError("emnify's answer to signing in holds no auth token", operation=call.operation)
 
 
-def _json(response: httpx.Response, operation: str) -> Any:
+def _decode(response: httpx.Response, operation: str) -> Any:
     try:
         return response.json()
     except (ValueError, RecursionError):

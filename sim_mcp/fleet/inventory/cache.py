@@ -1,4 +1,4 @@
-"""Where the fleets of one workspace are kept: the newest that is whole, what we wrote since, and who is reading."""
+"""The files of one workspace's snapshots: the newest, the writes of our own since, and the lock of who is reading."""
 
 import json
 import os
@@ -11,28 +11,28 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import FileLock
+from filelock import AsyncFileLock
 
-from sim_mcp.fleet.inventory.database import SnapshotDatabase, StoreError
+from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotFileError
 from sim_mcp.fleet.inventory.rows import Names, Row
-from sim_mcp.private_files import OWNER_READS_WRITES, make_private_database, make_private_directory, private_lock
+from sim_mcp.private_files import OWNER_READS_WRITES, make_private_database, make_private_directory, private_async_lock
 
-_FLEET = re.compile(r"fleet-\d{20}\.sqlite3")
-_OURS = re.compile(r"fleet-[0-9a-f]{24}")
+_SNAPSHOT = re.compile(r"fleet-\d{20}\.sqlite3")
+_DIRECTORY = re.compile(r"fleet-[0-9a-f]{24}")
 _WRITES = "own-writes.sqlite3"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS written (
     n INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, id INTEGER, row TEXT, names TEXT);
 """
-_REMEMBERED_S = 86_400.0
-_ABANDONED_S = 7 * 86_400.0
+_WRITES_KEPT_S = 86_400.0
+_UNUSED_KEPT_S = 7 * 86_400.0
 _BUSY_S = 5.0
 CLOCKS_DIFFER_S = 5.0
-"""What is younger by more than that was written before this machine's clock was put back."""
+"""What is further in the future than this was written before this machine's clock was put back."""
 
 
 class OwnWrites(NamedTuple):
-    """SIMs as they were read back after writes of ours, and those that are gone."""
+    """SIMs as they were read back after writes of our own, and the ids of those that are gone."""
 
     rows: list[Row]
     names: Names
@@ -40,74 +40,74 @@ class OwnWrites(NamedTuple):
 
 
 class SnapshotCache:
-    """Keep fleets in a directory that several processes share; in memory where it cannot be written to."""
+    """Keep snapshots in a directory that several processes share; in memory where it cannot be written to."""
 
     def __init__(self, directory: Path | None, identity: str) -> None:
         self.problem: str | None = None
-        """Why nothing is kept, if so."""
-        self._wanted = directory, identity
-        self._directory = self._made(directory, identity)
-        self._writes = self._opened_writes()
+        """Why nothing is kept on disk, if so."""
+        self._place = directory, identity
+        self._directory = self._make_directory(directory, identity)
+        self._writes = self._open_writes()
 
-    def mend(self) -> None:
-        """Begin anew where somebody removed the directory: what is open there is seen by nobody else any more."""
+    def recreate_if_removed(self) -> None:
+        """Make the directory again where somebody removed it: no other process sees what is open there any more."""
         if self._directory is not None and not (self._directory / _WRITES).exists():
             self._writes.close()
-            self._directory = self._made(*self._wanted)
-            self._writes = self._opened_writes()
+            self._directory = self._make_directory(*self._place)
+            self._writes = self._open_writes()
 
     def close(self) -> None:
-        """Let go of the record of own writes."""
+        """Close the record of own writes."""
         self._writes.close()
 
-    def lock(self) -> FileLock | None:
-        """Return what one process at a time holds while it reads the fleet; None where nobody else can know."""
-        self.mend()
-        return None if self._directory is None else private_lock(self._directory / "reading.lock")
+    def lock(self) -> AsyncFileLock | None:
+        """Return the lock held by the one process that reads the fleet; None where no other process can know."""
+        self.recreate_if_removed()
+        return None if self._directory is None else private_async_lock(self._directory / "reading.lock")
 
-    def part(self) -> Path | None:
-        """Return where a fleet is put together."""
+    def partial_path(self) -> Path | None:
+        """Return the path of a snapshot that is being read."""
         return None if self._directory is None else self._directory / f"part-{os.getpid()}-{time.time_ns()}.sqlite3"
 
-    def place(self) -> Path | None:
-        """Return the name of the next fleet that is whole: later ones sort after earlier ones."""
+    def next_path(self) -> Path | None:
+        """Return the path of the next finished snapshot; later ones sort after earlier ones."""
         return None if self._directory is None else self._directory / f"fleet-{time.time_ns():020}.sqlite3"
 
     def newest(self, known: SnapshotDatabase | None) -> SnapshotDatabase | None:
-        """Return the newest fleet, which may be the one known already."""
+        """Return the newest finished snapshot, which may be the known one."""
         if self._directory is None:
             return known
-        for path in sorted(self._fleets(), reverse=True):
+        for path in sorted(self._snapshots(), reverse=True):
             if known is not None and known.path == path:
                 return known
-            # It may have been replaced just now, or be of another version: then the next one is as good as it gets.
-            with suppress(StoreError, sqlite3.Error):
+            # It may have been replaced just now, or be of another version: then the next one is the best there is.
+            with suppress(SnapshotFileError, sqlite3.Error):
                 return SnapshotDatabase.open(path)
         return known if known is not None and known.path is None else None
 
     def tidy(self, kept: Path | None) -> None:
-        """Remove what this directory no longer needs; called by whoever holds the lock."""
+        """Remove every snapshot but one, and what is left of others; called by whoever holds the lock."""
         with suppress(sqlite3.Error):
-            self._writes.execute("DELETE FROM written WHERE at < ?", (time.time() - _REMEMBERED_S,))
+            self._writes.execute("DELETE FROM written WHERE at < ?", (time.time() - _WRITES_KEPT_S,))
         if self._directory is None:
             return
-        outdated = [path for path in self._fleets() if path != kept]
+        outdated = [path for path in self._snapshots() if path != kept]
         for path in [*outdated, *self._directory.glob("part-*")]:
             with suppress(OSError):  # another process on Windows may have it open.
                 path.unlink()
-        self._remove_abandoned(self._directory.parent)
+        self._remove_unused(self._directory.parent)
 
-    def write_down(self, at: float, written: OwnWrites) -> None:
-        """Record own writes for whoever is reading the fleet meanwhile, here or in another process.
+    def record_writes(self, at: float, writes: OwnWrites) -> None:
+        """Record own writes for whoever is reading the fleet meanwhile, in this process or another.
 
         Raises:
             sqlite3.Error: It cannot be recorded.
         """
-        names = json.dumps([[kind, number, text] for (kind, number), text in written.names.items()])
+        names = json.dumps([[kind, number, text] for (kind, number), text in writes.names.items()])
         entries: list[tuple[float, int, str | None, str | None]] = [
-            (at, row.id, json.dumps(row), names) for row in written.rows
+            (at, row.id, json.dumps(row), names) for row in writes.rows
         ]
-        entries += [(at, sim_id, None, None) for sim_id in written.gone]
+        entries += [(at, sim_id, None, None) for sim_id in writes.gone]
         self._record(entries)
 
     def outdate(self, at: float) -> None:
@@ -118,42 +118,42 @@ class SnapshotCache:
         """
         self._record([(at, None, None, None)])
 
-    def written_since(self, moment: float) -> OwnWrites:
-        """Return the own writes since a moment; of one SIM the last."""
+    def writes_since(self, moment: float) -> OwnWrites:
+        """Return the own writes since a moment; of each SIM the last."""
         rows: dict[int, Row] = {}
         names: Names = {}
         gone: set[int] = set()
         sql = "SELECT id, row, names FROM written WHERE at BETWEEN ? AND ? AND id IS NOT NULL ORDER BY n"
-        for sim_id, row, named in self._writes.execute(sql, (moment, _latest())).fetchall():
+        for sim_id, row, row_names in self._writes.execute(sql, (moment, _latest())).fetchall():
             rows.pop(sim_id, None)
             gone.discard(sim_id)
             if row is None:
                 gone.add(sim_id)
             else:
                 rows[sim_id] = Row._make(json.loads(row))
-                names |= {(kind, number): text for kind, number, text in json.loads(named)}
+                names |= {(kind, number): text for kind, number, text in json.loads(row_names)}
         return OwnWrites(list(rows.values()), names, sorted(gone))
 
     def outdated_at(self) -> float:
-        """Return when a fleet was last outdated by a write of unknown effect."""
+        """Return when the fleet was last outdated by a write of unknown effect, in seconds since 1970; else 0."""
         sql = "SELECT max(at) FROM written WHERE id IS NULL AND at <= ?"
         found = self._writes.execute(sql, (_latest(),)).fetchone()[0]
         return float(found or 0.0)
 
     def _record(self, entries: Sequence[tuple[float, int | None, str | None, str | None]]) -> None:
-        self.mend()
+        self.recreate_if_removed()
         with self._writes:
             self._writes.execute("BEGIN IMMEDIATE")
             self._writes.executemany("INSERT INTO written (at, id, row, names) VALUES (?, ?, ?, ?)", entries)
 
-    def _fleets(self) -> list[Path]:
+    def _snapshots(self) -> list[Path]:
         if self._directory is None:
             return []
         with suppress(OSError):
-            return [path for path in self._directory.iterdir() if _FLEET.fullmatch(path.name)]
+            return [path for path in self._directory.iterdir() if _SNAPSHOT.fullmatch(path.name)]
         return []
 
-    def _made(self, directory: Path | None, identity: str) -> Path | None:
+    def _make_directory(self, directory: Path | None, identity: str) -> Path | None:
         if directory is None:
             self.problem = "there is no state directory"
             return None
@@ -170,31 +170,31 @@ class SnapshotCache:
             return None
         return made
 
-    def _opened_writes(self) -> sqlite3.Connection:
+    def _open_writes(self) -> sqlite3.Connection:
         if self._directory is not None:
             try:
                 make_private_database(self._directory / _WRITES)
-                return _connected(str(self._directory / _WRITES))
+                return _connect(str(self._directory / _WRITES))
             except (sqlite3.Error, OSError) as error:
                 self.problem = f"the state directory cannot be written to ({error})"
                 self._directory = None
-        return _connected(":memory:")
+        return _connect(":memory:")
 
-    def _remove_abandoned(self, directory: Path) -> None:
-        """Remove the fleets of tokens that are no longer in use."""
+    def _remove_unused(self, directory: Path) -> None:
+        """Remove the snapshots of tokens that are no longer in use."""
         for path in directory.glob("fleet-*"):
             with suppress(OSError):
                 newest = max((each.stat().st_mtime for each in path.iterdir()), default=0.0)
-                if _OURS.fullmatch(path.name) and time.time() - newest > _ABANDONED_S:
+                if _DIRECTORY.fullmatch(path.name) and time.time() - newest > _UNUSED_KEPT_S:
                     shutil.rmtree(path, ignore_errors=True)
 
 
 def _latest() -> float:
-    """Return the moment after which nothing can have happened: this clock was put back since, and a fleet read anew."""
+    """Return the moment from which on entries do not count: they were written before this clock was put back."""
     return time.time() + CLOCKS_DIFFER_S
 
 
-def _connected(where: str) -> sqlite3.Connection:
+def _connect(where: str) -> sqlite3.Connection:
     db = sqlite3.connect(where, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
     try:
         db.executescript(_SCHEMA)

@@ -1,9 +1,10 @@
-"""One fleet in one SQLite database: a file that appears whole or not at all, or memory where no file can be kept."""
+"""One snapshot in one SQLite database: a file that appears whole or not at all, or memory where none can be kept."""
 
 import json
 import os
 import sqlite3
 import threading
+import weakref
 from array import array
 from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
@@ -28,58 +29,58 @@ CREATE TABLE facts (taken_at TEXT NOT NULL, began REAL NOT NULL, ended REAL NOT 
     unreadable INTEGER NOT NULL);
 """
 _ROWS_AT_ONCE = 100
-"""SQLite lets go of the interpreter for each statement, and a busy event loop is slow to give it back."""
+"""SQLite releases the interpreter for each statement, and a busy event loop is slow to give it back."""
 
 _BUSY_S = 5.0
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a fleet that was read says of its reading; `began` and `ended` by this machine's clock."""
+class SnapshotInfo:
+    """How a snapshot was read; `began` and `ended` in seconds since 1970 by this machine's clock."""
 
     taken_at: datetime
     """When reading it began, by emnify's clock."""
     began: float
     ended: float
     settled: bool
-    """Whether all that came and went while it was read is accounted for."""
+    """Whether every SIM that came or went while it was read is accounted for."""
     unreadable: int
-    """How many records emnify sent that had no id."""
+    """Number of records that emnify sent without an id."""
 
 
-class StoreError(Exception):
-    """A file is no fleet that can be read."""
+class SnapshotFileError(Exception):
+    """A file is not a finished snapshot of this version."""
 
 
 class SnapshotDatabase:
-    """Hold one fleet; safe to be used from several threads."""
+    """Hold one snapshot; safe to be used from several threads."""
 
     def __init__(self, db: sqlite3.Connection, path: Path | None) -> None:
-        self._db = db
+        self._use(db)
         self._lock = threading.RLock()
         self.path = path
-        """Where it is, or None in memory."""
-        self._named: set[tuple[str, int, str]] = set()
+        """The file, or None in memory."""
+        self._stored_names: set[tuple[str, int, str]] = set()
         self._names: Names | None = None
         self._names_version: int | None = None
-        self._facts: Facts | None = None
+        self._info: SnapshotInfo | None = None
 
     @classmethod
     def new(cls, path: Path | None) -> "SnapshotDatabase":
-        """Make an empty one, to be filled; in memory where the file cannot be made."""
+        """Return an empty one to be filled; in memory where the file cannot be made."""
         if path is not None:
             with suppress(sqlite3.Error, OSError):
                 path.unlink(missing_ok=True)
                 make_private_database(path)
-                return cls._made(str(path), path)
-        return cls._made(":memory:", None)
+                return cls._create(str(path), path)
+        return cls._create(":memory:", None)
 
     @classmethod
     def open(cls, path: Path) -> "SnapshotDatabase":
-        """Open one that is whole.
+        """Open a finished one.
 
         Raises:
-            StoreError: It is none, or of another version of this program.
+            SnapshotFileError: It is not finished, damaged, or of another version of this program.
         """
         db = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw",
@@ -88,58 +89,58 @@ class SnapshotDatabase:
             timeout=_BUSY_S,
             check_same_thread=False,
         )
-        store = cls(db, path)
+        opened = cls(db, path)
         try:
             restrict_database(path)
-            store._read_facts()
+            opened._read_info()
         except (sqlite3.Error, OSError, ValueError) as error:
             db.close()
-            raise StoreError(f"{path.name} is no fleet of this version ({error})") from None
-        return store
+            raise SnapshotFileError(f"{path.name} is not a snapshot of this version ({error})") from None
+        return opened
 
     @property
-    def facts(self) -> Facts:
-        """Return how it was read."""
-        if self._facts is None:
-            raise StoreError("the fleet is not whole yet")
-        return self._facts
+    def info(self) -> SnapshotInfo:
+        """Return how it was read.
+
+        Raises:
+            SnapshotFileError: It is not finished yet.
+        """
+        if self._info is None:
+            raise SnapshotFileError("the snapshot is not finished yet")
+        return self._info
 
     def close(self) -> None:
-        """Let go of the file or the memory."""
+        """Close the file, or free the memory."""
         with self._lock:
             self._db.close()
 
     def discard(self) -> None:
-        """Give up one that is not whole."""
+        """Close it; if it is not finished, remove its file too."""
         self.close()
-        if self.path is not None and self._facts is None:
+        if self.path is not None and self._info is None:
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
 
-    def __del__(self) -> None:
-        # Whoever still counts in a fleet that was replaced keeps it open; the last one closes it.
-        self._db.close()
-
     def put(self, rows: Sequence[Row], names: Names) -> None:
-        """Add SIMs, or replace what was known of them; a disk that is full turns it into memory, losing nothing."""
+        """Add SIMs, or replace them; on a full disk an unfinished database continues in memory, losing nothing."""
         try:
             self._put(rows, names)
         except sqlite3.OperationalError:
-            if self.path is None or self._facts is not None:
+            if self.path is None or self._info is not None:
                 raise
-            self._leave_disk()
+            self._move_to_memory()
             self._put(rows, names)
 
     def remove(self, ids: Iterable[int]) -> None:
-        """Remove SIMs."""
+        """Remove SIMs by id."""
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute("DELETE FROM sim WHERE id IN (SELECT value FROM json_each(?))", (json.dumps([*ids]),))
 
-    def finish(self, facts: Facts, final: Path | None) -> "SnapshotDatabase":
-        """Declare it whole, give the file the name under which it is looked for, and return it, ready to be asked."""
+    def finish(self, info: SnapshotInfo, final: Path | None) -> "SnapshotDatabase":
+        """Mark it finished and move its file to `final`, where others look for it; return it, opened for questions."""
         try:
-            self._write_facts(facts)
+            self._write_info(info)
             if self.path is None or final is None:
                 return self
             with self.path.open("rb+") as file:
@@ -147,8 +148,8 @@ class SnapshotDatabase:
         except (sqlite3.OperationalError, OSError):
             if self.path is None:
                 raise
-            self._leave_disk()
-            self._write_facts(facts)
+            self._move_to_memory()
+            self._write_info(info)
             return self
         part = self.path
         self.close()
@@ -156,19 +157,19 @@ class SnapshotDatabase:
         return SnapshotDatabase.open(final)
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return what a question is answered with."""
+        """Return the rows that a query selects."""
         with self._lock, closing(self._db.execute(sql, values)) as cursor:
             return cursor.fetchall()
 
     def ids(self, sql: str, values: tuple[object, ...]) -> "array[int]":
-        """Return the ids a question is answered with, in eight bytes each."""
+        """Return the ids that a query selects, in eight bytes each."""
         with self._lock, closing(self._db.execute(sql, values)) as cursor:
             return array("q", (row[0] for row in cursor))
 
     def names(self) -> Names:
         """Return what the numbers in rows stand for."""
         with self._lock:
-            # Another process may have put a name in; SQLite tells by this number.
+            # This number changes when another process writes, which may add a name.
             version = self._db.execute("PRAGMA data_version").fetchone()[0]
             if self._names is None or self._names_version != version:
                 self._names = {(kind, number): text for kind, number, text in self.rows("SELECT * FROM name")}
@@ -176,23 +177,28 @@ class SnapshotDatabase:
             return self._names
 
     @classmethod
-    def _made(cls, where: str, path: Path | None) -> "SnapshotDatabase":
+    def _create(cls, where: str, path: Path | None) -> "SnapshotDatabase":
         db = sqlite3.connect(where, isolation_level=None, timeout=_BUSY_S, check_same_thread=False)
         try:
-            # Until it is whole nobody else looks at it, and a crash leaves nothing to be recovered.
+            # Until it is finished nobody else opens it, and after a crash nothing of it is needed.
             db.executescript(f"PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; {_SCHEMA}")
         except sqlite3.Error:
             db.close()
             raise
         return cls(db, path)
 
+    def _use(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        # Who still counts in a snapshot that was replaced keeps it open; it is closed after the last of them.
+        weakref.finalize(self, db.close)
+
     def _put(self, rows: Sequence[Row], names: Names) -> None:
-        fresh = {(kind, number, text) for (kind, number), text in names.items()} - self._named
+        fresh = {(kind, number, text) for (kind, number), text in names.items()} - self._stored_names
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._insert("sim", rows)
             self._insert("name", sorted(fresh))
-        self._named |= fresh
+        self._stored_names |= fresh
         if fresh:
             self._names = None
 
@@ -202,22 +208,22 @@ class SnapshotDatabase:
             marks = ",".join([f"({','.join('?' * len(some[0]))})"] * len(some))
             self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES {marks}", [*chain.from_iterable(some)])  # noqa: S608  # names of ours and question marks.
 
-    def _write_facts(self, facts: Facts) -> None:
-        values = (facts.taken_at.isoformat(), facts.began, facts.ended, facts.settled, facts.unreadable)
+    def _write_info(self, info: SnapshotInfo) -> None:
+        values = (info.taken_at.isoformat(), info.began, info.ended, info.settled, info.unreadable)
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute("DELETE FROM facts")
             self._db.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", values)
-        self._facts = facts
+        self._info = info
 
-    def _read_facts(self) -> None:
+    def _read_info(self) -> None:
         if self.rows("PRAGMA user_version") != [(SCHEMA_VERSION,)]:
             raise ValueError("another version")
         ((taken_at, began, ended, settled, unreadable),) = self.rows("SELECT * FROM facts")
-        self._facts = Facts(datetime.fromisoformat(taken_at), began, ended, bool(settled), unreadable)
+        self._info = SnapshotInfo(datetime.fromisoformat(taken_at), began, ended, bool(settled), unreadable)
 
-    def _leave_disk(self) -> None:
-        """Go on in memory with all that was written so far, and give the space back."""
+    def _move_to_memory(self) -> None:
+        """Continue in memory with all that was written so far, and remove the file."""
         memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         with self._lock:
             try:
@@ -226,7 +232,7 @@ class SnapshotDatabase:
                 memory.close()
                 raise
             self._db.close()
-            self._db = memory
+            self._use(memory)
         if self.path is not None:
             self.path.unlink(missing_ok=True)
         self.path = None

@@ -1,4 +1,4 @@
-"""The whole fleet, read once and kept: shared by all who ask, used again while fresh, corrected by our own writes."""
+"""The whole fleet, read once and kept: shared by all callers, reused while fresh, corrected by our own writes."""
 
 import logging
 import math
@@ -12,64 +12,64 @@ from typing import Self
 
 import anyio
 from anyio.abc import TaskGroup
-from filelock import Timeout
+from filelock import AsyncFileLock, Timeout
 
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, ForbiddenError, Sim
 from sim_mcp.fleet.inventory.cache import CLOCKS_DIFFER_S, OwnWrites
-from sim_mcp.fleet.inventory.crawler import Fetch
-from sim_mcp.fleet.inventory.database import SnapshotDatabase, StoreError
-from sim_mcp.fleet.inventory.holding import Held, Holding
+from sim_mcp.fleet.inventory.crawler import Crawler
+from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotFileError
 from sim_mcp.fleet.inventory.rows import Names, row_of_sim
 from sim_mcp.fleet.inventory.snapshot import Snapshot
+from sim_mcp.fleet.inventory.store import Newest, SnapshotStore
 from sim_mcp.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
 FRESH_S = 300.0
-"""How long a snapshot is used again without asking emnify."""
+"""How long a snapshot is reused without asking emnify."""
 
 WAIT_S = 44.0
-"""How long one call waits for a fetch; hosts give up on a call after 60 s, and the next call picks it up."""
+"""How long one call waits for the fleet; hosts give up on a call after 60 s, and the next call picks it up."""
 
-_TELL_EVERY_S = 1.0
+_REPORT_EVERY_S = 1.0
 _LOCK_RETRY_S = 0.2
 
 Progress = Callable[[int, int, str], Awaitable[None]]
 
 
 class StillReadingError(Exception):
-    """The fleet is still being read, in the background; the message says how far it is and when to call again."""
+    """The fleet is still being read, in the background; the message says how far it is and to call again."""
 
 
 class InventoryError(Exception):
-    """The fleet was read and cannot be held; the message says why."""
+    """The fleet was read and cannot be kept; the message says why."""
 
 
 class _Job:
-    """One fetch under way, for all who wait for it."""
+    """One reading of the fleet under way, for all who wait for it."""
 
     def __init__(self) -> None:
-        self.asked = time.time()
+        self.requested_at = time.time()
         self.done = anyio.Event()
-        self.fetch: Fetch | None = None
-        self.found: SnapshotDatabase | None = None
+        self.crawler: Crawler | None = None
+        self.database: SnapshotDatabase | None = None
         self.elsewhere = False
-        """Whether another process reads, and this one waits for what it finds."""
+        """Whether another process is reading the fleet, and this one waits for it."""
         self.error: Exception | None = None
 
     @property
-    def told(self) -> str:
-        """Say how far it is."""
-        fetch = self.fetch
+    def progress(self) -> str:
+        """Return how far it is, for a sentence."""
+        crawler = self.crawler
         if self.elsewhere:
             return "another server on this machine is reading it"
-        if fetch is None or fetch.total is None or fetch.left_s is None:
+        if crawler is None or crawler.total is None or crawler.left_s is None:
             return "emnify has not answered yet"
-        return f"{fetch.read:,} of {fetch.total:,} SIMs read, about {fetch.left_s:.0f} s left"
+        return f"{crawler.sims_read:,} of {crawler.total:,} SIMs read, about {crawler.left_s:.0f} s left"
 
 
 class Inventory:
-    """Keep a snapshot of every SIM of the workspace. An async context: fetches live no longer than it does."""
+    """Keep a snapshot of every SIM of the workspace. An async context manager: its end ends what is being read."""
 
     def __init__(
         self,
@@ -82,11 +82,11 @@ class Inventory:
         self._client = client
         self._wait_s = wait_s
         self._now = now
-        self._holding = Holding(directory, client.identity)
-        self._record = Recorder()
-        self._partial: Fetch | None = None
+        self._store = SnapshotStore(directory, client.identity)
+        self._in_thread = Recorder()
+        self._partial: Crawler | None = None
         self._job: _Job | None = None
-        self._owed_since: float | None = None
+        self._promised_since: float | None = None
         self._outdated_at = 0.0
         self._background: TaskGroup | None = None
 
@@ -103,87 +103,88 @@ class Inventory:
             await self._background.__aexit__(None, None, None)
         with anyio.CancelScope(shield=True):
             await self._drop_partial()
-            await self._record(self._holding.close)
+            await self._in_thread(self._store.close)
 
     async def snapshot(
         self, *, fresh: bool = False, progress: Progress | None = None, wait_s: float | None = None
     ) -> Snapshot:
-        """Return the fleet as it is, or was within the last five minutes; `fresh` insists on reading it now.
+        """Return the fleet as of now or the last five minutes; with `fresh`, as of now.
 
-        Where there is not time enough, or emnify cannot be asked, the answer is an older snapshot that says so.
+        Where there is not enough time, or emnify cannot be asked, this is an older snapshot whose note says so.
 
         Raises:
-            StillReadingError: There was not time enough and no older one to answer from; the fetch goes on.
-            InventoryError: What was read cannot be held.
+            StillReadingError: There was not enough time and no older snapshot; reading goes on in the background.
+            InventoryError: What was read cannot be kept.
             EmnifyError: emnify could not be asked, and there is no older one, or the token is not accepted.
         """
-        held = await self._record(self._holding.look)
-        known = held.store
-        if known is not None and (self._was_owed(held) if fresh else self._is_fresh(held)):
+        newest = await self._in_thread(self._store.newest)
+        known = newest.database
+        if known is not None and (self._was_promised(newest) if fresh else self._is_fresh(newest)):
             return Snapshot(known, self._note(known))
         job = self._job or self._start()
         finished = await self._wait(job, progress, self._wait_s if wait_s is None else wait_s)
-        if finished and job.error is None and job.found is not None:
-            return Snapshot(job.found, self._note(job.found))
+        if finished and job.error is None and job.database is not None:
+            return Snapshot(job.database, self._note(job.database))
         if finished and isinstance(job.error, AuthenticationError | ForbiddenError | InventoryError):
             raise job.error
         if known is None or fresh:
             if job.error is not None:
                 raise job.error
-            self._owed_since = self._now()
+            self._promised_since = self._now()
             raise StillReadingError(
-                f"The fleet is being read: {job.told}. It goes on in the background; the same call again picks it up."
+                f"The fleet is being read: {job.progress}. It goes on in the background; the same call again picks it "
+                "up."
             )
-        why = f"it is being read anew: {job.told}" if job.error is None else f"reading it anew failed: {job.error}"
+        why = f"it is being read anew: {job.progress}" if job.error is None else f"reading it anew failed: {job.error}"
         return Snapshot(known, " ".join(filter(None, [f"An older snapshot, for {why}.", self._note(known)])))
 
     async def correct(self, sims: Mapping[int, Sim | None]) -> None:
-        """Take in SIMs as read back after a write of our own; None is one that is gone."""
+        """Correct SIMs, as read back after a write of our own; None is one that is gone."""
         names: Names = {}
         rows = [row for sim in sims.values() if sim is not None and (row := row_of_sim(sim, names)) is not None]
-        written = OwnWrites(rows, names, [sim_id for sim_id, sim in sims.items() if sim is None])
+        writes = OwnWrites(rows, names, [sim_id for sim_id, sim in sims.items() if sim is None])
         try:
-            # What was written is so, whether or not the caller still waits.
+            # The write has happened, whether or not the caller still waits.
             with anyio.CancelScope(shield=True):
-                await self._record(self._holding.correct, written)
-        except (sqlite3.Error, StoreError) as error:
-            log.warning("The inventory could not be corrected and will be read anew: %s", error)
+                await self._in_thread(self._store.correct, writes)
+        except (sqlite3.Error, SnapshotFileError) as error:
+            log.warning("The inventory could not be corrected and will be read again: %s", error)
             await self.outdate()
 
     async def outdate(self) -> None:
-        """Have the next call read anew, after a write whose effect is not known SIM by SIM."""
+        """Have the next call read the fleet again, after a write whose effect is not known SIM by SIM."""
         self._outdated_at = time.time()
         try:
             with anyio.CancelScope(shield=True):
-                await self._record(self._holding.outdate, self._outdated_at)
+                await self._in_thread(self._store.outdate, self._outdated_at)
         except sqlite3.Error as error:
             log.warning("The inventory could not be outdated: %s", error)
 
-    def _is_fresh(self, held: Held) -> bool:
-        if held.store is None:
+    def _is_fresh(self, newest: Newest) -> bool:
+        if newest.database is None:
             return False
-        now, facts = self._now(), held.store.facts
-        # A moment to come is one before this machine's clock was put back; the fleet of then is as old.
+        now, info = self._now(), newest.database.info
+        # A moment in the future is from before this machine's clock was put back; so is the snapshot it outdated.
         own = self._outdated_at if self._outdated_at <= now + CLOCKS_DIFFER_S else 0.0
-        outdated_at = max(own, held.outdated_at)
-        return -CLOCKS_DIFFER_S <= now - facts.ended < FRESH_S and outdated_at < facts.began
+        outdated_at = max(own, newest.outdated_at)
+        return -CLOCKS_DIFFER_S <= now - info.ended < FRESH_S and outdated_at < info.began
 
-    def _was_owed(self, held: Held) -> bool:
-        """Tell whether this is what a call that insisted was told to come back for."""
-        ended = held.store.facts.ended if held.store is not None else -math.inf
-        owed = self._owed_since is not None and self._job is None and ended >= self._owed_since
-        if owed:
-            self._owed_since = None
-        return owed and self._is_fresh(held)
+    def _was_promised(self, newest: Newest) -> bool:
+        """Tell whether this is what an earlier call with `fresh` was promised when it ran out of time."""
+        ended = newest.database.info.ended if newest.database is not None else -math.inf
+        promised = self._promised_since is not None and self._job is None and ended >= self._promised_since
+        if promised:
+            self._promised_since = None
+        return promised and self._is_fresh(newest)
 
-    def _note(self, store: SnapshotDatabase) -> str | None:
+    def _note(self, database: SnapshotDatabase) -> str | None:
         notes = []
-        if not store.facts.settled:
+        if not database.info.settled:
             notes.append("SIMs came and went while they were read: a few may be missing or gone.")
-        if store.facts.unreadable:
-            notes.append(f"{store.facts.unreadable:,} records could not be read and are not counted.")
-        if store.path is None:
-            problem = self._holding.problem or "the disk is full or failed"
+        if database.info.unreadable:
+            notes.append(f"{database.info.unreadable:,} records could not be read and are not counted.")
+        if database.path is None:
+            problem = self._store.problem or "the disk is full or failed"
             notes.append(f"It is kept in memory only: {problem}.")
         return " ".join(notes) or None
 
@@ -195,74 +196,82 @@ class Inventory:
         return self._job
 
     async def _wait(self, job: _Job, progress: Progress | None, wait_s: float) -> bool:
-        """Wait for a job, telling how far it is; return whether it is done."""
+        """Wait for a job, reporting its progress; return whether it is done."""
         deadline = anyio.current_time() + wait_s
         while not job.done.is_set() and (left := deadline - anyio.current_time()) > 0:
-            with anyio.move_on_after(min(left, _TELL_EVERY_S)):
+            with anyio.move_on_after(min(left, _REPORT_EVERY_S)):
                 await job.done.wait()
-            if progress is not None and job.fetch is not None and job.fetch.total is not None:
-                # What is read again is not more than there is.
-                await progress(min(job.fetch.read, job.fetch.total), job.fetch.total, job.told)
+            if progress is not None and job.crawler is not None and job.crawler.total is not None:
+                # Pages read again count twice.
+                await progress(min(job.crawler.sims_read, job.crawler.total), job.crawler.total, job.progress)
         return job.done.is_set()
 
     async def _run(self, job: _Job) -> None:
         try:
-            async with self._alone(job):
-                held = await self._record(self._holding.look)
-                # Whoever else was reading may have finished meanwhile.
-                if held.store is not None and held.store.facts.ended >= job.asked and self._is_fresh(held):
-                    job.found = held.store
+            async with self._only_reader(job):
+                newest = await self._in_thread(self._store.newest)
+                # Another process may have finished reading meanwhile.
+                if (
+                    newest.database is not None
+                    and newest.database.info.ended >= job.requested_at
+                    and self._is_fresh(newest)
+                ):
+                    job.database = newest.database
                 else:
-                    job.found = await self._fetch(job)
+                    job.database = await self._read(job)
         except (EmnifyError, InventoryError) as error:
             job.error = error
-        except (sqlite3.Error, OSError, StoreError) as error:
-            log.warning("The inventory cannot be held: %s", error)
+        except (sqlite3.Error, OSError, SnapshotFileError) as error:
+            log.warning("The inventory cannot be kept: %s", error)
             await self._drop_partial()
             job.error = InventoryError(f"The fleet was read but cannot be held: {error}. Nothing changed.")
         except Exception as error:
-            # It must not end the server; whoever waits is told as of any crash.
+            # It must not end the server; whoever waits gets the error.
             log.exception("Reading the fleet crashed")
             job.error = error
         finally:
             self._job = None
             job.done.set()
 
-    async def _fetch(self, job: _Job) -> SnapshotDatabase:
-        fetch = self._partial
-        if fetch is None or self._now() - fetch.began > FRESH_S:
+    async def _read(self, job: _Job) -> SnapshotDatabase:
+        crawler = self._partial
+        if crawler is None or self._now() - crawler.began > FRESH_S:
             await self._drop_partial()
-            fetch = Fetch(self._client, await self._record(self._holding.begin), self._record)
-        self._partial = job.fetch = fetch
-        facts = await fetch.run()
-        found = await self._record(self._holding.show, fetch.store, facts)
+            crawler = Crawler(self._client, await self._in_thread(self._store.new_database), self._in_thread)
+        self._partial = job.crawler = crawler
+        info = await crawler.run()
+        database = await self._in_thread(self._store.publish, crawler.database, info)
         self._partial = None
-        return found
+        return database
 
     async def _drop_partial(self) -> None:
         partial, self._partial = self._partial, None
         if partial is not None:
-            await self._record(partial.store.discard)
+            await self._in_thread(partial.database.discard)
 
     @asynccontextmanager
-    async def _alone(self, job: _Job) -> AsyncIterator[None]:
-        """Wait until no other process reads this fleet."""
-        lock = await self._record(self._holding.lock)
-        if lock is None:
+    async def _only_reader(self, job: _Job) -> AsyncIterator[None]:
+        """Wait until no other process reads this fleet, and keep others waiting."""
+        lock = await self._in_thread(self._store.lock)
+        if lock is None or not await self._acquire(lock, job):
             yield
             return
-        while True:
-            try:
-                lock.acquire(timeout=0)
-                break
-            except Timeout:
-                job.elsewhere = True
-                await anyio.sleep(_LOCK_RETRY_S)
-            except OSError as error:
-                log.warning("Whether another process reads the fleet cannot be told: %s", error)
-                break
-        job.elsewhere = False
         try:
             yield
         finally:
-            lock.release()
+            with anyio.CancelScope(shield=True):
+                await lock.release()
+
+    async def _acquire(self, lock: AsyncFileLock, job: _Job) -> bool:
+        try:
+            try:
+                await lock.acquire(blocking=False)
+            except Timeout:
+                job.elsewhere = True
+                await lock.acquire(poll_interval=_LOCK_RETRY_S)
+        except OSError as error:
+            log.warning("Whether another process reads the fleet is unknown: %s", error)
+            return False
+        finally:
+            job.elsewhere = False
+        return True

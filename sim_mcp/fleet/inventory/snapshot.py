@@ -14,9 +14,9 @@ from datetime import datetime
 from itertools import islice
 
 from sim_mcp.emnify import SimStatus
-from sim_mcp.fleet.inventory.database import Facts, SnapshotDatabase
+from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotInfo
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, Found, GroupBy, Match, OrderBy
-from sim_mcp.fleet.inventory.rows import Kind, Row, day_of
+from sim_mcp.fleet.inventory.rows import Kind, Row, number_to_day
 from sim_mcp.fleet.inventory.sql import Names, condition, search
 from sim_mcp.sanitize import clean
 
@@ -26,7 +26,7 @@ NONE = "none"
 
 _CHUNK = 2000
 _BESIDE_ID = 60
-"""How much of a name is shown with its id, which has to be seen whole."""
+"""Characters of a name that are shown before its id, which is never cut."""
 
 _COLUMNS = ", ".join(f"sim.{name}" for name in Row._fields)
 _MONTHS = {"production_month", "activation_month"}
@@ -52,36 +52,36 @@ _ORDERS: dict[OrderBy, str] = {
 
 
 class Snapshot:
-    """Answer questions about the fleet. Methods block (up to a second at a million SIMs): call them in a thread."""
+    """Answer questions about the fleet. Methods block, up to a second for a million SIMs: call them in a thread."""
 
-    def __init__(self, store: SnapshotDatabase, note: str | None = None) -> None:
-        self._store = store
+    def __init__(self, database: SnapshotDatabase, note: str | None = None) -> None:
+        self._database = database
         self.note = note
-        """What a person should know of this answer: that it is old, or that the fleet moved while it was read."""
+        """What a person should know of this answer: that it is old, or that the fleet changed while it was read."""
 
     @property
     def taken_at(self) -> datetime:
-        """Return when reading it began, by emnify's clock; our own writes since are in it."""
-        return self._store.facts.taken_at
+        """Return when reading it began, by emnify's clock; our own writes since are included."""
+        return self._database.info.taken_at
 
     @property
-    def facts(self) -> Facts:
-        """Return what is known of how it was taken."""
-        return self._store.facts
+    def info(self) -> SnapshotInfo:
+        """Return how it was read."""
+        return self._database.info
 
     @property
     def total(self) -> int:
-        """Return how many SIMs there are."""
+        """Return the number of SIMs."""
         return self.count()
 
     def count(self, where: FleetFilter = EVERYTHING) -> int:
-        """Return how many SIMs fit.
+        """Return the number of SIMs that fit.
 
         Raises:
             UnknownNameError: No organisation, model or form factor goes by a name that was given.
         """
         fits = condition(where, self._names())
-        return int(self._store.rows(f"SELECT count(*) FROM sim WHERE {fits.sql}", *fits.values)[0][0])  # noqa: S608  # terms.py writes conditions, values are bound.
+        return int(self._database.rows(f"SELECT count(*) FROM sim WHERE {fits.sql}", *fits.values)[0][0])  # noqa: S608  # sql.py writes conditions, values are bound.
 
     def sims(
         self,
@@ -99,17 +99,17 @@ class Snapshot:
         """
         fits = condition(where, self._names())
         by = _ORDERS.get(order, order)
-        way = " DESC" if descending else ""
-        ids = self._store.ids(
-            f"SELECT id FROM sim WHERE {fits.sql} ORDER BY {by} IS NULL, {by}{way}, id{way} LIMIT ? OFFSET ?",  # noqa: S608  # as above.
+        desc = " DESC" if descending else ""
+        ids = self._database.ids(
+            f"SELECT id FROM sim WHERE {fits.sql} ORDER BY {by} IS NULL, {by}{desc}, id{desc} LIMIT ? OFFSET ?",  # noqa: S608  # as above.
             (*fits.values, -1 if limit is None else limit, offset),
         )
         return self._of(ids)
 
     def group(self, by: tuple[GroupBy, ...], where: FleetFilter = EVERYTHING) -> list[tuple[tuple[str, ...], int]]:
-        """Return each value (one per member of `by`) with its count, largest first.
+        """Return each combination of values, one per member of `by`, with its count, largest first.
 
-        Two organisations of one name are told apart by their ids.
+        Organisations of the same name are distinguished by their ids.
 
         Raises:
             UnknownNameError: No organisation, model or form factor goes by a name that was given.
@@ -118,7 +118,7 @@ class Snapshot:
         fits = condition(where, names)
         columns = ", ".join(_EXPRESSIONS.get(each, each) for each in by)
         places = ", ".join(str(place + 1) for place in range(len(by)))
-        rows = self._store.rows(
+        rows = self._database.rows(
             f"SELECT {columns}, count(*) AS many FROM sim WHERE {fits.sql} "  # noqa: S608  # as above.
             f"GROUP BY {places} ORDER BY many DESC, {places}",
             *fits.values,
@@ -127,29 +127,31 @@ class Snapshot:
         return [(tuple(label[value] for label, value in zip(labels, row, strict=False)), int(row[-1])) for row in rows]
 
     def search(self, text: str, *, limit: int = 20) -> Found:
-        """Return what goes by that text or a part of it, best first: whole before beginning before part."""
+        """Return the SIMs that match a text or a part of it, best first: exact before prefix before part."""
         wanted = search(text, self._names())
         if wanted is None:
             return Found([], 0)
-        total = self._store.rows(f"SELECT count(*) FROM sim WHERE {wanted.sql}", *wanted.values)[0][0]  # noqa: S608  # as above.
-        scored = self._store.rows(
+        total = self._database.rows(f"SELECT count(*) FROM sim WHERE {wanted.sql}", *wanted.values)[0][0]  # noqa: S608  # as above.
+        scored = self._database.rows(
             f"SELECT id, {wanted.score} AS score FROM sim WHERE {wanted.sql} ORDER BY score, id LIMIT ?",  # noqa: S608  # as above.
             *wanted.score_values,
             *wanted.values,
             limit,
         )
         scores = {int(sim_id): int(score) for sim_id, score in scored}
-        return Found([Match(sim, *wanted.told(scores[sim.id])) for sim in self._of(array("q", scores))], int(total))
+        return Found(
+            [Match(sim, *wanted.parse_score(scores[sim.id])) for sim in self._of(array("q", scores))], int(total)
+        )
 
     def _names(self) -> Names:
-        return self._store.names()
+        return self._database.names()
 
     def _of(self, ids: "array[int]") -> Iterator[FleetSim]:
         names = self._names()
         each = iter(ids)
         while chunk := list(islice(each, _CHUNK)):
             # A cursor left open by a reader that pauses would keep our own writes out.
-            rows = self._store.rows(
+            rows = self._database.rows(
                 f"SELECT {_COLUMNS} FROM json_each(?) AS wanted JOIN sim ON sim.id = wanted.value ORDER BY wanted.key",  # noqa: S608  # names of ours.
                 json.dumps(chunk),
             )
@@ -157,7 +159,7 @@ class Snapshot:
 
 
 def _labels(by: GroupBy, values: set[int | None], names: Names) -> dict[int | None, str]:
-    """Return what stands for each value of a group; what looks alike when shown is told apart by its id."""
+    """Return a label for each value of a group; those that look alike get their ids."""
     found = {value: NONE if value is None else _label(by, value, names) for value in values}
     shared = Counter(clean(label) for label in found.values())
     return {
@@ -207,6 +209,6 @@ def _sim(row: Row, names: Names) -> FleetSim:
         issuer_id=row.issuer,
         model=named("model", row.model),
         form_factor=named("form_factor", row.form_factor),
-        produced=day_of(row.produced),
-        activated=day_of(row.activated),
+        produced=number_to_day(row.produced),
+        activated=number_to_day(row.activated),
     )

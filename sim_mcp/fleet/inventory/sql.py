@@ -1,12 +1,12 @@
-"""What people ask of the inventory, as SQL conditions over its rows. Pure; every value is bound, every name is ours."""
+"""Filters and searches as SQL conditions over the rows of the inventory. Pure; values are bound, names are ours."""
 
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from sim_mcp.emnify import ICCID_LENGTH, InvalidValueError, compact
 from sim_mcp.fleet.inventory.filters import FleetFilter
-from sim_mcp.fleet.inventory.rows import Kind, fold, number_of
-from sim_mcp.fleet.lookup.organisations import listed
+from sim_mcp.fleet.inventory.rows import Kind, day_to_number, fold
+from sim_mcp.fleet.lookup.organisations import format_organisations
 from sim_mcp.sanitize import fence, quoted
 
 Names = Mapping[tuple[Kind, int], str]
@@ -23,18 +23,18 @@ _LONGEST_ID = 12
 
 
 class UnknownNameError(Exception):
-    """Nothing, or more than one organisation, goes by that name; the message lists what there is."""
+    """A name fits nothing, or more than one organisation; the message lists what there is."""
 
 
 class Condition(NamedTuple):
-    """What a row has to fulfil."""
+    """A condition on rows, with the values it binds."""
 
     sql: str
     values: Values
 
 
 class Search(NamedTuple):
-    """What a row has to fulfil to be found, and how well it does: the less, the better."""
+    """A condition on rows, and a score of those that fulfil it: the lower, the better."""
 
     sql: str
     values: Values
@@ -42,24 +42,24 @@ class Search(NamedTuple):
     score_values: Values
 
     @staticmethod
-    def told(score: int) -> tuple[str, Fit]:
-        """Return which field fitted, and how."""
+    def parse_score(score: int) -> tuple[str, Fit]:
+        """Return which field matched, and how."""
         return _FIELDS[score % len(_FIELDS)], _FITS[score // len(_FIELDS)]
 
 
 def condition(where: FleetFilter, names: Names) -> Condition:
-    """Return a filter as SQL.
+    """Return a filter as an SQL condition.
 
     Raises:
         InvalidValueError: A text that was given holds nothing to compare.
         UnknownNameError: No organisation, model or form factor goes by a name that was given.
     """
-    parts = [*_of_kinds(where, names), *_of_texts(where), *_of_days(where)]
+    parts = [*_kind_conditions(where, names), *_text_conditions(where), *_day_conditions(where)]
     return Condition(" AND ".join(part.sql for part in parts) or "1", tuple(v for part in parts for v in part.values))
 
 
 def search(text: str, names: Names) -> Search | None:
-    """Return what is to be found by a text in any field; None where the text holds nothing to find."""
+    """Return a search for a text in any field; None where the text is blank."""
     name = fold(text.strip())
     if not name:
         return None
@@ -70,20 +70,20 @@ def search(text: str, names: Names) -> Search | None:
     scores: list[Condition] = []
     for field, column, wanted in [*texts, ("device", "folded", name)]:
         fits.append(Condition(f"instr({column}, ?) > 0", (wanted,)))
-        scores.append(_scored(field, column, wanted))
+        scores.append(_score(field, column, wanted))
     if is_number and len(digits) <= _LONGEST_ID:
         fits.append(Condition("id = ?", (int(digits),)))
         scores.append(Condition(f"CASE WHEN id = ? THEN {_FIELDS.index('SIM id')} ELSE {_WORST} END", (int(digits),)))
-    organisations = {number: called for (kind, number), called in names.items() if kind == "organisation"}
+    organisations = {number: text for (kind, number), text in names.items() if kind == "organisation"}
     for place, fit in enumerate(_FITS):
-        found = {number for number, called in organisations.items() if _fit(called, name) == fit}
+        found = {number for number, text in organisations.items() if _match(text, name) == fit}
         if not found:
             continue
         for field, column in _ROLES.items():
-            among = _among(column, found)
-            fits.append(among)
+            holders = _in(column, found)
+            fits.append(holders)
             score = place * len(_FIELDS) + _FIELDS.index(field)
-            scores.append(Condition(f"CASE WHEN {among.sql} THEN {score} ELSE {_WORST} END", among.values))
+            scores.append(Condition(f"CASE WHEN {holders.sql} THEN {score} ELSE {_WORST} END", holders.values))
     return Search(
         " OR ".join(fit.sql for fit in fits),
         tuple(value for fit in fits for value in fit.values),
@@ -92,11 +92,11 @@ def search(text: str, names: Names) -> Search | None:
     )
 
 
-def _of_kinds(where: FleetFilter, names: Names) -> Iterator[Condition]:
+def _kind_conditions(where: FleetFilter, names: Names) -> Iterator[Condition]:
     if where.statuses:
-        yield _among("status", {status.value for status in where.statuses})
+        yield _in("status", {status.value for status in where.statuses})
     if where.ids is not None:
-        yield _among("id", set(where.ids))
+        yield _in("id", set(where.ids))
     if where.has_device is not None:
         yield Condition(f"device_id IS {'NOT ' if where.has_device else ''}NULL", ())
     for role, said in (("customer", where.customer), ("reseller", where.reseller), ("issuer", where.issuer)):
@@ -104,21 +104,21 @@ def _of_kinds(where: FleetFilter, names: Names) -> Iterator[Condition]:
             yield Condition(f"{role} = ?", (_organisation(role, said, names),))
     for kind, said in (("model", where.model), ("form_factor", where.form_factor)):
         if said is not None:
-            yield _among(kind, _called(kind, said, names))
+            yield _in(kind, _kinds_named(kind, said, names))
 
 
-def _of_texts(where: FleetFilter) -> Iterator[Condition]:
+def _text_conditions(where: FleetFilter) -> Iterator[Condition]:
     numbers = {"iccid": where.iccid, "imsi": where.imsi, "msisdn": where.msisdn, "eid": where.eid}
     for column, said in numbers.items():
         if said is not None:
-            yield Condition(f"instr({column}, ?) > 0", (_something(column, said, compact(said).removeprefix("+")),))
+            yield Condition(f"instr({column}, ?) > 0", (_require_text(column, said, compact(said).removeprefix("+")),))
     if where.name_contains is not None:
-        name = _something("device", where.name_contains, where.name_contains.strip())
+        name = _require_text("device", where.name_contains, where.name_contains.strip())
         yield Condition("instr(folded, ?) > 0", (fold(name),))
 
 
-def _something(field: str, said: str, wanted: str) -> str:
-    # An empty text is part of every other: the filter would be ignored without a word.
+def _require_text(field: str, said: str, wanted: str) -> str:
+    # An empty text is part of every other: the filter would be ignored silently.
     if not fold(wanted):
         raise InvalidValueError(
             f"{field} {quoted(said)} holds nothing to search for; give a part of it or leave it out"
@@ -126,7 +126,7 @@ def _something(field: str, said: str, wanted: str) -> str:
     return wanted
 
 
-def _of_days(where: FleetFilter) -> Iterator[Condition]:
+def _day_conditions(where: FleetFilter) -> Iterator[Condition]:
     for comparison, day in (
         ("produced =", where.produced),
         ("produced <", where.produced_before),
@@ -135,11 +135,11 @@ def _of_days(where: FleetFilter) -> Iterator[Condition]:
         ("activated >", where.activated_after),
     ):
         if day is not None:
-            yield Condition(f"{comparison} ?", (number_of(day),))
+            yield Condition(f"{comparison} ?", (day_to_number(day),))
 
 
-def _scored(field: str, column: str, wanted: str) -> Condition:
-    """Return how well a text fits a column, as SQL."""
+def _score(field: str, column: str, wanted: str) -> Condition:
+    """Return the score of a text in a column, as an SQL expression."""
     # Without its check digit it is the whole ICCID all the same.
     whole = f"substr({column}, 1, {ICCID_LENGTH})" if field == "ICCID" and len(wanted) == ICCID_LENGTH else column
     at, step = _FIELDS.index(field), len(_FIELDS)
@@ -150,8 +150,8 @@ def _scored(field: str, column: str, wanted: str) -> Condition:
     )
 
 
-def _fit(called: str, wanted: str) -> Fit | None:
-    folded = fold(called)
+def _match(text: str, wanted: str) -> Fit | None:
+    folded = fold(text)
     if folded == wanted:
         return "exact"
     return "prefix" if folded.startswith(wanted) else "part" if wanted in folded else None
@@ -162,20 +162,20 @@ def _organisation(role: str, said: str, names: Names) -> int:
     if name.isdecimal() and len(name) <= _LONGEST_ID:
         return int(name)
     known = {number: text for (kind, number), text in names.items() if kind == "organisation"}
-    wanted = fold(_something(role, said, name))
+    wanted = fold(_require_text(role, said, name))
     hits = [number for number, text in known.items() if fold(text) == wanted]
     if len(hits) == 1:
         return hits[0]
     problem = "Several organisations are" if hits else f"No {role} is"
-    there_are = listed((known[number], number) for number in hits or sorted(known)) or "none."
+    there_are = format_organisations((known[number], number) for number in hits or sorted(known)) or "none."
     raise UnknownNameError(
         f"{problem} called {quoted(said)}. Use the id. Nothing changed. The fleet's organisations:\n{there_are}"
     )
 
 
-def _called(kind: Kind, said: str, names: Names) -> set[int]:
+def _kinds_named(kind: Kind, said: str, names: Names) -> set[int]:
     known = {number: text for (of, number), text in names.items() if of == kind}
-    wanted = fold(_something(kind.replace("_", " "), said, said.strip()))
+    wanted = fold(_require_text(kind.replace("_", " "), said, said.strip()))
     hits = {number for number, text in known.items() if wanted in fold(text)}
     if hits:
         return hits
@@ -187,7 +187,7 @@ def _called(kind: Kind, said: str, names: Names) -> set[int]:
     )
 
 
-def _among(column: str, numbers: set[int]) -> Condition:
+def _in(column: str, numbers: set[int]) -> Condition:
     if len(numbers) == 1:
         return Condition(f"{column} = ?", tuple(numbers))
     # Numbers are written out: a condition may bind fewer values than a fleet has organisations.

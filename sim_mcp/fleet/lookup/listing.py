@@ -2,15 +2,24 @@
 
 from dataclasses import dataclass, field, replace
 
-from sim_mcp.emnify import Device, DeviceFilter, EmnifyClient, InvalidValueError, Page, Sim, SimFilter, SimSort
+from sim_mcp.emnify import (
+    MAX_SIMS_PER_PAGE,
+    Device,
+    DeviceFilter,
+    EmnifyClient,
+    InvalidValueError,
+    Page,
+    Sim,
+    SimFilter,
+    SimSort,
+)
 
-_SCANNED_PAGES = 10
-_SCAN = 2500
+_MAX_SCANNED_PAGES = 10
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Say which SIMs are wanted, in which order, and which page of them."""
+    """A page of SIMs to list: which ones, and in which order."""
 
     filter: SimFilter
     device_name: str | None = None
@@ -21,7 +30,7 @@ class Listing:
 
 
 async def list_matching(client: EmnifyClient, wanted: Listing) -> Page[Sim]:
-    """Return one page of the SIMs that fit, with the total of all that do.
+    """Return one page of the SIMs that match, with the total number.
 
     Raises:
         InvalidValueError: The filters cannot be combined, or the page lies too deep to be reached.
@@ -36,15 +45,15 @@ async def list_matching(client: EmnifyClient, wanted: Listing) -> Page[Sim]:
 
 
 async def all_matching(client: EmnifyClient, wanted: SimFilter, *, has_device: bool | None, most: int) -> list[Sim]:
-    """Return every SIM that fits, by id, so that what moves between two pages neither vanishes nor counts twice.
+    """Return every SIM that matches, by id, so that a SIM that moves to another page is neither lost nor counted twice.
 
     Raises:
-        InvalidValueError: More than `most` fit.
+        InvalidValueError: More than `most` match.
         EmnifyError: emnify could not be asked.
     """
     narrowed = replace(wanted, without_device=has_device is False)
     found: dict[int, Sim] = {}
-    async for page in client.iter_sim_pages(narrowed, sort=[SimSort("id")], per_page=_SCAN):
+    async for page in client.iter_sim_pages(narrowed, sort=[SimSort("id")]):
         found.update(
             {sim.id: sim for sim in page.items if has_device is None or (sim.device is not None) is has_device}
         )
@@ -86,15 +95,16 @@ async def _with_device(client: EmnifyClient, wanted: Listing) -> Page[Sim]:
     found: list[Sim] = []
     everything: int | None = None
     scanned = 0
-    async for page in client.iter_sim_pages(wanted.filter, sort=[wanted.sort], per_page=_SCAN):
+    async for page in client.iter_sim_pages(wanted.filter, sort=[wanted.sort]):
         everything, scanned = page.total, scanned + 1
         found += [sim for sim in page.items if sim.device is not None]
-        if len(found) >= last or scanned == _SCANNED_PAGES:
+        if len(found) >= last or scanned == _MAX_SCANNED_PAGES:
             break
     total = None if everything is None or without.total is None else max(0, everything - without.total)
-    if scanned == _SCANNED_PAGES and len(found) < last and (total is None or total > len(found)):
+    if scanned == _MAX_SCANNED_PAGES and len(found) < last and (total is None or total > len(found)):
         raise InvalidValueError(
-            f"page {wanted.page} lies more than {_SCANNED_PAGES * _SCAN:,} SIMs deep; add a filter such as status"
+            f"page {wanted.page} lies more than {_MAX_SCANNED_PAGES * MAX_SIMS_PER_PAGE:,} SIMs deep; "
+            "add a filter such as status"
         )
     pages = None if total is None else -(-total // wanted.per_page)
     return Page(items=found[first:last], page=wanted.page, per_page=wanted.per_page, total=total, pages=pages)

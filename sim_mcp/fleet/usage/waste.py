@@ -26,7 +26,6 @@ NEW = timedelta(days=30)
 """A SIM first activated less than that ago may still be on its way into its device."""
 
 _DISABLED = 1
-_LARGEST_DEVICE_PAGE = 1000
 
 
 class Why(StrEnum):
@@ -122,13 +121,9 @@ async def disabled_devices(client: EmnifyClient) -> set[int]:
         EmnifyError: emnify could not be asked.
     """
     found: set[int] = set()
-    number = 1
-    while True:
-        page = await client.list_devices(DeviceFilter(status=_DISABLED), page=number, per_page=_LARGEST_DEVICE_PAGE)
+    async for page in client.iter_device_pages(DeviceFilter(status=_DISABLED)):
         found |= {device.id for device in page.items if device.status is not None and device.status.id == _DISABLED}
-        if not page.has_next:
-            return found
-        number += 1
+    return found
 
 
 async def hosting_price(client: EmnifyClient) -> Price | None:

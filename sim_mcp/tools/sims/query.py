@@ -5,8 +5,7 @@ from typing import Literal
 
 import anyio
 
-from sim_mcp.emnify import Page, SimFilter, SimSort, SimSortField
-from sim_mcp.fleet.inventory.crawler import LARGEST_PAGE
+from sim_mcp.emnify import MAX_SIMS_PER_PAGE, Page, SimFilter, SimSort, SimSortField
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, OrderBy
 from sim_mcp.fleet.inventory.snapshot import Snapshot
 from sim_mcp.fleet.lookup.listing import Listing, list_matching
@@ -65,7 +64,7 @@ class SimQuery:
         if _WITHOUT_ESCAPE & {*(wanted.name_contains or ""), *(wanted.model or "")}:
             return True
         # emnify cannot filter for SIMs in a device: for a late page, all before it would be read again each time.
-        if wanted.has_device and self.page * self.per_page > LARGEST_PAGE:
+        if wanted.has_device and self.page * self.per_page > MAX_SIMS_PER_PAGE:
             return True
         # emnify searches device names among devices, which know little of their SIMs.
         others = replace(wanted, name_contains=None, statuses=(), iccid=None, eid=None, has_device=None)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sim_mcp.emnify import EmnifyClient, Limits, Rate, RateLimitedError, Window, in_background
 from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, PUBLISHED_LIMITS, Pacer
 from sim_mcp.sandbox import SandboxSettings, running
+from sim_mcp.sandbox.api import limits as gateway
 from tests.emnify.conftest import CANARY
 from tests.emnify.upstream import Reply, Upstream
 from tests.support import fleet_of
@@ -104,6 +105,31 @@ def test_no_mix_of_calls_ever_exceeds_a_limit(operations: list[str]) -> None:
     sent = in_virtual_time(scene)
     assert Counter(operation for _, operation in sent) == Counter(operations)
     assert refused(sent, SMALL) == 0
+
+
+UNPUBLISHED = {"GET /api/v1/sim/{id}/stats/daily", "GET /api/v1/event"}
+"""emnify asks for 100 ms between calls where it publishes no limit (emnify docs: rate limits)."""
+
+
+@pytest.mark.parametrize("operation", sorted(PUBLISHED_LIMITS.per_operation))
+def test_each_operation_is_as_fast_as_emnifys_gateway_allows_and_no_faster(
+    operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sandbox reads the same documentation independently."""
+    sent = in_virtual_time(lambda: send_all(pacer_of(), [operation] * 900))
+    method, template = operation.split()
+    path = "/api/v1/sim/250/stats" if operation in UNPUBLISHED else template.replace("{id}", "250")
+    allowed, clock = gateway.Limits(), iter([at for at, _ in sent])
+    with monkeypatch.context() as patch:
+        patch.setattr("sim_mcp.sandbox.api.limits.time.monotonic", lambda: next(clock))
+        assert all(allowed.path_allows(1, method, path) for _ in sent)
+    (per_second,) = {rate for pattern, rate, _ in gateway._PATHS if pattern.fullmatch(path)}
+    assert sent[-1][0] < len(sent) / per_second / 0.98
+
+
+def test_an_address_sends_no_more_than_its_windows_allow() -> None:
+    # emnify docs: rate limits.
+    assert (PUBLISHED_LIMITS.per_address, PUBLISHED_LIMITS.authenticate) == (Window(2000, 300.0), Window(100, 300.0))
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,6 @@ WRITES: list[Callable[[EmnifyClient], Awaitable[Any]]] = [
     lambda c: c.delete_sim(1),
     lambda c: c.delete_sims([1, 2]),
     lambda c: c.register_batch(Bic.parse("#31F6E2S6XTR3NEY"), SimStatus.ISSUED),
-    lambda c: c.provisioning.create_operation(1, []),
 ]
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -111,23 +110,13 @@ async def test_a_write_whose_answer_got_lost_is_sent_once_and_its_outcome_unknow
     assert len(upstream.calls) == 1
 
 
-@pytest.mark.parametrize("write", WRITES[:4])
+@pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("body", [Reply(), HTML, Reply(200, json=[1]), Reply(200, json="done"), Reply(204)])
 async def test_a_write_has_happened_whatever_its_body_says(
     client: EmnifyClient, upstream: Upstream, body: Reply, write: Callable[[EmnifyClient], Awaitable[Any]]
 ) -> None:
     upstream.script(body)
     await write(client)
-    assert len(upstream.calls) == 1
-
-
-async def test_an_unreadable_answer_to_a_new_operation_does_not_claim_that_nothing_happened(
-    client: EmnifyClient, upstream: Upstream
-) -> None:
-    upstream.script(Reply(201))
-    with pytest.raises(UnreadableAnswerError) as failed:
-        await client.provisioning.create_operation(1, [])
-    assert failed.value.changed == "unknown"
     assert len(upstream.calls) == 1
 
 

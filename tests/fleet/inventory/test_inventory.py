@@ -15,7 +15,7 @@ import pytest
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, ForbiddenError, Limits, Sim, SimStatus
 from sim_mcp.fleet.inventory.cache import OwnWrites, SnapshotCache
 from sim_mcp.fleet.inventory.inventory import FRESH_S, Inventory, StillReadingError
-from sim_mcp.fleet.inventory.rows import Names, row_of
+from sim_mcp.fleet.inventory.rows import Names, row_of_json
 from sim_mcp.fleet.inventory.snapshot import Snapshot
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from tests.emnify.upstream import Reply, Upstream
@@ -442,12 +442,12 @@ def test_a_clock_put_back_neither_brings_old_writes_back_nor_has_the_fleet_read_
     fast = time.time() + 3600
     cache = SnapshotCache(tmp_path, "0" * 24)
     names: Names = {}
-    row = row_of(raw(10, 2), names)
+    row = row_of_json(raw(10, 2), names)
     assert row is not None
-    cache.write_down(fast, OwnWrites([row], names, []))
+    cache.record_writes(fast, OwnWrites([row], names, []))
     cache.outdate(fast)
     assert cache.outdated_at() == 0
-    assert cache.written_since(0) == OwnWrites([], {}, [])
+    assert cache.writes_since(0) == OwnWrites([], {}, [])
     cache.outdate(time.time())
     assert cache.outdated_at() > 0
     cache.close()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sim_mcp.emnify import Sim
-from sim_mcp.fleet.inventory.rows import Names, Row, fold, row_of, row_of_sim
+from sim_mcp.fleet.inventory.rows import Names, Row, fold, row_of_json, row_of_sim
 
 PLAIN: dict[str, Any] = {
     "id": 2500000,
@@ -50,14 +50,14 @@ def through_the_models(raw: Any) -> tuple[Row | None, Names]:
 def test_whatever_emnify_sends_reads_as_the_models_read_it(odd: dict[str, Any], absent: set[str]) -> None:
     raw = {key: value for key, value in (PLAIN | odd).items() if key not in absent}
     names: Names = {}
-    row = row_of(raw, names)
+    row = row_of_json(raw, names)
     assert (row, names if row else {}) == through_the_models(raw)
 
 
 def test_what_is_no_sim_is_none() -> None:
     nothings: list[Any] = [None, 3, "SIM", [], {}, {"id": None}, {"id": "x"}, {"iccid": "8988"}]
     for raw in nothings:
-        assert row_of(raw, {}) is None
+        assert row_of_json(raw, {}) is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sim_mcp.emnify import EmnifyClient, InvalidValueError, Limits, Page, Sim, SimFilter, SimSort, SimStatus
-from sim_mcp.fleet.lookup.listing import Listing, list_matching
+from sim_mcp.fleet.lookup.listing import Listing, all_matching, list_matching
 from tests.emnify.upstream import Reply, upstream_running
 from tests.support import Fleet
 
@@ -140,3 +140,71 @@ async def test_a_page_too_deep_to_be_reached_is_refused_with_advice() -> None:
         with pytest.raises(InvalidValueError, match="more than 25,000 SIMs deep; add a filter"):
             await list_matching(client, Listing(SimFilter(), has_device=True, page=2000))
         assert len(upstream.calls) == 11
+
+
+@pytest.mark.parametrize(("has_device", "expected"), [(None, [1, 2, 3]), (True, [1, 3])])
+async def test_all_that_match_are_read_to_the_last_page_each_once(
+    has_device: bool | None,
+    expected: list[int],
+) -> None:
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+    ):
+        told = {"X-Total-Count": "3", "X-Total-Pages": "2"}
+        with_device = {"endpoint": {"id": 9}}
+        upstream.script(
+            Reply(json=[{"id": 1} | with_device, {"id": 2}], headers=told),
+            Reply(json=[{"id": 2}, {"id": 3} | with_device], headers=told),
+        )
+        found = await all_matching(client, SimFilter(customer_org=4), has_device=has_device, most=3)
+        assert ids(found) == expected
+        assert upstream.lines == [
+            f"GET /api/v1/sim?q=customer_org%3A4&sort=id&page={page}&per_page=2500" for page in (1, 2)
+        ]
+
+
+async def test_those_without_a_device_are_filtered_by_emnify() -> None:
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+    ):
+        upstream.script(Reply(json=[{"id": 1}], headers={"X-Total-Count": "1", "X-Total-Pages": "1"}))
+        assert ids(await all_matching(client, SimFilter(), has_device=False, most=1)) == [1]
+        assert upstream.lines == ["GET /api/v1/sim?q=endpoint%3Anull&sort=id&page=1&per_page=2500"]
+
+
+@pytest.mark.parametrize(
+    ("has_device", "total", "message"),
+    [
+        (None, 3, "3 SIMs match, and 2 at most"),
+        (False, 4_000, "4,000 SIMs match, and 2 at most"),
+        (True, 2, "More than 2 SIMs match, and 2 at most"),
+        (None, None, "3 SIMs match, and 2 at most"),
+    ],
+)
+async def test_more_than_may_be_changed_at_once_are_refused_without_reading_on(
+    has_device: bool | None,
+    total: int | None,
+    message: str,
+) -> None:
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+    ):
+        told = {"X-Total-Pages": "9"} | ({} if total is None else {"X-Total-Count": str(total)})
+        rows = [{"id": number, "endpoint": {"id": number}} for number in (1, 2, 3)]
+        upstream.script(Reply(json=rows, headers=told))
+        with pytest.raises(InvalidValueError, match=message):
+            await all_matching(client, SimFilter(), has_device=has_device, most=2)
+        assert len(upstream.calls) == 1
+
+
+async def test_a_large_fleet_is_no_hindrance_where_few_of_it_are_in_a_device() -> None:
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+    ):
+        told = {"X-Total-Count": "4000", "X-Total-Pages": "1"}
+        upstream.script(Reply(json=[{"id": 1, "endpoint": {"id": 1}}, {"id": 2}], headers=told))
+        assert ids(await all_matching(client, SimFilter(), has_device=True, most=2)) == [1]

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sim_mcp.emnify import Sim
-from sim_mcp.exports.rows import COLUMNS
-from sim_mcp.exports.sims import SimRow, sim_row, sim_row_of
+from sim_mcp.exports.rows import COLUMNS, SimRow, sim_row, sim_row_of_json
 
 Path = tuple[str, ...]
 
@@ -87,11 +86,11 @@ def through_the_models(raw: Any) -> SimRow | None:
 def test_whatever_emnify_sends_is_written_as_the_models_read_it(odd: dict[Path, Any], absent: set[Path]) -> None:
     raw = changed(odd, absent)
     # By their text, for True and 1.0 equal 1 and are not written as it is.
-    assert repr(sim_row_of(raw)) == repr(through_the_models(raw))
+    assert repr(sim_row_of_json(raw)) == repr(through_the_models(raw))
 
 
 def test_a_sim_as_it_is_documented_has_every_column() -> None:
-    found = sim_row_of(PLAIN)
+    found = sim_row_of_json(PLAIN)
     assert found is not None
     assert list(found.row) == list(COLUMNS["sims"])
     assert None not in found.row.values()
@@ -103,4 +102,4 @@ def test_a_sim_as_it_is_documented_has_every_column() -> None:
 def test_what_is_no_sim_is_none() -> None:
     nothings: list[Any] = [None, 3, "SIM", [], {}, {"id": None}, {"id": "x"}, {"iccid": "8988"}]
     for raw in nothings:
-        assert sim_row_of(raw) is None
+        assert sim_row_of_json(raw) is None

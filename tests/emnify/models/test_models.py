@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sim_mcp.emnify import Batch, DailyUsage, Device, Event, Label, Sim, SimRef, SimStatus, SimUsage
-from sim_mcp.emnify.models import Connectivity, InstallationCode, Migration, Operation, Quota
+from sim_mcp.emnify.models import Connectivity, Quota
 from sim_mcp.emnify.values import Record
 
 RECORDED = json.loads(
@@ -44,10 +44,7 @@ RECORDS: list[type[Record]] = [
     Connectivity,
     Device,
     Event,
-    InstallationCode,
     Label,
-    Migration,
-    Operation,
     Quota,
     Sim,
     SimRef,
@@ -85,8 +82,7 @@ def test_any_json_in_any_field_is_read_and_only_a_missing_id_loses_the_record(
     record: type[Record], data: st.DataObject
 ) -> None:
     row = data.draw(st.dictionaries(st.sampled_from(names(record)), JSON), label="row")
-    known = {"id": "0b4e" if record is Operation else 250}
-    found = read_anything(record, row | known)
+    found = read_anything(record, row | {"id": 250})
     assert found is not None
     assert found.model_dump_json(warnings="error")
     repr(found)

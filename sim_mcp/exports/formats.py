@@ -22,29 +22,29 @@ _JSON = json.JSONEncoder(ensure_ascii=False)
 
 
 def head(file_format: Format, columns: Sequence[str]) -> str:
-    """Return what stands before the first row."""
+    """Return the text before the first row."""
     return _csv([columns]) if file_format == "csv" else "["
 
 
 def body(file_format: Format, columns: Sequence[str], rows: Iterable[Row], *, first: bool) -> str:
-    """Return rows as they follow the head, or the rows before them.
+    """Return rows as text that follows the head, or the rows before.
 
-    JSON is one array, which every reader takes, with each row on a line of its own, which tools that work by the line
-    take as well. Its texts are what emnify sent; what nobody sees of them is written as escapes.
+    JSON is one array with each row on a line of its own, for tools that read a document and for those that read lines.
+    Its strings are what emnify sent, with invisible characters written as escapes.
     """
     if file_format == "csv":
         return _csv(map(csv_cell, map(row.get, columns)) for row in rows)
-    lines = [escaped(_whole(_JSON.encode(_known(row, columns)))) for row in rows]
+    lines = [escaped(_replace_surrogates(_JSON.encode(_present(row, columns)))) for row in rows]
     return "".join(f"{'' if first and at == 0 else ','}\n{line}" for at, line in enumerate(lines))
 
 
 def foot(file_format: Format) -> str:
-    """Return what stands after the last row."""
+    """Return the text after the last row."""
     return "" if file_format == "csv" else "\n]\n"
 
 
 def csv_cell(value: Cell) -> str:
-    """Return a cell that no spreadsheet runs, on one line, with nothing in it that a person would not see.
+    """Return a cell on one line that no spreadsheet runs as a formula, without invisible characters.
 
     Numbers stay as they are: emnify's volumes and costs are read as numbers before they get here. Digits of an ICCID
     stay as they are too: any trick that keeps a spreadsheet from rounding them (a formula, a tab, an apostrophe) makes
@@ -52,7 +52,7 @@ def csv_cell(value: Cell) -> str:
     spreadsheet takes for a number.
     """
     if isinstance(value, str):
-        return value if _is_plain(value) else spreadsheet_safe(_whole(value))
+        return value if _is_plain(value) else spreadsheet_safe(_replace_surrogates(value))
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -63,17 +63,17 @@ def csv_cell(value: Cell) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Tell of nearly every cell, and quickly, that nothing in it has to be replaced or defused.
+    """Tell quickly, for nearly every cell, that nothing in it has to be escaped or replaced.
 
-    No sign of a formula stands in front, nothing follows a separator, and all of it is to be seen.
+    It does not begin like a formula, has no separator that one could follow, and no invisible character.
     """
     return text.isascii() and (
         text.isalnum() or (text[:1].isalnum() and text.isprintable() and ";" not in text and "|" not in text)
     )
 
 
-def _whole(text: str) -> str:
-    """Put a question mark for half a character, which no file can hold."""
+def _replace_surrogates(text: str) -> str:
+    """Replace half of a surrogate pair, which no file can hold, by a question mark."""
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
@@ -84,8 +84,8 @@ def _csv(lines: Iterable[Iterable[str]]) -> str:
     return buffer.getvalue()
 
 
-def _known(row: Row, columns: Sequence[str]) -> dict[str, Cell]:
-    """Return what a row knows; an absent key says unknown."""
+def _present(row: Row, columns: Sequence[str]) -> dict[str, Cell]:
+    """Return the cells that are known; an absent key means unknown."""
     return {
         column: float(value) if isinstance(value, Decimal) else value
         for column in columns

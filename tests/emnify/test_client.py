@@ -73,7 +73,6 @@ Ask = Callable[[EmnifyClient], Awaitable[Any]]
             "GET /api/v1/sim_batch/bic/%2331F6E2S6XTR3NEY",
             id="validate batch",
         ),
-        pytest.param(lambda c: c.list_event_types(), Reply(json=[]), "GET /api/v1/event/type", id="event types"),
         pytest.param(
             lambda c: c.list_devices(DeviceFilter(name="Pump 3", sim_status=SimStatus.ACTIVATED), per_page=100),
             Reply(json=[]),
@@ -129,42 +128,6 @@ Ask = Callable[[EmnifyClient], Awaitable[Any]]
             "GET /api/v1/tariff_plan/active",
             id="tariff plan",
         ),
-        pytest.param(
-            lambda c: c.provisioning.list_operations(page=2),
-            Reply(json=[]),
-            "GET /api/v1/sim/operation?page=2&per_page=100",
-            id="operations",
-        ),
-        pytest.param(
-            lambda c: c.provisioning.get_operation("0b4e-11"),
-            Reply(json={"id": "0b4e-11"}),
-            "GET /api/v1/sim/operation/0b4e-11",
-            id="operation",
-        ),
-        pytest.param(
-            lambda c: c.provisioning.list_operation_actions(),
-            Reply(json=[]),
-            "GET /api/v1/sim/operation/action",
-            id="operation actions",
-        ),
-        pytest.param(
-            lambda c: c.provisioning.list_operation_statuses(),
-            Reply(json=[]),
-            "GET /api/v1/sim/operation/status",
-            id="operation statuses",
-        ),
-        pytest.param(
-            lambda c: c.provisioning.list_unlinked_products(),
-            Reply(json=[]),
-            "GET /api/v1/sim/unlinked_product_stats",
-            id="products without a SIM",
-        ),
-        pytest.param(
-            lambda c: c.provisioning.get_installation_code(250),
-            Reply(json={"iccid": "1", "payload": "LPA:1$x"}),
-            "GET /api/v1/sim/250/installation_code",
-            id="installation code",
-        ),
     ],
 )
 async def test_reading_sends_this_and_no_body(
@@ -211,18 +174,6 @@ async def test_an_update_sends_only_what_changes(
             "PATCH /api/v1/sim_batch/bic/%2331F6E2S6XTR3NEY",
             {"sim_status": {"id": 4}},
         ),
-        (
-            lambda c: c.provisioning.create_operation(3, [{"sim": {"id": 1}}]),
-            Reply(201, json={"id": "0b4e"}),
-            "POST /api/v1/sim/operation",
-            {"action": {"id": 3}, "target": [{"sim": {"id": 1}}]},
-        ),
-        (
-            lambda c: c.provisioning.migrate_sims([1], 7),
-            Reply(json={"sim_count": 1, "dry_run": True}),
-            "POST /api/v1/sim/migration/workspace",
-            {"sims": [{"id": 1}], "target_workspace": {"id": 7}, "dry_run": True},
-        ),
     ],
 )
 async def test_other_writes_send_this_once(
@@ -246,14 +197,6 @@ async def test_every_call_carries_the_token_the_version_and_what_it_understands(
     assert "gzip" in call.headers["accept-encoding"]
 
 
-async def test_the_picture_of_an_installation_code_is_asked_for_as_a_picture(
-    client: EmnifyClient, upstream: Upstream
-) -> None:
-    upstream.script(Reply(body="<svg>é</svg>".encode(), headers={"Content-Type": "image/svg+xml; charset=utf-8"}))
-    assert await client.provisioning.get_installation_qr(250) == "<svg>é</svg>"
-    assert upstream.calls[0].headers["accept"] == "image/svg+xml"
-
-
 @pytest.mark.parametrize(
     "ask",
     [
@@ -269,10 +212,6 @@ async def test_the_picture_of_an_installation_code_is_asked_for_as_a_picture(
         lambda c: c.delete_sims([]),
         lambda c: c.get_sim_daily_usage(250, date(2026, 11, 2), date(2026, 11, 1)),
         lambda c: c.register_batch(BIC, SimStatus.SUSPENDED),
-        lambda c: c.provisioning.migrate_sims([], 7),
-        lambda c: c.provisioning.migrate_sims(range(1, 502), 7),
-        lambda c: c.provisioning.get_operation("../sim/1"),
-        lambda c: c.provisioning.get_operation(""),
     ],
 )
 async def test_what_cannot_be_meant_is_refused_before_anything_is_sent(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim_mcp.exports.cells import Cell, Row, body, csv_cell, foot, head
+from sim_mcp.exports.formats import Cell, Row, body, csv_cell, foot, head
 from sim_mcp.sanitize import is_visible, spreadsheet_safe, visible
 
 COLUMNS = ("a", "b", "c")

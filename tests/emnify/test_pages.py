@@ -1,6 +1,6 @@
 """Pages of a collection: where they stand, where they end, and what is done when nobody says."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sim_mcp.emnify import (
+    DeviceFilter,
     EmnifyClient,
     EventFilter,
+    InvalidValueError,
     Limits,
     NotFoundError,
     Page,
@@ -18,6 +20,7 @@ from sim_mcp.emnify import (
     SimSort,
     SimStatus,
     UnreadableAnswerError,
+    iter_pages,
 )
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from tests.emnify.upstream import Reply, Upstream
@@ -122,6 +125,101 @@ async def test_rows_that_cannot_be_read_are_counted_and_do_not_end_the_paging(
     first_page, second_page = [page async for page in client.iter_sim_pages(per_page=4)]
     assert ([sim.id for sim in first_page.items], first_page.unreadable) == ([4], 3)
     assert [sim.id for sim in second_page.items] == [5]
+
+
+async def test_devices_are_paged_as_sims_are(client: EmnifyClient, upstream: Upstream) -> None:
+    upstream.script(
+        Reply(json=sims(1, 2), headers=headers(1, 2, 3)),
+        Reply(json=sims(3), headers=headers(2, 2, 3)),
+    )
+    pages = [page async for page in client.iter_device_pages(DeviceFilter(name="pump"), per_page=2)]
+    assert [[device.id for device in page.items] for page in pages] == [[1, 2], [3]]
+    assert upstream.lines == [
+        f"GET /api/v1/endpoint?q=name%3Apump&sort=id&page={number}&per_page=2" for number in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("read", "line"),
+    [
+        (lambda c: anext(c.iter_sim_pages()), "GET /api/v1/sim?page=1&per_page=2500"),
+        (lambda c: c.list_raw_sims(), "GET /api/v1/sim?sort=id&page=1&per_page=2500"),
+        (lambda c: anext(c.iter_device_pages()), "GET /api/v1/endpoint?sort=id&page=1&per_page=1000"),
+    ],
+)
+async def test_whole_collections_are_read_in_the_largest_pages_there_are(
+    client: EmnifyClient, upstream: Upstream, read: Callable[[EmnifyClient], Awaitable[Any]], line: str
+) -> None:
+    upstream.script(Reply(json=sims(1)))
+    await read(client)
+    assert upstream.lines == [line]
+
+
+@pytest.mark.parametrize(
+    ("read", "largest"),
+    [
+        (lambda c, size: c.list_sims(per_page=size), 2500),
+        (lambda c, size: c.list_raw_sims(per_page=size), 2500),
+        (lambda c, size: c.list_devices(per_page=size), 1000),
+        (lambda c, size: c.list_sim_events(1, per_page=size), 1000),
+    ],
+)
+async def test_a_page_larger_than_emnify_has_is_not_asked_for(
+    client: EmnifyClient, upstream: Upstream, read: Callable[[EmnifyClient, int], Awaitable[Any]], largest: int
+) -> None:
+    upstream.script(Reply(json=sims(1)))
+    await read(client, largest)
+    with pytest.raises(InvalidValueError, match=f"per_page {largest + 1} is not between 1 and {largest}"):
+        await read(client, largest + 1)
+    assert len(upstream.calls) == 1
+
+
+def page_of(*ids: object, page: int = 1, per_page: int = 2, **told: Any) -> Page[Any]:
+    return Page(items=[{"id": number} for number in ids], page=page, per_page=per_page, **told)
+
+
+@pytest.mark.parametrize(
+    ("page", "last", "has_next"),
+    [
+        (page_of(1, 2, pages=2), 2, True),
+        (page_of(1, 2, page=2, pages=2), 2, False),
+        (page_of(pages=0), 0, False),
+        (page_of(1, 2, total=3), 2, True),
+        (page_of(1, 2, total=2), 1, False),
+        (page_of(1, page=2, total=3), 2, False),
+        (page_of(1, 2, pages=1, total=99), 1, False),
+        (page_of(1, 2), None, True),
+        (page_of(1), None, False),
+        (page_of(1, unreadable=1), None, True),
+    ],
+)
+def test_where_a_page_stands(page: Page[Any], last: int | None, has_next: bool) -> None:
+    assert (page.last_page, page.has_next) == (last, has_next)
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ([page_of(1, 2, pages=2), page_of(3, page=2, pages=2)], 2),
+        ([page_of(1, 2, pages=9), page_of(page=2, pages=9)], 2),
+        ([page_of(1, 2, pages=2), page_of(page=2, pages=2, unreadable=2)], 2),
+        ([page_of(1, pages=3), page_of(page=2, pages=3, unreadable=1), page_of(2, page=3, pages=3)], 3),
+        ([page_of()], 1),
+        ([page_of(1), page_of(1)], 1),
+        ([page_of(1), page_of(2), page_of()], 2),
+        ([page_of(1), page_of(2), page_of(2)], 2),
+        ([page_of(unreadable=1), page_of(2), page_of()], 2),
+    ],
+)
+async def test_pages_are_read_to_the_end(sent: list[Page[Any]], read: int) -> None:
+    asked: list[int] = []
+
+    async def answer(number: int) -> Page[Any]:
+        asked.append(number)
+        return sent[number - 1]
+
+    assert [page async for page in iter_pages(answer)] == sent[:read]
+    assert asked == list(range(1, len(sent) + 1))
 
 
 @pytest.mark.parametrize("body", [{"sims": []}, "sims", 7, {"error_code": 1}])
