@@ -57,7 +57,7 @@ async def usage(asker: Asker, sim: dict[str, Any]) -> tuple[float, bool]:
 
 def story(asker: Asker, key: str) -> str:
     """Return the ICCID of a story as it is printed on the card."""
-    return str(asker.stories[key]["iccid_with_luhn"])
+    return str(asker.scenarios[key]["iccid_with_luhn"])
 
 
 def three(asker: Asker) -> list[tuple[int, str]]:

@@ -306,4 +306,4 @@ def _announce(world: Sandbox) -> None:
     click.echo(f"EMNIFY_BASE_URL={world.base_url}")
     for role, token in world.tokens.items():
         click.echo(f"{role}: EMNIFY_APPLICATION_TOKEN={token}")
-    click.echo(f"What is in it: {world.base_url}/sandbox/stories. Stop with Ctrl-C.")
+    click.echo(f"What is in it: {world.base_url}/sandbox/scenarios. Stop with Ctrl-C.")

@@ -28,7 +28,7 @@ class Morning:
 
     console: Console
     upstream: httpx.AsyncClient
-    stories: dict[str, dict[str, Any]]
+    scenarios: dict[str, dict[str, Any]]
     failed: list[str] = field(default_factory=list)
 
     def ask(self, question: str) -> None:
@@ -57,7 +57,7 @@ async def run(console: Console) -> bool:
 
 async def _walk(console: Console, state_dir: str) -> bool:
     async with running(SandboxSettings(sims=500)) as world, _straight_to(world.base_url) as upstream:
-        found = (await upstream.get("/sandbox/stories")).json()
+        found = (await upstream.get("/sandbox/scenarios")).json()
         morning = Morning(console, upstream, {story["key"]: story for story in found})
         console.print(
             Panel(
@@ -85,7 +85,7 @@ def _straight_to(base_url: str) -> httpx.AsyncClient:
 
 
 async def _reading(morning: Morning, client: Client) -> None:
-    card = _off_the_card(morning.stories["roaming_spike"]["iccid_with_luhn"])
+    card = _off_the_card(morning.scenarios["roaming_spike"]["iccid_with_luhn"])
     morning.ask(f"A customer reads {card} off his card. Which SIM is it?")
     sim = await _call(morning, client, "get_sim", sim=card)
     show(sim, morning.console)
@@ -115,7 +115,7 @@ async def _reading(morning: Morning, client: Client) -> None:
 async def _nobody_asked(morning: Morning, client: Client) -> None:
     morning.ask("Suspend the one that went silent. (This client cannot show a form.)")
     before = await morning.writes()
-    sim = morning.stories["went_silent"]["iccid"]
+    sim = morning.scenarios["went_silent"]["iccid"]
     result = await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"})
     morning.console.print(Text(_text(result), style="yellow"))
     waits = (result.structured_content or {}).get("state") == "waiting for approval"
@@ -125,7 +125,7 @@ async def _nobody_asked(morning: Morning, client: Client) -> None:
 async def _agreed(morning: Morning, client: Client) -> None:
     morning.ask("Suspend the one that went silent. (This client can show a form.)")
     before = await morning.writes()
-    sim = morning.stories["went_silent"]["iccid"]
+    sim = morning.scenarios["went_silent"]["iccid"]
     report = await _call(morning, client, "set_sim_status", sims=[sim], status="suspended")
     morning.console.print(records(report.get("sims", [])))
     rows = report.get("sims", [])
@@ -134,7 +134,7 @@ async def _agreed(morning: Morning, client: Client) -> None:
 
 
 async def _batch(morning: Morning, client: Client) -> None:
-    bic = morning.stories["batch_registrable"]["bic"]
+    bic = morning.scenarios["batch_registrable"]["bic"]
     morning.ask(f"A box arrived with the code {bic}. Take it in.")
     checked = await _call(morning, client, "validate_sim_batch", bic=bic)
     show(checked, morning.console)

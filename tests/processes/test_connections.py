@@ -16,7 +16,7 @@ from starlette.routing import Route
 from sim_mcp.changes.approval_page import server as page_server
 from sim_mcp.http.connections import TimelyConnection
 from sim_mcp.http.server import HttpServer
-from tests.browser.desk import open_counter
+from tests.browser.plan_keeper import serve_page
 
 WITHIN_S = 1.0
 SLOW_S = 3 * WITHIN_S
@@ -159,8 +159,8 @@ async def test_both_our_servers_watch_their_connections(monkeypatch: pytest.Monk
     assert issubclass(page_server._Wire, TimelyConnection)
     assert HttpServer(APP, None).config.http is TimelyConnection
     monkeypatch.setattr(TimelyConnection, "request_within_s", WITHIN_S)
-    async with open_counter() as counter:
-        host, port = counter.base_url.removeprefix("http://").split(":")
+    async with serve_page() as served:
+        host, port = served.base_url.removeprefix("http://").split(":")
         async with await anyio.connect_tcp(host, int(port)) as connection:
             await connection.send(b"GET /approve/x HTTP/1.1\r\nHo")
             assert await heard(connection) == b""

@@ -15,8 +15,8 @@ from sim_mcp.sandbox import control
 from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, gateway, nothing, wire_headers
 from sim_mcp.sandbox.api.core import Call, Core, Handler
 from sim_mcp.sandbox.api.faults import Fault, Kind
-from sim_mcp.sandbox.routes import batches, endpoints, event_lists, operations, organisation, sims
-from sim_mcp.sandbox.world.catalogue import Event
+from sim_mcp.sandbox.api.routes import batches, endpoints, event_lists, operations, organisation, sims
+from sim_mcp.sandbox.world.catalogue import EventType
 from sim_mcp.sandbox.world.clock import http_date, zulu_date
 
 HangUp = Callable[[Scope], None]
@@ -102,8 +102,8 @@ class Face:
     async def _serve(self, request: Request, handler: Handler | None) -> Response:
         core, path = self._core, request.url.path
         body = await request.body()
-        entry = core.log.open(zulu_date(core.clock.now()), request.method, path, request.url.query, body)
-        number = core.log.counted
+        entry = core.request_log.open(zulu_date(core.clock.now()), request.method, path, request.url.query, body)
+        number = core.request_log.counted
         struck = core.faults.strike(request.method, path)
         if Kind.LATENCY in struck:
             await asyncio.sleep(struck[Kind.LATENCY].value)
@@ -164,7 +164,7 @@ class Face:
         if org is not None:
             address = request.client.host if request.client else "unknown"
             text = f"Failed authentication request from '{org.name}', Reason: TokenStatus Revoked from IP {address}"
-            core.chronicle.record(Event.APP_AUTH_FAILED, text, org.id)
+            core.event_log.record(EventType.APP_AUTH_FAILED, text, org.id)
         return answer
 
     def _throttled(self) -> Answer:

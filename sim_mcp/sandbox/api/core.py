@@ -10,15 +10,15 @@ from sim_mcp.sandbox.api.auth import Authority, Identity
 from sim_mcp.sandbox.api.faults import FaultPlan
 from sim_mcp.sandbox.api.limits import Limits
 from sim_mcp.sandbox.api.query import Filters
-from sim_mcp.sandbox.api.requests import RequestLog
-from sim_mcp.sandbox.routes.usage import Accounts
+from sim_mcp.sandbox.api.request_log import RequestLog
+from sim_mcp.sandbox.api.routes.usage import Accounts
 from sim_mcp.sandbox.settings import SandboxSettings, Unknowns
 from sim_mcp.sandbox.store.registry import Registry
 from sim_mcp.sandbox.store.store import EndpointRow, SimRow, Store
 from sim_mcp.sandbox.world.catalogue import Role, Status, family
 from sim_mcp.sandbox.world.clock import Clock
-from sim_mcp.sandbox.world.events import Chronicle
-from sim_mcp.sandbox.world.traffic_model import Life
+from sim_mcp.sandbox.world.events import EventLog
+from sim_mcp.sandbox.world.traffic_model import TrafficModel
 
 _LONG = re.compile(r"-?[0-9]{1,18}")
 _TOO_LONG = 2**63
@@ -31,24 +31,24 @@ class Core:
     settings: SandboxSettings
     clock: Clock
     store: Store
-    life: Life
-    chronicle: Chronicle
+    traffic: TrafficModel
+    event_log: EventLog
     accounts: Accounts
     registry: Registry
     filters: Filters
     authority: Authority
     faults: FaultPlan
     limits: Limits
-    log: RequestLog
+    request_log: RequestLog
 
     @classmethod
     def build(cls, settings: SandboxSettings, clock: Clock, store: Store) -> "Core":
         """Put the parts together around a world."""
-        life = Life(store, settings.seed, clock)
-        chronicle = Chronicle(store, life, clock)
+        traffic = TrafficModel(store, settings.seed, clock)
+        event_log = EventLog(store, traffic, clock)
         return cls(
-            settings, clock, store, life, chronicle, Accounts(life, clock, settings.unknowns),
-            Registry(store, life, chronicle, clock), Filters(settings.unknowns),
+            settings, clock, store, traffic, event_log, Accounts(traffic, clock, settings.unknowns),
+            Registry(store, traffic, event_log, clock), Filters(settings.unknowns),
             Authority(settings.seed, clock, settings.unknowns), FaultPlan(settings.faults, settings.seed), Limits(),
             RequestLog(),
         )  # fmt: skip

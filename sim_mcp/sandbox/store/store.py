@@ -166,7 +166,7 @@ class Store:
         return next(iter(self._sims("sim.endpoint = ?", (endpoint_id,))), None)
 
     def sims_of_batch(self, batch_id: int) -> list[SimRow]:
-        """Return the SIMs of a delivery by id."""
+        """Return the SIMs of a batch by id."""
         return sorted(self._sims("sim.batch = ?", (batch_id,)))
 
     def sims(self, ids: Sequence[int]) -> list[SimRow]:

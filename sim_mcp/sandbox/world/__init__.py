@@ -1,1 +1,1 @@
-"""What is in a sandbox: SIMs, their traffic, their stories, and its time."""
+"""What is in a sandbox: SIMs, their traffic, their scenarios, and its time."""

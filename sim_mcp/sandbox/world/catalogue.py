@@ -60,7 +60,7 @@ SOURCE_NAMES = {Source.NETWORK: "Network", Source.POLICY_CONTROL: "Policy Contro
 SEVERITY_NAMES = {Severity.INFO: "Info", Severity.WARN: "Warn", Severity.CRITICAL: "Critical"}
 
 
-class Event(IntEnum):
+class EventType(IntEnum):
     """Number the event types that the sandbox itself causes (`GET /api/v1/event/type`)."""
 
     GENERIC = 0
@@ -151,10 +151,10 @@ EVENT_TYPES = {
 }
 
 STATUS_EVENTS = {
-    Status.ACTIVATED: Event.SIM_ACTIVATION,
-    Status.SUSPENDED: Event.SIM_SUSPENSION,
-    Status.FACTORY_TEST: Event.SIM_FACTORY_TEST,
-    Status.DELETED: Event.SIM_DELETION,
+    Status.ACTIVATED: EventType.SIM_ACTIVATION,
+    Status.SUSPENDED: EventType.SIM_SUSPENSION,
+    Status.FACTORY_TEST: EventType.SIM_FACTORY_TEST,
+    Status.DELETED: EventType.SIM_DELETION,
 }
 
 

@@ -9,7 +9,7 @@ from sim_mcp.sandbox.world.catalogue import (
     ISSUER_ORG,
     MODELS,
     DeviceStatus,
-    Event,
+    EventType,
     Operator,
     Severity,
     Source,
@@ -34,7 +34,7 @@ PREPARED = "Status of SIM changed from '{}' to '{}'"
 
 
 @dataclass
-class Draft:
+class SimBuilder:
     """Hold a card that is being made; times are milliseconds since 1970."""
 
     index: int
@@ -88,7 +88,7 @@ class Draft:
         """The 15 digits of the subscriber."""
         return f"{self.imsi_prefix}{FIRST_SUBSCRIBER + self.index}"
 
-    def sim(self) -> SimRow:
+    def build(self) -> SimRow:
         """Return the card as it goes into the store."""
         digits = iccid(FIRST_ICCID + self.index if self.number is None else self.number)
         produced = (self.anchor // DAY - 200 - self.index // 10 % 900) * DAY + 8 * HOUR + 47 * 60 * SECOND
@@ -101,10 +101,10 @@ class Draft:
             self.id, digits, luhn_digit(digits), eid(self.index) if euicc else None, self.imsi,
             self.msisdn or f"423663{subscriber}", self.model, self.status, produced, activated,
             self.since or activated or produced, self.customer, self.reseller, ISSUER_ORG,
-            None if self.name is None else self.endpoint_id, self.batch, self.endpoint(),
+            None if self.name is None else self.endpoint_id, self.batch, self.build_device(),
         )  # fmt: skip
 
-    def endpoint(self) -> EndpointRow | None:
+    def build_device(self) -> EndpointRow | None:
         """Return the device as it goes into the store."""
         if self.name is None or self.customer is None:
             return None
@@ -115,10 +115,10 @@ class Draft:
             created, created, self.index, self.kind, self.home,
         )  # fmt: skip
 
-    def happens(
+    def add_event(
         self,
         ago: int,
-        kind: Event,
+        kind: EventType,
         text: str,
         *,
         source: Source = Source.NETWORK,
@@ -132,44 +132,44 @@ class Draft:
         sim = None if to_workspace else self.id
         endpoint = None if to_workspace or self.name is None else self.endpoint_id
         number = event_id(at, STORED + len(self.events) % 90)
-        org, told = self.customer or ISSUER_ORG, None if detail is None else as_json(detail)
+        org, detail_text = self.customer or ISSUER_ORG, None if detail is None else as_json(detail)
         self.events.append(
-            EventRow(number, at, kind, source, severity, int(alert), org, sim, endpoint, text, told, None)
+            EventRow(number, at, kind, source, severity, int(alert), org, sim, endpoint, text, detail_text, None)
         )
 
-    def warns(self, ago: int, kind: Event, text: str, detail: dict[str, object] | None = None) -> None:
+    def add_warning(self, ago: int, kind: EventType, text: str, detail: dict[str, object] | None = None) -> None:
         """Add something that emnify's policy control refused or warned of."""
-        self.happens(ago, kind, text, source=Source.POLICY_CONTROL, severity=Severity.WARN, alert=True, detail=detail)
+        self.add_event(ago, kind, text, source=Source.POLICY_CONTROL, severity=Severity.WARN, alert=True, detail=detail)
 
-    def rejects_session(self, ago: int, reason: str) -> None:
+    def add_session_rejection(self, ago: int, reason: str) -> None:
         """Add a data session that was refused (emnify docs: event types)."""
-        self.warns(ago, Event.CREATE_PDP, f"PDP Context Request rejected, because {reason}")
+        self.add_warning(ago, EventType.CREATE_PDP, f"PDP Context Request rejected, because {reason}")
 
-    def attaches(self, ago: int, operator: Operator) -> None:
+    def add_location_updates(self, ago: int, operator: Operator) -> None:
         """Add location updates that were accepted."""
         detail = operator_detail(operator)
         text = gprs_location_text(self.imsi, operator)
-        self.happens(ago, Event.UPDATE_GPRS_LOCATION, text, detail=detail)
-        self.happens(ago - SECOND, Event.UPDATE_LOCATION, location_text(self.imsi, operator), detail=detail)
+        self.add_event(ago, EventType.UPDATE_GPRS_LOCATION, text, detail=detail)
+        self.add_event(ago - SECOND, EventType.UPDATE_LOCATION, location_text(self.imsi, operator), detail=detail)
 
-    def opens_and_ends(self, ago: int, length: int, operator: Operator, apn: str, volume: tuple[float, float]) -> None:
+    def add_session(self, ago: int, length: int, operator: Operator, apn: str, volume: tuple[float, float]) -> None:
         """Add a data session with its volume received and sent in MB."""
         bits = mix(self.seed, self.id, ago)
-        sim, start = self.sim(), self.anchor - ago
-        self.happens(
+        sim, start = self.build(), self.anchor - ago
+        self.add_event(
             ago,
-            Event.CREATE_PDP,
+            EventType.CREATE_PDP,
             session_text(operator),
             detail=pdp_detail(sim, operator, start, bits=bits, apn=apn, rat=6),
         )
         detail = pdp_detail(sim, operator, start, bits=bits, apn=apn, rat=6, volume=volume)
-        self.happens(ago - length, Event.DELETE_PDP, "PDP Context deleted.", detail=detail)
+        self.add_event(ago - length, EventType.DELETE_PDP, "PDP Context deleted.", detail=detail)
 
-    def changes_status(self, ago: int, before: str, after: str, kind: Event) -> None:
+    def add_status_change(self, ago: int, before: str, after: str, kind: EventType) -> None:
         """Add a change of status made through the API."""
-        self.happens(ago, kind, PREPARED.format(before, after), source=Source.API)
+        self.add_event(ago, kind, PREPARED.format(before, after), source=Source.API)
 
-    def is_assigned(self, ago: int) -> None:
+    def add_device_assignment(self, ago: int) -> None:
         """Add the assignment to the device."""
         text = f"SIM {self.id} assigned to endpoint {self.endpoint_id}"
-        self.happens(ago, Event.SIM_ASSIGNED, text, source=Source.API, detail={})
+        self.add_event(ago, EventType.SIM_ASSIGNED, text, source=Source.API, detail={})

@@ -57,7 +57,7 @@ class Use:
         self.last = max(self.last, other.last)
 
 
-class Life:
+class TrafficModel:
     """Compute what SIMs did."""
 
     def __init__(self, store: Store, seed: int, clock: Clock) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from sim_mcp.sandbox.api.answers import Answer, Backend, Headers, Refusal, error, express, nothing
 from sim_mcp.sandbox.api.core import Call
 from sim_mcp.sandbox.api.query import Page, read_number
-from sim_mcp.sandbox.routes.event_filters import inner, predicates, split
+from sim_mcp.sandbox.api.routes.event_filters import inner, predicates, split
 from sim_mcp.sandbox.world.catalogue import EVENT_TYPES
-from sim_mcp.sandbox.world.events import FLEET_WINDOW, Happening
+from sim_mcp.sandbox.world.events import FLEET_WINDOW, Event
 
 _DEFAULT_PAGE = 100
-_SORTED_BY: dict[str, Callable[[dict[str, object], Happening], object]] = {
+_SORTED_BY: dict[str, Callable[[dict[str, object], Event], object]] = {
     "id": lambda _, each: each.row.id,
     "timestamp": lambda _, each: each.row.at,
     "source": lambda _, each: each.row.source,
@@ -31,14 +31,14 @@ _CHEAP = {"id", "timestamp", "source", "severity", "alert", "type", "organisatio
 def list_sim_events(call: Call) -> Answer:
     """Answer `GET /api/v1/sim/{id}/event`; an unknown SIM has no events, which is no error."""
     sim = call.find_sim(_number(call))
-    return _listed(call, call.core.chronicle.of_sim(sim) if sim else [])
+    return _listed(call, call.core.event_log.of_sim(sim) if sim else [])
 
 
 def list_endpoint_events(call: Call) -> Answer:
     """Answer `GET /api/v1/endpoint/{id}/event`; an unknown device has no events, which is no error."""
     _number(call)
     endpoint = call.find_endpoint()
-    return _listed(call, call.core.chronicle.of_endpoint(endpoint) if endpoint else [])
+    return _listed(call, call.core.event_log.of_endpoint(endpoint) if endpoint else [])
 
 
 def list_events(call: Call) -> Answer:
@@ -50,7 +50,7 @@ def list_events(call: Call) -> Answer:
     )
     selection = call.core.filters.sims(call.identity.role, call.org, narrow, "id")
     sims = call.store.sims(call.store.page("sim", selection, FLEET_WINDOW, 0))
-    return _listed(call, call.core.chronicle.of_organisation(call.org, sims))
+    return _listed(call, call.core.event_log.of_organisation(call.org, sims))
 
 
 def list_event_types(_: Call) -> Answer:
@@ -58,8 +58,8 @@ def list_event_types(_: Call) -> Answer:
     return express([{"id": number, "description": name} for number, name in EVENT_TYPES.items()])
 
 
-def _listed(call: Call, events: list[Happening]) -> Answer:
-    render = call.core.chronicle.render
+def _listed(call: Call, events: list[Event]) -> Answer:
+    render = call.core.event_log.render
     try:
         tests = predicates(call.query.get("q"), render)
     except ValueError as problem:

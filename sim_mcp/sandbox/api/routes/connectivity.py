@@ -57,7 +57,7 @@ def _state(core: Core, endpoint: EndpointRow, sim: SimRow | None) -> tuple[str, 
     if told and told[0][0] is not None:
         return str(told[0][0]), None
     now = core.clock.now()
-    recent = list(core.life.sessions(sim, now - _FORGOTTEN, now))
+    recent = list(core.traffic.sessions(sim, now - _FORGOTTEN, now))
     if not recent or sim.status != Status.ACTIVATED:
         return "OFFLINE", None
     return ("ONLINE" if now < recent[-1].stop else "ATTACHED"), recent[-1]

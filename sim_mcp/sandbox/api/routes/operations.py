@@ -9,7 +9,7 @@ from sim_mcp.sandbox.api.core import Call, reference
 from sim_mcp.sandbox.api.query import Page, main_page
 from sim_mcp.sandbox.api.shapes import status_shape
 from sim_mcp.sandbox.store.store import SimRow, as_json
-from sim_mcp.sandbox.world.catalogue import ENTERPRISE_ORG, ORGANISATIONS, Event, Role, Status
+from sim_mcp.sandbox.world.catalogue import ENTERPRISE_ORG, ORGANISATIONS, EventType, Role, Status
 from sim_mcp.sandbox.world.clock import zulu_date
 from sim_mcp.sandbox.world.rng import mix
 
@@ -172,8 +172,8 @@ def _carry_out(call: Call, sims: list[SimRow], target: int) -> None:
                 call.core.registry.set_status(call.store.sim(sim.id) or sim, Status.SUSPENDED, call.identity.user)
             call.core.registry.assign_organisation(sim, "customer", target)
             text = f"SIM {sim.id} migrated to workspace {target}"
-            call.core.chronicle.record(
-                Event.SIM_MIGRATION, text, sim.customer or ENTERPRISE_ORG, sim, user=call.identity.user
+            call.core.event_log.record(
+                EventType.SIM_MIGRATION, text, sim.customer or ENTERPRISE_ORG, sim, user=call.identity.user
             )
 
 

@@ -3,10 +3,10 @@
 from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, express, not_allowed, nothing, php, scala
 from sim_mcp.sandbox.api.core import Call, bad_request, reference
 from sim_mcp.sandbox.api.query import ENDPOINT_ORDER, Page, main_page, order
+from sim_mcp.sandbox.api.routes.connectivity import connectivity, subscriber_info
 from sim_mcp.sandbox.api.shapes import SERVICE_PROFILE, TARIFF_PROFILE, endpoint_shape
-from sim_mcp.sandbox.routes.connectivity import connectivity, subscriber_info
 from sim_mcp.sandbox.store.store import EndpointRow, SimRow
-from sim_mcp.sandbox.world.catalogue import OPERATORS, DeviceStatus, Event
+from sim_mcp.sandbox.world.catalogue import OPERATORS, DeviceStatus, EventType
 from sim_mcp.sandbox.world.clock import from_ms
 from sim_mcp.sandbox.world.events import operator_detail
 
@@ -79,7 +79,9 @@ def reset_connectivity(call: Call) -> Answer:
         return nothing(Backend.PHP, 422)
     sim = call.store.sim_of_endpoint(endpoint.id)
     text = f"Connectivity of Endpoint {endpoint.id} has been reset"
-    call.core.chronicle.record(Event.RESET_CONNECTIVITY, text, endpoint.org, sim, endpoint.id, user=call.identity.user)
+    call.core.event_log.record(
+        EventType.RESET_CONNECTIVITY, text, endpoint.org, sim, endpoint.id, user=call.identity.user
+    )
     if sim is not None and sim.status == 4:  # noqa: PLR2004  # factory test
         call.core.registry.end_factory_test(sim, "Reset connectivity executed")
     return nothing(Backend.PHP)

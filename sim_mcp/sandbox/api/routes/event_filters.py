@@ -5,11 +5,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from sim_mcp.sandbox.world.clock import DAY, day_name, to_ms
-from sim_mcp.sandbox.world.events import Happening
+from sim_mcp.sandbox.world.events import Event
 
 Shape = dict[str, object]
-Render = Callable[[Happening], Shape]
-Predicate = Callable[[Happening], bool]
+Render = Callable[[Event], Shape]
+Predicate = Callable[[Event], bool]
 _ALTERNATIVES = 6
 _WITH_ALTERNATIVES = {"iccid", "iccid_with_luhn", "endpoint", "type", "network", "rat", "country"}
 _TEXTS: dict[str, Callable[[Shape], object]] = {
@@ -25,7 +25,7 @@ _TEXTS: dict[str, Callable[[Shape], object]] = {
     "network": lambda shown: inner(shown, "detail", "name"),
     "country": lambda shown: inner(_part(shown, "detail"), "country", "name"),
 }
-_NUMBERS: dict[str, Callable[[Happening], int]] = {
+_NUMBERS: dict[str, Callable[[Event], int]] = {
     "type": lambda each: each.row.type,
     "source": lambda each: each.row.source,
     "severity": lambda each: each.row.severity,
