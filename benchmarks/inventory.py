@@ -24,7 +24,7 @@ from sim_mcp.emnify import EmnifyClient
 from sim_mcp.fleet.inventory.filters import FleetFilter, GroupBy
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.inventory.snapshot import Snapshot
-from sim_mcp.server.serving import settle
+from sim_mcp.server.serving import freeze_garbage_collection
 
 SIZES = (100_000, 1_000_000)
 PAGE, PER_SECOND, BURST = 2500, 10, 5
@@ -79,8 +79,8 @@ async def sandbox(sims: int) -> AsyncIterator[tuple[str, str]]:
 
 
 async def measure(sims: int) -> Measured:
-    """Read a fleet of that size once and ask about it, in a process as settled as the server's."""
-    settle()
+    """Read a fleet of that size once and ask about it, with garbage collection frozen as in the server."""
+    freeze_garbage_collection()
     async with sandbox(sims) as (url, token):
         with TemporaryDirectory() as directory:
             async with (

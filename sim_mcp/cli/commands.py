@@ -25,15 +25,15 @@ from sim_mcp.cli import call as shell
 from sim_mcp.cli import demo as demonstration
 from sim_mcp.cli.options import WholePath, env_file_option, json_option, sandbox_option
 from sim_mcp.cli.tables import records
-from sim_mcp.http.access_key import AccessKeyError, access_key
-from sim_mcp.http.server import listen
 from sim_mcp.logs import log_to_stderr
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
 from sim_mcp.sandbox import serve as serve_sandbox
 from sim_mcp.sanitize import spreadsheet_safe
 from sim_mcp.server.app import build_server
+from sim_mcp.server.http.access_key import AccessKeyError, access_key
+from sim_mcp.server.http.listening import listen
 from sim_mcp.server.readiness import Readiness
-from sim_mcp.server.serving import UnaskedError, insist_on_asking, serve_http, serve_stdio, upstream
+from sim_mcp.server.serving import UnconfirmedChangesError, require_confirmation, serve_http, serve_stdio, upstream
 from sim_mcp.settings import ENV_FILE, Settings, SettingsError, is_loopback, read_settings
 from sim_mcp.tools.context import why_no_token
 
@@ -88,9 +88,9 @@ def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sa
     try:
         key = None if no_key else access_key(settings)
         if no_key:
-            insist_on_asking(settings)
+            require_confirmation(settings)
         listeners = listen(host, port)
-    except (AccessKeyError, UnaskedError) as error:
+    except (AccessKeyError, UnconfirmedChangesError) as error:
         raise UsageProblem(str(error)) from None
     except OSError as error:
         taken = f"Port {port} is taken" if error.errno == errno.EADDRINUSE else f"{host}, port {port}: {error.strerror}"

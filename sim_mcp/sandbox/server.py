@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
@@ -23,8 +23,8 @@ from sim_mcp.sandbox.world.clock import Clock
 from sim_mcp.sandbox.world.world import open_world
 
 _BACKLOG = 512
-_LAST_ANSWERS_S = 1.0
-_NAMELESS = 422
+_LAST_RESPONSES_S = 1
+_WITHOUT_PHRASE = 422
 Connections = dict[tuple[str, int], asyncio.Transport]
 
 
@@ -83,7 +83,7 @@ def serve(settings: SandboxSettings, announce: Callable[[Sandbox], None]) -> Non
 @contextmanager
 def _started(settings: SandboxSettings) -> Iterator[Sandbox]:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # Only for sockets that say they are TCP does asyncio send small packets at once.
+    # asyncio sets TCP_NODELAY only on sockets whose protocol is given as TCP.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((settings.host, settings.port))
@@ -94,19 +94,18 @@ def _started(settings: SandboxSettings) -> Iterator[Sandbox]:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         base_url = f"http://{host}:{listener.getsockname()[1]}"
         server = _server(core, base_url)
-        thread = threading.Thread(
-            target=asyncio.run, args=(server.serve(sockets=[listener]),), name="sandbox", daemon=True
-        )
+        # Not in the main thread, so that uvicorn leaves the signals alone.
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
         thread.start()
         try:
             yield Sandbox(base_url, core.authority.tokens, store, clock)
         finally:
-            server.end()
+            server.should_exit = True
             thread.join()
             store.close()
 
 
-def _server(core: Core, base_url: str) -> "_Server":
+def _server(core: Core, base_url: str) -> uvicorn.Server:
     connections: Connections = {}
 
     class Wire(H11Protocol):
@@ -142,47 +141,9 @@ def _server(core: Core, base_url: str) -> "_Server":
         server_header=False,
         date_header=False,
         proxy_headers=False,
+        timeout_graceful_shutdown=_LAST_RESPONSES_S,
     )
-    return _Server(config)
-
-
-class _Server(uvicorn.Server):
-    """Sleep until told to end, where uvicorn would look ten times a second."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._ended = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._wake = asyncio.Event()
-
-    def end(self) -> None:
-        """Stop serving; may be called from any thread, even before serving began."""
-        self._ended.set()
-        if self._loop is not None:
-            with suppress(RuntimeError):  # the loop may have ended by itself
-                self._loop.call_soon_threadsafe(self._wake.set)
-
-    async def main_loop(self) -> None:
-        """Wait for the end."""
-        self._loop = asyncio.get_running_loop()
-        if not self._ended.is_set():
-            await self._wake.wait()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Hang up; answers that are being made get a moment, where uvicorn would sleep even without any."""
-        for server in self.servers:
-            server.close()
-        for listener in sockets or []:
-            listener.close()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        tasks = set(self.server_state.tasks)
-        if tasks:
-            _, unfinished = await asyncio.wait(tasks, timeout=_LAST_ANSWERS_S)
-            for task in unfinished:
-                task.cancel()
-            await asyncio.gather(*unfinished, return_exceptions=True)
-        await self.lifespan.shutdown()
+    return uvicorn.Server(config)
 
 
 class _Conversation(h11.Connection):
@@ -192,7 +153,7 @@ class _Conversation(h11.Connection):
         super().__init__(role, max_incomplete_event_size)
 
     def send(self, event: h11.Event) -> bytes | None:  # type: ignore[override]  # one for all overloads
-        if isinstance(event, h11.Response) and event.status_code == _NAMELESS:
+        if isinstance(event, h11.Response) and event.status_code == _WITHOUT_PHRASE:
             event = h11.Response(
                 status_code=event.status_code,
                 headers=event.headers.raw_items(),

@@ -604,5 +604,5 @@ def test_the_page_knows_nothing_of_the_rest_but_how_to_clean_text(name: str) -> 
     tree = ast.parse((room / f"{name}.py").read_text(encoding="utf-8"))
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     ours = {module for module in modules if module.startswith(("sim_mcp", "mcp"))}
-    known = ("sim_mcp.sanitize", "sim_mcp.http.connections")
+    known = ("sim_mcp.sanitize", "sim_mcp.http_server")
     assert all(module in known or module.startswith("sim_mcp.changes.approval_page.") for module in ours), ours
