@@ -1,6 +1,5 @@
-"""Serve a sandbox on loopback from a thread of its own, so that a busy client cannot starve it."""
+"""Serve a sandbox on loopback, from its own thread so that a busy client in the same process cannot starve it."""
 
-import asyncio
 import signal
 import socket
 import threading
@@ -8,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 import anyio.to_thread
 import h11
@@ -24,18 +24,17 @@ from sim_mcp.sandbox.world.world import open_world
 
 _BACKLOG = 512
 _LAST_RESPONSES_S = 1
-_WITHOUT_PHRASE = 422
-Connections = dict[tuple[str, int], asyncio.Transport]
+_WITHOUT_REASON_PHRASE = 422
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """Tell how to reach a running sandbox."""
+    """Hold where a running sandbox is reached, and its parts."""
 
     base_url: str
     tokens: Mapping[str, str]
-    """Application tokens by role: enterprise, reseller, issuer, one of a customer whose services emnify blocked, and
-    one that was revoked."""
+    """Application tokens by role: `enterprise`, `reseller`, `issuer`, `blocked` (a customer whose services emnify has
+    blocked) and `revoked`."""
     store: Store
     clock: Clock
 
@@ -45,8 +44,8 @@ async def running(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
     """Run a sandbox beside the caller until the block ends.
 
     Raises:
-        OSError: if the port is taken.
-        WorldMismatchError: if the file of the world holds another one.
+        OSError: The port is taken.
+        WorldMismatchError: The world file holds another world.
     """
     context = _started(settings)
     sandbox = await anyio.to_thread.run_sync(context.__enter__)
@@ -61,8 +60,8 @@ def serve(settings: SandboxSettings, announce: Callable[[Sandbox], None]) -> Non
     """Run a sandbox until it is interrupted or terminated.
 
     Raises:
-        OSError: if the port is taken.
-        WorldMismatchError: if the file of the world holds another one.
+        OSError: The port is taken.
+        WorldMismatchError: The world file holds another world.
     """
     stop = threading.Event()
 
@@ -106,33 +105,14 @@ def _started(settings: SandboxSettings) -> Iterator[Sandbox]:
 
 
 def _server(core: Core, base_url: str) -> uvicorn.Server:
-    connections: Connections = {}
-
-    class Wire(H11Protocol):
-        """Speak HTTP as recorded: headers as given, no reason phrase for 422; and let connections be cut."""
-
-        def __init__(self, *args: object, **kwargs: object) -> None:
-            super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they come
-            self.conn = _Conversation(h11.SERVER, self.config.h11_max_incomplete_event_size or 65_536)
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
-            super().connection_made(transport)
-            if self.client is not None:
-                connections[self.client] = transport
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            if self.client is not None:
-                connections.pop(self.client, None)
-            super().connection_lost(exc)
-
     def hang_up(scope: Scope) -> None:
-        transport = connections.get(tuple(scope["client"]))
-        if transport is not None:
-            transport.close()
+        for connection in list(server.server_state.connections):
+            if isinstance(connection, _GatewayProtocol) and connection.client == scope["client"]:
+                connection.transport.close()
 
     config = uvicorn.Config(
         build(core, base_url, hang_up),
-        http=Wire,
+        http=_GatewayProtocol,
         ws="none",
         loop="asyncio",
         lifespan="off",
@@ -143,17 +123,23 @@ def _server(core: Core, base_url: str) -> uvicorn.Server:
         proxy_headers=False,
         timeout_graceful_shutdown=_LAST_RESPONSES_S,
     )
-    return uvicorn.Server(config)
+    server = uvicorn.Server(config)
+    return server
 
 
-class _Conversation(h11.Connection):
-    """Leave the reason phrase of 422 empty, as the gateway does."""
+class _GatewayProtocol(H11Protocol):
+    """Write status lines as emnify's gateway does, which uvicorn has no setting for."""
 
-    def __init__(self, role: type[h11.SERVER], max_incomplete_event_size: int) -> None:
-        super().__init__(role, max_incomplete_event_size)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.conn = _GatewayConnection(h11.SERVER)
+
+
+class _GatewayConnection(h11.Connection):
+    """Leave the reason phrase of 422 empty."""
 
     def send(self, event: h11.Event) -> bytes | None:  # type: ignore[override]  # one for all overloads
-        if isinstance(event, h11.Response) and event.status_code == _WITHOUT_PHRASE:
+        if isinstance(event, h11.Response) and event.status_code == _WITHOUT_REASON_PHRASE:
             event = h11.Response(
                 status_code=event.status_code,
                 headers=event.headers.raw_items(),

@@ -4,8 +4,9 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any
 
-from pydantic_core import to_json
+from pydantic import TypeAdapter
 
 Headers = list[tuple[str, str]]
 
@@ -26,6 +27,7 @@ _EMPTY_TYPES = {
     Backend.GATEWAY: "application/json",
 }
 _FIRST_ERROR = 400
+_LISTS = TypeAdapter(list[Any])
 _EXPOSED = (
     "Authorization, X-Count-Per-Page, X-Current-Page, X-Sort, X-Total-Count, X-Total-Pages, Location, "
     "X-Count, X-Per-Page, X-Pages, X-Page"
@@ -84,7 +86,7 @@ class Refusal(Exception):  # noqa: N818  # it carries an answer, which may well 
 def scala(value: object, status: int = 200) -> Answer:
     """Answer as the backend of SIMs does."""
     # The same bytes in a sixth of the time: at 2,500 SIMs a page and ten pages a second, it matters.
-    body = to_json(value) if isinstance(value, list) else _compact(value)
+    body = _LISTS.dump_json(value) if isinstance(value, list) else _compact(value)
     return Answer(status, body, Backend.SCALA)
 
 
