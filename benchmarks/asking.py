@@ -101,4 +101,4 @@ async def _sandbox(stack: AsyncExitStack, sims: int) -> tuple[Sandbox, dict[str,
     world = await stack.enter_async_context(running(SandboxSettings(sims=sims, clock=CLOCK, limits=True)))
     async with httpx.AsyncClient(base_url=world.base_url, trust_env=False) as http:
         found = (await http.get("/sandbox/scenarios")).json()
-    return world, {str(story["key"]): story for story in found}
+    return world, {str(each["key"]): each for each in found}

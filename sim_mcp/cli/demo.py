@@ -58,7 +58,7 @@ async def run(console: Console) -> bool:
 async def _walk(console: Console, state_dir: str) -> bool:
     async with running(SandboxSettings(sims=500)) as world, _straight_to(world.base_url) as upstream:
         found = (await upstream.get("/sandbox/scenarios")).json()
-        morning = Morning(console, upstream, {story["key"]: story for story in found})
+        morning = Morning(console, upstream, {each["key"]: each for each in found})
         console.print(
             Panel(
                 f"An emnify of our own with 500 SIMs listens at {world.base_url}.\n"
