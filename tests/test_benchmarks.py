@@ -131,9 +131,9 @@ async def test_a_timeline_has_to_hold_what_its_events_do(client: Client, fleet: 
     sim = fleet.scenarios["healthy"]
     start = f"{datetime.now(UTC) - timedelta(days=7):%Y-%m-%dT00:00:00Z}"
     timeline = structured(await client.call_tool("get_sim_timeline", {"sim": sim["iccid"], "start": start}))
-    events = (
-        await fleet.api("GET", f"/sim/{sim['sim_id']}/event?per_page=1000&q=from:{start}", role="enterprise")
-    ).json()
+    query = {"per_page": 1000, "q": f"from:{start},until:{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    answer = await fleet.api("GET", f"/sim/{sim['sim_id']}/event", role="enterprise", params=query)
+    events = answer.raise_for_status().json()
     right = questions.condensed_by_hand(events)
     assert right["sessions"] > 1
     assert right["mb"] > 0
