@@ -140,7 +140,7 @@ def _refused(problem: str) -> Response:
 
 
 def _local(serve: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """Keep web pages of other origins out, which could reach loopback through a browser."""
+    """Refuse requests from web pages of other origins, which can reach loopback through a browser."""
 
     async def endpoint(request: Request) -> Response:
         here = request.url.hostname

@@ -1,4 +1,4 @@
-"""The HTTP face: every route, and what the gateway in front of them does to a request and its answer."""
+"""The ASGI application: every route, and what the gateway in front does to requests and responses."""
 
 import asyncio
 import gzip
@@ -73,16 +73,16 @@ _GATEWAY_TEXTS = {
 
 def build(core: Core, base_url: str, hang_up: HangUp) -> Starlette:
     """Return the application that serves a world."""
-    face = Face(core, hang_up)
-    routes = [Route(_API + path, face.serving(handler), methods=[method]) for method, path, handler in _ROUTES]
-    routes.append(Route(_AUTHENTICATE, face.serving(None), methods=["POST"]))
-    routes.append(Route(_API + "/{rest:path}", face.serving(_no_route), methods=_ALL_METHODS))
+    front = Gateway(core, hang_up)
+    routes = [Route(_API + path, front.serving(handler), methods=[method]) for method, path, handler in _ROUTES]
+    routes.append(Route(_AUTHENTICATE, front.serving(None), methods=["POST"]))
+    routes.append(Route(_API + "/{rest:path}", front.serving(_no_route), methods=_ALL_METHODS))
     table = [f"{method} {_API}{path}" for method, path, _ in _ROUTES] + [f"POST {_AUTHENTICATE}"]
     return Starlette(routes=routes + control.routes(core, base_url, table))
 
 
-class Face:
-    """Do for every request what the gateway does: count, authenticate, limit, answer, and fail when told to."""
+class Gateway:
+    """Handle every request as the gateway does: log, limit, authenticate, answer, and inject faults."""
 
     def __init__(self, core: Core, hang_up: HangUp) -> None:
         self._core = core
@@ -205,7 +205,7 @@ class _Wired(Response):
 
 
 class _HungUp(Response):
-    """Send nothing, for nobody is there any more."""
+    """Send nothing: the client has disconnected."""
 
     async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
         """Return at once."""

@@ -11,7 +11,7 @@ from sim_mcp.sandbox.api.faults import FaultPlan
 from sim_mcp.sandbox.api.limits import Limits
 from sim_mcp.sandbox.api.query import Filters
 from sim_mcp.sandbox.api.request_log import RequestLog
-from sim_mcp.sandbox.api.routes.usage import Accounts
+from sim_mcp.sandbox.api.routes.usage import UsageReports
 from sim_mcp.sandbox.settings import SandboxSettings, Unknowns
 from sim_mcp.sandbox.store.registry import Registry
 from sim_mcp.sandbox.store.store import EndpointRow, SimRow, Store
@@ -33,7 +33,7 @@ class Core:
     store: Store
     traffic: TrafficModel
     event_log: EventLog
-    accounts: Accounts
+    usage: UsageReports
     registry: Registry
     filters: Filters
     authority: Authority
@@ -47,7 +47,7 @@ class Core:
         traffic = TrafficModel(store, settings.seed, clock)
         event_log = EventLog(store, traffic, clock)
         return cls(
-            settings, clock, store, traffic, event_log, Accounts(traffic, clock, settings.unknowns),
+            settings, clock, store, traffic, event_log, UsageReports(traffic, clock, settings.unknowns),
             Registry(store, traffic, event_log, clock), Filters(settings.unknowns),
             Authority(settings.seed, clock, settings.unknowns), FaultPlan(settings.faults, settings.seed), Limits(),
             RequestLog(),
@@ -116,7 +116,7 @@ class Call:
         return int(text)
 
     def sees(self, sim: SimRow) -> bool:
-        """Tell whether a SIM is one of those who ask."""
+        """Return whether the caller may see a SIM."""
         if sim.status == Status.DELETED and self.unknowns.deleted_sims == "hidden":
             return False
         owner = {Role.ENTERPRISE: sim.customer, Role.RESELLER: sim.reseller, Role.ISSUER: sim.issuer}[
@@ -125,7 +125,7 @@ class Call:
         return owner in family(self.org, self.identity.role)
 
     def find_sim(self, sim_id: int) -> SimRow | None:
-        """Return a SIM if those who ask may see it."""
+        """Return a SIM if the caller may see it."""
         sim = self.store.sim(sim_id)
         return sim if sim is not None and self.sees(sim) else None
 
@@ -142,7 +142,7 @@ class Call:
         return sim
 
     def find_endpoint(self) -> EndpointRow | None:
-        """Return the device in the path, if there is one and it belongs to those who ask."""
+        """Return the device in the path, if it exists and belongs to the caller."""
         endpoint = self.store.endpoint(self.number())
         return endpoint if endpoint is not None and endpoint.org == self.org else None
 

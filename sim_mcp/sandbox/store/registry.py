@@ -10,7 +10,7 @@ User = dict[str, object] | None
 
 
 class Registry:
-    """Carry out what the rules have allowed."""
+    """Apply changes that the routes have already checked."""
 
     def __init__(self, store: Store, traffic: TrafficModel, event_log: EventLog, clock: Clock) -> None:
         self._store = store
@@ -66,7 +66,7 @@ class Registry:
         self.settle()
 
     def settle(self) -> None:
-        """Carry out what was to happen by now."""
+        """Apply the pending changes that are due."""
         due = self._store.rows("SELECT sim, status FROM pending WHERE at <= ?", self._clock.now())
         for sim_id, status in due:
             sim = self._store.sim(int(str(sim_id)))
@@ -78,7 +78,7 @@ class Registry:
 
     def release(self, sim: SimRow, user: User = None) -> None:
         """Take a SIM out of its device (`PATCH /api/v1/endpoint/{id}`)."""
-        self._traffic.keep_span(sim, serving=False)
+        self._traffic.record_span(sim, serving=False)
         with self._store.changing() as sql:
             sql.execute("UPDATE sim SET endpoint = NULL WHERE id = ?", (sim.id,))
         text = f"SIM {sim.id} released from endpoint {sim.endpoint_id}"
@@ -91,7 +91,7 @@ class Registry:
         joined = self._fresh(sim)
         if sim.status == Status.ISSUED:
             self.set_status(joined, Status.ACTIVATED, user)
-        self._traffic.keep_span(self._fresh(sim), serving=_serves(self._fresh(sim)))
+        self._traffic.record_span(self._fresh(sim), serving=_serves(self._fresh(sim)))
         text = f"SIM {sim.id} assigned to endpoint {endpoint.id}"
         self._event_log.record(EventType.SIM_ASSIGNED, text, endpoint.org, self._fresh(sim), detail={}, user=user)
 
@@ -100,7 +100,7 @@ class Registry:
         sim = self._store.sim_of_endpoint(endpoint.id)
         now = self._clock.now()
         if sim is not None:
-            self._traffic.keep_span(sim, serving=status == DeviceStatus.ENABLED and sim.status == Status.ACTIVATED)
+            self._traffic.record_span(sim, serving=status == DeviceStatus.ENABLED and sim.status == Status.ACTIVATED)
         with self._store.changing() as sql:
             sql.execute("UPDATE endpoint SET status = ?, updated = ? WHERE id = ?", (status, now, endpoint.id))
             sql.execute("DELETE FROM state WHERE endpoint = ?", (endpoint.id,))
@@ -118,7 +118,7 @@ class Registry:
         now = self._clock.now()
         device_works = sim.endpoint is not None and sim.endpoint.status == DeviceStatus.ENABLED
         if sim.endpoint is not None:
-            self._traffic.keep_span(sim, serving=status == Status.ACTIVATED and device_works)
+            self._traffic.record_span(sim, serving=status == Status.ACTIVATED and device_works)
         activated = now if status == Status.ACTIVATED and sim.activated is None else sim.activated
         with self._store.changing() as sql:
             sql.execute(

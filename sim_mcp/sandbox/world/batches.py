@@ -1,4 +1,4 @@
-"""Batches of SIMs that wait to be registered, or are."""
+"""Batches of SIMs, registered or waiting for it."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from sim_mcp.sandbox.world.catalogue import ENTERPRISE_ORG, OTHER_ORG
 
 @dataclass(frozen=True)
 class Batch:
-    """Name a batch of SIMs by its BIC and say whose it is."""
+    """A batch of SIMs: its BIC, its owner and its size."""
 
     key: str
     about: str

@@ -17,12 +17,12 @@ from sim_mcp.sandbox.world.traffic_model import Session, TrafficModel
 RETENTION = 30 * DAY
 """How long events are kept (emnify docs: events reference)."""
 FLEET_WINDOW = 100
-"""SIMs whose everyday events `/event` shows; those of a whole fleet would be computed for minutes."""
+"""SIMs whose everyday events `/event` includes; computing those of a whole fleet would take minutes."""
 _GENERATED = STORED - 1
 
 
 class Event(NamedTuple):
-    """Hold an event with the SIM it is about and, if it belongs to everyday traffic, the session it came from."""
+    """An event with its SIM and, if it was computed, the data session it belongs to."""
 
     row: EventRow
     sim: SimRow | None
@@ -30,7 +30,7 @@ class Event(NamedTuple):
 
     @property
     def detail(self) -> dict[str, object] | None:
-        """What the event says in particular."""
+        """The `detail` object of the event."""
         if self.session is not None and self.sim is not None:
             return session_detail(self.row, self.sim, self.session)
         found: dict[str, object] | None = json.loads(self.row.detail) if self.row.detail else None
@@ -38,7 +38,7 @@ class Event(NamedTuple):
 
 
 class EventLog:
-    """Find events, and write new ones down."""
+    """Read the events of SIMs, devices and organisations, and record new ones."""
 
     def __init__(self, store: Store, traffic: TrafficModel, clock: Clock) -> None:
         self._store = store
@@ -46,13 +46,13 @@ class EventLog:
         self._clock = clock
 
     def of_sim(self, sim: SimRow) -> list[Event]:
-        """Return what happened to a SIM within the retention, oldest first."""
+        """Return the events of a SIM within the retention, oldest first."""
         first, last = self._kept()
         stored = [Event(row, sim) for row in self._store.events("sim", sim.id, first, last)]
         return sorted(stored + list(self._everyday(sim, first, last)), key=_by_id)
 
     def of_endpoint(self, endpoint: EndpointRow) -> list[Event]:
-        """Return what happened to a device within the retention, oldest first."""
+        """Return the events of a device within the retention, oldest first."""
         first, last = self._kept()
         sim = self._store.sim_of_endpoint(endpoint.id)
         stored = [
@@ -63,7 +63,7 @@ class EventLog:
         return sorted(stored + everyday, key=_by_id)
 
     def of_organisation(self, org: int, sims: list[SimRow]) -> list[Event]:
-        """Return what is stored about an organisation and what happened to some of its SIMs, oldest first."""
+        """Return the stored events of an organisation and the computed ones of some of its SIMs, oldest first."""
         first, last = self._kept()
         stored = self._store.events("org", org, first, last)
         known = {sim.id: sim for sim in self._store.sims(sorted({row.sim for row in stored if row.sim is not None}))}
@@ -84,7 +84,7 @@ class EventLog:
         detail: dict[str, object] | None = None,
         user: dict[str, object] | None = None,
     ) -> None:
-        """Write down what a request has caused."""
+        """Record an event that a request caused."""
         at = self._clock.now()
         endpoint = sim.endpoint_id if sim is not None and endpoint is None else endpoint
         row = EventRow(
@@ -94,7 +94,7 @@ class EventLog:
         self._store.add_events([row])
 
     def render(self, event: Event) -> dict[str, object]:
-        """Write an event as the API does; absent members are left out (emnify docs: events reference)."""
+        """Return an event as the API's JSON; absent members are left out (emnify docs: events reference)."""
         row, sim = event.row, event.sim
         organisation = catalogue.ORGANISATIONS[row.org]
         body: dict[str, object] = {
@@ -198,7 +198,7 @@ def operator_detail(operator: Operator) -> dict[str, object]:
 
 
 def session_detail(row: EventRow, sim: SimRow, session: Session) -> dict[str, object]:
-    """Describe what everyday events say in particular."""
+    """Return the `detail` object of a computed event."""
     if row.type in {EventType.UPDATE_LOCATION, EventType.UPDATE_GPRS_LOCATION}:
         return operator_detail(session.operator)
     habits = KINDS[sim.endpoint.kind if sim.endpoint else 1].habits

@@ -1,4 +1,4 @@
-"""Make a world: the same seed, size and beginning make the same one."""
+"""Create a world: the same seed, size and clock give the same one."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -34,11 +34,11 @@ _MIX = (
 
 
 class WorldMismatchError(ValueError):
-    """Say that a file holds another world than the one asked for."""
+    """The file holds another world than the settings ask for."""
 
 
 def open_world(settings: SandboxSettings, clock: Clock) -> Store:
-    """Make the world of these settings, or open the file that holds it.
+    """Create the world of these settings, or open the file that holds it.
 
     Raises:
         WorldMismatchError: if the file holds anything else.
@@ -48,7 +48,7 @@ def open_world(settings: SandboxSettings, clock: Clock) -> Store:
     if settings.db.exists():
         store = _reopen(settings.db, settings)
         done = store.rows("SELECT max(at) FROM event")[0][0]
-        # What was done to the world earlier shall not lie in its future.
+        # Events stored by an earlier run must not lie in the future.
         clock.advance(max(0, int(str(done or 0)) - clock.now()))
         return store
     unfinished = settings.db.with_name(settings.db.name + ".part")

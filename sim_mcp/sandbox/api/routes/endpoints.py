@@ -21,14 +21,14 @@ def list_endpoints(call: Call) -> Answer:
     number, size = main_page(call.query, _PAGE, _PAGE)
     page = Page(number, size, call.store.count("endpoint", selection), call.unknowns.last_page_overflow)
     rows = call.store.endpoints(call.store.page("endpoint", selection, page.size, page.offset))
-    shown = [endpoint_shape(row, call.store.sim_of_endpoint(row.id), listed=True) for row in rows]
+    bodies = [endpoint_shape(row, call.store.sim_of_endpoint(row.id), listed=True) for row in rows]
     extra = [
         ("X-Count", str(page.total)),
         ("X-Per-Page", str(page.size)),
         ("X-Page", str(page.current)),
         ("X-Pages", str(page.pages)),
     ]
-    return express(shown).with_headers(*page.headers(sort), *extra)
+    return express(bodies).with_headers(*page.headers(sort), *extra)
 
 
 def get_endpoint(call: Call) -> Answer:
@@ -88,7 +88,7 @@ def reset_connectivity(call: Call) -> Answer:
 
 
 def get_connectivity_info(call: Call) -> Answer:
-    """Answer `GET /api/v1/endpoint/{id}/connectivity_info`: 200 even when the network was asked in vain."""
+    """Answer `GET /api/v1/endpoint/{id}/connectivity_info`: 200 even if the query to the network failed."""
     endpoint = call.find_endpoint()
     if endpoint is None:
         raise Refusal(error(404, 1201, "NotFound", f"Endpoint with id {call.number()} not found"))
@@ -160,7 +160,7 @@ def get_stats(call: Call) -> Answer:
     sim = call.store.sim_of_endpoint(endpoint.id)
     if sim is None:
         return php([] if call.unknowns.stats_shape == "array" else {})
-    return php(call.core.accounts.months(sim, "endpoint_id", endpoint.id))
+    return php(call.core.usage.months(sim, "endpoint_id", endpoint.id))
 
 
 def get_daily_stats(call: Call) -> Answer:
@@ -168,10 +168,10 @@ def get_daily_stats(call: Call) -> Answer:
     endpoint = _endpoint_or_empty(call)
     sim = call.store.sim_of_endpoint(endpoint.id)
     try:
-        first, last = call.core.accounts.range(call.query.get("start_date"), call.query.get("end_date"))
+        first, last = call.core.usage.range(call.query.get("start_date"), call.query.get("end_date"))
     except ValueError:
         return nothing(Backend.PHP, 400)
-    return php(call.core.accounts.daily(sim, first, last) if sim else [])
+    return php(call.core.usage.daily(sim, first, last) if sim else [])
 
 
 def _endpoint_or_empty(call: Call) -> EndpointRow:

@@ -18,12 +18,12 @@ _SORTED_BY: dict[str, Callable[[dict[str, object], Event], object]] = {
     "alert": lambda _, each: each.row.alert,
     "type": lambda _, each: each.row.type,
     "organisation": lambda _, each: each.row.org,
-    "user": lambda shown, _: inner(shown, "user", "name"),
-    "endpoint": lambda shown, _: inner(shown, "endpoint", "name"),
-    "tags": lambda shown, _: inner(shown, "endpoint", "tags"),
-    "ip_address": lambda shown, _: inner(shown, "endpoint", "ip_address"),
-    "iccid": lambda shown, _: inner(shown, "sim", "iccid"),
-    "imsi": lambda shown, _: inner(shown, "imsi", "imsi"),
+    "user": lambda body, _: inner(body, "user", "name"),
+    "endpoint": lambda body, _: inner(body, "endpoint", "name"),
+    "tags": lambda body, _: inner(body, "endpoint", "tags"),
+    "ip_address": lambda body, _: inner(body, "endpoint", "ip_address"),
+    "iccid": lambda body, _: inner(body, "sim", "iccid"),
+    "imsi": lambda body, _: inner(body, "imsi", "imsi"),
 }
 _CHEAP = {"id", "timestamp", "source", "severity", "alert", "type", "organisation"}
 
@@ -42,7 +42,7 @@ def list_endpoint_events(call: Call) -> Answer:
 
 
 def list_events(call: Call) -> Answer:
-    """Answer `GET /api/v1/event`: all that is stored, and everyday life of the first SIMs or those asked for."""
+    """Answer `GET /api/v1/event`: all stored events, and computed ones of the first SIMs or of those filtered for."""
     narrow = ",".join(
         f"{name}:{value}"
         for name, value in split(call.query.get("q"))
@@ -75,9 +75,9 @@ def _listed(call: Call, events: list[Event]) -> Answer:
         decorated.sort(key=lambda pair: (pair[0] is not None, pair[0]), reverse=key.startswith("-"))
         events = [each for _, each in decorated]
     page = Page(*_page(call), total=len(events), overflow=call.unknowns.last_page_overflow)
-    shown = [render(each) for each in events[page.offset : page.offset + page.size]]
+    body = [render(each) for each in events[page.offset : page.offset + page.size]]
     headers: Headers = [*page.headers(",".join(keys) or "id"), ("Link", "")]
-    return express(shown).with_headers(*headers)
+    return express(body).with_headers(*headers)
 
 
 def _page(call: Call) -> tuple[int, int]:

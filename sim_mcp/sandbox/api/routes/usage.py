@@ -1,4 +1,4 @@
-"""Usage as `/stats` and `/stats/daily` show it (`GET /api/v1/sim/{id}/stats`, emnify docs: usage)."""
+"""Usage as in `/stats` and `/stats/daily` (`GET /api/v1/sim/{id}/stats`, emnify docs: usage)."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -20,8 +20,8 @@ _LONGEST = 400
 """Days that one answer covers at most."""
 
 
-class Accounts:
-    """Write the usage of a SIM the way emnify does."""
+class UsageReports:
+    """Build the usage of SIMs as the API's JSON."""
 
     def __init__(self, traffic: TrafficModel, clock: Clock, unknowns: Unknowns) -> None:
         self._traffic = traffic
@@ -61,7 +61,7 @@ class Accounts:
         return body
 
     def daily(self, sim: SimRow, first: date, last: date) -> list[object]:
-        """Return the days with traffic, the last row being their sum."""
+        """Return one row per day with traffic, and a last row with the total."""
         found = self._traffic.days(sim, _day(first), _day(last))
         if self._unknowns.daily_idle_days == "zero":
             found = {day: found.get(day, Use()) for day in range(_day(first), _day(last) + 1)}
