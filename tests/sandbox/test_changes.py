@@ -141,6 +141,13 @@ def test_a_reseller_assigns_but_does_not_switch(start: Start) -> None:
     assert "customer_org" not in api.sim("stock")
 
 
+@pytest.mark.parametrize(("choice", "status", "code"), [("422_1406", 422, 1406), ("400", 400, 1000)])
+def test_an_organisation_that_may_not_be_given_the_sim(start: Start, choice: str, status: int, code: int) -> None:
+    api = start("reseller", unknowns=Unknowns.parse([f"forbidden_target={choice}"]))
+    answer = api.http.patch(api.sim_path("stock"), json={"customer_org": {"id": 13886}})
+    assert (answer.status_code, answer.json()["error_code"]) == (status, code)
+
+
 def test_an_issuer_may_change_everything(start: Start) -> None:
     api = start("issuer")
     for key in ("healthy", "foreign", "stock", "resold"):

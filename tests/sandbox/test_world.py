@@ -42,6 +42,13 @@ def test_a_large_world_answers_pages_to_its_end(start: Start) -> None:
     assert statuses == {0, 1, 2, 4}
 
 
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.2", "127.0.0.2"), ("::1", "[::1]")])
+def test_a_sandbox_listens_where_it_is_told_to(start: Start, host: str, shown: str) -> None:
+    api = start(host=host)
+    assert api.sandbox.base_url.startswith(f"http://{shown}:")
+    assert api.sim("healthy")
+
+
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
     return tmp_path / "world.db"
