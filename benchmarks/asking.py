@@ -32,7 +32,7 @@ class Asker:
 
     client: Client
     world: Sandbox
-    stories: dict[str, dict[str, Any]]
+    scenarios: dict[str, dict[str, Any]]
     calls: int = 0
     seconds: float = 0
     texts: list[str] = field(default_factory=list)
@@ -72,11 +72,11 @@ class Asker:
 async def ours(sims: int, role: str) -> AsyncIterator[Asker]:
     """Start our server as a process beside a new sandbox with the published limits."""
     async with AsyncExitStack() as stack:
-        world, stories = await _sandbox(stack, sims)
+        world, scenarios = await _sandbox(stack, sims)
         state = stack.enter_context(TemporaryDirectory())
         variables = environment(world, role, SIM_MCP_STATE_DIR=state, SIM_MCP_EXPORT_DIR=state, SIM_MCP_CONFIRM="host")
         server = StdioServerParameters(command=sys.executable, args=["-m", "sim_mcp"], env=variables)
-        asker = Asker(await stack.enter_async_context(Client(server)), world, stories)
+        asker = Asker(await stack.enter_async_context(Client(server)), world, scenarios)
         await asker.ask("list_sim_statuses")
         asker.reset()
         yield asker
@@ -86,12 +86,12 @@ async def ours(sims: int, role: str) -> AsyncIterator[Asker]:
 async def peer(sims: int, role: str) -> AsyncIterator[Asker]:
     """Start the peer as a process in an environment of its own beside a new sandbox with the published limits."""
     async with AsyncExitStack() as stack:
-        world, stories = await _sandbox(stack, sims)
+        world, scenarios = await _sandbox(stack, sims)
         alone = ["run", "--quiet", "--isolated", "--only-group", "benchmarks", "python", str(PEER)]
         variables = environment(world, role, FASTMCP_LOG_LEVEL="CRITICAL")
         uv = os.environ.get("UV", "uv")  # uv tells those it runs where it is.
         server = StdioServerParameters(command=uv, args=[*alone, world.base_url, world.tokens[role]], env=variables)
-        asker = Asker(await stack.enter_async_context(Client(server)), world, stories, due={})
+        asker = Asker(await stack.enter_async_context(Client(server)), world, scenarios, due={})
         await asker.ask("list_sim_statuses")
         asker.reset()
         yield asker
@@ -100,5 +100,5 @@ async def peer(sims: int, role: str) -> AsyncIterator[Asker]:
 async def _sandbox(stack: AsyncExitStack, sims: int) -> tuple[Sandbox, dict[str, dict[str, Any]]]:
     world = await stack.enter_async_context(running(SandboxSettings(sims=sims, clock=CLOCK, limits=True)))
     async with httpx.AsyncClient(base_url=world.base_url, trust_env=False) as http:
-        found = (await http.get("/sandbox/stories")).json()
-    return world, {str(story["key"]): story for story in found}
+        found = (await http.get("/sandbox/scenarios")).json()
+    return world, {str(each["key"]): each for each in found}

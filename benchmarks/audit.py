@@ -71,6 +71,11 @@ async def measure_all(sizes: list[int]) -> list[Row]:
     for sims in sizes:
         with TemporaryDirectory() as place:
             journal = recorded(Path(place), sims)
+            rows_kept = list(audit(Path(place)))
+            outcomes = [row for row in rows_kept if row.outcome == "changed"]
+            assert len(outcomes) == sims, f"{len(outcomes)} outcomes of {sims}"
+            (change,) = changes(journal)
+            assert change.counts == {"changed": sims}, change.counts
             whole = seconds(lambda place=place: list(audit(Path(place))))  # type: ignore[misc]  # a default.
             listed = seconds(lambda journal=journal: changes(journal))  # type: ignore[misc]  # a default.
         rows += [

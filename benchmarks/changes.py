@@ -81,6 +81,16 @@ async def changed(world: Sandbox, state: Path, iccids: list[str]) -> tuple[float
     return time.perf_counter() - started, calls, peaks
 
 
+def check_suspended(world: Sandbox, iccids: list[str]) -> None:
+    """Check that every SIM is suspended in the sandbox itself, whatever the answer says.
+
+    Raises:
+        AssertionError: Some are not.
+    """
+    suspended = {str(iccid) for (iccid,) in world.store.rows("SELECT iccid FROM sim WHERE status = 2")}
+    assert suspended.issuperset(iccids), f"{len(set(iccids) - suspended)} SIMs are not suspended"
+
+
 async def measure(number: int) -> list[Row]:
     """Measure one change of so many SIMs."""
     each = await bare_each()
@@ -89,6 +99,7 @@ async def measure(number: int) -> list[Row]:
         async with running(settings) as world, httpx.AsyncClient(base_url=world.base_url, trust_env=False) as http:
             iccids = [iccid for _, iccid in activated(world)][:number]
             took, calls, peaks = await changed(world, Path(state), iccids)
+            check_suspended(world, iccids)
             ours = (await http.get("/sandbox/requests")).json()
     refused = sum(request["status"] == httpx.codes.TOO_MANY_REQUESTS for request in ours)
     least = max(0.0, -(-len(ours) // WINDOW_REQUESTS) - 1) * WINDOW_S

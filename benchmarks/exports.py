@@ -91,7 +91,7 @@ def checked(path: Path, told: int, there: int | None) -> int:
     """Return the SIMs in a file, having counted them: as many as the answer said and emnify has, and each once."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         ids = [int(row["id"]) for row in csv.DictReader(file)]
-    assert len(ids) == len(set(ids)) == told == there, f"{len(ids)} rows, {len(set(ids))} SIMs, {told} told of {there}"
+    assert 0 < len(ids) == len(set(ids)) == told == there, f"{len(ids)} rows, {len(set(ids))} SIMs, {told}, {there}"
     return len(ids)
 
 

@@ -21,10 +21,10 @@ from anyio.streams.text import TextReceiveStream
 
 from benchmarks.common import Row, run_for_sizes, times
 from sim_mcp.emnify import EmnifyClient
-from sim_mcp.fleet.inventory.filters import FleetFilter, GroupBy
+from sim_mcp.fleet.inventory.filters import FleetFilter, Found, GroupBy
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.inventory.snapshot import Snapshot
-from sim_mcp.server.serving import settle
+from sim_mcp.server.serving import freeze_garbage_collection
 
 SIZES = (100_000, 1_000_000)
 PAGE, PER_SECOND, BURST = 2500, 10, 5
@@ -79,8 +79,8 @@ async def sandbox(sims: int) -> AsyncIterator[tuple[str, str]]:
 
 
 async def measure(sims: int) -> Measured:
-    """Read a fleet of that size once and ask about it, in a process as settled as the server's."""
-    settle()
+    """Read a fleet of that size once and ask about it, with garbage collection frozen as in the server."""
+    freeze_garbage_collection()
     async with sandbox(sims) as (url, token):
         with TemporaryDirectory() as directory:
             async with (
@@ -92,7 +92,7 @@ async def measure(sims: int) -> Measured:
                 seconds, worked = time.perf_counter() - began, time.process_time() - worked
                 refused = await refusals(url)
                 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MIB_PER_UNIT
-                assert snapshot.note is None, snapshot.note
+                check_complete(snapshot, (await client.list_sims(per_page=1)).total)
                 pages = -(-snapshot.total // PAGE)
                 return Measured(
                     sims=snapshot.total,
@@ -105,6 +105,22 @@ async def measure(sims: int) -> Measured:
                     finding_s=max(map(timed, findings(snapshot))),
                     file_mib=await anyio.to_thread.run_sync(kept_mib, Path(directory)),
                 )
+
+
+def check_complete(snapshot: Snapshot, total: int | None) -> None:
+    """Check that a snapshot holds every SIM that emnify has, each counted once by every grouping, and finds some.
+
+    Raises:
+        AssertionError: It does not.
+    """
+    assert snapshot.note is None, snapshot.note
+    assert snapshot.total == total, f"{snapshot.total} SIMs of {total}"
+    for by in GROUPINGS:
+        counted = sum(count for _, count in snapshot.group(by))
+        assert counted == total, f"{counted} SIMs by {by}, of {total}"
+    for search in findings(snapshot):
+        hits = search()
+        assert hits.total if isinstance(hits, Found) else hits, "a search found nothing"
 
 
 def findings(snapshot: Snapshot) -> list[Callable[[], object]]:

@@ -8,7 +8,7 @@ server keeps emnify's published limits.
 import argparse
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from tempfile import TemporaryDirectory
@@ -39,6 +39,18 @@ CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("get_sim", {"sim": "2500000"}, "/api/v1/sim/2500000"),
     ("list_sims", {}, "/api/v1/sim?page=1&per_page=25&sort=id"),
 ]
+
+
+def check_same_sims(answer: Mapping[str, Any], bare: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+    """Check that an answer holds the SIMs of the API's, in the same order.
+
+    Raises:
+        AssertionError: It does not.
+    """
+    found = [row["iccid"] for row in answer.get("sims", [answer])]
+    expected = [row["iccid_with_luhn"] for row in ([bare] if isinstance(bare, Mapping) else bare)]
+    assert found, "no SIM was found"
+    assert found == expected, f"{found} is not {expected}"
 
 
 async def seconds(call: Callable[[], Awaitable[Any]]) -> float:
@@ -75,9 +87,11 @@ async def measure(world: Sandbox, state: str, pairs: int) -> list[Row]:
             "HTTP": await stack.enter_async_context(Client(with_key(address, variables))),
         }
         for tool, arguments, path in CALLS:
-            raw = tokens((await http.get(path)).text)
+            bare = await http.get(path)
+            raw = tokens(bare.text)
             for transport, client in clients.items():
                 result = await client.call_tool(tool, arguments)
+                check_same_sims(structured(result), bare.raise_for_status().json())
                 text, structure = tokens(text_of(result)), tokens(plain(structured(result)))
                 found = await ratios(partial(client.call_tool, tool, arguments), partial(http.get, path), pairs)
                 rows.append(

@@ -15,7 +15,7 @@ import anyio
 
 from benchmarks.asking import Asker, ours, peer
 from benchmarks.common import Row, listing_tokens, present, spread, times
-from benchmarks.questions import QUESTIONS, Question
+from benchmarks.questions import QUESTIONS, Question, agree
 
 SIMS, REPEATS = 300, 3
 
@@ -68,7 +68,7 @@ async def compare(question: Question, sims: int, repeats: int) -> Row:
     pairs = []
     for _ in range(repeats):
         pair = [await cost(question, of_peer=of_peer, sims=sims) for of_peer in (False, True)]
-        assert pair[0].found == pair[1].found, f"{question.text}: {pair[0].found} is not {pair[1].found}"
+        agree(question.text, pair[0].found, pair[1].found)
         pairs.append(pair)
     here, other = pairs[-1]
     ratios = [first.seconds / second.seconds for first, second in pairs]

@@ -46,15 +46,16 @@ async def measure(sandbox: Sandbox, sims: int) -> list[tuple[str, float, float]]
     async with httpx.AsyncClient(base_url=f"{sandbox.base_url}/api/v1", timeout=60) as client:
         answer = await client.post("/authenticate", json={"application_token": sandbox.tokens["enterprise"]})
         client.headers["Authorization"] = f"Bearer {answer.json()['auth_token']}"
-        stories = (await client.get(f"{sandbox.base_url}/sandbox/stories")).json()
-        sample = {key: str(value) for key, value in stories[0].items()}
+        scenarios = (await client.get(f"{sandbox.base_url}/sandbox/scenarios")).json()
+        sample = {key: str(value) for key, value in scenarios[0].items()}
         rows = []
         for name, path in requests(sims, sample).items():
             times = []
             for _ in range(REPEATS):
                 began = time.perf_counter()
-                (await client.get(path)).raise_for_status()
+                answer = (await client.get(path)).raise_for_status()
                 times.append((time.perf_counter() - began) * 1000)
+            assert answer.json(), f"{name}: nothing was found"
             rows.append((name, times[0], statistics.median(times)))
         return rows
 

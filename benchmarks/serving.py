@@ -6,6 +6,7 @@ and customer, from its inventory; the other does nothing.
 """
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -53,6 +54,19 @@ class Call(NamedTuple):
         }
 
 
+def check_answered(body: str) -> None:
+    """Check that a JSON-RPC response, alone or as a server-sent event, holds the result of a tool that did not fail.
+
+    Raises:
+        AssertionError: It does not.
+    """
+    events = [line.removeprefix("data:") for line in body.splitlines() if line.startswith("data:")]
+    response = json.loads(events[-1] if events else body)
+    assert "error" not in response, body
+    assert response["result"]["content"], body
+    assert not response["result"].get("isError", False), body
+
+
 async def rate(http: httpx.AsyncClient, call: Call, batch: int) -> float:
     """Return the requests a second of a batch."""
     body, headers = call.body(), call.headers()
@@ -62,7 +76,7 @@ async def rate(http: httpx.AsyncClient, call: Call, batch: int) -> float:
         for _ in left:
             answer = await http.post(call.url, content=body, headers=headers)
             assert answer.status_code == httpx.codes.OK, answer.text
-            assert '"isError":true' not in answer.text, answer.text
+            check_answered(answer.text)
 
     began = time.perf_counter()
     async with anyio.create_task_group() as asking:

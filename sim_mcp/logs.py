@@ -1,6 +1,6 @@
-"""The log on stderr, without secrets: who holds one can say yes for a person, or act for the account.
+"""Log to stderr without secrets: tokens, keys, and approval links.
 
-Libraries log whole messages, each with a handler of its own, so the record of each line is what leaves them out.
+Libraries log whole messages through handlers of their own, so the log record itself removes the secrets.
 """
 
 import logging
@@ -9,10 +9,10 @@ import sys
 
 from pydantic import SecretStr
 
-_HIDDEN = "…"
-_SHORTEST = 8
+_MASK = "…"
+_MIN_LENGTH = 8
 _SECRET = re.compile(
-    r"(?P<shown>/approve/|\bBearer\s+)[\w.~+/=-]{%d,}" % _SHORTEST  # noqa: UP031  # braces that stay.
+    r"(?P<prefix>/approve/|\bBearer\s+)[\w.~+/=-]{%d,}" % _MIN_LENGTH  # noqa: UP031  # braces that stay.
     + r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*",
     re.IGNORECASE,
 )
@@ -20,38 +20,38 @@ _registered: set[str] = set()
 
 
 def log_to_stderr(level: str, application_token: SecretStr | None) -> None:
-    """Log to stderr from now on, whoever logs; stdout is the wire."""
+    """Send all logging to stderr, since stdout carries the protocol."""
     if application_token is not None:
         hide(application_token.get_secret_value())
-    logging.setLogRecordFactory(_Discreet)
-    # A line that cannot be written would be printed with all that it was made of.
+    logging.setLogRecordFactory(_MaskingRecord)
+    # Otherwise logging prints the raw arguments of a record that it fails to write.
     logging.raiseExceptions = False
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # It announces each retry in words that name nothing; the client's own log says what was tried again.
+    # It logs each retry without saying of what; the client logs that itself.
     logging.getLogger("stamina").setLevel(logging.ERROR)
 
 
 def hide(secret: str) -> None:
-    """Leave a secret out of every line from now on."""
-    if len(secret) >= _SHORTEST:
+    """Mask a secret in every log line from now on."""
+    if len(secret) >= _MIN_LENGTH:
         _registered.add(secret)
 
 
 def without_secrets(text: str) -> str:
-    """Return a text without approval links, tokens, and what was registered."""
+    """Return a text with approval links, bearer tokens, JWTs and registered secrets masked."""
     for secret in _registered:
-        text = text.replace(secret, _HIDDEN)
-    return _SECRET.sub(lambda found: f"{found['shown'] or ''}{_HIDDEN}", text)
+        text = text.replace(secret, _MASK)
+    return _SECRET.sub(lambda found: f"{found['prefix'] or ''}{_MASK}", text)
 
 
-class _Discreet(logging.LogRecord):
-    """Tell nothing secret, whichever handler asks."""
+class _MaskingRecord(logging.LogRecord):
+    """Mask secrets in the message and in the traceback, for every handler."""
 
     def getMessage(self) -> str:  # noqa: N802  # logging's name.
         return without_secrets(super().getMessage())
 
     def __setattr__(self, name: str, value: object) -> None:
-        # What a formatter made of a traceback is put here before it is written.
+        # Formatters cache the text of a traceback in these attributes.
         if name in ("exc_text", "stack_info") and isinstance(value, str):
             value = without_secrets(value)
         super().__setattr__(name, value)

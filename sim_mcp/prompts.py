@@ -1,4 +1,4 @@
-"""The prompts a person can start: Markdown files with their arguments declared on top."""
+"""MCP prompts: Markdown files with YAML front matter that declares their arguments."""
 
 import re
 from collections.abc import Callable
@@ -17,11 +17,11 @@ from pydantic import BaseModel, ConfigDict
 from sim_mcp.sanitize import clean
 
 _FRONT_MATTER = re.compile(r"\A---\n(?P<head>.*?)\n---\n(?P<body>.*)\Z", re.DOTALL)
-_PLACE = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 class Argument(BaseModel):
-    """One argument a person fills in; without a default it is required."""
+    """One argument of a prompt; required unless it has a default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,8 +30,8 @@ class Argument(BaseModel):
     default: str | None = None
 
 
-class PromptHead(BaseModel):
-    """What stands between the dashes on top of a prompt's file."""
+class FrontMatter(BaseModel):
+    """The YAML front matter of a prompt file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,38 +42,38 @@ class PromptHead(BaseModel):
 
 @dataclass(frozen=True)
 class PromptFile:
-    """One prompt: its head, and its text with a place for each argument."""
+    """One prompt: its front matter, and its text with a `{placeholder}` for each argument."""
 
     name: str
-    head: PromptHead
+    head: FrontMatter
     body: str
 
-    def render(self, given: dict[str, str]) -> str:
-        """Fill the places; what a person typed is put on one line and cut at 200 characters."""
+    def render(self, arguments: dict[str, str]) -> str:
+        """Fill in the placeholders; each value is put on one line and cut at 200 characters."""
         values = {argument.name: argument.default or "" for argument in self.head.arguments}
-        values |= {name: clean(value, 200) for name, value in given.items() if value}
-        return _PLACE.sub(lambda place: values[place[1]], self.body)
+        values |= {name: clean(value, 200) for name, value in arguments.items() if value}
+        return _PLACEHOLDER.sub(lambda found: values[found[1]], self.body)
 
 
 def read_prompt(name: str, text: str) -> PromptFile:
-    """Read one prompt file.
+    """Parse one prompt file.
 
     Raises:
-        ValueError: The head is missing or wrong, or a place in the text has no argument, or the reverse.
+        ValueError: The front matter is missing or invalid, or arguments and placeholders differ.
     """
     parts = _FRONT_MATTER.match(text)
     if parts is None:
-        raise ValueError(f"prompt {name}: no head between --- lines")
-    head = PromptHead.model_validate(yaml.safe_load(parts["head"]))
+        raise ValueError(f"prompt {name}: no front matter between --- lines")
+    head = FrontMatter.model_validate(yaml.safe_load(parts["head"]))
     body = parts["body"].strip()
-    declared, used = {argument.name for argument in head.arguments}, set(_PLACE.findall(body))
+    declared, used = {argument.name for argument in head.arguments}, set(_PLACEHOLDER.findall(body))
     if declared != used:
-        raise ValueError(f"prompt {name}: arguments {sorted(declared)} but places {sorted(used)}")
+        raise ValueError(f"prompt {name}: arguments {sorted(declared)} but placeholders {sorted(used)}")
     return PromptFile(name, head, body)
 
 
 def load_prompts() -> list[PromptFile]:
-    """Load every prompt that ships with the package, by name."""
+    """Return every prompt that ships with the package, sorted by name."""
     files = sorted(_folder().iterdir(), key=lambda file: file.name)
     return [
         read_prompt(file.name.removesuffix(".md"), file.read_text(encoding="utf-8"))
@@ -83,7 +83,7 @@ def load_prompts() -> list[PromptFile]:
 
 
 def add_prompts(server: MCPServer[Any]) -> None:
-    """Offer every prompt through the server."""
+    """Register every prompt with the server."""
     for prompt in load_prompts():
         server.add_prompt(
             Prompt(
@@ -105,8 +105,8 @@ def add_prompts(server: MCPServer[Any]) -> None:
 
 
 def _renderer(prompt: PromptFile) -> Callable[..., str]:
-    def render(**given: str) -> str:
-        return prompt.render(given)
+    def render(**arguments: str) -> str:
+        return prompt.render(arguments)
 
     return render
 

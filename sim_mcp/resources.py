@@ -1,4 +1,4 @@
-"""What a client can attach to a conversation: the record of changes, and the files that exports wrote."""
+"""MCP resources: the record of changes, and the files that exports wrote."""
 
 import json
 from collections.abc import Callable, Coroutine
@@ -17,29 +17,29 @@ from sim_mcp.settings import Settings
 from sim_mcp.tools.context import NoTokenError, exports_of
 from sim_mcp.tools.exports.export_sims import EXPORT_URI
 
-NEWEST = 200
-"""Items of the record that one resource holds; the command `sim-mcp audit` tells them all."""
+MAX_ROWS = 200
+"""Rows of the record in one resource; the command `sim-mcp audit` prints them all."""
 
 _JSON = "application/json"
 
 
 def add_resources(server: MCPServer[Any], settings: Settings) -> None:
-    """Offer the record of changes: as a whole, of one SIM, and of one plan; and exported files, by format."""
+    """Register the record of changes (whole, by SIM, by plan) and exported files, by format."""
 
     @server.resource("audit://changes", title="What was changed", mime_type=_JSON)
     async def changes() -> str:
         """The newest decisions, writes and outcomes, newest first: who, when, what, how agreed, what came of it."""
-        return await _told(settings)
+        return await _read_record(settings)
 
     @server.resource("audit://sims/{iccid}", title="What was changed about one SIM", mime_type=_JSON)
     async def changes_of_sim(iccid: str) -> str:
         """The newest changes of one SIM card, named in any way a tool understands, newest first."""
-        return await _told(settings, sim=iccid)
+        return await _read_record(settings, sim=iccid)
 
     @server.resource("audit://plans/{plan}", title="What one plan did", mime_type=_JSON)
     async def changes_of_plan(plan: str) -> str:
         """How one plan was agreed to, what was sent and what became of each item, newest first."""
-        return await _told(settings, plan=plan)
+        return await _read_record(settings, plan=plan)
 
     for file_format, mime_type in MIME_TYPES.items():
         server.resource(
@@ -51,18 +51,18 @@ def add_resources(server: MCPServer[Any], settings: Settings) -> None:
         )(_exported(file_format))
 
 
-async def _told(settings: Settings, *, sim: str | None = None, plan: str | None = None) -> str:
+async def _read_record(settings: Settings, *, sim: str | None = None, plan: str | None = None) -> str:
     def read() -> tuple[int, list[dict[str, str]]]:
         rows = audit(settings.state_directory(), sim=sim)
         found = [row._asdict() for row in rows if plan in (None, row.plan)]
-        return len(found), found[-NEWEST:][::-1]
+        return len(found), found[-MAX_ROWS:][::-1]
 
     try:
         total, newest = await anyio.to_thread.run_sync(read)
     except (JournalError, OSError) as error:
         raise ResourceError(f"{error} Nothing changed.") from None
-    told: dict[str, Any] = {"total": total, "shown": len(newest), "changes": newest}
-    return json.dumps(told, ensure_ascii=False, indent=1)
+    body: dict[str, Any] = {"total": total, "shown": len(newest), "changes": newest}
+    return json.dumps(body, ensure_ascii=False, indent=1)
 
 
 def _exported(file_format: Format) -> Callable[[str, Context[Any]], Coroutine[Any, Any, str]]:

@@ -32,8 +32,14 @@ class Fleet:
 
     world: Sandbox
     control: httpx.AsyncClient
-    stories: dict[str, dict[str, Any]]
+    scenarios: dict[str, dict[str, Any]]
+    """What `GET /sandbox/scenarios` lists, by key."""
     state_dir: Path
+
+    @property
+    def stories(self) -> dict[str, dict[str, Any]]:
+        """An older name of `scenarios`."""
+        return self.scenarios
 
     def settings(self, *, role: str = "enterprise", **chosen: Any) -> Settings:
         return Settings(
@@ -96,21 +102,25 @@ async def with_key(address: str, env: Mapping[str, str]) -> AsyncIterator[Transp
 async def fleet_of(settings: SandboxSettings) -> AsyncIterator[Fleet]:
     with TemporaryDirectory() as state_dir:
         async with running(settings) as world, unencrypted(world.base_url) as control:
-            stories = (await control.get("/sandbox/stories")).json()
-            yield Fleet(world, control, {story["key"]: story for story in stories}, Path(state_dir))
+            scenarios = (await control.get("/sandbox/scenarios")).json()
+            yield Fleet(world, control, {each["key"]: each for each in scenarios}, Path(state_dir))
 
 
-def said(result: CallToolResult) -> str:
+def text_of(result: CallToolResult) -> str:
     """The text of an answer."""
     return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
 
 
-def facts(result: CallToolResult) -> dict[str, Any]:
+def structured(result: CallToolResult) -> dict[str, Any]:
     """The structured content of an answer that is no error."""
-    assert not result.is_error, said(result)
+    assert not result.is_error, text_of(result)
     found: dict[str, Any] | None = result.structured_content
     assert found is not None
     return found
+
+
+said, facts = text_of, structured
+"""Older names of the two."""
 
 
 class UrlOnlySession(ClientSession):

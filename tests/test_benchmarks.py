@@ -1,15 +1,28 @@
-"""What keeps the measurements fair: the peer is given all that the sandbox has, described without holes."""
+"""What keeps the measurements fair: the peer gets all that the sandbox has, and no wrong answer passes for right."""
 
+import copy
+import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
+from mcp import Client
 
+from benchmarks import questions
+from benchmarks.changes import check_suspended
 from benchmarks.common import times
+from benchmarks.exports import checked
+from benchmarks.inventory import check_complete
+from benchmarks.overhead import check_same_sims
+from benchmarks.serving import check_answered
+from sim_mcp.emnify import EmnifyClient
+from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.sandbox import SandboxSettings, running
+from tests.support import Fleet, structured
 
 DESCRIPTION = Path(__file__).parents[1] / "benchmarks" / "emnify-openapi.yaml"
 
@@ -64,3 +77,141 @@ def test_the_description_has_no_holes(described: dict[str, Any]) -> None:
 )
 def test_ratios_are_told_with_two_digits_that_count(ratio: float, said: str) -> None:
     assert times(ratio) == said
+
+
+def test_both_have_to_find_the_same_and_something() -> None:
+    questions.agree("which?", {"a"}, {"a"})
+    for ours, peer in (({"a"}, {"b"}), ({"a"}, {"a", "b"}), (set(), set()), ({}, {}), ("", "")):
+        with pytest.raises(AssertionError, match=r"which\?"):
+            questions.agree("which?", ours, peer)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "is_quota"),
+    [
+        ("quota_exhausted", True),
+        ("healthy", False),
+        ("no_quota", False),
+        ("quota_expired", False),
+        ("wrong_apn", False),
+    ],
+)
+async def test_a_diagnosis_counts_only_if_it_finds_the_cause(
+    client: Client, fleet: Fleet, scenario: str, is_quota: bool
+) -> None:
+    sim = fleet.scenarios[scenario]
+    diagnosis = structured(await client.call_tool("diagnose_sim", {"sim": sim["iccid"]}))
+    assert (questions.diagnosed_cause(diagnosis) == "data quota used up") is is_quota
+    if is_quota:
+        quota = (await fleet.api("GET", f"/endpoint/{sim['device_id']}/quota/data", role="enterprise")).json()
+        questions.agree("why?", questions.diagnosed_cause(diagnosis), questions.cause_by_quota(quota))
+        diagnosis["findings"][0]["sure"] = "possible"
+        assert questions.diagnosed_cause(diagnosis) != questions.cause_by_quota(quota)
+        quota["status"]["description"] = "ACTIVE"
+        assert questions.cause_by_quota(quota) != "data quota used up"
+
+
+async def test_a_report_of_waste_has_to_add_up(client: Client) -> None:
+    report = structured(await client.call_tool("find_waste", {}))
+    found = questions.wasteful(report)
+    assert set(found) >= {"no_device", "disabled_device"}
+    for wrong in ({**report, "total": report["total"] + 1}, {**report, "groups": report["groups"][1:]}):
+        with pytest.raises(AssertionError):
+            questions.wasteful(wrong)
+
+
+def test_days_are_compared_day_by_day() -> None:
+    right = questions.daily_mb([("2026-11-16", 1.004), ("2026-11-17", "2.5")])
+    assert right == {"2026-11-16": 1.0, "2026-11-17": 2.5}
+    assert right != questions.daily_mb([("2026-11-16", 2.5), ("2026-11-17", 1.004)])
+    assert right != questions.daily_mb([("2026-11-16", 1.004)])
+
+
+async def test_a_timeline_has_to_hold_what_its_events_do(client: Client, fleet: Fleet) -> None:
+    sim = fleet.scenarios["healthy"]
+    start = f"{datetime.now(UTC) - timedelta(days=7):%Y-%m-%dT00:00:00Z}"
+    timeline = structured(await client.call_tool("get_sim_timeline", {"sim": sim["iccid"], "start": start}))
+    query = {"per_page": 1000, "q": f"from:{start},until:{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    answer = await fleet.api("GET", f"/sim/{sim['sim_id']}/event", role="enterprise", params=query)
+    events = answer.raise_for_status().json()
+    right = questions.condensed_by_hand(events)
+    assert right["sessions"] > 1
+    assert right["mb"] > 0
+    questions.agree("what happened?", questions.condensed(timeline), right)
+    silent = fleet.scenarios["went_silent"]["iccid"]
+    another = structured(await client.call_tool("get_sim_timeline", {"sim": silent, "start": start}))
+    assert questions.condensed(another) != right
+    assert questions.condensed_by_hand(events[1:]) != right
+    missing, wrong = copy.deepcopy(timeline), copy.deepcopy(timeline)
+    missing["entries"] = [entry for entry in missing["entries"] if entry["what"] != "data session"]
+    wrong["totals"]["data_mb"] += 1
+    for broken in (missing, wrong):
+        with pytest.raises(AssertionError):
+            questions.condensed(broken)
+
+
+def test_a_file_has_to_hold_the_rows_it_says_and_suspended_sims_alone() -> None:
+    file = "iccid,status\n1,Suspended\n2,Suspended\n"
+    assert questions.iccids_in(file, 2) == {"1", "2"}
+    for broken, rows in ((file, 3), (file.replace("2,Suspended", "2,Activated"), 2), ("iccid,status\n", 2)):
+        with pytest.raises(AssertionError):
+            questions.iccids_in(broken, rows)
+
+
+async def test_a_change_is_looked_for_in_the_sandbox_itself(fleet: Fleet) -> None:
+    sim = fleet.scenarios["healthy"]
+    assert questions.suspended_in(fleet.world, [sim["sim_id"]]) == 0
+    with pytest.raises(AssertionError, match="1 SIMs are not suspended"):
+        check_suspended(fleet.world, [sim["iccid"]])
+    await fleet.api("PATCH", f"/sim/{sim['sim_id']}", role="enterprise", json={"status": {"id": 2}})
+    assert questions.suspended_in(fleet.world, [sim["sim_id"]]) == 1
+    check_suspended(fleet.world, [sim["iccid"]])
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {"result": {"content": [{"type": "text", "text": "no"}], "isError": True}},
+        {"result": {"content": []}},
+        {"error": {"code": -32602, "message": "no"}},
+    ],
+)
+@pytest.mark.parametrize("as_event", [True, False])
+def test_a_response_that_failed_is_no_answer(response: dict[str, Any], as_event: bool) -> None:
+    for spaced in (json.dumps(response), json.dumps(response, separators=(",", ":"))):
+        with pytest.raises(AssertionError):
+            check_answered(f"event: message\ndata: {spaced}\n\n" if as_event else spaced)
+    right = json.dumps({"result": {"content": [{"type": "text", "text": "yes"}], "isError": False}})
+    check_answered(f"event: message\ndata: {right}\n\n" if as_event else right)
+
+
+def test_both_calls_have_to_find_the_same_sims() -> None:
+    bare = [{"iccid_with_luhn": "1"}, {"iccid_with_luhn": "2"}]
+    check_same_sims({"sims": [{"iccid": "1"}, {"iccid": "2"}]}, bare)
+    check_same_sims({"iccid": "1"}, bare[0])
+    for answer, expected in (({"sims": []}, []), ({"sims": [{"iccid": "1"}]}, bare), ({"iccid": "2"}, bare[0])):
+        with pytest.raises(AssertionError):
+            check_same_sims(answer, expected)
+
+
+def test_an_export_has_to_hold_each_sim_once(tmp_path: Path) -> None:
+    file = tmp_path / "sims.csv"
+    for ids, told, there in (([1, 2, 2], 3, 3), ([1, 2], 3, 3), ([1, 2], 2, 3), ([], 0, 0)):
+        file.write_text("id\n" + "".join(f"{number}\n" for number in ids))
+        with pytest.raises(AssertionError):
+            checked(file, told, there)
+    file.write_text("id\n1\n2\n")
+    assert checked(file, 2, 2) == 2
+
+
+async def test_an_inventory_has_to_be_whole(fleet: Fleet) -> None:
+    settings = fleet.settings()
+    assert settings.application_token is not None
+    async with EmnifyClient(base_url=settings.base_url, application_token=settings.application_token) as emnify:
+        total = (await emnify.list_sims(per_page=1)).total
+        async with Inventory(emnify, fleet.state_dir) as inventory:
+            snapshot = await inventory.snapshot()
+            with pytest.raises(AssertionError, match="SIMs of"):
+                check_complete(snapshot, (total or 0) + 1)
+            with pytest.raises(AssertionError, match="a search found nothing"):  # for the fleet is a small one.
+                check_complete(snapshot, total)

@@ -121,7 +121,7 @@ def test_the_sandbox_option_needs_nothing_else(tmp_path: Path) -> None:
 
 
 async def test_a_person_gets_a_table_and_a_program_gets_json(fleet: Fleet) -> None:
-    sim = fleet.stories["injected_control"]["iccid_with_luhn"]
+    sim = fleet.scenarios["injected_control"]["iccid_with_luhn"]
     table = await run_on(fleet, "call", "get_sim", f"sim={sim}")
     assert table.returncode == 0
     assert sim in table.stdout
@@ -157,14 +157,14 @@ async def test_a_tool_that_says_no_exits_1(fleet: Fleet) -> None:
 
 
 async def test_a_change_that_was_refused_exits_1(fleet: Fleet) -> None:
-    sim = fleet.stories["fresh"]["iccid"]
+    sim = fleet.scenarios["fresh"]["iccid"]
     done = await run_on(fleet, "call", "set_sim_status", f"sims={sim}", "status=suspended")
     assert done.returncode == 1
     assert "refused" in done.stdout
 
 
 async def test_without_a_terminal_a_change_is_not_confirmed(fleet: Fleet) -> None:
-    sim = fleet.stories["healthy"]["iccid"]
+    sim = fleet.scenarios["healthy"]["iccid"]
     done = await run_on(fleet, "call", "set_sim_status", f"sims={sim}", "status=suspended")
     assert done.returncode == 1
     assert "Nothing changed" in done.stderr
@@ -175,7 +175,7 @@ async def test_without_a_terminal_a_change_is_not_confirmed(fleet: Fleet) -> Non
     ("answer", "code", "writes"), [("y\n", 0, 1), ("n\n", 1, 0), ("\n", 1, 0), ("\x04", 1, 0), ("\x03", 130, 0)]
 )
 async def test_at_a_terminal_the_form_is_answered_there(fleet: Fleet, answer: str, code: int, writes: int) -> None:
-    sim = fleet.stories["healthy"]["iccid"]
+    sim = fleet.scenarios["healthy"]["iccid"]
     words = ["call", "set_sim_status", f"sims={sim}", "status=suspended"]
     returned, screen = await anyio.to_thread.run_sync(lambda: at_a_terminal(words, answer, environment(fleet)))
     assert "Activated → Suspended" in screen

@@ -34,5 +34,5 @@ def test_arguments_fill_their_places_on_one_line() -> None:
     ["no head", GOOD.replace("{sim}", "{other}"), GOOD.replace("{sim}", "it"), GOOD.replace("title", "tittle")],
 )
 def test_a_broken_file_is_an_error_at_start_not_at_use(broken: str) -> None:
-    with pytest.raises(ValueError, match=r"prompt|PromptHead"):
+    with pytest.raises(ValueError, match=r"prompt|FrontMatter"):
         read_prompt("p", broken)

@@ -15,7 +15,7 @@ from mcp import Client, StdioServerParameters
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
-from tests.support import Fleet, said
+from tests.support import Fleet, text_of
 from tests.test_commands import invoked
 from tests.test_serving import environment, served
 
@@ -138,10 +138,10 @@ async def test_the_server_lists_its_tools_whatever_the_machine_sets(
         assert len((await client.list_tools()).tools) == TOOLS
         answer = await client.call_tool("list_sim_statuses", {})
     assert answer.is_error
-    assert "Nothing changed" in said(answer)
-    assert "pass-canary" not in said(answer)
+    assert "Nothing changed" in text_of(answer)
+    assert "pass-canary" not in text_of(answer)
     if variable != "NO_PROXY":
-        assert variable in said(answer)
+        assert variable in text_of(answer)
 
 
 async def test_a_token_pasted_wrong_is_told_by_each_call_and_sent_nowhere(fleet: Fleet) -> None:
@@ -152,8 +152,8 @@ async def test_a_token_pasted_wrong_is_told_by_each_call_and_sent_nowhere(fleet:
         for tool, arguments in (("list_sims", {}), ("delete_sims", {"sims": ["1"]})):
             answer = await client.call_tool(tool, arguments)
             assert answer.is_error
-            assert "in quotation marks" in said(answer)
-            assert fleet.world.tokens["enterprise"] not in said(answer)
+            assert "in quotation marks" in text_of(answer)
+            assert fleet.world.tokens["enterprise"] not in text_of(answer)
     assert await sign_ins(fleet) == 0
 
 

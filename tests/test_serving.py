@@ -20,7 +20,7 @@ from mcp.client.stdio import stdio_client
 from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
 from sim_mcp.tools import registry
-from tests.support import Fleet, bearer, facts, said, with_key
+from tests.support import Fleet, bearer, structured, text_of, with_key
 
 Era = Literal["auto", "legacy"]
 Wire = Literal["stdio", "http"]
@@ -95,22 +95,26 @@ async def connected(wire: Wire, era: Era, env: dict[str, str]) -> AsyncIterator[
 
 @pytest.mark.parametrize(("wire", "era"), EVERY_WAY)
 async def test_all_ten_operations_work_from_a_client(fleet: Fleet, wire: Wire, era: Era) -> None:
-    stories = fleet.stories
-    sim, idle, bic = stories["healthy"]["iccid"], stories["no_device"]["iccid"], stories["batch_registrable"]["bic"]
+    scenarios = fleet.scenarios
+    sim, idle, bic = (
+        scenarios["healthy"]["iccid"],
+        scenarios["no_device"]["iccid"],
+        scenarios["batch_registrable"]["bic"],
+    )
     async with connected(wire, era, environment(fleet)) as client:
-        assert facts(await client.call_tool("list_sims", {"status": "activated"}))["total"] > 0
-        by_id = str(stories["healthy"]["sim_id"])
-        assert facts(await client.call_tool("get_sim", {"sim": by_id}))["status"] == "Activated"
-        assert facts(await client.call_tool("list_sim_events", {"sim": sim}))["events"]
-        assert facts(await client.call_tool("get_sim_usage", {"sim": sim}))["current_month"]
-        assert facts(await client.call_tool("get_sim_daily_usage", {"sim": sim}))["days"]
-        assert len(facts(await client.call_tool("list_sim_statuses", {}))["statuses"]) == 5
-        changed = facts(await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"}))
+        assert structured(await client.call_tool("list_sims", {"status": "activated"}))["total"] > 0
+        by_id = str(scenarios["healthy"]["sim_id"])
+        assert structured(await client.call_tool("get_sim", {"sim": by_id}))["status"] == "Activated"
+        assert structured(await client.call_tool("list_sim_events", {"sim": sim}))["events"]
+        assert structured(await client.call_tool("get_sim_usage", {"sim": sim}))["current_month"]
+        assert structured(await client.call_tool("get_sim_daily_usage", {"sim": sim}))["days"]
+        assert len(structured(await client.call_tool("list_sim_statuses", {}))["statuses"]) == 5
+        changed = structured(await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"}))
         assert changed["counts"] == {"changed": 1}
-        deleted = facts(await client.call_tool("delete_sims", {"sims": [idle]}))
+        deleted = structured(await client.call_tool("delete_sims", {"sims": [idle]}))
         assert deleted["counts"] == {"changed": 1}
-        assert facts(await client.call_tool("validate_sim_batch", {"bic": bic}))["sims"] == 10
-        assert facts(await client.call_tool("register_sim_batch", {"bic": bic}))["counts"] == {"changed": 1}
+        assert structured(await client.call_tool("validate_sim_batch", {"bic": bic}))["sims"] == 10
+        assert structured(await client.call_tool("register_sim_batch", {"bic": bic}))["counts"] == {"changed": 1}
         assert (client.protocol_version >= "2026-07-28") is (era == "auto")
     sent = {(request["method"], _template(request["path"])) for request in await fleet.requests()}
     assert sent >= {
@@ -147,7 +151,7 @@ async def test_without_a_token_tools_are_listed_and_calls_name_the_two_ways_on(w
         for tool, arguments in (("list_sims", {}), ("delete_sims", {"sims": ["1"]})):
             result = await client.call_tool(tool, arguments)
             assert result.is_error
-            assert all(way in said(result) for way in TWO_WAYS_ON)
+            assert all(way in text_of(result) for way in TWO_WAYS_ON)
 
 
 async def test_stdout_carries_nothing_but_json_rpc(fleet: Fleet, tmp_path: Path) -> None:
@@ -217,7 +221,7 @@ async def test_a_client_that_shows_only_urls_is_not_asked_by_form(fleet: Fleet) 
     async with served([], env) as address, httpx.AsyncClient() as http:
         call = {
             "name": "set_sim_status",
-            "arguments": {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"},
+            "arguments": {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"},
             "_meta": {
                 "io.modelcontextprotocol/protocolVersion": "2026-07-28",
                 "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"url": {}}},
@@ -260,7 +264,7 @@ async def test_with_sandbox_the_server_needs_nothing_else(tmp_path: Path) -> Non
         command=sys.executable, args=["-m", "sim_mcp", "--sandbox"], env=environment(None), cwd=tmp_path
     )
     async with Client(server) as client:
-        assert facts(await client.call_tool("list_sims", {}))["total"] > 400
+        assert structured(await client.call_tool("list_sims", {}))["total"] > 400
 
 
 async def test_without_a_token_stderr_says_so_once(tmp_path: Path) -> None:

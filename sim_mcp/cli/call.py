@@ -1,4 +1,4 @@
-"""The tools from a shell: words in, a table or JSON out, forms answered at the terminal."""
+"""Call tools from a shell: `key=value` words in, a table or JSON out; forms are answered at the terminal."""
 
 import json
 from collections.abc import Sequence
@@ -11,24 +11,25 @@ from mcp.client.session import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent, Tool
 from rich.console import Console
 
-from sim_mcp.cli.tables import show
+from sim_mcp.cli.tables import print_answer
+from sim_mcp.formatting import format_count
 from sim_mcp.server.app import SimServer
 
 _TRUE, _FALSE = {"true", "yes", "1", "on"}, {"false", "no", "0", "off"}
 
 
 class ArgumentError(Exception):
-    """Say which word of the command line does not fit the tool, and what would."""
+    """A word of the command line does not fit the tool; the message says what would."""
 
 
 async def list_tools(server: SimServer) -> list[Tool]:
-    """Return the tools as a client sees them."""
+    """Return the tools as a client lists them (`tools/list`)."""
     async with Client(server) as client:
         return (await client.list_tools()).tools
 
 
 async def call(server: SimServer, tool: str, words: Sequence[str], *, interactive: bool) -> CallToolResult:
-    """Call one tool and wait until it is done; a form is put to the person at the terminal, if there is one.
+    """Call one tool and wait until it is done; if interactive, forms are answered at the terminal.
 
     Raises:
         ArgumentError: There is no such tool, or a word is not `key=value` with a key of the tool.
@@ -39,16 +40,16 @@ async def call(server: SimServer, tool: str, words: Sequence[str], *, interactiv
     arguments = parse_arguments(known[tool], words)
     answer = _answer_at_terminal if interactive else None
     async with Client(server, elicitation_callback=answer) as client:
-        tell = _show_progress if interactive else None
-        result = await client.call_tool(tool, arguments, progress_callback=tell)
-        # What goes on in the background would end with this process.
+        on_progress = _print_progress if interactive else None
+        result = await client.call_tool(tool, arguments, progress_callback=on_progress)
+        # Work in the background would end with this process.
         while (result.structured_content or {}).get("state") == "running":
-            result = await client.call_tool(tool, arguments, progress_callback=tell)
+            result = await client.call_tool(tool, arguments, progress_callback=on_progress)
         return result
 
 
 def parse_arguments(tool: Tool, words: Sequence[str]) -> dict[str, Any]:
-    """Turn `key=value` words into arguments of the tool's types; a list key may be repeated.
+    """Parse `key=value` words into arguments of the tool's types; a list key may be repeated.
 
     Raises:
         ArgumentError: A word is not `key=value`, or its key or value does not fit the tool.
@@ -69,20 +70,20 @@ def parse_arguments(tool: Tool, words: Sequence[str]) -> dict[str, Any]:
 
 
 def succeeded(result: CallToolResult) -> bool:
-    """Tell whether a tool did as asked: a change does if every item is as wanted now."""
+    """Return whether a tool succeeded; a change only does if every item is in the requested state."""
     counts: dict[str, int] = (result.structured_content or {}).get("counts", {})
     return not result.is_error and not set(counts) - {"changed", "already"}
 
 
 def print_result(result: CallToolResult, *, as_json: bool, console: Console) -> None:
-    """Print what a tool answered, for a person or for a program."""
+    """Print an answer as tables, or as JSON."""
     text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
     if as_json:
         click.echo(json.dumps({"error": text} if result.is_error else result.structured_content, indent=2))
     elif result.is_error:
         click.echo(text, err=True)
     else:
-        show(result.structured_content or {}, console)
+        print_answer(result.structured_content or {}, console)
 
 
 def _typed(key: str, value: str, kind: str | None) -> Any:
@@ -98,14 +99,14 @@ def _typed(key: str, value: str, kind: str | None) -> Any:
     return value
 
 
-async def _show_progress(progress: float, total: float | None, message: str | None) -> None:
-    of = "" if total is None else f" of {total:,.0f}"
-    click.echo(f"{progress:,.0f}{of}{f', {message}' if message else ''}", err=True)
+async def _print_progress(progress: float, total: float | None, message: str | None) -> None:
+    of = "" if total is None else f" of {format_count(total)}"
+    click.echo(f"{format_count(progress)}{of}{f', {message}' if message else ''}", err=True)
 
 
 async def _answer_at_terminal(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
-    """Put a form to the person at the terminal; anything but a clear answer is no answer."""
-    del context  # the callback's form is the SDK's; who asks is this process itself.
+    """Ask a form's fields at the terminal; Ctrl-C or the end of input cancels it."""
+    del context  # the SDK passes it.
 
     def prompt() -> ElicitResult:
         click.echo(params.message, err=True)
@@ -122,5 +123,5 @@ async def _answer_at_terminal(context: ClientRequestContext, params: ElicitReque
             return ElicitResult(action="cancel")
         return ElicitResult(action="accept", content=content)
 
-    # Ctrl-C ends the call; a thread that waits for a key must not keep it alive.
+    # Ctrl-C must end the call although the thread still reads the keyboard.
     return await anyio.to_thread.run_sync(prompt, abandon_on_cancel=True)

@@ -1,8 +1,6 @@
 """The commands of `sim-mcp`: arguments in, calls out."""
 
-import csv
 import errno
-import json
 import os
 import sqlite3
 import sys
@@ -12,40 +10,38 @@ from pathlib import Path
 
 import anyio
 import click
-import httpx
 from mcp.types import CallToolResult
 from rich.console import Console
 
 from sim_mcp import __version__
 from sim_mcp.changes.policy import PolicyError, read_policy
-from sim_mcp.changes.record.audit import AuditRow
-from sim_mcp.changes.record.audit import audit as told
+from sim_mcp.changes.record.audit import audit as read_audit
 from sim_mcp.changes.record.record_file import JournalError, RecordFile
 from sim_mcp.cli import call as shell
 from sim_mcp.cli import demo as demonstration
+from sim_mcp.cli.audit import print_audit
+from sim_mcp.cli.health import ask_server
 from sim_mcp.cli.options import WholePath, env_file_option, json_option, sandbox_option
 from sim_mcp.cli.tables import records
-from sim_mcp.http.access_key import AccessKeyError, access_key
-from sim_mcp.http.server import listen
 from sim_mcp.logs import log_to_stderr
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
 from sim_mcp.sandbox import serve as serve_sandbox
-from sim_mcp.sanitize import spreadsheet_safe
 from sim_mcp.server.app import build_server
+from sim_mcp.server.http.access_key import AccessKeyError, access_key
+from sim_mcp.server.http.listening import listen
 from sim_mcp.server.readiness import Readiness
-from sim_mcp.server.serving import UnaskedError, insist_on_asking, serve_http, serve_stdio, upstream
+from sim_mcp.server.serving import UnconfirmedChangesError, require_confirmation, serve_http, serve_stdio, upstream
 from sim_mcp.settings import ENV_FILE, Settings, SettingsError, is_loopback, read_settings
 from sim_mcp.tools.context import why_no_token
 
-USAGE_ERROR = 2
-INTERRUPTED = 130
-READY_WITHIN_S = 20.0
+_USAGE_EXIT_CODE = 2
+_INTERRUPTED_EXIT_CODE = 130
 
 
-class UsageProblem(click.ClickException):
+class UsageError(click.ClickException):
     """End the command with exit code 2 and say on stderr what to change."""
 
-    exit_code = USAGE_ERROR
+    exit_code = _USAGE_EXIT_CODE
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,7 +54,7 @@ def main(ctx: click.Context, *, sandbox: bool) -> None:
     if ctx.invoked_subcommand is None:
         sys.exit(anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox))
     elif sandbox:
-        raise UsageProblem(f"--sandbox goes after the command: sim-mcp {ctx.invoked_subcommand} --sandbox …")
+        raise UsageError(f"--sandbox goes after the command: sim-mcp {ctx.invoked_subcommand} --sandbox …")
 
 
 @main.command()
@@ -77,10 +73,10 @@ def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sa
     if not http:
         for given, option in ((stateless, "--stateless"), (no_key, "--no-key")):
             if given:
-                raise UsageProblem(f"{option} goes with --http. Nothing was started.")
+                raise UsageError(f"{option} goes with --http. Nothing was started.")
         sys.exit(anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox))
     if not is_loopback(host):
-        raise UsageProblem(
+        raise UsageError(
             f"--host {host}: a key in clear is no protection on a network, so only this machine may connect. Use "
             "127.0.0.1 and put a tunnel or an authenticating proxy in front. Nothing was started."
         )
@@ -88,13 +84,13 @@ def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sa
     try:
         key = None if no_key else access_key(settings)
         if no_key:
-            insist_on_asking(settings)
+            require_confirmation(settings)
         listeners = listen(host, port)
-    except (AccessKeyError, UnaskedError) as error:
-        raise UsageProblem(str(error)) from None
+    except (AccessKeyError, UnconfirmedChangesError) as error:
+        raise UsageError(str(error)) from None
     except OSError as error:
         taken = f"Port {port} is taken" if error.errno == errno.EADDRINUSE else f"{host}, port {port}: {error.strerror}"
-        raise UsageProblem(f"{taken}: try another --port, 0 takes any free one. Nothing was started.") from None
+        raise UsageError(f"{taken}: try another --port, 0 takes any free one. Nothing was started.") from None
     sys.exit(anyio.run(serve_http, settings, sandbox, listeners, stateless, key))
 
 
@@ -129,18 +125,18 @@ def sandbox_command(
             port=port,
             sims=sims,
             seed=seed,
-            clock=_moment(clock),
+            clock=_parse_time(clock),
             db=db,
             limits=limits,
             faults=Faults.parse(list(faults)),
             unknowns=Unknowns.parse(list(unknown)),
         )
-        serve_sandbox(settings, _announce)
+        serve_sandbox(settings, _print_connection)
     except OSError as error:
-        raise UsageProblem(f"{error.strerror or error}: try another --port, 0 takes any free one.") from None
+        raise UsageError(f"{error.strerror or error}: try another --port, 0 takes any free one.") from None
     except (ValueError, sqlite3.Error) as error:
         place = f" ({db})" if db is not None else ""
-        raise UsageProblem(f"{error}{place}") from None
+        raise UsageError(f"{error}{place}") from None
 
 
 @main.command()
@@ -159,7 +155,7 @@ def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool)
     """Call one tool, such as: sim-mcp call list_sims status=suspended."""
     settings = _settings(sandbox=sandbox)
     if settings.application_token is None and not sandbox:
-        raise UsageProblem(why_no_token(settings))
+        raise UsageError(why_no_token(settings))
     try:
         result = anyio.run(_call, settings, sandbox, tool, arguments)
     except KeyboardInterrupt:
@@ -167,10 +163,10 @@ def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool)
             "\nInterrupted: an open form was not answered, so nothing changed; an unfinished export left no file.",
             err=True,
         )
-        # The thread that waits for a key would keep an orderly exit waiting for that key.
-        os._exit(INTERRUPTED)
+        # A regular exit would wait for the thread that reads the keyboard.
+        os._exit(_INTERRUPTED_EXIT_CODE)
     except shell.ArgumentError as error:
-        raise UsageProblem(f"{error} Nothing was sent.") from None
+        raise UsageError(f"{error} Nothing was sent.") from None
     shell.print_result(result, as_json=as_json, console=Console())
     sys.exit(0 if shell.succeeded(result) else 1)
 
@@ -207,7 +203,7 @@ def tools(*, as_json: bool) -> None:
 def audit(*, since: str | None, sim: str | None, as_csv: bool, as_json: bool) -> None:
     """Tell what was agreed to, sent and changed, by whom, when, and what came of it."""
     settings = _settings()
-    moment = _moment(since, "--since") if since else None
+    moment = _parse_time(since, "--since") if since else None
     try:
         directory = settings.state_directory()
         if not RecordFile(directory).exists:
@@ -215,19 +211,10 @@ def audit(*, since: str | None, sim: str | None, as_csv: bool, as_json: bool) ->
                 f"There is no record of changes in {directory}. Either nothing was ever planned from here, or the "
                 "record is elsewhere (SIM_MCP_STATE_DIR) or was removed."
             )
-        rows = [row._asdict() for row in told(directory, moment, sim)]
+        rows = list(read_audit(directory, moment, sim))
     except (JournalError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-    elif as_csv:
-        writer = csv.DictWriter(sys.stdout, AuditRow._fields)
-        writer.writeheader()
-        writer.writerows({name: spreadsheet_safe(value) for name, value in row.items()} for row in rows)
-    elif rows:
-        Console().print(records([_told_in_short(row) for row in rows]))
-    else:
-        click.echo("Nothing is on record about that.")
+    print_audit(rows, as_json=as_json, as_csv=as_csv)
 
 
 @main.command()
@@ -237,44 +224,18 @@ def audit(*, since: str | None, sim: str | None, as_csv: bool, as_json: bool) ->
 def health(*, alive: bool, port: int | None) -> None:
     """Exit 0 if calls can be answered: the token is accepted, emnify reached, the directories can be written to."""
     if port is not None:
-        _ask_server(port, alive=alive)
+        click.echo(ask_server(port, alive=alive))
         return
     settings = _settings()
-    found = anyio.run(shell.list_tools, build_server(settings))
+    tools_listed = anyio.run(shell.list_tools, build_server(settings))
     if not alive and (problems := anyio.run(Readiness(settings).problems)):
-        raise click.ClickException("\n".join(["not ready", *(problem.told for problem in problems)]))
-    click.echo(f"{'alive' if alive else 'ready'}: {len(found)} tools")
-
-
-def _told_in_short(row: dict[str, str]) -> dict[str, str]:
-    """Return what of a row of the record fits a terminal; --json and --csv have all of it."""
-    step = f"{row['before']} → {row['after']}" if row["before"] != row["after"] else row["before"]
-    return {
-        "at": row["at"][:16].replace("T", " "),
-        "sim": row["sim"],
-        "outcome": f"{row['outcome']}{', read again' if row['event'] == 'read again' else ''}",
-        "change": step or row["note"],
-        "agreed": row["agreed"],
-    }
-
-
-def _ask_server(port: int, *, alive: bool) -> None:
-    route = "health" if alive else "ready"
-    try:
-        answer = httpx.get(f"http://127.0.0.1:{port}/{route}", timeout=READY_WITHIN_S, trust_env=False)
-        told = answer.json()
-    except (httpx.HTTPError, ValueError) as error:
-        raise click.ClickException(f"The server on port {port} does not answer: {type(error).__name__}") from None
-    if answer.is_success:
-        click.echo(f"alive: version {told['version']}" if alive else f"ready: {told['tools']} tools")
-        return
-    problems = [f"{problem['what']}: {problem['why']}." for problem in told.get("problems", [])]
-    raise click.ClickException("\n".join([f"the server on port {port} is not ready", *problems]))
+        raise click.ClickException("\n".join(["not ready", *(problem.details for problem in problems)]))
+    click.echo(f"{'alive' if alive else 'ready'}: {len(tools_listed)} tools")
 
 
 async def _call(settings: Settings, sandbox: bool, tool: str, words: Sequence[str]) -> CallToolResult:
     async with upstream(settings, sandbox) as ready:
-        # A shell that ends with the call cannot wait for a page; its forms are answered at the terminal.
+        # The process ends with the call, and the page with it; forms are answered at the terminal instead.
         without_page = ready.model_copy(update={"approval_page": False})
         return await shell.call(build_server(without_page), tool, words, interactive=sys.stdin.isatty())
 
@@ -287,23 +248,23 @@ def _settings(*, sandbox: bool = False) -> Settings:
         )
         read_policy(settings.policy, settings.confirm)
     except (SettingsError, PolicyError) as error:
-        raise UsageProblem(str(error)) from None
+        raise UsageError(str(error)) from None
     log_to_stderr(settings.log_level, settings.application_token)
     return settings
 
 
-def _moment(text: str | None, option: str = "--clock") -> datetime | None:
+def _parse_time(text: str | None, option: str = "--clock") -> datetime | None:
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UsageProblem(f"{option} {text}: should be ISO 8601, such as 2026-03-15T09:00:00Z") from None
+        raise UsageError(f"{option} {text}: should be ISO 8601, such as 2026-03-15T09:00:00Z") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _announce(world: Sandbox) -> None:
-    click.echo(f"EMNIFY_BASE_URL={world.base_url}")
-    for role, token in world.tokens.items():
+def _print_connection(sandbox: Sandbox) -> None:
+    click.echo(f"EMNIFY_BASE_URL={sandbox.base_url}")
+    for role, token in sandbox.tokens.items():
         click.echo(f"{role}: EMNIFY_APPLICATION_TOKEN={token}")
-    click.echo(f"What is in it: {world.base_url}/sandbox/stories. Stop with Ctrl-C.")
+    click.echo(f"What is in it: {sandbox.base_url}/sandbox/scenarios. Stop with Ctrl-C.")

@@ -1,4 +1,4 @@
-"""A support desk's morning, shown with a real client, a real server process and real HTTP to a sandbox."""
+"""The demonstration: a support desk's morning, with a real client, server process and HTTP to a sandbox."""
 
 import os
 import ssl
@@ -18,47 +18,47 @@ from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
 
-from sim_mcp.cli.tables import chart, records, show
+from sim_mcp.cli.tables import chart, print_answer, records
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
 
 
 @dataclass
-class Morning:
-    """Hold what the steps share: where to print, the fleet, and what did not hold."""
+class Demo:
+    """What the steps share: the console, the sandbox, its scenarios, and the failed checks."""
 
     console: Console
     upstream: httpx.AsyncClient
-    stories: dict[str, dict[str, Any]]
+    scenarios: dict[str, dict[str, Any]]
     failed: list[str] = field(default_factory=list)
 
     def ask(self, question: str) -> None:
-        """Show what a person asks."""
+        """Print a person's question."""
         self.console.print(Rule(style="dim"))
         self.console.print(Text(f"“{question}”", style="bold"))
 
     def check(self, held: bool, promise: str) -> None:
-        """Show whether a promise held, and remember if it did not."""
+        """Print whether a promise held, and record it if it did not."""
         mark, style = ("✓", "green") if held else ("✗", "bold red")
         self.console.print(Text(f"{mark} {promise}", style=style))
         if not held:
             self.failed.append(promise)
 
     async def writes(self) -> int:
-        """Count the changes that have reached the sandbox."""
+        """Return the number of writes that the sandbox has received."""
         requests = (await self.upstream.get("/sandbox/requests")).json()
         return sum(request["method"] in {"PATCH", "DELETE", "PUT"} for request in requests)
 
 
 async def run(console: Console) -> bool:
-    """Walk through the morning; return whether everything held."""
+    """Run the demonstration; return whether every check held."""
     with TemporaryDirectory() as state_dir:
-        return await _walk(console, state_dir)
+        return await _run(console, state_dir)
 
 
-async def _walk(console: Console, state_dir: str) -> bool:
-    async with running(SandboxSettings(sims=500)) as world, _straight_to(world.base_url) as upstream:
-        found = (await upstream.get("/sandbox/stories")).json()
-        morning = Morning(console, upstream, {story["key"]: story for story in found})
+async def _run(console: Console, state_dir: str) -> bool:
+    async with running(SandboxSettings(sims=500)) as world, _loopback_client(world.base_url) as upstream:
+        found = (await upstream.get("/sandbox/scenarios")).json()
+        demo = Demo(console, upstream, {each["key"]: each for each in found})
         console.print(
             Panel(
                 f"An emnify of our own with 500 SIMs listens at {world.base_url}.\n"
@@ -67,96 +67,97 @@ async def _walk(console: Console, state_dir: str) -> bool:
             )
         )
         async with _client(world, state_dir, forms=False) as client:
-            morning.check(len((await client.list_tools()).tools) >= 12, f"connected, MCP {client.protocol_version}")  # noqa: PLR2004  # the twelve tools promised.
-            await _reading(morning, client)
-            await _nobody_asked(morning, client)
+            demo.check(len((await client.list_tools()).tools) >= 12, f"connected, MCP {client.protocol_version}")  # noqa: PLR2004  # the twelve tools promised.
+            await _reading(demo, client)
+            await _without_forms(demo, client)
         async with _client(world, state_dir, forms=True) as client:
-            await _agreed(morning, client)
-            await _batch(morning, client)
+            await _with_forms(demo, client)
+            await _batch(demo, client)
     console.print(Rule(style="dim"))
-    verdict = "Everything held." if not morning.failed else f"Did not hold: {'; '.join(morning.failed)}"
-    console.print(Text(verdict, style="bold red" if morning.failed else "bold green"))
-    return not morning.failed
+    verdict = "Everything held." if not demo.failed else f"Did not hold: {'; '.join(demo.failed)}"
+    console.print(Text(verdict, style="bold red" if demo.failed else "bold green"))
+    return not demo.failed
 
 
-def _straight_to(base_url: str) -> httpx.AsyncClient:
-    """Return a client for this machine, with which its proxies and certificates have no business."""
+def _loopback_client(base_url: str) -> httpx.AsyncClient:
+    """Return an HTTP client for this machine that ignores proxy and certificate settings."""
     return httpx.AsyncClient(base_url=base_url, trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
-async def _reading(morning: Morning, client: Client) -> None:
-    card = _off_the_card(morning.stories["roaming_spike"]["iccid_with_luhn"])
-    morning.ask(f"A customer reads {card} off his card. Which SIM is it?")
-    sim = await _call(morning, client, "get_sim", sim=card)
-    show(sim, morning.console)
-    morning.check(sim.get("iccid") == card.replace(" ", ""), "found by the digits on the card")
+async def _reading(demo: Demo, client: Client) -> None:
+    card = _in_groups(demo.scenarios["roaming_spike"]["iccid_with_luhn"])
+    demo.ask(f"A customer reads {card} off his card. Which SIM is it?")
+    sim = await _call(demo, client, "get_sim", sim=card)
+    print_answer(sim, demo.console)
+    demo.check(sim.get("iccid") == card.replace(" ", ""), "found by the digits on the card")
 
-    morning.ask("Why was it so expensive? What did it use?")
-    used = await _call(morning, client, "get_sim_daily_usage", sim=card)
-    morning.console.print(chart(used.get("days", [])))
-    morning.check(bool(used.get("days")), "usage by day, in MB and money")
-    told = await _call(morning, client, "diagnose_sim", sim=card)
-    show(told, morning.console)
-    morning.check("Turkey" in str(told), "the cause with its evidence: data used in another country than usual")
-
-    morning.ask("How many SIMs do we have, and which are suspended?")
-    counted = await _call(morning, client, "summarize_sims", group_by=["status"])
-    show(counted, morning.console)
-    counts = [row["sims"] for row in counted.get("groups", [])]
-    morning.check(bool(counts) and sum(counts) == counted.get("total"), "counts that add up to the whole fleet")
-    listed = await _call(morning, client, "list_sims", status="suspended", per_page=5)
-    morning.console.print(
-        records(listed.get("sims", []), title=f"{len(listed.get('sims', []))} of {listed.get('total')}")
+    demo.ask("Why was it so expensive? What did it use?")
+    used = await _call(demo, client, "get_sim_daily_usage", sim=card)
+    demo.console.print(chart(used.get("days", [])))
+    demo.check(bool(used.get("days")), "usage by day, in MB and money")
+    diagnosis = await _call(demo, client, "diagnose_sim", sim=card)
+    print_answer(diagnosis, demo.console)
+    demo.check(
+        "Turkey" in str(diagnosis.get("findings")),
+        "the cause with its evidence: data used in another country than usual",
     )
+
+    demo.ask("How many SIMs do we have, and which are suspended?")
+    counted = await _call(demo, client, "summarize_sims", group_by=["status"])
+    print_answer(counted, demo.console)
+    counts = [row["sims"] for row in counted.get("groups", [])]
+    demo.check(bool(counts) and sum(counts) == counted.get("total"), "counts that add up to the whole fleet")
+    listed = await _call(demo, client, "list_sims", status="suspended", per_page=5)
+    demo.console.print(records(listed.get("sims", []), title=f"{len(listed.get('sims', []))} of {listed.get('total')}"))
     statuses = {row["status"] for row in listed.get("sims", [])}
-    morning.check(statuses == {"Suspended"} and bool(listed.get("next")), "only suspended ones, and the next call")
+    demo.check(statuses == {"Suspended"} and bool(listed.get("next")), "only suspended ones, and the next call")
 
 
-async def _nobody_asked(morning: Morning, client: Client) -> None:
-    morning.ask("Suspend the one that went silent. (This client cannot show a form.)")
-    before = await morning.writes()
-    sim = morning.stories["went_silent"]["iccid"]
+async def _without_forms(demo: Demo, client: Client) -> None:
+    demo.ask("Suspend the one that went silent. (This client cannot show a form.)")
+    before = await demo.writes()
+    sim = demo.scenarios["went_silent"]["iccid"]
     result = await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"})
-    morning.console.print(Text(_text(result), style="yellow"))
+    demo.console.print(Text(_text(result), style="yellow"))
     waits = (result.structured_content or {}).get("state") == "waiting for approval"
-    morning.check(waits and await morning.writes() == before, "it waits for a person; nothing was sent to emnify")
+    demo.check(waits and await demo.writes() == before, "it waits for a person; nothing was sent to emnify")
 
 
-async def _agreed(morning: Morning, client: Client) -> None:
-    morning.ask("Suspend the one that went silent. (This client can show a form.)")
-    before = await morning.writes()
-    sim = morning.stories["went_silent"]["iccid"]
-    report = await _call(morning, client, "set_sim_status", sims=[sim], status="suspended")
-    morning.console.print(records(report.get("sims", [])))
+async def _with_forms(demo: Demo, client: Client) -> None:
+    demo.ask("Suspend the one that went silent. (This client can show a form.)")
+    before = await demo.writes()
+    sim = demo.scenarios["went_silent"]["iccid"]
+    report = await _call(demo, client, "set_sim_status", sims=[sim], status="suspended")
+    demo.console.print(records(report.get("sims", [])))
     rows = report.get("sims", [])
     held = [row["outcome"] for row in rows] == ["changed"] and [row["after"] for row in rows] == ["Suspended"]
-    morning.check(held and await morning.writes() == before + 1, "a person agreed; written once; read back")
+    demo.check(held and await demo.writes() == before + 1, "a person agreed; written once; read back")
 
 
-async def _batch(morning: Morning, client: Client) -> None:
-    bic = morning.stories["batch_registrable"]["bic"]
-    morning.ask(f"A box arrived with the code {bic}. Take it in.")
-    checked = await _call(morning, client, "validate_sim_batch", bic=bic)
-    show(checked, morning.console)
-    morning.check(bool(checked.get("sims")), "the batch can be registered")
-    done = await _call(morning, client, "register_sim_batch", bic=bic, status="issued")
-    show(done, morning.console)
+async def _batch(demo: Demo, client: Client) -> None:
+    bic = demo.scenarios["batch_registrable"]["bic"]
+    demo.ask(f"A box arrived with the code {bic}. Take it in.")
+    checked = await _call(demo, client, "validate_sim_batch", bic=bic)
+    print_answer(checked, demo.console)
+    demo.check(bool(checked.get("sims")), "the batch can be registered")
+    done = await _call(demo, client, "register_sim_batch", bic=bic, status="issued")
+    print_answer(done, demo.console)
     held = done.get("counts") == {"changed": 1} and f"{checked.get('sims')} SIMs registered" in done["sims"][0]["note"]
-    morning.check(held, "registered and read back")
+    demo.check(held, "registered and read back")
 
 
-async def _call(morning: Morning, client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
-    shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-    morning.console.print(Text(f"→ {tool}({shown})", style="dim"))
+async def _call(demo: Demo, client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+    listed = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    demo.console.print(Text(f"→ {tool}({listed})", style="dim"))
     result = await client.call_tool(tool, arguments)
     if result.is_error:
-        morning.console.print(Text(_text(result), style="red"))
+        demo.console.print(Text(_text(result), style="red"))
     return result.structured_content or {}
 
 
 @asynccontextmanager
 async def _client(world: Sandbox, state_dir: str, *, forms: bool) -> AsyncIterator[Client]:
-    """Start the server as a process and connect to it, as a client that can show forms or cannot."""
+    """Start the server as a process and connect to it, as a client that can show forms or one that cannot."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("EMNIFY_", "SIM_MCP_"))}
     environment |= {
         "EMNIFY_BASE_URL": world.base_url,
@@ -170,7 +171,7 @@ async def _client(world: Sandbox, state_dir: str, *, forms: bool) -> AsyncIterat
 
 
 async def _agree(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
-    del context  # who asks is the server this demonstration started.
+    del context  # the SDK passes it.
     Console().print(Panel(Text(params.message), title="The form", subtitle="answered: yes", border_style="cyan"))
     return ElicitResult(action="accept", content={"agree": True})
 
@@ -179,5 +180,5 @@ def _text(result: CallToolResult) -> str:
     return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
 
 
-def _off_the_card(iccid: str) -> str:
+def _in_groups(iccid: str) -> str:
     return " ".join(iccid[start : start + 4] for start in range(0, len(iccid), 4))

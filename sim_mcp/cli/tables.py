@@ -20,23 +20,23 @@ _STATUS_COLOURS = {
     "Critical": "red",
 }
 _UNBROKEN = {"at", "sim", "iccid", "time", "date", "imsi", "msisdn", "status", "outcome", "before", "after"}
-"""Columns that people compare or copy: a number broken over two lines is of no use."""
+"""Columns that are never wrapped, since people compare and copy them."""
 
-_LONGEST_BAR = 36
-_SHORT = 30
+_BAR_WIDTH = 36
+_INLINE_LENGTH = 30
 
 
-def show(structure: Mapping[str, Any], console: Console) -> None:
-    """Print an answer: single facts first, then each list of records as a table."""
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    facts.add_column(style="dim")
-    facts.add_column(overflow="fold")
-    for name, value in structure.items():
+def print_answer(answer: Mapping[str, Any], console: Console) -> None:
+    """Print an answer: scalar fields first, then each list of records as a table."""
+    fields = Table(box=None, show_header=False, pad_edge=False)
+    fields.add_column(style="dim")
+    fields.add_column(overflow="fold")
+    for name, value in answer.items():
         if not _is_records(value) and value != []:
-            facts.add_row(_heading(name), _cell(value))
-    if facts.row_count:
-        console.print(facts)
-    for name, value in structure.items():
+            fields.add_row(_heading(name), _cell(value))
+    if fields.row_count:
+        console.print(fields)
+    for name, value in answer.items():
         if name == "days" and _is_records(value):
             console.print(chart(value))
         if _is_records(value):
@@ -44,7 +44,7 @@ def show(structure: Mapping[str, Any], console: Console) -> None:
 
 
 def records(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> Table:
-    """Return a table with a column for every key that any row has."""
+    """Return a table with a column for every key that occurs in a row."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", header_style="bold")
     for column in columns:
@@ -61,7 +61,7 @@ def records(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> Tabl
 
 
 def chart(days: Sequence[Mapping[str, Any]]) -> Table:
-    """Return data per day as bars, with its cost where it is known."""
+    """Return a bar chart of data per day, in MB, with the cost where it is known."""
     most = max((day.get("data_mb") or 0 for day in days), default=0) or 1
     table = Table(box=None, title="Data per day", title_justify="left")
     table.add_column("day", no_wrap=True)
@@ -70,7 +70,7 @@ def chart(days: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("cost", justify="right", no_wrap=True)
     for day in days:
         volume = day.get("data_mb") or 0
-        bar = Text("█" * max(1, round(volume / most * _LONGEST_BAR)) if volume else "", style="cyan")
+        bar = Text("█" * max(1, round(volume / most * _BAR_WIDTH)) if volume else "", style="cyan")
         cost = "" if day.get("data_cost") is None else f"{day['data_cost']:.2f} {day.get('currency') or ''}"
         table.add_row(str(day["date"]), bar, f"{volume:,.3f}", cost)
     return table
@@ -85,15 +85,15 @@ def _heading(key: str) -> str:
 
 
 def _cell(value: Any) -> Text:
-    # Text, not markup: a device named "[red]" is shown as it is called.
+    # Text, not markup: a device may be named "[red]".
     if value is None:
         return Text("")
     if isinstance(value, dict):
         return Text(", ".join(f"{_heading(key)} {_cell(inner)}" for key, inner in value.items()))
     if isinstance(value, list):
         parts = [str(_cell(inner)) for inner in value]
-        # Records and sentences stand in lines of their own.
-        return Text(("\n" if any(len(part) > _SHORT for part in parts) else ", ").join(parts))
+        # Long items, such as records and sentences, get lines of their own.
+        return Text(("\n" if any(len(part) > _INLINE_LENGTH for part in parts) else ", ").join(parts))
     if isinstance(value, float):
         return Text(f"{value:,.3f}".rstrip("0").rstrip("."))
     return Text(str(value), style=_STATUS_COLOURS.get(str(value), ""))

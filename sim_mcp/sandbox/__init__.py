@@ -1,4 +1,4 @@
-"""An emnify of one's own: the SIM API over real HTTP, for trying, testing and demonstrations."""
+"""A local emnify: the SIM API over real HTTP on made-up SIMs, for trials, tests and demonstrations."""
 
 from sim_mcp.sandbox.api.faults import Fault, Faults
 from sim_mcp.sandbox.server import Sandbox, running, serve

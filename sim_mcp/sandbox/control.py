@@ -1,4 +1,4 @@
-"""The control plane, apart from the API: what was asked, what goes wrong, what time it is, which stories there are."""
+"""The control plane, apart from the API: requests so far, faults, clock and scenarios."""
 
 import dataclasses
 import html
@@ -27,18 +27,19 @@ def routes(core: Core, base_url: str, table: list[str]) -> list[Route]:
         Route("/sandbox/requests", _local(plane.requests), methods=["GET", "DELETE"]),
         Route("/sandbox/faults", _local(plane.faults), methods=["GET", "PUT"]),
         Route("/sandbox/clock", _local(plane.clock), methods=["GET", "POST"]),
-        Route("/sandbox/stories", _local(plane.stories), methods=["GET"]),
+        Route("/sandbox/scenarios", _local(plane.scenarios), methods=["GET"]),
+        Route("/sandbox/stories", _local(plane.scenarios), methods=["GET"]),  # what it was called before.
     ]
 
 
-def stories(core: Core) -> list[dict[str, object]]:
-    """Return each story with the names by which its SIM or batch can be asked for."""
+def scenarios(core: Core) -> list[dict[str, object]]:
+    """Return each scenario with every identifier of its SIM or batch (`GET /sandbox/scenarios`)."""
     found: list[dict[str, object]] = []
     for key, about, sim_id, bic in core.store.rows("SELECT key, about, sim, bic FROM story ORDER BY place"):
-        story: dict[str, object] = {"key": key, "about": about}
+        scenario: dict[str, object] = {"key": key, "about": about}
         sim = core.store.sim(int(str(sim_id))) if sim_id is not None else None
         if sim is not None and bic is None:
-            story |= {
+            scenario |= {
                 "sim_id": sim.id,
                 "iccid": sim.iccid,
                 "iccid_with_luhn": sim.iccid_with_luhn,
@@ -50,9 +51,9 @@ def stories(core: Core) -> list[dict[str, object]]:
                 "organisation": sim.customer,
             }
         if bic is not None:
-            story["bic"] = bic
-            story["sim_id"] = sim_id
-        found.append(story)
+            scenario["bic"] = bic
+            scenario["sim_id"] = sim_id
+        found.append(scenario)
     return found
 
 
@@ -90,10 +91,10 @@ class _Plane:
 
     async def requests(self, request: Request) -> Response:
         if request.method == "DELETE":
-            self._core.log.clear()
+            self._core.request_log.clear()
             return Response(status_code=204)
         since = request.query_params.get("since", "0")
-        return JSONResponse(self._core.log.since(int(since) if since.isdecimal() else 0))
+        return JSONResponse(self._core.request_log.since(int(since) if since.isdecimal() else 0))
 
     async def faults(self, request: Request) -> Response:
         if request.method == "PUT":
@@ -115,14 +116,14 @@ class _Plane:
                 return _refused('expected {"advance_s": n} with n of 0 or more')
         return JSONResponse({"now": zulu_date(self._core.clock.now())})
 
-    async def stories(self, _: Request) -> Response:
-        return JSONResponse(stories(self._core))
+    async def scenarios(self, _: Request) -> Response:
+        return JSONResponse(scenarios(self._core))
 
     async def page(self, _: Request) -> Response:
         rows = "".join(
             f"<tr><td>{html.escape(str(each['key']))}</td><td>{html.escape(str(each['about']))}</td>"
             f"<td>{html.escape(str(each.get('iccid_with_luhn') or each.get('bic')))}</td></tr>"
-            for each in stories(self._core)
+            for each in scenarios(self._core)
         )
         return HTMLResponse(
             "<!doctype html><html lang=en><meta charset=utf-8><title>SIM sandbox</title>"
@@ -130,7 +131,7 @@ class _Plane:
             "<h1>SIM sandbox</h1><p>It answers as the emnify API does, and none of it is real. "
             f"Base URL <code>{html.escape(self._base_url)}</code>; tokens, settings and routes: "
             "<a href=/sandbox>/sandbox</a>, requests so far: <a href=/sandbox/requests>/sandbox/requests</a>, "
-            f"stories: <a href=/sandbox/stories>/sandbox/stories</a>.</p><table>{rows}</table></html>"
+            f"scenarios: <a href=/sandbox/scenarios>/sandbox/scenarios</a>.</p><table>{rows}</table></html>"
         )
 
 
@@ -139,7 +140,7 @@ def _refused(problem: str) -> Response:
 
 
 def _local(serve: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """Keep web pages of other origins out, which could reach loopback through a browser."""
+    """Refuse requests from web pages of other origins, which can reach loopback through a browser."""
 
     async def endpoint(request: Request) -> Response:
         here = request.url.hostname

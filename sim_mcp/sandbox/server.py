@@ -1,13 +1,13 @@
-"""Serve a sandbox on loopback from a thread of its own, so that a busy client cannot starve it."""
+"""Serve a sandbox on loopback, from its own thread so that a busy client in the same process cannot starve it."""
 
-import asyncio
 import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 import anyio.to_thread
 import h11
@@ -23,19 +23,18 @@ from sim_mcp.sandbox.world.clock import Clock
 from sim_mcp.sandbox.world.world import open_world
 
 _BACKLOG = 512
-_LAST_ANSWERS_S = 1.0
-_NAMELESS = 422
-Connections = dict[tuple[str, int], asyncio.Transport]
+_LAST_RESPONSES_S = 1
+_WITHOUT_REASON_PHRASE = 422
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """Tell how to reach a running sandbox."""
+    """Hold where a running sandbox is reached, and its parts."""
 
     base_url: str
     tokens: Mapping[str, str]
-    """Application tokens by role: enterprise, reseller, issuer, one of a customer whose services emnify blocked, and
-    one that was revoked."""
+    """Application tokens by role: `enterprise`, `reseller`, `issuer`, `blocked` (a customer whose services emnify has
+    blocked) and `revoked`."""
     store: Store
     clock: Clock
 
@@ -45,8 +44,8 @@ async def running(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
     """Run a sandbox beside the caller until the block ends.
 
     Raises:
-        OSError: if the port is taken.
-        WorldMismatchError: if the file of the world holds another one.
+        OSError: The port is taken.
+        WorldMismatchError: The world file holds another world.
     """
     context = _started(settings)
     sandbox = await anyio.to_thread.run_sync(context.__enter__)
@@ -61,8 +60,8 @@ def serve(settings: SandboxSettings, announce: Callable[[Sandbox], None]) -> Non
     """Run a sandbox until it is interrupted or terminated.
 
     Raises:
-        OSError: if the port is taken.
-        WorldMismatchError: if the file of the world holds another one.
+        OSError: The port is taken.
+        WorldMismatchError: The world file holds another world.
     """
     stop = threading.Event()
 
@@ -83,7 +82,7 @@ def serve(settings: SandboxSettings, announce: Callable[[Sandbox], None]) -> Non
 @contextmanager
 def _started(settings: SandboxSettings) -> Iterator[Sandbox]:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # Only for sockets that say they are TCP does asyncio send small packets at once.
+    # asyncio sets TCP_NODELAY only on sockets whose protocol is given as TCP.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((settings.host, settings.port))
@@ -94,46 +93,26 @@ def _started(settings: SandboxSettings) -> Iterator[Sandbox]:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         base_url = f"http://{host}:{listener.getsockname()[1]}"
         server = _server(core, base_url)
-        thread = threading.Thread(
-            target=asyncio.run, args=(server.serve(sockets=[listener]),), name="sandbox", daemon=True
-        )
+        # Not in the main thread, so that uvicorn leaves the signals alone.
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
         thread.start()
         try:
             yield Sandbox(base_url, core.authority.tokens, store, clock)
         finally:
-            server.end()
+            server.should_exit = True
             thread.join()
             store.close()
 
 
-def _server(core: Core, base_url: str) -> "_Server":
-    connections: Connections = {}
-
-    class Wire(H11Protocol):
-        """Speak HTTP as recorded: headers as given, no reason phrase for 422; and let connections be cut."""
-
-        def __init__(self, *args: object, **kwargs: object) -> None:
-            super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they come
-            self.conn = _Conversation(h11.SERVER, self.config.h11_max_incomplete_event_size or 65_536)
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
-            super().connection_made(transport)
-            if self.client is not None:
-                connections[self.client] = transport
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            if self.client is not None:
-                connections.pop(self.client, None)
-            super().connection_lost(exc)
-
+def _server(core: Core, base_url: str) -> uvicorn.Server:
     def hang_up(scope: Scope) -> None:
-        transport = connections.get(tuple(scope["client"]))
-        if transport is not None:
-            transport.close()
+        for connection in list(server.server_state.connections):
+            if isinstance(connection, _GatewayProtocol) and connection.client == scope["client"]:
+                connection.transport.close()
 
     config = uvicorn.Config(
         build(core, base_url, hang_up),
-        http=Wire,
+        http=_GatewayProtocol,
         ws="none",
         loop="asyncio",
         lifespan="off",
@@ -142,57 +121,25 @@ def _server(core: Core, base_url: str) -> "_Server":
         server_header=False,
         date_header=False,
         proxy_headers=False,
+        timeout_graceful_shutdown=_LAST_RESPONSES_S,
     )
-    return _Server(config)
+    server = uvicorn.Server(config)
+    return server
 
 
-class _Server(uvicorn.Server):
-    """Sleep until told to end, where uvicorn would look ten times a second."""
+class _GatewayProtocol(H11Protocol):
+    """Write status lines as emnify's gateway does, which uvicorn has no setting for."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._ended = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._wake = asyncio.Event()
-
-    def end(self) -> None:
-        """Stop serving; may be called from any thread, even before serving began."""
-        self._ended.set()
-        if self._loop is not None:
-            with suppress(RuntimeError):  # the loop may have ended by itself
-                self._loop.call_soon_threadsafe(self._wake.set)
-
-    async def main_loop(self) -> None:
-        """Wait for the end."""
-        self._loop = asyncio.get_running_loop()
-        if not self._ended.is_set():
-            await self._wake.wait()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Hang up; answers that are being made get a moment, where uvicorn would sleep even without any."""
-        for server in self.servers:
-            server.close()
-        for listener in sockets or []:
-            listener.close()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        tasks = set(self.server_state.tasks)
-        if tasks:
-            _, unfinished = await asyncio.wait(tasks, timeout=_LAST_ANSWERS_S)
-            for task in unfinished:
-                task.cancel()
-            await asyncio.gather(*unfinished, return_exceptions=True)
-        await self.lifespan.shutdown()
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.conn = _GatewayConnection(h11.SERVER)
 
 
-class _Conversation(h11.Connection):
-    """Leave the reason phrase of 422 empty, as the gateway does."""
-
-    def __init__(self, role: type[h11.SERVER], max_incomplete_event_size: int) -> None:
-        super().__init__(role, max_incomplete_event_size)
+class _GatewayConnection(h11.Connection):
+    """Leave the reason phrase of 422 empty."""
 
     def send(self, event: h11.Event) -> bytes | None:  # type: ignore[override]  # one for all overloads
-        if isinstance(event, h11.Response) and event.status_code == _NAMELESS:
+        if isinstance(event, h11.Response) and event.status_code == _WITHOUT_REASON_PHRASE:
             event = h11.Response(
                 status_code=event.status_code,
                 headers=event.headers.raw_items(),

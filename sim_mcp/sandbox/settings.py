@@ -118,7 +118,7 @@ class SandboxSettings:
     port: int = 0
     """Port to listen on; 0 takes any free one."""
     sims: int = 500
-    """Number of registered SIMs, the stories included; SIMs of batches still to be registered come on top."""
+    """Number of registered SIMs, the scenarios included; SIMs of batches still to be registered come on top."""
     seed: int = 1
     """What all chance derives from."""
     clock: datetime | None = None

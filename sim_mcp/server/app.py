@@ -1,4 +1,4 @@
-"""The composition root: settings in, a ready MCP server out."""
+"""The composition root: build the MCP server from the settings."""
 
 import difflib
 import logging
@@ -159,8 +159,8 @@ def _lifespan(
                 EmnifyClient(base_url=settings.base_url, application_token=settings.application_token)
             )
             readiness.client = client
-            inventory = await stack.enter_async_context(Inventory(client, _place_of(settings)))
-            usage = await stack.enter_async_context(UsageScan(client, _place_of(settings)))
+            inventory = await stack.enter_async_context(Inventory(client, _state_directory(settings)))
+            usage = await stack.enter_async_context(UsageScan(client, _state_directory(settings)))
             changes = ChangeService(client, settings, inventory, run_for_s=waits_s)
             async with anyio.create_task_group() as background:
                 background.start_soon(changes.host_page)
@@ -174,8 +174,8 @@ def _lifespan(
     return lifespan
 
 
-def _place_of(settings: Settings) -> Path | None:
-    """Return where to keep the inventory; without a place it is kept in memory."""
+def _state_directory(settings: Settings) -> Path | None:
+    """Return the state directory, or None if there is none; the inventory is then kept in memory."""
     try:
         return settings.state_directory()
     except OSError:
@@ -184,7 +184,7 @@ def _place_of(settings: Settings) -> Path | None:
 
 @cache
 def _tool(entry: registry.Entry) -> Tool:
-    # Made once in a process: the schemas are the longest part of building a server, and the same for all of them.
+    # Cached: building the schemas takes longest of all when a server is built, and they never differ.
     tool = Tool.from_function(
         entry.function,
         title=entry.title,

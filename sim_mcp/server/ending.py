@@ -1,4 +1,4 @@
-"""How the process ends when it is told to: in order, and before whoever told it loses patience."""
+"""End the process on SIGTERM or Ctrl-C: in order, and before `docker stop` kills it."""
 
 import os
 import signal
@@ -10,43 +10,43 @@ from contextlib import asynccontextmanager
 import anyio
 import click
 
-LATEST_S = 9.0
-"""Counted from the signal: `docker stop` kills after 10 s."""
+DEADLINE_S = 9.0
+"""From the signal to the end in any case: `docker stop` kills after 10 s."""
 
-_IMPATIENT_AFTER_S = 1.0
-_STATUS = {signal.SIGTERM: 0, signal.SIGINT: 130}
+_SECOND_SIGNAL_AFTER_S = 1.0
+_EXIT_CODES = {signal.SIGTERM: 0, signal.SIGINT: 130}
 _CUT_SHORT = (
     "sim-mcp: ended with work under way. What was about to be sent is on record: continue_change reads how it stands."
 )
 
 
 class Ending:
-    """What the process is to end with, once it was told to."""
+    """The exit code of the process: 0, unless a signal or a failure sets another."""
 
     status = 0
 
 
 @asynccontextmanager
-async def ending_when_told(end: Callable[[], object]) -> AsyncIterator[Ending]:
-    """Within the block, call `end` on SIGTERM or Ctrl-C; a second Ctrl-C, or too long an end, cuts it short."""
+async def ending_on_signal(end: Callable[[], object]) -> AsyncIterator[Ending]:
+    """Within the block, call `end` on SIGTERM or Ctrl-C; exit at once on a second Ctrl-C or after the deadline."""
     ending = Ending()
-    if sys.platform == "win32":  # it has no signals that a loop could take; Ctrl-C raises there.
+    if sys.platform == "win32":  # event loops there take no signals; Ctrl-C raises KeyboardInterrupt.
         yield ending
         return
 
     async def listen() -> None:
-        told_at: float | None = None
-        with anyio.open_signal_receiver(*_STATUS) as signals:
+        signalled_at: float | None = None
+        with anyio.open_signal_receiver(*_EXIT_CODES) as signals:
             async for number in signals:
-                if told_at is not None:
-                    # One signal may arrive twice, straight and through whoever started us; that is no impatience.
-                    if number == signal.SIGINT and anyio.current_time() > told_at + _IMPATIENT_AFTER_S:
+                if signalled_at is not None:
+                    # One Ctrl-C may arrive twice, from the terminal and from a parent process: not a second one.
+                    if number == signal.SIGINT and anyio.current_time() > signalled_at + _SECOND_SIGNAL_AFTER_S:
                         _end_now(ending.status)
                     continue
-                told_at = anyio.current_time()
-                ending.status = _STATUS[number]
-                # A thread: it counts even while the loop is held up.
-                watchdog = threading.Timer(LATEST_S, _end_now, (ending.status,))
+                signalled_at = anyio.current_time()
+                ending.status = _EXIT_CODES[number]
+                # A thread, so that it works while the event loop is blocked.
+                watchdog = threading.Timer(DEADLINE_S, _end_now, (ending.status,))
                 watchdog.daemon = True
                 watchdog.start()
                 end()

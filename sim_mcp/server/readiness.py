@@ -1,4 +1,4 @@
-"""Whether a call could be answered now: the token, the way to emnify, and the directories."""
+"""Check whether calls could be answered now: the token, the connection to emnify, and the directories."""
 
 import tempfile
 from pathlib import Path
@@ -24,9 +24,9 @@ from sim_mcp.tools.context import why_no_token
 from sim_mcp.tools.errors import explain
 
 READY, NOT_READY = 200, 503
-_KEPT_S = 10.0
-"""How long an answer holds: whoever asks in a loop is no reason to ask emnify in one."""
-_ASKED_WITHIN_S = 15.0
+_CACHE_TTL_S = 10.0
+"""How long an answer is reused, so that probing in a loop does not send requests to emnify in a loop."""
+_TIMEOUT_S = 15.0
 
 _PUBLIC: tuple[tuple[type[EmnifyError], str], ...] = (
     (AuthenticationError, "emnify does not accept the token"),
@@ -36,30 +36,33 @@ _PUBLIC: tuple[tuple[type[EmnifyError], str], ...] = (
 
 
 class Problem(NamedTuple):
-    """Something without which calls fail: what it is, why in a few words for anybody, and in full for the operator."""
+    """Something that makes calls fail."""
 
     what: str
+    """The setting or service concerned."""
     why: str
-    told: str
+    """The reason in a few words that may be public."""
+    details: str
+    """The reason in full, for the operator."""
 
 
 class Readiness:
-    """Tell what is missing for calls to be answered."""
+    """Find what keeps calls from being answered."""
 
     def __init__(self, settings: Settings) -> None:
         self.client: EmnifyClient | None = None
-        """What the calls are answered with; where there is none, one is made for the question."""
+        """The client that tool calls use; while it is None, each check opens one of its own."""
         self._settings = settings
         self._lock = anyio.Lock()
-        self._kept: tuple[float, list[Problem]] | None = None
+        self._cached: tuple[float, list[Problem]] | None = None
 
     async def answer(self, _: Request) -> Response:
-        """Answer GET /ready: 200, or 503 with what is missing; nothing in it is worth keeping from anybody."""
+        """Answer `GET /ready`: 200, or 503 with the problems; contains nothing secret."""
         async with self._lock:
             now = anyio.current_time()
-            if self._kept is None or now - self._kept[0] > _KEPT_S:
-                self._kept = now, await self.problems()
-            problems = self._kept[1]
+            if self._cached is None or now - self._cached[0] > _CACHE_TTL_S:
+                self._cached = now, await self.problems()
+            problems = self._cached[1]
         body = {
             "status": "not ready" if problems else "ready",
             "version": __version__,
@@ -69,7 +72,7 @@ class Readiness:
         return JSONResponse(body, NOT_READY if problems else READY)
 
     async def problems(self) -> list[Problem]:
-        """Return what is missing, asking emnify once."""
+        """Return the problems found now, with one request to emnify."""
         found = [await self._emnify(), await anyio.to_thread.run_sync(self._state)]
         if (directory := self._settings.export_dir) is not None:
             found.append(await anyio.to_thread.run_sync(_unusable, "SIM_MCP_EXPORT_DIR", directory))
@@ -82,12 +85,12 @@ class Readiness:
             return Problem("EMNIFY_APPLICATION_TOKEN", why, why_no_token(settings))
         try:
             if self.client is not None:
-                await self.client.list_sim_statuses(deadline_s=_ASKED_WITHIN_S)
+                await self.client.list_sim_statuses(deadline_s=_TIMEOUT_S)
                 return None
             async with EmnifyClient(base_url=settings.base_url, application_token=settings.application_token) as client:
-                await client.list_sim_statuses(deadline_s=_ASKED_WITHIN_S)
+                await client.list_sim_statuses(deadline_s=_TIMEOUT_S)
         except (ForbiddenError, RateLimitedError):
-            return None  # it was let in: the rest is for the call that needs it.
+            return None  # signed in; whether a certain call is allowed shows when it is made.
         except EmnifyError as error:
             why = next((why for kind, why in _PUBLIC if isinstance(error, kind)), "emnify does not answer as it should")
             return Problem("emnify", why, explain(error) or why)
@@ -111,8 +114,8 @@ def _unusable(variable: str, directory: Path) -> Problem | None:
 
 def _no_directory(variable: str, directory: Path, error: OSError) -> Problem:
     reason = "it does not exist" if not directory.exists() else error.strerror or type(error).__name__
-    told = (
+    details = (
         f"{directory} ({variable}) cannot be written to: {reason}. The operator has to make or mend it, or change "
         f"{variable}."
     )
-    return Problem(variable, "the directory is missing or cannot be written to", told)
+    return Problem(variable, "the directory is missing or cannot be written to", details)

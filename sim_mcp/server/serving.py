@@ -1,48 +1,52 @@
-"""How the server reaches its clients: over stdio or HTTP, and where wanted with a sandbox of its own."""
+"""Serve MCP over stdio or HTTP, on emnify or on a sandbox of the same process."""
 
 import gc
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import anyio
 import click
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import SecretStr
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sim_mcp.changes.policy import read_policy
-from sim_mcp.http.access import Access
-from sim_mcp.http.access_key import AccessKey
-from sim_mcp.http.draining import Draining
-from sim_mcp.http.server import HttpServer
+from sim_mcp.http_server import http_server
 from sim_mcp.sandbox import SandboxSettings, running
 from sim_mcp.server.app import SimServer, build_server
-from sim_mcp.server.ending import ending_when_told
-from sim_mcp.server.standard_input import endable_stdin
+from sim_mcp.server.ending import ending_on_signal
+from sim_mcp.server.http.access import AccessMiddleware
+from sim_mcp.server.http.access_key import AccessKey
+from sim_mcp.server.http.draining import DrainingMiddleware
+from sim_mcp.server.http.listening import connection_instructions
+from sim_mcp.server.stdin import closable_stdin
 from sim_mcp.settings import Settings
 from sim_mcp.tools.context import why_no_token
 
 GRACE_S = 3.0
-"""How long calls in flight may still answer when the server is told to end."""
+"""How long calls in flight may go on after a signal before they are cancelled."""
+
+_UVICORN_CANCELS_AFTER_S = 7
+"""When uvicorn cancels what is left, shielded or not: by then every write had the time to be recorded."""
 
 SESSION_IDLE_S = 600.0
-"""When a session is given up whose client left without a word; each holds its last answer until then."""
+"""When a session ends whose client left without closing it; until then it keeps its last response."""
 
-MOST_SESSIONS = 500
+MAX_SESSIONS = 500
 
 
-class UnaskedError(Exception):
-    """Changes would be made that nobody is asked about, for whoever calls; the message says what to set instead."""
+class UnconfirmedChangesError(Exception):
+    """Without a key, the policy would let any local program make changes unasked; the message says what to set."""
 
 
 async def serve_stdio(settings: Settings, sandbox: bool) -> int:
-    """Serve over stdio until the client goes away or a signal says so; return the exit code."""
-    with endable_stdin() as end_stdin:
-        async with upstream(settings, sandbox) as ready, ending_when_told(end_stdin) as ending:
+    """Serve over stdio until the client closes stdin or a signal arrives; return the exit code."""
+    with closable_stdin() as close_stdin:
+        async with upstream(settings, sandbox) as ready, ending_on_signal(close_stdin) as ending:
             _warn_without_token(ready)
             server = build_server(ready)
-            settle()
+            freeze_garbage_collection()
             await server.run_stdio_async()
         return ending.status
 
@@ -50,24 +54,30 @@ async def serve_stdio(settings: Settings, sandbox: bool) -> int:
 async def serve_http(
     settings: Settings, sandbox: bool, listeners: list[socket.socket], stateless: bool, key: AccessKey | None
 ) -> int:
-    """Serve Streamable HTTP at /mcp until a signal says to end; return the exit code.
+    """Serve Streamable HTTP at /mcp until a signal arrives; return the exit code.
 
-    Without a key, whoever asks may be any program of this machine, so a form that it answers itself counts for nothing.
+    Without a key any local program may call, and could answer its own form; so forms do not count as consent then.
     """
     async with upstream(settings, sandbox) as ready, anyio.create_task_group() as background:
         _warn_without_token(ready)
-        app = Draining(http_app(build_server(ready, forms_count=key is not None), key, stateless=stateless))
-        server = HttpServer(app, key)
+        app = DrainingMiddleware(http_app(build_server(ready, forms_count=key is not None), key, stateless=stateless))
+
+        def announce() -> None:
+            click.echo(connection_instructions(listeners, key), err=True)
+
+        server = http_server(
+            call_once_started(app, announce), shutdown_timeout_s=_UVICORN_CANCELS_AFTER_S, log_level="warning"
+        )
 
         def end() -> None:
             server.should_exit = True
-            background.start_soon(app.end, GRACE_S)
+            background.start_soon(app.drain, GRACE_S)
 
-        async with ending_when_told(end) as ending:
-            settle()
+        async with ending_on_signal(end) as ending:
+            freeze_garbage_collection()
             try:
                 await server.serve(sockets=listeners)
-            except SystemExit:  # uvicorn has said what kept the application from starting.
+            except SystemExit:  # uvicorn has logged why the application did not start.
                 ending.status = 1
             background.cancel_scope.cancel()
     return ending.status
@@ -76,44 +86,58 @@ async def serve_http(
 def http_app(
     server: SimServer, key: AccessKey | None, *, stateless: bool = False, session_idle_s: float = SESSION_IDLE_S
 ) -> ASGIApp:
-    """Return the server as an application for HTTP, with nobody let in who has no business here."""
+    """Return the server as an ASGI application that lets in local callers with the key only."""
     app = server.streamable_http_app(
         stateless_http=stateless,
         session_idle_timeout=session_idle_s,
-        max_sessions=MOST_SESSIONS,
-        # The SDK would check these for three spellings of this machine alone; `Access` does for every address.
+        max_sessions=MAX_SESSIONS,
+        # The SDK accepts three spellings of loopback only; AccessMiddleware checks Host and Origin for every address.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    return Access(app, key)
+    return AccessMiddleware(app, key)
 
 
-def insist_on_asking(settings: Settings) -> None:
-    """See that a server without a key changes nothing unasked: who calls it is not known at all.
+def call_once_started(app: ASGIApp, started: Callable[[], None]) -> ASGIApp:
+    """Wrap an ASGI application so that a function is called when its start-up has succeeded."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def watch(message: Message) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                started()
+
+        await app(scope, receive, watch if scope["type"] == "lifespan" else send)
+
+    return wrapped
+
+
+def require_confirmation(settings: Settings) -> None:
+    """Refuse to serve without a key where the policy allows changes unasked.
 
     Raises:
-        UnaskedError: The operator's policy allows changes without asking.
+        UnconfirmedChangesError: The operator's policy allows changes without asking.
         PolicyError: The policy file cannot be used.
     """
     policy = read_policy(settings.policy, settings.confirm)
     if settings.may_write and "allow" in {policy.default, *(rule.decision for rule in policy.rule)}:
         where = "SIM_MCP_CONFIRM=host" if settings.policy is None else f"the policy in {settings.policy}"
-        raise UnaskedError(
+        raise UnconfirmedChangesError(
             f"--no-key: {where} allows changes without asking, so that every program on this machine could make them. "
             "Serve with the key, or set SIM_MCP_READ_ONLY=1, or have it ask. Nothing was started."
         )
 
 
-def settle() -> None:
-    """Have what stays to the end never searched for garbage again: it is most of what there is.
+def freeze_garbage_collection() -> None:
+    """Exclude everything that is loaded by now from garbage collection.
 
-    Reading a fleet makes so many records that each search through the modules takes a quarter of the whole time.
+    Reading a fleet creates so many objects that collections, each through all modules, took a quarter of the time.
     """
     gc.freeze()
 
 
 @asynccontextmanager
 async def upstream(settings: Settings, sandbox: bool) -> AsyncIterator[Settings]:
-    """Yield the settings, pointed at a sandbox of this process where one is wanted."""
+    """Yield the settings, changed to those of a sandbox in this process if one is wanted."""
     if not sandbox:
         yield settings
         return

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-from tests.browser.desk import Counter, open_counter
+from tests.browser.plan_keeper import Served, serve_page
 
 FLAGS = [
     "--no-sandbox",
@@ -32,8 +32,8 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def counter() -> AsyncIterator[Counter]:
-    async with open_counter() as made:
+async def served() -> AsyncIterator[Served]:
+    async with serve_page() as made:
         yield made
 
 

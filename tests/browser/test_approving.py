@@ -6,28 +6,28 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.desk import START, Counter, deletion, plan, rows
+from tests.browser.plan_keeper import START, Served, deletion, plan, rows
 
 
-async def test_approving_by_mouse(counter: Counter, tab: Page) -> None:
-    await tab.goto(await counter.link(plan()))
+async def test_approving_by_mouse(served: Served, tab: Page) -> None:
+    await tab.goto(await served.link(plan()))
     await expect(tab).to_have_title("Approve? Set 3 SIMs to Suspended")
-    assert counter.desk.asked == []
+    assert served.keeper.asked == []
     await tab.get_by_role("button", name="Approve").click()
     await expect(tab.get_by_role("heading", name="Approved")).to_be_visible()
     await expect(tab.get_by_text("You can close this tab.")).to_be_visible()
-    assert counter.desk.decided == ["approved p1"]
+    assert served.keeper.decided == ["approved p1"]
 
 
-async def test_rejecting_by_mouse(counter: Counter, tab: Page) -> None:
-    await tab.goto(await counter.link(deletion()))
+async def test_rejecting_by_mouse(served: Served, tab: Page) -> None:
+    await tab.goto(await served.link(deletion()))
     await tab.get_by_role("button", name="Reject").click()
     await expect(tab.get_by_role("heading", name="Rejected")).to_be_visible()
-    assert counter.desk.decided == ["rejected p1"]
+    assert served.keeper.decided == ["rejected p1"]
 
 
-async def test_approving_by_keyboard_alone(counter: Counter, tab: Page) -> None:
-    await tab.goto(await counter.link(deletion()))
+async def test_approving_by_keyboard_alone(served: Served, tab: Page) -> None:
+    await tab.goto(await served.link(deletion()))
     assert await tab.evaluate("document.activeElement === document.body"), "nothing is preselected"
     await tab.keyboard.press("Enter")
     reached = []
@@ -39,48 +39,48 @@ async def test_approving_by_keyboard_alone(counter: Counter, tab: Page) -> None:
         if reached[-1] == "typed":
             await tab.keyboard.type("3")
     assert reached == ["query", "table", "typed", "approve final"]
-    assert counter.desk.asked == []
+    assert served.keeper.asked == []
     await tab.keyboard.press("Enter")
     await expect(tab.get_by_role("heading", name="Approved")).to_be_visible()
-    assert counter.desk.decided == ["approved p1"]
+    assert served.keeper.decided == ["approved p1"]
 
 
-async def test_a_double_click_decides_once(counter: Counter, tab: Page) -> None:
-    await tab.goto(await counter.link(plan()))
+async def test_a_double_click_decides_once(served: Served, tab: Page) -> None:
+    await tab.goto(await served.link(plan()))
     await tab.get_by_role("button", name="Approve").dblclick()
     await expect(tab.get_by_role("heading", name="Approved")).to_be_visible()
-    assert counter.desk.asked == ["approve p1 ''"]
+    assert served.keeper.asked == ["approve p1 ''"]
 
 
-async def test_typing_nothing_sends_nothing_and_mistyping_decides_nothing(counter: Counter, tab: Page) -> None:
-    await tab.goto(await counter.link(deletion()))
+async def test_typing_nothing_sends_nothing_and_mistyping_decides_nothing(served: Served, tab: Page) -> None:
+    await tab.goto(await served.link(deletion()))
     await tab.get_by_role("button", name="Approve").click()
-    assert counter.desk.asked == []
+    assert served.keeper.asked == []
     typed = tab.get_by_label("To confirm, type the number of SIMs to delete.")
     await typed.fill("4")
     await tab.get_by_role("button", name="Approve").click()
     await expect(tab.get_by_role("alert")).to_contain_text("does not match. Nothing was decided.")
-    assert counter.desk.decided == []
+    assert served.keeper.decided == []
     await expect(typed).to_be_focused()
     await expect(typed).to_have_value("")
     await typed.fill("3")
     await tab.get_by_role("button", name="Approve").click()
     await expect(tab.get_by_role("heading", name="Approved")).to_be_visible()
-    assert counter.desk.decided == ["approved p1"]
+    assert served.keeper.decided == ["approved p1"]
 
 
-async def test_going_back_after_deciding_shows_what_was_decided(counter: Counter, tab: Page) -> None:
+async def test_going_back_after_deciding_shows_what_was_decided(served: Served, tab: Page) -> None:
     await tab.goto("about:blank")
-    await tab.goto(await counter.link(plan()))
+    await tab.goto(await served.link(plan()))
     await tab.get_by_role("button", name="Approve").click()
     await expect(tab.get_by_role("heading", name="Approved")).to_be_visible()
     await tab.reload()
     await expect(tab.get_by_role("heading", name="Approved")).to_be_visible()
-    assert counter.desk.asked == ["approve p1 ''"]
+    assert served.keeper.asked == ["approve p1 ''"]
 
 
-async def test_searching_among_three_thousand(counter: Counter, tab: Page) -> None:
-    await tab.goto(await counter.link(plan(summary="Set 3,000 SIMs to Suspended", rows=rows(3000))))
+async def test_searching_among_three_thousand(served: Served, tab: Page) -> None:
+    await tab.goto(await served.link(plan(summary="Set 3,000 SIMs to Suspended", rows=rows(3000))))
     shown = tab.locator("tbody tr:visible")
     await expect(shown).to_have_count(3000)
     query = tab.get_by_label("Find a SIM")
@@ -96,9 +96,9 @@ async def test_searching_among_three_thousand(counter: Counter, tab: Page) -> No
     await expect(tab.locator("#found")).to_have_text("")
 
 
-async def test_the_countdown_ends_in_nothing_to_press(counter: Counter, tab: Page) -> None:
+async def test_the_countdown_ends_in_nothing_to_press(served: Served, tab: Page) -> None:
     await tab.clock.install(time=START)
-    await tab.goto(await counter.link(plan()))
+    await tab.goto(await served.link(plan()))
     countdown, spoken = tab.get_by_role("timer"), tab.locator("#spoken")
     await expect(countdown).to_contain_text("in 1")
     await tab.clock.pause_at(START + timedelta(minutes=1))
@@ -111,42 +111,42 @@ async def test_the_countdown_ends_in_nothing_to_press(counter: Counter, tab: Pag
     await expect(spoken).to_have_text("The time to decide is over. Nothing was decided.")
     for name in ("Approve", "Reject"):
         await expect(tab.get_by_role("button", name=name)).to_be_disabled()
-    assert counter.desk.asked == []
+    assert served.keeper.asked == []
 
 
-async def test_without_scripts_the_page_does_all_but_search_and_count(counter: Counter, browser: Browser) -> None:
+async def test_without_scripts_the_page_does_all_but_search_and_count(served: Served, browser: Browser) -> None:
     context = await browser.new_context(java_script_enabled=False)
     tab = await context.new_page()
-    await tab.goto(await counter.link(deletion()))
+    await tab.goto(await served.link(deletion()))
     await expect(tab.get_by_text("12:15:00 UTC")).to_be_visible()
     await expect(tab.get_by_label("Find a SIM")).to_be_hidden()
     await tab.get_by_label("To confirm").fill("3")
     await tab.get_by_role("button", name="Approve").click()
     await expect(tab.get_by_role("heading", name="Approved")).to_be_visible()
-    assert counter.desk.decided == ["approved p1"]
+    assert served.keeper.decided == ["approved p1"]
     await context.close()
 
 
-async def test_injected_names_are_text(counter: Counter, tab: Page) -> None:
+async def test_injected_names_are_text(served: Served, tab: Page) -> None:
     name = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
     hostile = plan(rows=(replace(rows(1)[0], device=name, organisation="\u202edednepsuS"), *rows(2)), client=name)
-    await tab.goto(await counter.link(hostile))
+    await tab.goto(await served.link(hostile))
     await expect(tab.get_by_role("cell", name=name)).to_have_count(1)
     await expect(tab.get_by_role("cell", name="dednepsuS", exact=True)).to_have_count(1)
     await expect(tab.locator("img")).to_have_count(0)
     await expect(tab).to_have_title("Approve? Set 3 SIMs to Suspended")
 
 
-async def test_the_table_is_read_out_as_one(counter: Counter, tab: Page) -> None:
-    await tab.goto(await counter.link(plan()))
+async def test_the_table_is_read_out_as_one(served: Served, tab: Page) -> None:
+    await tab.goto(await served.link(plan()))
     await expect(tab.get_by_role("table", name="Every SIM of this plan")).to_be_visible()
     await expect(tab.get_by_role("columnheader")).to_have_count(7)
     await expect(tab.get_by_role("rowheader")).to_have_count(3)
     await expect(tab.get_by_role("region", name="3 SIMs")).to_have_count(2)
 
 
-async def test_a_page_elsewhere_can_neither_post_nor_frame_it(counter: Counter, context: BrowserContext) -> None:
-    link = await counter.link(plan())
+async def test_a_page_elsewhere_can_neither_post_nor_frame_it(served: Served, context: BrowserContext) -> None:
+    link = await served.link(plan())
     tab = await context.new_page()
     await tab.goto(link)
     form = await tab.locator('input[name="form"]').first.input_value()
@@ -167,14 +167,14 @@ async def test_a_page_elsewhere_can_neither_post_nor_frame_it(counter: Counter, 
     assert frame is None or await frame.get_by_role("button").count() == 0
     await elsewhere.get_by_role("button", name="Win").click()
     await expect(elsewhere.get_by_role("heading", name="Nothing was decided")).to_be_visible()
-    assert counter.desk.asked == []
+    assert served.keeper.asked == []
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
-async def test_blank_arguments_hangs_over_the_edge(counter: Counter, tab: Page, width: int) -> None:
+async def test_blank_arguments_hangs_over_the_edge(served: Served, tab: Page, width: int) -> None:
     await tab.set_viewport_size({"width": width, "height": 800})
     long = replace(rows(1)[0], device="very-long-name-without-a-blank-" * 4, organisation="Acme " * 20)
-    await tab.goto(await counter.link(replace(deletion(), rows=(long, *rows(30)))))
+    await tab.goto(await served.link(replace(deletion(), rows=(long, *rows(30)))))
     assert await tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     if width < 700:
         assert await tab.evaluate("document.querySelector('.table').scrollWidth <= innerWidth")

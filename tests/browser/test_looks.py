@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, ViewportSize
 
 from sim_mcp.changes.approval_page.view import Row, View
-from tests.browser.desk import Counter, deletion, plan, rows
+from tests.browser.plan_keeper import Served, deletion, plan, rows
 
 WIDE: ViewportSize = {"width": 1200, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -67,11 +67,11 @@ VIEWS = {"mixed": mixed(), "deletion": deletion(), "many": plan(summary="Set 3,0
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 @pytest.mark.parametrize("name", VIEWS)
 async def test_pictures_are_taken(
-    counter: Counter, browser: Browser, tmp_path: Path, name: str, size: ViewportSize, scheme: Scheme
+    served: Served, browser: Browser, tmp_path: Path, name: str, size: ViewportSize, scheme: Scheme
 ) -> None:
     context = await browser.new_context(viewport=size, color_scheme=scheme)
     tab = await context.new_page()
-    await tab.goto(await counter.link(replace(VIEWS[name], plan_id=name)))
+    await tab.goto(await served.link(replace(VIEWS[name], plan_id=name)))
     picture = tmp_path / f"{name}-{size['width']}-{scheme}.png"
     await tab.screenshot(path=picture, full_page=True)
     assert picture.stat().st_size > 10_000

@@ -21,20 +21,20 @@ from sim_mcp.changes import approval_page
 from sim_mcp.changes.approval_page.page import ApprovalPage
 from sim_mcp.changes.approval_page.server import listening
 from sim_mcp.changes.approval_page.view import Row
-from tests.browser.desk import Counter, Desk, deletion, form_on, open_counter, plan, rows
+from tests.browser.plan_keeper import PlanKeeper, Served, deletion, form_on, plan, rows, serve_page
 from tests.support import unencrypted
 
 FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
-async def counter() -> AsyncIterator[Counter]:
-    async with open_counter() as made:
+async def counter() -> AsyncIterator[Served]:
+    async with serve_page() as made:
         yield made
 
 
 @pytest.fixture
-async def person(counter: Counter) -> AsyncIterator[httpx.AsyncClient]:
+async def person(counter: Served) -> AsyncIterator[httpx.AsyncClient]:
     """A browser's manners, without the browser: cookies are kept, redirects are not followed."""
     async with unencrypted(counter.base_url) as client:
         yield client
@@ -66,23 +66,23 @@ class _Tags(HTMLParser):
         self.texts.append(data)
 
 
-async def test_reading_the_page_decides_nothing_however_often(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_reading_the_page_decides_nothing_however_often(counter: Served, person: httpx.AsyncClient) -> None:
     link = await counter.link(plan())
     for _ in range(5):
         assert (await person.get(link)).status_code == 200
         assert (await person.head(link)).status_code == 200
     assert (await person.get(f"{link}/decision", params={"decision": "approve"})).status_code == 404
     assert (await person.get(link, params={"decision": "approve"})).status_code == 200
-    assert counter.desk.asked == []
+    assert counter.keeper.asked == []
 
 
-async def test_asking_for_the_head_gives_out_no_form_and_no_cookie(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_asking_for_the_head_gives_out_no_form_and_no_cookie(counter: Served, person: httpx.AsyncClient) -> None:
     answer = await person.head(await counter.link(plan()))
     assert "set-cookie" not in answer.headers
     assert answer.content == b""
 
 
-async def test_what_is_asked_is_on_the_page(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_what_is_asked_is_on_the_page(counter: Served, person: httpx.AsyncClient) -> None:
     asked = plan(
         summary="Set 1 SIM to Suspended (and leave 1 already so, 1 refused by emnify's rules)",
         rows=(
@@ -103,7 +103,7 @@ async def test_what_is_asked_is_on_the_page(counter: Counter, person: httpx.Asyn
     assert "undone" not in said
 
 
-async def test_what_cannot_be_undone_says_so_in_words(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_what_cannot_be_undone_says_so_in_words(counter: Served, person: httpx.AsyncClient) -> None:
     content = (await person.get(await counter.link(deletion()))).text
     assert "This cannot be undone." in content
     assert "To confirm, type the number of SIMs to delete." in content
@@ -111,21 +111,21 @@ async def test_what_cannot_be_undone_says_so_in_words(counter: Counter, person: 
 
 @pytest.mark.parametrize("decision", ["approve", "reject"])
 async def test_the_form_decides_and_the_page_then_says_what(
-    counter: Counter, person: httpx.AsyncClient, decision: str
+    counter: Served, person: httpx.AsyncClient, decision: str
 ) -> None:
     link = await counter.link(plan())
     answer = await send(person, link, await opened(person, link), decision=decision)
     assert answer.status_code == 303
     after = await person.get(answer.headers["location"])
     done = {"approve": "approved", "reject": "rejected"}[decision]
-    assert counter.desk.decided == [f"{done} p1"]
+    assert counter.keeper.decided == [f"{done} p1"]
     assert f"<h1>{done.capitalize()}</h1>" in after.text
     assert "You can close this tab" in after.text
     assert "<form" not in after.text
 
 
 async def test_a_decision_sent_twice_counts_once_and_the_second_answer_says_so(
-    counter: Counter, person: httpx.AsyncClient
+    counter: Served, person: httpx.AsyncClient
 ) -> None:
     link = await counter.link(plan())
     form = await opened(person, link)
@@ -141,35 +141,35 @@ async def test_a_decision_sent_twice_counts_once_and_the_second_answer_says_so(
     assert sorted(answer.status_code for answer in answers) == [303, 409]
     assert late.status_code == 409
     assert "<h1>Approved</h1>" in late.text
-    assert counter.desk.decided == ["approved p1"]
-    assert len(counter.desk.asked) == 1
+    assert counter.keeper.decided == ["approved p1"]
+    assert len(counter.keeper.asked) == 1
 
 
-async def test_a_second_tab_learns_that_the_first_decided(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_a_second_tab_learns_that_the_first_decided(counter: Served, person: httpx.AsyncClient) -> None:
     link = await counter.link(plan())
     first, second = await opened(person, link), await opened(person, link)
     assert (await send(person, link, first, decision="reject")).status_code == 303
     late = await send(person, link, second)
     assert late.status_code == 409
     assert "<h1>Rejected</h1>" in late.text
-    assert counter.desk.decided == ["rejected p1"]
+    assert counter.keeper.decided == ["rejected p1"]
 
 
 async def test_a_mistyped_confirmation_decides_nothing_and_can_be_tried_again(
-    counter: Counter, person: httpx.AsyncClient
+    counter: Served, person: httpx.AsyncClient
 ) -> None:
     link = await counter.link(deletion())
     form = await opened(person, link)
     answer = await send(person, link, form, typed="4")
     assert answer.status_code == 422
     assert "does not match. Nothing was decided." in answer.text
-    assert counter.desk.decided == []
+    assert counter.keeper.decided == []
     replayed = await send(person, link, form, typed="3")
     assert replayed.status_code == 403
-    assert counter.desk.decided == []
+    assert counter.keeper.decided == []
     again = await send(person, link, form_on(answer.text), typed="3")
     assert again.status_code == 303
-    assert counter.desk.decided == ["approved p1"]
+    assert counter.keeper.decided == ["approved p1"]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ async def test_a_mistyped_confirmation_decides_nothing_and_can_be_tried_again(
     ],
 )
 async def test_a_decision_from_any_other_origin_is_refused(
-    counter: Counter, person: httpx.AsyncClient, headers: dict[str, str]
+    counter: Served, person: httpx.AsyncClient, headers: dict[str, str]
 ) -> None:
     link = await counter.link(plan())
     form = await opened(person, link)
@@ -202,20 +202,20 @@ async def test_a_decision_from_any_other_origin_is_refused(
     sent = {name: value.format(**filled) for name, value in headers.items()}
     answer = await person.post(f"{link}/decision", data={"form": form, "decision": "approve"}, headers=sent)
     assert answer.status_code in {403, 421}
-    assert counter.desk.asked == []
+    assert counter.keeper.asked == []
     assert (await send(person, link, form)).status_code == 303, "the form itself was good"
 
 
-async def test_two_origins_in_one_request_are_refused(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_two_origins_in_one_request_are_refused(counter: Served, person: httpx.AsyncClient) -> None:
     link = await counter.link(plan())
     form = await opened(person, link)
     headers = [("Origin", counter.base_url), ("Origin", "http://evil.example")]
     answer = await person.post(f"{link}/decision", data={"form": form, "decision": "approve"}, headers=headers)
     assert answer.status_code == 403
-    assert counter.desk.asked == []
+    assert counter.keeper.asked == []
 
 
-async def test_a_browser_that_says_same_origin_is_heard(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_a_browser_that_says_same_origin_is_heard(counter: Served, person: httpx.AsyncClient) -> None:
     link = await counter.link(plan())
     answers = {"form": await opened(person, link), "decision": "approve"}
     headers = {"Origin": counter.base_url, "Sec-Fetch-Site": "same-origin"}
@@ -226,7 +226,7 @@ async def test_a_browser_that_says_same_origin_is_heard(counter: Counter, person
     "host", ["evil.example:{port}", "127.0.0.1:1", "127.0.0.1", "localhost.:{port}", "", "10.0.0.1:{port}"]
 )
 async def test_a_name_rebound_to_this_machine_sees_nothing(
-    counter: Counter, person: httpx.AsyncClient, host: str
+    counter: Served, person: httpx.AsyncClient, host: str
 ) -> None:
     sent = {"Host": host.format(port=person.base_url.port)}
     answer = await person.get(await counter.link(plan()), headers=sent)
@@ -235,23 +235,23 @@ async def test_a_name_rebound_to_this_machine_sees_nothing(
     assert "set-cookie" not in answer.headers
 
 
-async def test_localhost_is_this_machine_too(counter: Counter) -> None:
+async def test_localhost_is_this_machine_too(counter: Served) -> None:
     link = (await counter.link(plan())).replace("127.0.0.1", "localhost")
     async with unencrypted(counter.base_url.replace("127.0.0.1", "localhost")) as person:
         assert (await send(person, link, await opened(person, link))).status_code == 303
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data; boundary=x", ""])
-async def test_only_a_form_is_read(counter: Counter, person: httpx.AsyncClient, kind: str) -> None:
+async def test_only_a_form_is_read(counter: Served, person: httpx.AsyncClient, kind: str) -> None:
     link = await counter.link(plan())
     content = f"form={await opened(person, link)}&decision=approve"
     headers = {"Origin": counter.base_url, "Content-Type": kind}
     assert (await person.post(f"{link}/decision", content=content, headers=headers)).status_code == 415
-    assert counter.desk.asked == []
+    assert counter.keeper.asked == []
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_no_answer_to_the_form_is_long(counter: Counter, person: httpx.AsyncClient, chunked: bool) -> None:
+async def test_no_answer_to_the_form_is_long(counter: Served, person: httpx.AsyncClient, chunked: bool) -> None:
     link = await counter.link(plan())
     content = f"form={await opened(person, link)}&decision=approve&typed={'3' * 5000}".encode()
 
@@ -261,7 +261,7 @@ async def test_no_answer_to_the_form_is_long(counter: Counter, person: httpx.Asy
     headers = {"Origin": counter.base_url, "Content-Type": FORM}
     body = pieces() if chunked else content
     assert (await person.post(f"{link}/decision", content=body, headers=headers)).status_code == 413
-    assert counter.desk.asked == []
+    assert counter.keeper.asked == []
 
 
 @pytest.mark.parametrize(
@@ -280,16 +280,16 @@ async def test_no_answer_to_the_form_is_long(counter: Counter, person: httpx.Asy
     ],
 )
 async def test_what_is_no_answer_to_the_form_decides_nothing(
-    counter: Counter, person: httpx.AsyncClient, content: str
+    counter: Served, person: httpx.AsyncClient, content: str
 ) -> None:
     link = await counter.link(plan())
     sent = content.format(form=await opened(person, link)).encode("latin-1")
     headers = {"Origin": counter.base_url, "Content-Type": FORM}
     assert (await person.post(f"{link}/decision", content=sent, headers=headers)).status_code == 400
-    assert counter.desk.asked == []
+    assert counter.keeper.asked == []
 
 
-async def test_only_the_form_of_this_link_decides(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_only_the_form_of_this_link_decides(counter: Served, person: httpx.AsyncClient) -> None:
     link, same_plan, other_plan = await counter.link(plan()), await counter.link(plan()), await counter.link(plan("p2"))
     form = await opened(person, link)
     name, _, seal = form.partition(".")
@@ -299,11 +299,11 @@ async def test_only_the_form_of_this_link_decides(counter: Counter, person: http
         answer = await send(person, link, wrong)
         assert answer.status_code == 403
         assert "Set 3 SIMs" not in answer.text
-    assert counter.desk.asked == []
+    assert counter.keeper.asked == []
     assert (await send(person, link, form)).status_code == 303
 
 
-async def test_a_form_without_its_cookie_decides_nothing(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_a_form_without_its_cookie_decides_nothing(counter: Served, person: httpx.AsyncClient) -> None:
     link, other = await counter.link(plan()), await counter.link(plan("p2"))
     form = await opened(person, link)
     async with unencrypted(counter.base_url) as thief:
@@ -313,10 +313,10 @@ async def test_a_form_without_its_cookie_decides_nothing(counter: Counter, perso
         headers = {"Origin": counter.base_url, "Cookie": f"sim_mcp_approval={cookie}"}
         answers = {"form": form, "decision": "approve"}
         assert (await thief.post(f"{link}/decision", data=answers, headers=headers)).status_code == 403
-    assert counter.desk.asked == []
+    assert counter.keeper.asked == []
 
 
-async def test_the_cookie_stays_with_its_link_and_out_of_scripts(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_the_cookie_stays_with_its_link_and_out_of_scripts(counter: Served, person: httpx.AsyncClient) -> None:
     link = await counter.link(plan())
     answer = await person.get(link)
     path = link.removeprefix(counter.base_url)
@@ -324,26 +324,26 @@ async def test_the_cookie_stays_with_its_link_and_out_of_scripts(counter: Counte
     assert parts == {"httponly", "samesite=strict", "max-age=900", f"path={path}".lower()}
 
 
-async def test_after_the_plan_expired_neither_link_nor_form_work(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_after_the_plan_expired_neither_link_nor_form_work(counter: Served, person: httpx.AsyncClient) -> None:
     link = await counter.link(plan())
     form = await opened(person, link)
-    counter.desk.time += timedelta(minutes=15)
+    counter.keeper.time += timedelta(minutes=15)
     for answer in (await person.get(link), await send(person, link, form)):
         assert answer.status_code == 410
         assert "Suspended" not in answer.text
-    assert counter.desk.asked == []
+    assert counter.keeper.asked == []
 
 
-async def test_a_plan_that_its_keeper_calls_expired_is_not_shown(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_a_plan_that_its_keeper_calls_expired_is_not_shown(counter: Served, person: httpx.AsyncClient) -> None:
     link = await counter.link(plan())
     form = await opened(person, link)
-    counter.desk.plans["p1"] = plan(state="expired")
+    counter.keeper.plans["p1"] = plan(state="expired")
     assert (await person.get(link)).status_code == 410
     assert (await send(person, link, form)).status_code == 410
-    assert counter.desk.asked == []
+    assert counter.keeper.asked == []
 
 
-async def test_a_guessed_link_says_nothing_about_plans(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_a_guessed_link_says_nothing_about_plans(counter: Served, person: httpx.AsyncClient) -> None:
     link = await counter.link(plan())
     guesses = [
         "/approve/p1",
@@ -361,12 +361,12 @@ async def test_a_guessed_link_says_nothing_about_plans(counter: Counter, person:
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
     posted = await send(person, "/approve/" + "A" * 43, await opened(person, link))
     assert posted.status_code == 404
-    counter.desk.plans.clear()
+    counter.keeper.plans.clear()
     assert (await person.get(link)).status_code == 404
-    assert counter.desk.asked == []
+    assert counter.keeper.asked == []
 
 
-async def test_every_link_given_out_for_a_plan_goes_on_working(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_every_link_given_out_for_a_plan_goes_on_working(counter: Served, person: httpx.AsyncClient) -> None:
     links = [await counter.link(plan()) for _ in range(3)]
     assert len(set(links)) == 3
     for link in links:
@@ -375,7 +375,7 @@ async def test_every_link_given_out_for_a_plan_goes_on_working(counter: Counter,
     assert "<h1>Approved</h1>" in (await person.get(links[2])).text
 
 
-async def test_asking_for_links_without_end_does_not_fill_the_memory(counter: Counter) -> None:
+async def test_asking_for_links_without_end_does_not_fill_the_memory(counter: Served) -> None:
     first = await counter.link(plan())
     newest = [await counter.link(plan()) for _ in range(500)][-1]
     other = await counter.link(plan("p2"))
@@ -387,12 +387,12 @@ async def test_asking_for_links_without_end_does_not_fill_the_memory(counter: Co
 
 
 async def test_there_is_no_link_to_a_plan_that_is_not_there() -> None:
-    desk = Desk()
+    keeper = PlanKeeper()
     with pytest.raises(LookupError):
-        await ApprovalPage(desk, now=desk.now).path_for("p1")
+        await ApprovalPage(keeper, now=keeper.now).path_for("p1")
 
 
-async def test_every_answer_carries_the_same_strict_headers(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_every_answer_carries_the_same_strict_headers(counter: Served, person: httpx.AsyncClient) -> None:
     link = await counter.link(plan())
     form = await opened(person, link)
     answers = [
@@ -416,7 +416,7 @@ async def test_every_answer_carries_the_same_strict_headers(counter: Counter, pe
         assert "server" not in answer.headers
 
 
-async def test_only_the_page_s_own_style_and_script_may_run(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_only_the_page_s_own_style_and_script_may_run(counter: Served, person: httpx.AsyncClient) -> None:
     link = await counter.link(plan())
     nonces = set()
     for _ in range(2):
@@ -431,7 +431,7 @@ async def test_only_the_page_s_own_style_and_script_may_run(counter: Counter, pe
     assert len(nonces) == 2
 
 
-async def test_the_page_needs_nothing_from_elsewhere(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_the_page_needs_nothing_from_elsewhere(counter: Served, person: httpx.AsyncClient) -> None:
     content = (await person.get(await counter.link(plan()))).text
     assert not re.search(r"https?://|//[a-z]|\bsrc=|@import|url\(|\son\w+=|\sstyle=", content)
     assert re.findall(r'href="([^"]*)"', content) == ["data:,"]
@@ -456,7 +456,7 @@ TEXTS = st.text(max_size=30) | TRICKS
 @given(texts=st.lists(TEXTS, min_size=10, max_size=10))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_whatever_customers_write_stays_text(
-    counter: Counter, person: httpx.AsyncClient, texts: list[str]
+    counter: Served, person: httpx.AsyncClient, texts: list[str]
 ) -> None:
     summary, service, bill, client, *cells = texts
     iccid, device, organisation, before, after, effect = cells
@@ -465,13 +465,13 @@ async def test_whatever_customers_write_stays_text(
     plain = plan(summary="a", service="a", bill="a", client="a", rows=(Row("a", "a", "a", "a", "a", "change", "a"),))
     pages = []
     for shown in (hostile, plain):
-        counter.desk.plans["p1"] = shown
+        counter.keeper.plans["p1"] = shown
         pages.append(await person.get(await counter.link(shown)))
     assert _Tags(pages[0].text).tags == _Tags(pages[1].text).tags
     assert not re.search("[\u200b\u202a-\u202e\x00\x1b]", pages[0].text)
 
 
-async def test_a_name_with_markup_is_shown_as_it_was_written(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_a_name_with_markup_is_shown_as_it_was_written(counter: Served, person: httpx.AsyncClient) -> None:
     name = "<b>pump</b> & 'co' {{ 7*7 }}"
     asked = plan(rows=(replace(rows(1)[0], device=name),))
     content = (await person.get(await counter.link(asked))).text
@@ -479,7 +479,7 @@ async def test_a_name_with_markup_is_shown_as_it_was_written(counter: Counter, p
     assert name not in content
 
 
-async def test_three_thousand_sims_are_all_on_the_page(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_three_thousand_sims_are_all_on_the_page(counter: Served, person: httpx.AsyncClient) -> None:
     asked = plan(rows=rows(3000))
     content = (await person.get(await counter.link(asked))).text
     assert content.count("<tr class=") == 3000
@@ -487,7 +487,7 @@ async def test_three_thousand_sims_are_all_on_the_page(counter: Counter, person:
     assert "<strong>3,000</strong> will change" in content
 
 
-async def test_whoever_waits_hears_of_the_decision_at_once(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_whoever_waits_hears_of_the_decision_at_once(counter: Served, person: httpx.AsyncClient) -> None:
     link = await counter.link(plan())
     heard: list[str] = []
 
@@ -505,16 +505,16 @@ async def test_whoever_waits_hears_of_the_decision_at_once(counter: Counter, per
     assert await counter.page.wait_for_decision("p1", 3600) == "rejected"
 
 
-async def test_waiting_ends_with_the_time_with_the_plan_or_without_one(counter: Counter) -> None:
+async def test_waiting_ends_with_the_time_with_the_plan_or_without_one(counter: Served) -> None:
     await counter.link(plan())
     with anyio.fail_after(20):
         assert await counter.page.wait_for_decision("p1", 0) == "waiting"
         assert await counter.page.wait_for_decision("nothing", 3600) == "expired"
-        counter.desk.time += timedelta(minutes=15)
+        counter.keeper.time += timedelta(minutes=15)
         assert await counter.page.wait_for_decision("p1", 3600) == "expired"
 
 
-async def test_a_mistyped_confirmation_wakes_nobody(counter: Counter, person: httpx.AsyncClient) -> None:
+async def test_a_mistyped_confirmation_wakes_nobody(counter: Served, person: httpx.AsyncClient) -> None:
     link = await counter.link(deletion())
     heard: list[str] = []
 
@@ -530,7 +530,7 @@ async def test_a_mistyped_confirmation_wakes_nobody(counter: Counter, person: ht
 
 
 async def test_the_secret_is_neither_kept_nor_logged(
-    counter: Counter, person: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+    counter: Served, person: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     # httpx, on the person's side, logs what it asks for.
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -547,14 +547,14 @@ async def test_the_secret_is_neither_kept_nor_logged(
     assert secret not in repr(counter.page._links)
 
 
-class _BrokenDesk(Desk):
+class _BrokenDesk(PlanKeeper):
     async def approve(self, plan_id: str, typed: str) -> Literal["approved", "mistyped", "expired", "decided"]:
         raise OSError(28, f"No space left on device for {plan_id} {typed}")
 
 
 async def test_a_decision_that_cannot_be_recorded_is_not_said_to_be_made() -> None:
-    desk = _BrokenDesk({"p1": plan()})
-    page = ApprovalPage(desk, now=desk.now)
+    keeper = _BrokenDesk({"p1": plan()})
+    page = ApprovalPage(keeper, now=keeper.now)
     async with listening(page) as base_url, unencrypted(base_url) as person:
         link = base_url + await page.path_for("p1")
         answer = await send(person, link, await opened(person, link))
@@ -570,7 +570,7 @@ async def test_a_decision_that_cannot_be_recorded_is_not_said_to_be_made() -> No
 )
 async def test_serving_ends_though_somebody_is_still_connected(sent: bytes) -> None:
     with anyio.fail_after(20):
-        async with open_counter() as counter, unencrypted() as person:
+        async with serve_page() as counter, unencrypted() as person:
             host, port = counter.base_url.removeprefix("http://").split(":")
             stream = await anyio.connect_tcp(host, int(port))
             await stream.send(sent)
@@ -588,7 +588,7 @@ async def test_serving_ends_when_the_caller_is_cancelled() -> None:
             ports: list[int] = []
 
             async def serve() -> None:
-                async with open_counter() as counter:
+                async with serve_page() as counter:
                     ports.append(int(counter.base_url.rpartition(":")[2]))
                     tasks.cancel_scope.cancel()
                     await anyio.sleep_forever()
@@ -604,5 +604,5 @@ def test_the_page_knows_nothing_of_the_rest_but_how_to_clean_text(name: str) -> 
     tree = ast.parse((room / f"{name}.py").read_text(encoding="utf-8"))
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     ours = {module for module in modules if module.startswith(("sim_mcp", "mcp"))}
-    known = ("sim_mcp.sanitize", "sim_mcp.http.connections")
+    known = ("sim_mcp.sanitize", "sim_mcp.http_server")
     assert all(module in known or module.startswith("sim_mcp.changes.approval_page.") for module in ours), ours

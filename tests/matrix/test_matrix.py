@@ -73,7 +73,7 @@ class Supply:
     def __init__(self, fleet: Fleet, sims: list[dict[str, Any]]) -> None:
         self._in_device = (sim for sim in sims if sim["status"]["id"] == 1 and "endpoint" in sim)
         self._free = (sim for sim in sims if "endpoint" not in sim)
-        self._batches = (fleet.stories[key]["bic"] for key in ("batch_registrable", "batch_second"))
+        self._batches = (fleet.scenarios[key]["bic"] for key in ("batch_registrable", "batch_second"))
 
     def arguments(self, tool: str) -> tuple[dict[str, Any], str] | None:
         """What to call a tool with, and what a person types to confirm; None where there is nothing left to use."""
@@ -149,7 +149,7 @@ async def test_what_is_written_is_what_consent_allows(era: Era, wire: Wire, poli
     seen = 0
     async with fleet_of(SandboxSettings(sims=400)) as fleet, server(fleet, wire, policy) as target:
         listed = (await fleet.api("GET", "/sim", params={"per_page": 1000})).json()
-        told_of = {story["sim_id"] for story in fleet.stories.values()}
+        told_of = {scenario["sim_id"] for scenario in fleet.scenarios.values()}
         supply = Supply(fleet, [sim for sim in listed if sim["id"] not in told_of])
         for kind, answers in (("form", FORM_ANSWERS), ("no form", ("no form",)), ("url only", ("url only",))):
             async with AsyncExitStack() as stack:

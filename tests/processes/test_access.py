@@ -11,7 +11,7 @@ import pytest
 from mcp import Client
 from mcp.types import ElicitRequestParams, ElicitResult
 
-from tests.support import Fleet, bearer, facts, key_in, said, with_key
+from tests.support import Fleet, bearer, key_in, structured, text_of, with_key
 from tests.test_commands import invoked
 from tests.test_serving import Era, agree, environment, served
 
@@ -85,12 +85,12 @@ async def test_without_the_key_nothing_is_answered_but_that_it_lives(fleet: Flee
 @pytest.mark.parametrize("options", [[], ["--stateless"]])
 async def test_with_the_key_a_form_counts_where_it_can_be_shown(fleet: Fleet, era: Era, options: list[str]) -> None:
     env = environment(fleet)
-    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}
     async with (
         served(options, env) as address,
         Client(with_key(address, env), mode=era, elicitation_callback=agree) as client,
     ):
-        told = facts(await client.call_tool("set_sim_status", arguments))
+        told = structured(await client.call_tool("set_sim_status", arguments))
     if era == "legacy" and options:
         assert told["state"] == "waiting for approval"  # nobody can be asked there, with or without a key.
     else:
@@ -107,10 +107,10 @@ async def test_without_a_key_only_the_page_counts(fleet: Fleet, era: Era, option
         asked.append(params.message)
         return ElicitResult(action="accept", content={"agree": True})
 
-    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}
     async with served(["--no-key", *options], environment(fleet)) as address:
         async with Client(address, mode=era, elicitation_callback=yes) as client:
-            told = facts(await client.call_tool("set_sim_status", arguments))
+            told = structured(await client.call_tool("set_sim_status", arguments))
             assert told["state"] == "waiting for approval"
             assert "approve_at" in told
         await answer_own_form(address, arguments)
@@ -201,5 +201,5 @@ async def test_who_sends_no_key_is_told_so_by_the_protocols_own_client(fleet: Fl
         for era in ERAS:
             with pytest.raises(Exception, match=r"401|Unauthorized|unhandled errors"):
                 async with Client(address, mode=era) as client:
-                    said(await client.call_tool("list_sims", {}))
+                    text_of(await client.call_tool("list_sims", {}))
     assert await fleet.requests() == []

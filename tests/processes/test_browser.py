@@ -17,7 +17,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from tests.changes.test_approval import press, suspend
-from tests.support import Fleet, facts
+from tests.support import Fleet, structured
 from tests.test_serving import environment
 
 
@@ -90,16 +90,16 @@ async def test_one_window_is_opened_for_a_plan_however_often_it_is_asked_for(fle
     async with server_with_browser(fleet, tmp_path) as client:
         results = [await client.call_tool("set_sim_status", suspend(fleet, "healthy"))]
         window = await first_window(tmp_path)
-        plan = facts(results[0])["plan"]
+        plan = structured(results[0])["plan"]
         results += [await client.call_tool("continue_change", {"plan": plan}) for _ in range(3)]
         await client.call_tool("set_sim_status", suspend(fleet, "healthy"))
         for result in results:
             assert "/approve/" not in result.model_dump_json()
-            assert facts(result)["state"] == "waiting for approval"
+            assert structured(result)["state"] == "waiting for approval"
         await anyio.sleep(0.5)
         assert len(windows(tmp_path)) == 1
         assert (await press(window.link, "approve")).status_code < 400
-        done = facts(await client.call_tool("continue_change", {"plan": plan}))
+        done = structured(await client.call_tool("continue_change", {"plan": plan}))
     assert done["counts"] == {"changed": 1}
 
 
@@ -121,9 +121,9 @@ async def test_a_browser_in_the_foreground_holds_nothing_up(fleet: Fleet, tmp_pa
     """It blocks for ten minutes here and writes to its standard output, which is not the wire to the client."""
     async with server_with_browser(fleet, tmp_path) as client:
         with anyio.fail_after(60):
-            told = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+            told = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
             await first_window(tmp_path)
-            assert facts(await client.call_tool("get_sim", {"sim": fleet.stories["healthy"]["iccid"]}))
+            assert structured(await client.call_tool("get_sim", {"sim": fleet.scenarios["healthy"]["iccid"]}))
     assert told["approve_at"] == "the browser window that was opened"
 
 

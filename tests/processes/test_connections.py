@@ -13,20 +13,18 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from sim_mcp.changes.approval_page import server as page_server
-from sim_mcp.http.connections import TimelyConnection
-from sim_mcp.http.server import HttpServer
-from tests.browser.desk import open_counter
+from sim_mcp.http_server import RequestTimeoutProtocol, http_server
+from tests.browser.plan_keeper import serve_page
 
 WITHIN_S = 1.0
 SLOW_S = 3 * WITHIN_S
 
 
-class Hasty(TimelyConnection):
+class Hasty(RequestTimeoutProtocol):
     """As in earnest, only sooner."""
 
-    request_within_s = WITHIN_S
-    most_at_once = 5
+    request_timeout_s = WITHIN_S
+    max_connections = 5
 
 
 async def _slow(_: Request) -> Response:
@@ -144,7 +142,7 @@ async def test_a_body_the_application_has_not_read_yet_is_no_half_request() -> N
 async def test_there_are_only_so_many_connections_and_who_is_in_stays() -> None:
     async with hasty_server() as port, await anyio.connect_tcp("127.0.0.1", port) as first:
         await first.send(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
-        others = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(Hasty.most_at_once - 1)]
+        others = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(Hasty.max_connections - 1)]
         async with await anyio.connect_tcp("127.0.0.1", port) as one_too_many:
             assert b"503" in await heard(one_too_many)
         for other in others:
@@ -156,11 +154,10 @@ async def test_there_are_only_so_many_connections_and_who_is_in_stays() -> None:
 
 
 async def test_both_our_servers_watch_their_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert issubclass(page_server._Wire, TimelyConnection)
-    assert HttpServer(APP, None).config.http is TimelyConnection
-    monkeypatch.setattr(TimelyConnection, "request_within_s", WITHIN_S)
-    async with open_counter() as counter:
-        host, port = counter.base_url.removeprefix("http://").split(":")
+    assert http_server(APP, shutdown_timeout_s=1).config.http is RequestTimeoutProtocol
+    monkeypatch.setattr(RequestTimeoutProtocol, "request_timeout_s", WITHIN_S)
+    async with serve_page() as served:
+        host, port = served.base_url.removeprefix("http://").split(":")
         async with await anyio.connect_tcp(host, int(port)) as connection:
             await connection.send(b"GET /approve/x HTTP/1.1\r\nHo")
             assert await heard(connection) == b""

@@ -89,7 +89,7 @@ async def test_over_http_it_ends_soon_with_calls_in_flight(fleet: Fleet, era: Er
             group.start_soon(give_up, client, "list_sims", {})
             await until_asked(fleet, "GET")
         else:
-            arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+            arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}
             group.start_soon(give_up, client, "set_sim_status", arguments)
             await until_asked(fleet, "GET")
             await anyio.sleep(1)
@@ -118,7 +118,9 @@ async def group_client(group: Any, address: str, env: dict[str, str], era: Era) 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_write_that_was_begun_is_recorded_before_the_end(fleet: Fleet, era: Era) -> None:
-    sims = [fleet.stories[key]["iccid"] for key in ("healthy", "went_silent", "euicc", "imei_lock", "twin_a", "twin_b")]
+    sims = [
+        fleet.scenarios[key]["iccid"] for key in ("healthy", "went_silent", "euicc", "imei_lock", "twin_a", "twin_b")
+    ]
     await fleet.faults("latency=2@PATCH")
     env = environment(fleet, SIM_MCP_CONFIRM="host")
     async with http_server(env) as (process, address), anyio.create_task_group() as group:
@@ -138,7 +140,7 @@ async def test_a_write_that_was_begun_is_recorded_before_the_end(fleet: Fleet, e
 async def test_a_write_that_hangs_does_not_keep_it(fleet: Fleet) -> None:
     await fleet.faults("latency=60@PATCH")
     env = environment(fleet, SIM_MCP_CONFIRM="host")
-    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}
     async with http_server(env) as (process, address), anyio.create_task_group() as group:
         client = await group_client(group, address, env, "auto")
         group.start_soon(give_up, client, "set_sim_status", arguments)
@@ -277,7 +279,7 @@ async def test_over_stdio_it_cleans_up_before_it_ends(fleet: Fleet, tmp_path: Pa
 
 async def test_over_stdio_a_write_that_was_begun_is_recorded_before_the_end(fleet: Fleet, tmp_path: Path) -> None:
     await fleet.faults("latency=2@PATCH")
-    sims = [fleet.stories[key]["iccid"] for key in ("healthy", "went_silent", "euicc", "imei_lock")]
+    sims = [fleet.scenarios[key]["iccid"] for key in ("healthy", "went_silent", "euicc", "imei_lock")]
     async with stdio_server(environment(fleet, SIM_MCP_CONFIRM="host"), tmp_path) as (process, _):
         call = {"name": "set_sim_status", "arguments": {"sims": sims, "status": "suspended"}}
         await say(process, {"id": 2, "method": "tools/call", "params": call})
@@ -292,7 +294,7 @@ async def test_over_stdio_a_write_that_was_begun_is_recorded_before_the_end(flee
 async def test_over_stdio_a_write_that_hangs_does_not_keep_it(fleet: Fleet, tmp_path: Path) -> None:
     await fleet.faults("latency=60@PATCH")
     async with stdio_server(environment(fleet, SIM_MCP_CONFIRM="host"), tmp_path) as (process, _):
-        arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+        arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}
         call = {"name": "set_sim_status", "arguments": arguments}
         await say(process, {"id": 2, "method": "tools/call", "params": call})
         await until_asked(fleet, "PATCH")

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from sim_mcp.logs import hide, log_to_stderr, without_secrets
 from tests.changes.test_approval import press, suspend
-from tests.support import Fleet, facts, key_in, with_key
+from tests.support import Fleet, key_in, structured, with_key
 from tests.test_serving import EVERY_WAY, Era, Wire, environment
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/mcp")
@@ -70,10 +70,12 @@ async def test_the_secret_of_a_link_is_in_no_log_no_argument_and_no_file(
 
     env = environment(fleet, SIM_MCP_LOG_LEVEL="DEBUG", SIM_MCP_APPROVAL_WAIT="1")
     async with serving(wire, era, env, log) as client:
-        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy"), progress_callback=tell))
+        waiting = structured(
+            await client.call_tool("set_sim_status", suspend(fleet, "healthy"), progress_callback=tell)
+        )
         links = {waiting["approve_at"], *LINK.findall(" ".join(messages))}
         assert (await press(waiting["approve_at"], "approve")).status_code < 400
-        done = facts(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+        done = structured(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
         assert done["counts"] == {"changed": 1}
         processes = told_of_processes()
     assert messages

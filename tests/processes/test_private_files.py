@@ -16,7 +16,7 @@ from sim_mcp.changes.record.record_file import FILE as JOURNAL
 from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotInfo
 from sim_mcp.fleet.usage.cache import FILE as USAGE
 from tests.changes.test_approval import suspend
-from tests.support import Fleet, facts
+from tests.support import Fleet, structured
 from tests.test_serving import environment
 
 WITHOUT_UMASK = (
@@ -43,12 +43,12 @@ async def use_everything(env: dict[str, str], fleet: Fleet, *seen_in: Path) -> d
     server = StdioServerParameters(command=sys.executable, args=["-c", WITHOUT_UMASK], env=env)
     found: dict[str, str] = {}
     async with Client(server) as client:
-        facts(await client.call_tool("summarize_sims", {"group_by": ["status"]}))
-        ranked = facts(await client.call_tool("rank_sims_by_usage", {"customer": "13888"}))
+        structured(await client.call_tool("summarize_sims", {"group_by": ["status"]}))
+        ranked = structured(await client.call_tool("rank_sims_by_usage", {"customer": "13888"}))
         assert ranked["sims"] is not None
-        facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
         for file_format in ("csv", "json"):
-            facts(await client.call_tool("export_sims", {"format": file_format}))
+            structured(await client.call_tool("export_sims", {"format": file_format}))
         for directory in seen_in:
             found |= open_to_others(directory)
     for directory in seen_in:
@@ -84,9 +84,9 @@ async def test_what_an_earlier_version_left_open_to_others_is_closed_to_them_whe
             path.chmod(0o755 if path.is_dir() else 0o644)
         assert {USAGE + "-wal", USAGE + "-shm"} <= {path.name for path in fleet.state_dir.iterdir()}
         async with Client(StdioServerParameters(command=sys.executable, args=["-m", "sim_mcp"], env=env)) as client:
-            facts(await client.call_tool("summarize_sims", {"group_by": ["status"], "fresh": True}))
-            facts(await client.call_tool("rank_sims_by_usage", {"customer": "13888"}))
-            facts(await client.call_tool("set_sim_status", suspend(fleet, "went_silent")))
+            structured(await client.call_tool("summarize_sims", {"group_by": ["status"], "fresh": True}))
+            structured(await client.call_tool("rank_sims_by_usage", {"customer": "13888"}))
+            structured(await client.call_tool("set_sim_status", suspend(fleet, "went_silent")))
             assert open_to_others(fleet.state_dir) == {}
 
 

@@ -16,7 +16,7 @@ from sim_mcp.fleet.usage.cache import FILE as USAGE
 from sim_mcp.fleet.usage.cache import UsageStore
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm, Settings
-from tests.support import Fleet, facts
+from tests.support import Fleet, structured
 
 ROOT = Path(__file__).parents[2]
 LONG_ENOUGH = 20
@@ -37,8 +37,8 @@ def trusted(fleet: Fleet, directory: Path) -> Settings:
     return fleet.settings(confirm=Confirm.HOST, export_dir=directory)
 
 
-def suspension(fleet: Fleet, story: str) -> dict[str, Any]:
-    return {"sims": [fleet.stories[story]["iccid"]], "status": "suspended"}
+def suspension(fleet: Fleet, scenario: str) -> dict[str, Any]:
+    return {"sims": [fleet.scenarios[scenario]["iccid"]], "status": "suspended"}
 
 
 @contextmanager
@@ -71,10 +71,10 @@ async def test_blank_arguments_calls_sqlite_on_the_event_loop(fleet: Fleet, tmp_
     with calls_of_sqlite() as found:
         async with Client(build_server(trusted(fleet, tmp_path))) as client:
             for tool, arguments in QUESTIONS:
-                facts(await client.call_tool(tool, arguments))
-            changed = facts(await client.call_tool("set_sim_status", suspension(fleet, "healthy")))
-            facts(await client.call_tool("continue_change", {"plan": changed["plan"]}))
-            facts(await client.call_tool("list_changes", {}))
+                structured(await client.call_tool(tool, arguments))
+            changed = structured(await client.call_tool("set_sim_status", suspension(fleet, "healthy")))
+            structured(await client.call_tool("continue_change", {"plan": changed["plan"]}))
+            structured(await client.call_tool("list_changes", {}))
             await client.read_resource("audit://changes")
             assert (fleet.state_dir / USAGE).exists()
             assert (fleet.state_dir / JOURNAL).exists()
@@ -94,17 +94,17 @@ async def held_by_another(file: Path, client: Client, fleet: Fleet) -> AsyncIter
         other.execute("BEGIN EXCLUSIVE")
         yield
         for _ in range(LONG_ENOUGH):
-            facts(await client.call_tool("get_sim", {"sim": fleet.stories["healthy"]["iccid"]}))
+            structured(await client.call_tool("get_sim", {"sim": fleet.scenarios["healthy"]["iccid"]}))
         other.execute("ROLLBACK")
 
 
 async def test_usage_that_another_process_holds_holds_up_no_question_about_a_sim(fleet: Fleet, tmp_path: Path) -> None:
     async with Client(build_server(trusted(fleet, tmp_path))) as client:
-        facts(await client.call_tool("rank_sims_by_usage", {"period": "last_month", "customer": "13888"}))
+        structured(await client.call_tool("rank_sims_by_usage", {"period": "last_month", "customer": "13888"}))
         ranked: list[dict[str, Any]] = []
 
         async def rank() -> None:
-            ranked.append(facts(await client.call_tool("rank_sims_by_usage", {})))
+            ranked.append(structured(await client.call_tool("rank_sims_by_usage", {})))
 
         async with anyio.create_task_group() as beside:
             async with held_by_another(fleet.state_dir / USAGE, client, fleet):
@@ -119,14 +119,14 @@ async def test_an_inventory_that_another_process_holds_holds_up_no_question_abou
     fleet: Fleet, tmp_path: Path
 ) -> None:
     async with Client(build_server(trusted(fleet, tmp_path))) as client:
-        before = facts(await client.call_tool("summarize_sims", {"group_by": ["status"]}))
+        before = structured(await client.call_tool("summarize_sims", {"group_by": ["status"]}))
         (own_writes,) = fleet.state_dir.glob("fleet-*/own-writes.sqlite3")
         async with anyio.create_task_group() as beside, held_by_another(own_writes, client, fleet):
             beside.start_soon(client.call_tool, "set_sim_status", suspension(fleet, "healthy"))
             while not await fleet.writes():  # noqa: ASYNC110  # the sandbox tells nobody.
                 await anyio.sleep(0.01)
         read = [request for request in await fleet.requests() if "per_page=2500" in str(request)]
-        after = facts(await client.call_tool("summarize_sims", {"group_by": ["status"]}))
+        after = structured(await client.call_tool("summarize_sims", {"group_by": ["status"]}))
         again = [request for request in await fleet.requests() if "per_page=2500" in str(request)]
     # It was corrected, not read anew.
     assert after["groups"] != before["groups"]

@@ -12,7 +12,7 @@ import uvicorn
 from mcp.server.streamable_http import StreamableHTTPServerTransport
 
 from sim_mcp.server.app import build_server
-from sim_mcp.server.serving import MOST_SESSIONS, SESSION_IDLE_S, http_app
+from sim_mcp.server.serving import MAX_SESSIONS, SESSION_IDLE_S, http_app
 from tests.support import Fleet
 
 HEADERS = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
@@ -85,5 +85,5 @@ async def test_a_session_that_is_listened_to_is_not_given_up(fleet: Fleet) -> No
 
 def test_abandoned_sessions_are_bounded_in_number_and_time() -> None:
     """Each holds its last answer: at some 150 kB, what all of them hold stays under 100 MB."""
-    assert MOST_SESSIONS <= 500
+    assert MAX_SESSIONS <= 500
     assert SESSION_IDLE_S <= 600

@@ -1,4 +1,4 @@
-"""A sandbox behind real HTTP, and a client that knows its stories."""
+"""A sandbox behind real HTTP, and a client that knows its scenarios."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,26 +17,26 @@ API = "/api/v1"
 
 
 @dataclass
-class Desk:
+class RoleClient:
     """Ask a sandbox as one role."""
 
     sandbox: Sandbox
     http: httpx.Client
-    stories: dict[str, dict[str, Any]]
+    scenarios: dict[str, dict[str, Any]]
     stack: ExitStack
     role: str = "enterprise"
 
-    def story(self, key: str) -> dict[str, Any]:
-        return self.stories[key]
+    def scenario(self, key: str) -> dict[str, Any]:
+        return self.scenarios[key]
 
     def sim_id(self, key: str) -> int:
-        return int(self.stories[key]["sim_id"])
+        return int(self.scenarios[key]["sim_id"])
 
     def sim_path(self, key: str, rest: str = "") -> str:
         return f"{API}/sim/{self.sim_id(key)}{rest}"
 
     def device_path(self, key: str, rest: str = "") -> str:
-        return f"{API}/endpoint/{self.stories[key]['device_id']}{rest}"
+        return f"{API}/endpoint/{self.scenarios[key]['device_id']}{rest}"
 
     def get(self, path: str, **params: str | int) -> httpx.Response:
         return self.http.get(path if path.startswith(API) else API + path, params=params or None)
@@ -63,17 +63,17 @@ class Desk:
         assert self.http.post("/sandbox/clock", json={"advance_s": seconds}).status_code == 200
         self.http.headers["Authorization"] = f"Bearer {self._token(self.role)}"
 
-    def log_in(self, role: str) -> "Desk":
-        """Return a desk of another role at the same sandbox."""
+    def as_role(self, role: str) -> "RoleClient":
+        """Return a api of another role at the same sandbox."""
         client = self.stack.enter_context(_client(self.sandbox, {"Authorization": f"Bearer {self._token(role)}"}))
-        return Desk(self.sandbox, client, self.stories, self.stack, role)
+        return RoleClient(self.sandbox, client, self.scenarios, self.stack, role)
 
     def _token(self, role: str) -> str:
         answer = self.http.post(f"{API}/authenticate", json={"application_token": self.sandbox.tokens[role]})
         return str(answer.json()["auth_token"])
 
 
-Start = Callable[..., Desk]
+Start = Callable[..., RoleClient]
 
 
 def _client(sandbox: Sandbox, headers: dict[str, str] | None = None) -> httpx.Client:
@@ -83,14 +83,14 @@ def _client(sandbox: Sandbox, headers: dict[str, str] | None = None) -> httpx.Cl
 def _starter(stack: ExitStack) -> Start:
     portal = stack.enter_context(start_blocking_portal())
 
-    def start(role: str = "enterprise", **settings: Any) -> Desk:
+    def start(role: str = "enterprise", **settings: Any) -> RoleClient:
         wanted = SandboxSettings(**{"clock": NOON} | settings)
         sandbox = stack.enter_context(portal.wrap_async_context_manager(running(wanted)))
         with _client(sandbox) as anybody:
-            stories = {each["key"]: each for each in anybody.get("/sandbox/stories").json()}
-            desk = Desk(sandbox, anybody, stories, stack).log_in(role)
+            scenarios = {each["key"]: each for each in anybody.get("/sandbox/scenarios").json()}
+            api = RoleClient(sandbox, anybody, scenarios, stack).as_role(role)
             anybody.delete("/sandbox/requests")
-        return desk
+        return api
 
     return start
 
@@ -110,7 +110,7 @@ def start_once() -> Iterator[Start]:
 
 
 @pytest.fixture(scope="session")
-def desk() -> Iterator[Desk]:
+def api() -> Iterator[RoleClient]:
     """A sandbox that is only read."""
     with ExitStack() as stack:
         yield _starter(stack)()

@@ -9,110 +9,110 @@ import pytest
 
 from sim_mcp.sandbox import Sandbox, SandboxSettings, Unknowns, running
 
-from .conftest import API, NOON, Desk, Start
+from .conftest import API, NOON, RoleClient, Start
 
 
-def authenticate(desk: Desk, body: object) -> httpx.Response:
-    return desk.http.post(f"{API}/authenticate", json=body)
+def authenticate(api: RoleClient, body: object) -> httpx.Response:
+    return api.http.post(f"{API}/authenticate", json=body)
 
 
 def test_a_revoked_token_is_refused_with_an_empty_body_and_an_event(start: Start) -> None:
-    desk = start()
-    answer = authenticate(desk, {"application_token": desk.sandbox.tokens["revoked"]})
+    api = start()
+    answer = authenticate(api, {"application_token": api.sandbox.tokens["revoked"]})
     assert (answer.status_code, answer.content) == (401, b"")
-    (event,) = desk.found("/event", q="type:7")
+    (event,) = api.found("/event", q="type:7")
     assert "Reason: TokenStatus Revoked from IP 127.0.0.1" in event["description"]
     assert "sim" not in event
 
 
 @pytest.mark.parametrize("body", [{}, [], None, {"application_token": 5}, {"application_token": ""}])
-def test_a_request_for_a_token_that_names_none_is_malformed(desk: Desk, body: object) -> None:
-    assert authenticate(desk, body).status_code == 400
+def test_a_request_for_a_token_that_names_none_is_malformed(api: RoleClient, body: object) -> None:
+    assert authenticate(api, body).status_code == 400
 
 
 def test_three_failures_lock_the_account_for_five_minutes(start: Start) -> None:
-    desk = start()
+    api = start()
     wrong = {"application_token": "no such token"}
-    answers = [authenticate(desk, wrong) for _ in range(4)]
+    answers = [authenticate(api, wrong) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [401] * 4
     assert [bool(answer.content) for answer in answers] == [False, False, False, True]
     assert answers[3].json()["error_code"] == 1105
-    assert authenticate(desk, {"application_token": desk.sandbox.tokens["enterprise"]}).status_code == 200
-    desk.advance(301)
-    assert authenticate(desk, wrong).content == b""
+    assert authenticate(api, {"application_token": api.sandbox.tokens["enterprise"]}).status_code == 200
+    api.advance(301)
+    assert authenticate(api, wrong).content == b""
 
 
 def test_a_person_gets_a_token_to_refresh_and_appears_in_events(start: Start) -> None:
-    desk = start()
-    name, password = next(iter(desk.http.get("/sandbox").json()["users"].items()))
+    api = start()
+    name, password = next(iter(api.http.get("/sandbox").json()["users"].items()))
     digest = hashlib.sha1(password.encode()).hexdigest()  # noqa: S324  # that is how the API wants it
-    first = authenticate(desk, {"username": name, "password": digest}).json()
+    first = authenticate(api, {"username": name, "password": digest}).json()
     assert list(first) == ["auth_token", "refresh_token"]
-    again = authenticate(desk, {"refresh_token": first["refresh_token"]}).json()
-    desk.http.headers["Authorization"] = f"Bearer {again['auth_token']}"
-    desk.set_status("healthy", 2)
-    assert desk.events("healthy")[-1]["user"]["username"] == name
-    sims = [{"id": desk.sim_id(key)} for key in ("no_device", "new_device")]
+    again = authenticate(api, {"refresh_token": first["refresh_token"]}).json()
+    api.http.headers["Authorization"] = f"Bearer {again['auth_token']}"
+    api.set_status("healthy", 2)
+    assert api.events("healthy")[-1]["user"]["username"] == name
+    sims = [{"id": api.sim_id(key)} for key in ("no_device", "new_device")]
     wanted = {"sims": sims, "target_workspace": {"id": 13888}, "auto_detach_devices": True}
-    rehearsed = desk.http.post(f"{API}/sim/migration/workspace", json=wanted).json()
+    rehearsed = api.http.post(f"{API}/sim/migration/workspace", json=wanted).json()
     assert (rehearsed["sim_count"], rehearsed["dry_run"]) == (2, True)
-    assert desk.sim("no_device")["status"]["id"] == 1
-    assert desk.http.post(f"{API}/sim/migration/workspace", json=wanted | {"dry_run": False}).status_code == 200
-    assert desk.get(desk.sim_path("new_device")).status_code == 404
-    migrated = desk.log_in("issuer").sim("new_device")
+    assert api.sim("no_device")["status"]["id"] == 1
+    assert api.http.post(f"{API}/sim/migration/workspace", json=wanted | {"dry_run": False}).status_code == 200
+    assert api.get(api.sim_path("new_device")).status_code == 404
+    migrated = api.as_role("issuer").sim("new_device")
     assert (migrated["customer_org"]["id"], migrated["status"]["id"], "endpoint" in migrated) == (13888, 2, False)
 
 
 def test_a_token_lives_for_four_hours_of_the_sandbox(start: Start) -> None:
-    desk = start()
-    token = dict(desk.http.headers)
-    desk.http.post("/sandbox/clock", json={"advance_s": 14_300})
-    assert desk.http.get(f"{API}/sim/status", headers=token).status_code == 200
-    desk.http.post("/sandbox/clock", json={"advance_s": 101})
-    answer = desk.http.get(f"{API}/sim/status", headers=token)
+    api = start()
+    token = dict(api.http.headers)
+    api.http.post("/sandbox/clock", json={"advance_s": 14_300})
+    assert api.http.get(f"{API}/sim/status", headers=token).status_code == 200
+    api.http.post("/sandbox/clock", json={"advance_s": 101})
+    answer = api.http.get(f"{API}/sim/status", headers=token)
     assert (answer.status_code, answer.json()) == (401, {"message": "Token is expired"})
 
 
 def test_a_lapsed_token_may_be_refused_by_the_application(start: Start) -> None:
-    desk = start(unknowns=Unknowns(expired_token="application"))
-    desk.http.post("/sandbox/clock", json={"advance_s": 20_000})
-    assert desk.get("/sim").json()["error_token"] == "TokenExpired"
+    api = start(unknowns=Unknowns(expired_token="application"))
+    api.http.post("/sandbox/clock", json={"advance_s": 20_000})
+    assert api.get("/sim").json()["error_token"] == "TokenExpired"
 
 
 @pytest.mark.parametrize(("choice", "text"), [("unauthorized", "Unauthorized"), ("segments", "invalid number")])
 def test_no_token_at_all_is_refused(start: Start, choice: str, text: str) -> None:
-    desk = start(unknowns=Unknowns.parse([f"missing_token={choice}"]))
-    answer = httpx.get(f"{desk.sandbox.base_url}{API}/sim")
+    api = start(unknowns=Unknowns.parse([f"missing_token={choice}"]))
+    answer = httpx.get(f"{api.sandbox.base_url}{API}/sim")
     assert answer.status_code == 401
     assert text in answer.json()["message"]
 
 
-def test_an_unknown_path_is_not_found(desk: Desk) -> None:
+def test_an_unknown_path_is_not_found(api: RoleClient) -> None:
     for path in ("/sim/1/stats/month", "/sim/1/stats/day", "/nothing"):
-        assert desk.get(path).status_code == 404
+        assert api.get(path).status_code == 404
 
 
 # Limits
 
 
-def test_without_limits_nobody_is_slowed_down(desk: Desk) -> None:
-    assert {desk.get("/sim", per_page=1).status_code for _ in range(30)} == {200}
+def test_without_limits_nobody_is_slowed_down(api: RoleClient) -> None:
+    assert {api.get("/sim", per_page=1).status_code for _ in range(30)} == {200}
 
 
 def test_the_burst_of_a_path_is_kept(start: Start) -> None:
-    desk = start(limits=True)
-    answers = [desk.get("/sim", per_page=1).status_code for _ in range(40)]
+    api = start(limits=True)
+    answers = [api.get("/sim", per_page=1).status_code for _ in range(40)]
     assert answers[:5] == [200] * 5
     assert 429 in answers
-    assert desk.get(desk.sim_path("healthy")).status_code == 200
-    assert desk.log_in("issuer").get("/sim", per_page=1).status_code == 200
+    assert api.get(api.sim_path("healthy")).status_code == 200
+    assert api.as_role("issuer").get("/sim", per_page=1).status_code == 200
 
 
 def test_an_address_authenticates_a_hundred_times(start: Start) -> None:
-    desk = start(limits=True)
-    body = {"application_token": desk.sandbox.tokens["issuer"]}
-    answers = [authenticate(desk, body).status_code for _ in range(101)]
-    assert answers.count(200) == 99  # the desk itself has authenticated once
+    api = start(limits=True)
+    body = {"application_token": api.sandbox.tokens["issuer"]}
+    answers = [authenticate(api, body).status_code for _ in range(101)]
+    assert answers.count(200) == 99  # the api itself has authenticated once
     assert answers[99:] == [429, 429]
 
 
@@ -120,51 +120,51 @@ def test_an_address_authenticates_a_hundred_times(start: Start) -> None:
 
 
 def test_requests_are_written_down_without_secrets(start: Start) -> None:
-    desk = start()
-    desk.set_status("healthy", 2)
-    desk.get("/sim", q="status:1")
-    authenticate(desk, {"application_token": desk.sandbox.tokens["enterprise"]})
-    log = desk.http.get("/sandbox/requests").json()
+    api = start()
+    api.set_status("healthy", 2)
+    api.get("/sim", q="status:1")
+    authenticate(api, {"application_token": api.sandbox.tokens["enterprise"]})
+    log = api.http.get("/sandbox/requests").json()
     assert [(entry["method"], entry["path"], entry["query"], entry["status"]) for entry in log] == [
-        ("PATCH", desk.sim_path("healthy"), "", 204),
+        ("PATCH", api.sim_path("healthy"), "", 204),
         ("GET", f"{API}/sim", "q=status%3A1", 200),
         ("POST", f"{API}/authenticate", "", 200),
     ]
     assert log[0]["body"] == {"status": {"id": 2}}
     assert log[2]["body"] == {"application_token": "***"}
-    assert desk.sandbox.tokens["enterprise"] not in json.dumps(log)
+    assert api.sandbox.tokens["enterprise"] not in json.dumps(log)
     assert "Bearer" not in json.dumps(log)
-    assert desk.http.get("/sandbox/requests", params={"since": log[1]["n"]}).json() == log[2:]
-    assert desk.http.delete("/sandbox/requests").status_code == 204
-    assert desk.http.get("/sandbox/requests").json() == []
+    assert api.http.get("/sandbox/requests", params={"since": log[1]["n"]}).json() == log[2:]
+    assert api.http.delete("/sandbox/requests").status_code == 204
+    assert api.http.get("/sandbox/requests").json() == []
 
 
-def test_the_sandbox_says_what_it_is(desk: Desk) -> None:
-    about = desk.http.get("/sandbox").json()
-    assert about["base_url"] == desk.sandbox.base_url
-    assert about["tokens"] == dict(desk.sandbox.tokens)
+def test_the_sandbox_says_what_it_is(api: RoleClient) -> None:
+    about = api.http.get("/sandbox").json()
+    assert about["base_url"] == api.sandbox.base_url
+    assert about["tokens"] == dict(api.sandbox.tokens)
     assert about["settings"]["unknowns"]["q_match"] == "substring"
     assert "GET /api/v1/sim/{id}/event" in about["routes"]
-    page = desk.http.get("/")
+    page = api.http.get("/")
     assert page.headers["content-type"].startswith("text/html")
     assert "quota_exhausted" in page.text
 
 
 @pytest.mark.parametrize("body", [{"advance_s": -1}, {}, [], {"advance_s": "soon"}, {"advance_s": 1e400}])
-def test_a_clock_only_moves_forward(desk: Desk, body: object) -> None:
-    answer = desk.http.post("/sandbox/clock", content=json.dumps(body))
+def test_a_clock_only_moves_forward(api: RoleClient, body: object) -> None:
+    answer = api.http.post("/sandbox/clock", content=json.dumps(body))
     assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("body", ["throttle", [1], ["gremlins"], {"throttle": 1}])
-def test_faults_that_are_none_change_nothing(desk: Desk, body: object) -> None:
-    assert desk.http.put("/sandbox/faults", json=body).status_code == 422
-    assert desk.http.get("/sandbox/faults").json() == []
+def test_faults_that_are_none_change_nothing(api: RoleClient, body: object) -> None:
+    assert api.http.put("/sandbox/faults", json=body).status_code == 422
+    assert api.http.get("/sandbox/faults").json() == []
 
 
-def test_other_web_pages_are_kept_out_of_the_control_plane(desk: Desk) -> None:
+def test_other_web_pages_are_kept_out_of_the_control_plane(api: RoleClient) -> None:
     for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
-        assert desk.http.get("/sandbox", headers=headers).status_code == 403
+        assert api.http.get("/sandbox", headers=headers).status_code == 403
 
 
 async def test_it_runs_in_the_loop_of_a_caller_that_is_busy() -> None:

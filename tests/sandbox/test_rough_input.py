@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .conftest import API, Desk, Start
+from .conftest import API, RoleClient, Start
 
 IDS = st.one_of(st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=5))
 VALUES = st.one_of(IDS, st.fixed_dictionaries({"id": IDS}), st.lists(IDS, max_size=3))
@@ -28,13 +28,13 @@ UNKNOWN = [
 
 
 @pytest.fixture(scope="module")
-def rough(start_once: Start) -> Desk:
+def rough(start_once: Start) -> RoleClient:
     return start_once()
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(body=BODIES, where=st.sampled_from(UNKNOWN))
-def test_no_body_breaks_the_server(rough: Desk, body: object, where: tuple[str, str]) -> None:
+def test_no_body_breaks_the_server(rough: RoleClient, body: object, where: tuple[str, str]) -> None:
     method, path = where
     content = json.dumps(body)
     assert rough.http.request(method, API + path, content=content).status_code < 500
@@ -55,20 +55,20 @@ def test_no_body_breaks_the_server(rough: Desk, body: object, where: tuple[str, 
         b'{"name": ""}',
     ],
 )
-def test_a_body_that_cannot_be_is_refused(rough: Desk, content: bytes) -> None:
+def test_a_body_that_cannot_be_is_refused(rough: RoleClient, content: bytes) -> None:
     assert rough.http.patch(f"{API}/endpoint/11380000", content=content).status_code in {400, 422}
     assert rough.http.get("/sandbox/requests").status_code == 200
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2026-02-30", "\u0661\u0662\u0663\u0664-01-01", ""])
 @pytest.mark.parametrize("name", ["start_date", "end_date"])
-def test_no_date_breaks_the_server(rough: Desk, name: str, day: str) -> None:
+def test_no_date_breaks_the_server(rough: RoleClient, name: str, day: str) -> None:
     assert rough.get("/sim/2500000/stats/daily", **{name: day}).status_code in {200, 400}
 
 
 @pytest.mark.parametrize("sort", ["id\n", " id", "id,\r\nX-Evil: 1", "-id\t"])
 @pytest.mark.parametrize("path", ["/sim", "/endpoint", "/event", "/sim/operation"])
-def test_no_order_writes_a_header(rough: Desk, path: str, sort: str) -> None:
+def test_no_order_writes_a_header(rough: RoleClient, path: str, sort: str) -> None:
     answer = rough.get(path, sort=sort)
     assert answer.status_code in {200, 400, 422}
     assert "x-evil" not in answer.headers

@@ -11,35 +11,42 @@ import pytest
 
 from sim_mcp.sandbox import WorldMismatchError
 
-from .conftest import API, Desk, Start
+from .conftest import API, RoleClient, Start
 
 
-def test_the_registered_sims_are_as_many_as_asked_for(desk: Desk) -> None:
-    issued = desk.log_in("issuer").get("/sim", per_page=1)
+def test_the_registered_sims_are_as_many_as_asked_for(api: RoleClient) -> None:
+    issued = api.as_role("issuer").get("/sim", per_page=1)
     waiting = sum(
-        int(desk.get(f"/sim_batch/bic/%23{bic}").json()["quantity"]) for bic in ("31F6E2S6XTR3NEY", "7K2M9QWE4RTZ8AB")
+        int(api.get(f"/sim_batch/bic/%23{bic}").json()["quantity"]) for bic in ("31F6E2S6XTR3NEY", "7K2M9QWE4RTZ8AB")
     )
     batches = waiting + 4 + 4
     assert int(issued.headers["x-total-count"]) == 500 + batches
-    assert int(desk.get("/sim").headers["x-total-count"]) > 400
+    assert int(api.get("/sim").headers["x-total-count"]) > 400
 
 
-def test_a_small_world_still_tells_every_story(start: Start) -> None:
-    desk = start("issuer", sims=1)
-    assert desk.sim("wrong_apn")
-    assert len({sim["iccid"] for sim in desk.found("/sim")}) == len(desk.found("/sim"))
+def test_a_small_world_still_tells_every_scenario(start: Start) -> None:
+    api = start("issuer", sims=1)
+    assert api.sim("wrong_apn")
+    assert len({sim["iccid"] for sim in api.found("/sim")}) == len(api.found("/sim"))
 
 
 def test_a_large_world_answers_pages_to_its_end(start: Start) -> None:
-    desk = start(sims=20_000)
-    first = desk.get("/sim", per_page=2500)
-    last = desk.get("/sim", per_page=2500, page=int(first.headers["x-total-pages"]))
+    api = start(sims=20_000)
+    first = api.get("/sim", per_page=2500)
+    last = api.get("/sim", per_page=2500, page=int(first.headers["x-total-pages"]))
     total = int(first.headers["x-total-count"])
     assert total > 17_000
     assert len(first.json()) == 2500
     assert len(last.json()) == total - 2500 * (int(first.headers["x-total-pages"]) - 1)
     statuses = {sim["status"]["id"] for sim in first.json()}
     assert statuses == {0, 1, 2, 4}
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.2", "127.0.0.2"), ("::1", "[::1]")])
+def test_a_sandbox_listens_where_it_is_told_to(start: Start, host: str, shown: str) -> None:
+    api = start(host=host)
+    assert api.sandbox.base_url.startswith(f"http://{shown}:")
+    assert api.sim("healthy")
 
 
 @pytest.fixture
@@ -89,8 +96,8 @@ def test_a_file_that_is_no_world_is_refused_and_left_alone(start: Start, kept: P
     assert kept.read_text().startswith("my diary")
 
 
-def test_a_taken_port_is_an_error(start: Start, desk: Desk) -> None:
-    port = int(desk.sandbox.base_url.rsplit(":", 1)[1])
+def test_a_taken_port_is_an_error(start: Start, api: RoleClient) -> None:
+    port = int(api.sandbox.base_url.rsplit(":", 1)[1])
     with pytest.raises(OSError, match="in use"):
         start(port=port)
 

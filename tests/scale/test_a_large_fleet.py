@@ -15,7 +15,7 @@ from mcp import Client
 
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
-from tests.support import Fleet, facts, fleet_of, said
+from tests.support import Fleet, fleet_of, structured, text_of
 
 SIMS = 100_000
 
@@ -32,9 +32,9 @@ async def test_a_mornings_questions_take_a_call_or_two_each(large: Fleet, tmp_pa
 
         async def ask(tool: str, **arguments: object) -> dict[str, object]:
             result = await client.call_tool(tool, arguments)
-            if "same call picks it up" in said(result):
+            if "same call picks it up" in text_of(result):
                 result = await client.call_tool(tool, arguments)
-            return facts(result)
+            return structured(result)
 
         by_both = await ask("summarize_sims", group_by=["status", "customer"])
         rows = by_both["groups"]
@@ -48,8 +48,8 @@ async def test_a_mornings_questions_take_a_call_or_two_each(large: Fleet, tmp_pa
         waste = await ask("find_waste", customer="Kontrast Aufzüge")
         assert "no_device" in str(waste)
 
-        for story in ("wrong_apn", "went_silent", "quota_exhausted"):
-            diagnosis = await ask("diagnose_sim", sim=large.stories[story]["iccid"])
+        for scenario in ("wrong_apn", "went_silent", "quota_exhausted"):
+            diagnosis = await ask("diagnose_sim", sim=large.scenarios[scenario]["iccid"])
             findings = diagnosis["findings"]
             assert isinstance(findings, list)
             assert findings

@@ -2,17 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import anyio
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sim_mcp.changes.approval_page.page import ApprovalPage
-from sim_mcp.http.connections import TimelyConnection
+from sim_mcp.http_server import http_server
 
 
 @asynccontextmanager
@@ -26,52 +25,17 @@ async def listening(page: ApprovalPage) -> AsyncIterator[str]:
         return page.message(500, "Something went wrong", "Open the link again to see whether anything was decided.")
 
     app = Starlette(routes=page.routes(), exception_handlers={404: lost, 405: lost, 500: failed})
-    config = uvicorn.Config(
-        app,
-        http=_Wire,
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
+    server = http_server(
+        app, shutdown_timeout_s=1, lifespan="off", log_config=None, server_header=False, date_header=False
     )
-    # Only for sockets that say they are TCP does asyncio send small packets at once.
+    # asyncio sets TCP_NODELAY only on sockets whose protocol is given as TCP.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        server = _Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.ended.set()
+            server.should_exit = True
             with anyio.CancelScope(shield=True):
                 await serving
-
-
-class _Wire(TimelyConnection):
-    """Log no access, which would write the secrets of links, however the process logs that of other servers."""
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        self.access_log = False
-
-
-class _Server(uvicorn.Server):
-    """Sleep until told to end, and leave the signals to the process that serves the page beside its own work."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ended = asyncio.Event()
-
-    async def main_loop(self) -> None:
-        """Wait for the end, where uvicorn would look ten times a second."""
-        await self.ended.wait()
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Capture none."""
-        yield

@@ -1,1 +1,1 @@
-"""The HTTP face of the sandbox: what every request meets, and what goes back."""
+"""The HTTP API of the sandbox."""

@@ -1,11 +1,12 @@
-"""What goes back: three backends behind one gateway, each with its own headers, dates, errors and empty bodies."""
+"""Responses: three backends behind one gateway, each with its own headers, dates, errors and empty bodies."""
 
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any
 
-from pydantic_core import to_json
+from pydantic import TypeAdapter
 
 Headers = list[tuple[str, str]]
 
@@ -26,6 +27,7 @@ _EMPTY_TYPES = {
     Backend.GATEWAY: "application/json",
 }
 _FIRST_ERROR = 400
+_LISTS = TypeAdapter(list[Any])
 _EXPOSED = (
     "Authorization, X-Count-Per-Page, X-Current-Page, X-Sort, X-Total-Count, X-Total-Pages, Location, "
     "X-Count, X-Per-Page, X-Pages, X-Page"
@@ -60,7 +62,7 @@ _OWN: dict[Backend, Headers] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """Hold an answer before it is put on the wire."""
+    """A response before the headers of its backend are added."""
 
     status: int
     body: bytes
@@ -74,7 +76,7 @@ class Answer:
 
 
 class Refusal(Exception):  # noqa: N818  # it carries an answer, which may well be what was wanted
-    """Carry an answer that ends the handling of a request."""
+    """End the handling of a request with a response."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status)
@@ -83,8 +85,8 @@ class Refusal(Exception):  # noqa: N818  # it carries an answer, which may well 
 
 def scala(value: object, status: int = 200) -> Answer:
     """Answer as the backend of SIMs does."""
-    # The same bytes in a sixth of the time: at 2,500 SIMs a page and ten pages a second, it matters.
-    body = to_json(value) if isinstance(value, list) else _compact(value)
+    # The same bytes as json.dumps in a sixth of the time, which matters at ten pages of 2,500 SIMs a second.
+    body = _LISTS.dump_json(value) if isinstance(value, list) else _compact(value)
     return Answer(status, body, Backend.SCALA)
 
 

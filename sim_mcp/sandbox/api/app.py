@@ -1,4 +1,4 @@
-"""The HTTP face: every route, and what the gateway in front of them does to a request and its answer."""
+"""The ASGI application: every route, and what the gateway in front does to requests and responses."""
 
 import asyncio
 import gzip
@@ -15,8 +15,8 @@ from sim_mcp.sandbox import control
 from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, gateway, nothing, wire_headers
 from sim_mcp.sandbox.api.core import Call, Core, Handler
 from sim_mcp.sandbox.api.faults import Fault, Kind
-from sim_mcp.sandbox.routes import batches, endpoints, event_lists, operations, organisation, sims
-from sim_mcp.sandbox.world.catalogue import Event
+from sim_mcp.sandbox.api.routes import batches, endpoints, event_lists, operations, organisation, sims
+from sim_mcp.sandbox.world.catalogue import EventType
 from sim_mcp.sandbox.world.clock import http_date, zulu_date
 
 HangUp = Callable[[Scope], None]
@@ -73,16 +73,16 @@ _GATEWAY_TEXTS = {
 
 def build(core: Core, base_url: str, hang_up: HangUp) -> Starlette:
     """Return the application that serves a world."""
-    face = Face(core, hang_up)
-    routes = [Route(_API + path, face.serving(handler), methods=[method]) for method, path, handler in _ROUTES]
-    routes.append(Route(_AUTHENTICATE, face.serving(None), methods=["POST"]))
-    routes.append(Route(_API + "/{rest:path}", face.serving(_no_route), methods=_ALL_METHODS))
+    front = Gateway(core, hang_up)
+    routes = [Route(_API + path, front.serving(handler), methods=[method]) for method, path, handler in _ROUTES]
+    routes.append(Route(_AUTHENTICATE, front.serving(None), methods=["POST"]))
+    routes.append(Route(_API + "/{rest:path}", front.serving(_no_route), methods=_ALL_METHODS))
     table = [f"{method} {_API}{path}" for method, path, _ in _ROUTES] + [f"POST {_AUTHENTICATE}"]
     return Starlette(routes=routes + control.routes(core, base_url, table))
 
 
-class Face:
-    """Do for every request what the gateway does: count, authenticate, limit, answer, and fail when told to."""
+class Gateway:
+    """Handle every request as the gateway does: log, limit, authenticate, answer, and inject faults."""
 
     def __init__(self, core: Core, hang_up: HangUp) -> None:
         self._core = core
@@ -102,8 +102,8 @@ class Face:
     async def _serve(self, request: Request, handler: Handler | None) -> Response:
         core, path = self._core, request.url.path
         body = await request.body()
-        entry = core.log.open(zulu_date(core.clock.now()), request.method, path, request.url.query, body)
-        number = core.log.counted
+        entry = core.request_log.open(zulu_date(core.clock.now()), request.method, path, request.url.query, body)
+        number = core.request_log.counted
         struck = core.faults.strike(request.method, path)
         if Kind.LATENCY in struck:
             await asyncio.sleep(struck[Kind.LATENCY].value)
@@ -164,7 +164,7 @@ class Face:
         if org is not None:
             address = request.client.host if request.client else "unknown"
             text = f"Failed authentication request from '{org.name}', Reason: TokenStatus Revoked from IP {address}"
-            core.chronicle.record(Event.APP_AUTH_FAILED, text, org.id)
+            core.event_log.record(EventType.APP_AUTH_FAILED, text, org.id)
         return answer
 
     def _throttled(self) -> Answer:
@@ -205,7 +205,7 @@ class _Wired(Response):
 
 
 class _HungUp(Response):
-    """Send nothing, for nobody is there any more."""
+    """Send nothing: the client has disconnected."""
 
     async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
         """Return at once."""

@@ -1,4 +1,4 @@
-"""Who asks: application tokens, users, and the JWTs they are exchanged for (`POST /api/v1/authenticate`)."""
+"""Authentication: application tokens, users, and the JWTs they are exchanged for (`POST /api/v1/authenticate`)."""
 
 import hashlib
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from sim_mcp.sandbox.world.catalogue import (
 from sim_mcp.sandbox.world.clock import MINUTE, SECOND, Clock
 
 LIFETIME = 14_400
-"""Seconds that a token lives, as recorded."""
+"""Lifetime of a JWT in seconds, as recorded."""
 _AUDIENCE = "/api/v1/authentication"
 _FAILURES = 3
 _LOCKED = 5 * MINUTE
@@ -35,7 +35,7 @@ _SEGMENTS = 3
 
 @dataclass(frozen=True)
 class Identity:
-    """Hold who a request comes from."""
+    """The caller of a request."""
 
     organisation: Organisation
     application: int
@@ -49,7 +49,7 @@ class Identity:
 
 
 class Authority:
-    """Hand out tokens and recognise them."""
+    """Issue JWTs and verify them."""
 
     def __init__(self, seed: int, clock: Clock, unknowns: Unknowns) -> None:
         self._clock = clock
@@ -63,7 +63,7 @@ class Authority:
         }
 
     def authenticate(self, body: object) -> tuple[Answer, Organisation | None]:
-        """Answer a request for a token; the organisation is that of a revoked token that was tried."""
+        """Answer a request for a JWT; also return the organisation if its revoked token was used."""
         if not isinstance(body, dict):
             return error(400, 1000, "BadRequest", "Malformed request body.", backend=Backend.EXPRESS), None
         token, username, refresh = (body.get(key) for key in ("application_token", "username", "refresh_token"))
@@ -86,7 +86,7 @@ class Authority:
         return express(granted), None
 
     def identify(self, authorization: str | None) -> Identity:
-        """Return whose bearer token this is.
+        """Return the caller that a bearer token belongs to.
 
         Raises:
             Refusal: with the answer of the gateway, if it is nobody's.
@@ -116,7 +116,7 @@ class Authority:
         return Identity(organisation, claims["esc.app"], user)
 
     def void(self, authorization: str | None) -> None:
-        """Let a token expire before its time."""
+        """Invalidate a JWT before it expires."""
         if authorization is not None:
             self._void.add(authorization.removeprefix("Bearer ").strip())
 

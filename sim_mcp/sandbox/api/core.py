@@ -10,15 +10,15 @@ from sim_mcp.sandbox.api.auth import Authority, Identity
 from sim_mcp.sandbox.api.faults import FaultPlan
 from sim_mcp.sandbox.api.limits import Limits
 from sim_mcp.sandbox.api.query import Filters
-from sim_mcp.sandbox.api.requests import RequestLog
-from sim_mcp.sandbox.routes.usage import Accounts
+from sim_mcp.sandbox.api.request_log import RequestLog
+from sim_mcp.sandbox.api.routes.usage import UsageReports
 from sim_mcp.sandbox.settings import SandboxSettings, Unknowns
 from sim_mcp.sandbox.store.registry import Registry
 from sim_mcp.sandbox.store.store import EndpointRow, SimRow, Store
 from sim_mcp.sandbox.world.catalogue import Role, Status, family
 from sim_mcp.sandbox.world.clock import Clock
-from sim_mcp.sandbox.world.events import Chronicle
-from sim_mcp.sandbox.world.traffic_model import Life
+from sim_mcp.sandbox.world.events import EventLog
+from sim_mcp.sandbox.world.traffic_model import TrafficModel
 
 _LONG = re.compile(r"-?[0-9]{1,18}")
 _TOO_LONG = 2**63
@@ -31,24 +31,24 @@ class Core:
     settings: SandboxSettings
     clock: Clock
     store: Store
-    life: Life
-    chronicle: Chronicle
-    accounts: Accounts
+    traffic: TrafficModel
+    event_log: EventLog
+    usage: UsageReports
     registry: Registry
     filters: Filters
     authority: Authority
     faults: FaultPlan
     limits: Limits
-    log: RequestLog
+    request_log: RequestLog
 
     @classmethod
     def build(cls, settings: SandboxSettings, clock: Clock, store: Store) -> "Core":
         """Put the parts together around a world."""
-        life = Life(store, settings.seed, clock)
-        chronicle = Chronicle(store, life, clock)
+        traffic = TrafficModel(store, settings.seed, clock)
+        event_log = EventLog(store, traffic, clock)
         return cls(
-            settings, clock, store, life, chronicle, Accounts(life, clock, settings.unknowns),
-            Registry(store, life, chronicle, clock), Filters(settings.unknowns),
+            settings, clock, store, traffic, event_log, UsageReports(traffic, clock, settings.unknowns),
+            Registry(store, traffic, event_log, clock), Filters(settings.unknowns),
             Authority(settings.seed, clock, settings.unknowns), FaultPlan(settings.faults, settings.seed), Limits(),
             RequestLog(),
         )  # fmt: skip
@@ -116,7 +116,7 @@ class Call:
         return int(text)
 
     def sees(self, sim: SimRow) -> bool:
-        """Tell whether a SIM is one of those who ask."""
+        """Return whether the caller may see a SIM."""
         if sim.status == Status.DELETED and self.unknowns.deleted_sims == "hidden":
             return False
         owner = {Role.ENTERPRISE: sim.customer, Role.RESELLER: sim.reseller, Role.ISSUER: sim.issuer}[
@@ -125,7 +125,7 @@ class Call:
         return owner in family(self.org, self.identity.role)
 
     def find_sim(self, sim_id: int) -> SimRow | None:
-        """Return a SIM if those who ask may see it."""
+        """Return a SIM if the caller may see it."""
         sim = self.store.sim(sim_id)
         return sim if sim is not None and self.sees(sim) else None
 
@@ -142,7 +142,7 @@ class Call:
         return sim
 
     def find_endpoint(self) -> EndpointRow | None:
-        """Return the device in the path, if there is one and it belongs to those who ask."""
+        """Return the device in the path, if it exists and belongs to the caller."""
         endpoint = self.store.endpoint(self.number())
         return endpoint if endpoint is not None and endpoint.org == self.org else None
 

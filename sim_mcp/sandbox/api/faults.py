@@ -1,4 +1,4 @@
-"""The bad days: throttling, latency, server errors, dropped, truncated, empty and malformed answers."""
+"""Faults to inject: throttling, latency, server errors, dropped, truncated, empty and malformed answers."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from sim_mcp.sandbox.world.rng import mix, share
 
 
 class Kind(StrEnum):
-    """Name what can go wrong, in the order in which it is tried."""
+    """Kinds of faults, in the order in which they apply."""
 
     LATENCY = "latency"
     """Wait before doing anything; `latency=0.2` is in seconds."""
@@ -21,7 +21,7 @@ class Kind(StrEnum):
     ERROR = "error"
     """Answer a status without acting; `error=503`."""
     EXPIRE_TOKENS = "expire_tokens"
-    """Void the token that came with the request; once, unless told otherwise."""
+    """Invalidate the token of the request; once by default."""
     DROP_AFTER = "drop_after"
     """Act, then close the connection without an answer."""
     ERROR_AFTER = "error_after"
@@ -44,7 +44,7 @@ _HELP = (
 
 @dataclass(frozen=True)
 class Fault:
-    """Describe one thing that goes wrong, how often, and where."""
+    """One fault: what goes wrong, how often, and on which requests."""
 
     kind: Kind
     chance: float = 1.0
@@ -91,7 +91,7 @@ class Fault:
         return cls(kind, chance, times, value, method, path)
 
     def __str__(self) -> str:
-        """Write the fault in the form that `parse` reads."""
+        """Return the fault in the form that `parse` reads."""
         parts = [f"{self.value:g}"] if self.value else []
         if self.chance != 1 or (self.kind is Kind.EXPIRE_TOKENS and self.times is None):
             parts.append(f"{self.chance:g}")
@@ -101,13 +101,13 @@ class Fault:
         return self.kind + ("=" + ":".join(parts) if parts else "") + (f"@{where}" if where else "")
 
     def concerns(self, method: str, path: str) -> bool:
-        """Tell whether a request is one that may be hit."""
+        """Return whether the fault applies to a request."""
         return self.path in path and self.method in {"", method}
 
 
 @dataclass(frozen=True)
 class Faults:
-    """Hold everything that goes wrong at a time."""
+    """The faults in force at a time."""
 
     rules: tuple[Fault, ...] = ()
 
@@ -121,7 +121,7 @@ class Faults:
         return cls(tuple(Fault.parse(text) for text in texts))
 
     def texts(self) -> list[str]:
-        """Write the faults in the form that `parse` reads."""
+        """Return the faults in the form that `parse` reads."""
         return [str(rule) for rule in self.rules]
 
 

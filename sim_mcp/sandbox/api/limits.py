@@ -26,20 +26,20 @@ _PATHS = tuple(
 
 
 class Limits:
-    """Count requests in real time."""
+    """Count requests against the limits, in real time."""
 
     def __init__(self) -> None:
         self._buckets: dict[tuple[int, str], tuple[float, float]] = {}
         self._addresses: dict[tuple[str, str], deque[float]] = {}
 
     def address_allows(self, address: str, *, authenticating: bool) -> bool:
-        """Take one request from what an address may do in five minutes."""
+        """Count one request of an address; False if its five-minute window is used up."""
         return self._window((address, "any"), _PER_ADDRESS) and (
             not authenticating or self._window((address, "authenticate"), _AUTHENTICATIONS)
         )
 
     def path_allows(self, org: int, method: str, path: str) -> bool:
-        """Take one request from what an organisation may do on a path; only reading is limited so."""
+        """Count one request of an organisation on a path; False if its bucket is empty. Only GET is limited."""
         if method != "GET":
             return True
         for pattern, rate, burst in _PATHS:

@@ -17,7 +17,7 @@ _DIGITS = re.compile(r"[0-9]{1,18}")
 
 @dataclass(frozen=True)
 class Page:
-    """Say which part of a list is wanted."""
+    """The requested page of a list."""
 
     number: int
     size: int
@@ -31,7 +31,7 @@ class Page:
 
     @property
     def current(self) -> int:
-        """Number of the page that is shown: after the last one comes the last one again."""
+        """Number of the page returned; beyond the end it is the last one, or empty, by the settings."""
         return min(self.number, self.pages) if self.overflow == "last" else self.number
 
     @property
@@ -51,12 +51,12 @@ class Page:
 
 
 def read_number(text: str | None) -> int | None:
-    """Read a page number or size; None is no number."""
+    """Parse a page number or size; None if it is not a number."""
     return int(text) if text is not None and re.fullmatch(r"-?[0-9]{1,9}", text) else None
 
 
 def main_page(query: Mapping[str, str], default: int, largest: int) -> tuple[int, int]:
-    """Return page and size: too small is the default, too large the largest (emnify docs: collections)."""
+    """Return page number and size; a size below 1 means the default; larger ones are cut (emnify docs: collections)."""
     size = read_number(query.get("per_page"))
     return max(1, read_number(query.get("page")) or 1), default if size is None or size < 1 else min(size, largest)
 
@@ -84,13 +84,13 @@ def bad_filter(part: str) -> Refusal:
 
 
 def order(text: str | None, columns: Mapping[str, str]) -> tuple[str, str]:
-    """Return the SQL order and what `X-Sort` says, ties by id.
+    """Return the SQL ORDER BY and the value of `X-Sort`; ties are ordered by id.
 
     Raises:
         Refusal: 422 1302, if a field cannot be sorted by.
     """
     found: list[str] = []
-    said: list[str] = []
+    names: list[str] = []
     for part in (text or "").split(","):
         name = part.strip().removeprefix("+").removeprefix("-")
         if not part.strip() and not (text or "").strip(","):
@@ -98,11 +98,11 @@ def order(text: str | None, columns: Mapping[str, str]) -> tuple[str, str]:
         if name not in columns:
             raise Refusal(error(422, 1302, "InvalidSortCriteria", f"Sort criteria {part} is invalid"))
         down = " DESC" if part.strip().startswith("-") else ""
-        said.append(f"{'-' if down else ''}{name}")
+        names.append(f"{'-' if down else ''}{name}")
         found += [f"{column}{down}" for column in columns[name].split(", ")]
     if not any(part.split()[0] == "id" for part in found):
         found.append("id")
-    return ", ".join(found), ",".join(said) or "id"
+    return ", ".join(found), ",".join(names) or "id"
 
 
 SIM_ORDER = {
@@ -196,7 +196,7 @@ class Filters:
         return (f"{column} = ?", (value,)) if exact else self._text(column, value)
 
     def _text(self, column: str, value: str) -> Condition:
-        # SQLite's own lower() knows ASCII only; a device named "Ölpumpe" has to be found by its name.
+        # SQLite's own lower() knows ASCII only; a device ids "Ölpumpe" has to be found by its name.
         wanted, folded = value.casefold(), f"casefold({column})"
         match self._unknowns.q_match:
             case "exact":
@@ -251,8 +251,8 @@ def _organisation(column: str, value: str) -> Condition | None:
         return f"{column} IS NULL", ()
     if _DIGITS.fullmatch(value):
         return _number(column, value)
-    named = [each.id for each in ORGANISATIONS.values() if value.lower() in each.name.lower()]
-    return _among(column, named)
+    ids = [each.id for each in ORGANISATIONS.values() if value.lower() in each.name.lower()]
+    return _among(column, ids)
 
 
 def _model(value: str) -> Condition | None:

@@ -1,4 +1,4 @@
-"""SIMs and devices as JSON, keys in the order recorded; what is missing has no key (`GET /api/v1/sim`, `/endpoint`)."""
+"""SIMs and devices as JSON, keys in the recorded order; absent values have no key (`GET /api/v1/sim`, `/endpoint`)."""
 
 from sim_mcp.sandbox.store.store import EndpointRow, SimRow
 from sim_mcp.sandbox.world.catalogue import EUICC, MODELS, ORGANISATIONS, STATUS_NAMES, DeviceStatus, Status

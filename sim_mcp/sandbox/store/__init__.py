@@ -1,1 +1,1 @@
-"""Where a world is kept, and how requests change it."""
+"""The database of a world, and the changes that requests make to it."""

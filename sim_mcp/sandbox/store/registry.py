@@ -1,35 +1,35 @@
 """Changes to SIMs and devices, with the events and dates that follow from each."""
 
 from sim_mcp.sandbox.store.store import EndpointRow, SimRow, Store
-from sim_mcp.sandbox.world.catalogue import STATUS_EVENTS, STATUS_NAMES, DeviceStatus, Event, Source, Status
+from sim_mcp.sandbox.world.catalogue import STATUS_EVENTS, STATUS_NAMES, DeviceStatus, EventType, Source, Status
 from sim_mcp.sandbox.world.clock import Clock
-from sim_mcp.sandbox.world.events import Chronicle
-from sim_mcp.sandbox.world.traffic_model import Life
+from sim_mcp.sandbox.world.events import EventLog
+from sim_mcp.sandbox.world.traffic_model import TrafficModel
 
 User = dict[str, object] | None
 
 
 class Registry:
-    """Carry out what the rules have allowed."""
+    """Apply changes that the routes have already checked."""
 
-    def __init__(self, store: Store, life: Life, chronicle: Chronicle, clock: Clock) -> None:
+    def __init__(self, store: Store, traffic: TrafficModel, event_log: EventLog, clock: Clock) -> None:
         self._store = store
-        self._life = life
-        self._chronicle = chronicle
+        self._traffic = traffic
+        self._event_log = event_log
         self._clock = clock
 
     def set_status(self, sim: SimRow, status: Status, user: User = None) -> None:
         """Change the status on request (`PATCH /api/v1/sim/{id}`, `DELETE /api/v1/sim/{id}`)."""
         text = f"Status of SIM changed from '{STATUS_NAMES[Status(sim.status)]}' to '{STATUS_NAMES[status]}'"
         self._change(sim, status)
-        self._chronicle.record(STATUS_EVENTS[status], text, sim.customer or sim.issuer, sim, user=user)
+        self._event_log.record(STATUS_EVENTS[status], text, sim.customer or sim.issuer, sim, user=user)
 
     def end_factory_test(self, sim: SimRow, reason: str) -> None:
         """Activate a SIM whose factory test is over (emnify docs: factory test mode)."""
         self._change(sim, Status.ACTIVATED)
         before, after = {"id": 4, "description": "FACTORY TEST"}, {"id": 1, "description": "ACTIVATED"}
-        self._chronicle.record(
-            Event.SIM_ACTIVATION,
+        self._event_log.record(
+            EventType.SIM_ACTIVATION,
             "SIM activated after factory test volume reached.",
             sim.customer or sim.issuer,
             sim,
@@ -57,7 +57,7 @@ class Registry:
             "last_iccid": last.iccid,
         }
         text = f"Batch of {len(sims)} SIM(s) registered."
-        self._chronicle.record(Event.SIM_REGISTRATION, text, org, detail={"sim_batch": batch}, user=user)
+        self._event_log.record(EventType.SIM_REGISTRATION, text, org, detail={"sim_batch": batch}, user=user)
         if status != Status.ISSUED:
             with self._store.changing() as sql:
                 sql.executemany(
@@ -66,7 +66,7 @@ class Registry:
         self.settle()
 
     def settle(self) -> None:
-        """Carry out what was to happen by now."""
+        """Apply the pending changes that are due."""
         due = self._store.rows("SELECT sim, status FROM pending WHERE at <= ?", self._clock.now())
         for sim_id, status in due:
             sim = self._store.sim(int(str(sim_id)))
@@ -78,11 +78,11 @@ class Registry:
 
     def release(self, sim: SimRow, user: User = None) -> None:
         """Take a SIM out of its device (`PATCH /api/v1/endpoint/{id}`)."""
-        self._life.keep_span(sim, serving=False)
+        self._traffic.record_span(sim, serving=False)
         with self._store.changing() as sql:
             sql.execute("UPDATE sim SET endpoint = NULL WHERE id = ?", (sim.id,))
         text = f"SIM {sim.id} released from endpoint {sim.endpoint_id}"
-        self._chronicle.record(Event.SIM_RELEASED, text, sim.customer or sim.issuer, sim, detail={}, user=user)
+        self._event_log.record(EventType.SIM_RELEASED, text, sim.customer or sim.issuer, sim, detail={}, user=user)
 
     def assign(self, sim: SimRow, endpoint: EndpointRow, user: User = None) -> None:
         """Put a SIM into a device, which activates an issued one (`PATCH /api/v1/endpoint/{id}`)."""
@@ -91,26 +91,26 @@ class Registry:
         joined = self._fresh(sim)
         if sim.status == Status.ISSUED:
             self.set_status(joined, Status.ACTIVATED, user)
-        self._life.keep_span(self._fresh(sim), serving=_serves(self._fresh(sim)))
+        self._traffic.record_span(self._fresh(sim), serving=_serves(self._fresh(sim)))
         text = f"SIM {sim.id} assigned to endpoint {endpoint.id}"
-        self._chronicle.record(Event.SIM_ASSIGNED, text, endpoint.org, self._fresh(sim), detail={}, user=user)
+        self._event_log.record(EventType.SIM_ASSIGNED, text, endpoint.org, self._fresh(sim), detail={}, user=user)
 
     def set_device_status(self, endpoint: EndpointRow, status: DeviceStatus, user: User = None) -> None:
         """Enable or disable a device; the SIM keeps its status, but a factory test ends."""
         sim = self._store.sim_of_endpoint(endpoint.id)
         now = self._clock.now()
         if sim is not None:
-            self._life.keep_span(sim, serving=status == DeviceStatus.ENABLED and sim.status == Status.ACTIVATED)
+            self._traffic.record_span(sim, serving=status == DeviceStatus.ENABLED and sim.status == Status.ACTIVATED)
         with self._store.changing() as sql:
             sql.execute("UPDATE endpoint SET status = ?, updated = ? WHERE id = ?", (status, now, endpoint.id))
             sql.execute("DELETE FROM state WHERE endpoint = ?", (endpoint.id,))
         kind, word = (
-            (Event.ENDPOINT_ENABLED, "Enabled")
+            (EventType.ENDPOINT_ENABLED, "Enabled")
             if status == DeviceStatus.ENABLED
-            else (Event.ENDPOINT_DISABLED, "Disabled")
+            else (EventType.ENDPOINT_DISABLED, "Disabled")
         )
         text = f"Status of Endpoint {endpoint.id} changed to {word}"
-        self._chronicle.record(kind, text, endpoint.org, sim, endpoint.id, user=user)
+        self._event_log.record(kind, text, endpoint.org, sim, endpoint.id, user=user)
         if sim is not None and sim.status == Status.FACTORY_TEST:
             self.end_factory_test(self._fresh(sim), "Endpoint status changed")
 
@@ -118,7 +118,7 @@ class Registry:
         now = self._clock.now()
         device_works = sim.endpoint is not None and sim.endpoint.status == DeviceStatus.ENABLED
         if sim.endpoint is not None:
-            self._life.keep_span(sim, serving=status == Status.ACTIVATED and device_works)
+            self._traffic.record_span(sim, serving=status == Status.ACTIVATED and device_works)
         activated = now if status == Status.ACTIVATED and sim.activated is None else sim.activated
         with self._store.changing() as sql:
             sql.execute(

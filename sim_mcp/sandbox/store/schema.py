@@ -1,4 +1,7 @@
-"""The tables of a world. A change of theirs makes files of worlds kept before unusable: count the version up."""
+"""The tables of a world. A change to them makes older world files unusable: increase SCHEMA_VERSION with it.
+
+`story` holds the scenarios; it keeps the name that older files have.
+"""
 
 SCHEMA_VERSION = 2
 TABLES = """

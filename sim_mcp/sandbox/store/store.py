@@ -1,4 +1,4 @@
-"""The SQLite database of a world: cards, devices, batches, quotas, and whatever happened by a request."""
+"""The SQLite database of a world: cards, devices, batches, quotas, and recorded events."""
 
 import json
 import sqlite3
@@ -21,7 +21,7 @@ Value: TypeAlias = str | int | float | None
 
 
 class EndpointRow(NamedTuple):
-    """Hold a device; times are milliseconds since 1970."""
+    """A device; times are milliseconds since 1970."""
 
     id: int
     org: int
@@ -38,7 +38,7 @@ class EndpointRow(NamedTuple):
 
 
 class SimRow(NamedTuple):
-    """Hold a card; times are milliseconds since 1970, `since` tells when the present status began."""
+    """A SIM; times are milliseconds since 1970, `since` is the start of the current status."""
 
     id: int
     iccid: str
@@ -65,7 +65,7 @@ class SimRow(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """Hold something that happened."""
+    """A stored event."""
 
     id: int
     at: int
@@ -83,7 +83,7 @@ class EventRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Selection:
-    """Name rows by SQL conditions over `sim` or `endpoint`, and their order."""
+    """SQL conditions over `sim` or `endpoint`, and an order."""
 
     where: str
     values: tuple[Value, ...]
@@ -95,15 +95,14 @@ def _casefold(text: object) -> str | None:
 
 
 class Store:
-    """Keep a world in one SQLite connection that threads may share; changes go through `changing`."""
+    """A world in one SQLite connection that threads may share; changes go through `changing`."""
 
     def __init__(self, path: str = "") -> None:
-        """Open the file, or a private database that vanishes when closed."""
+        """Open a file, or a private temporary database."""
         self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self.connection.create_function("casefold", 1, _casefold, deterministic=True)
         self._lock = threading.RLock()
         self._counts: dict[tuple[str, Selection], int] = {}
-        self.generation = 0
         try:
             for pragma in ("synchronous=OFF", "journal_mode=MEMORY", "cache_size=-131072", "locking_mode=EXCLUSIVE"):
                 self.connection.execute(f"PRAGMA {pragma}")
@@ -117,17 +116,17 @@ class Store:
         self.connection.close()
 
     def create(self) -> None:
-        """Make the empty tables."""
+        """Create the tables."""
         self.connection.executescript(TABLES)
 
     def index(self) -> None:
-        """Make the indexes, which is faster once the rows are in."""
+        """Create the indexes, which is faster once the rows are inserted."""
         self.connection.executescript(INDEXES)
         self.connection.execute("ANALYZE")
 
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
-        """Open a transaction: all of it happens, or nothing."""
+        """Open a transaction."""
         with self._lock:
             if self.connection.in_transaction:
                 yield self.connection
@@ -139,21 +138,20 @@ class Store:
                 self.connection.execute("ROLLBACK")
                 raise
             self.connection.execute("COMMIT")
-            self.generation += 1
             self._counts.clear()
 
     def rows(self, sql: str, *values: Value) -> list[tuple[Value, ...]]:
-        """Return what a query finds."""
+        """Return the rows of a query."""
         with self._lock:
             return self.connection.execute(sql, values).fetchall()
 
     def meta(self, key: str) -> str | None:
-        """Return a note about the world."""
+        """Return an entry of the metadata, or None."""
         found = self.rows("SELECT value FROM meta WHERE key = ?", key)
         return str(found[0][0]) if found else None
 
     def note(self, notes: dict[str, str]) -> None:
-        """Write notes about the world."""
+        """Store entries of the metadata."""
         with self.changing() as sql:
             sql.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", notes.items())
 
@@ -166,7 +164,7 @@ class Store:
         return next(iter(self._sims("sim.endpoint = ?", (endpoint_id,))), None)
 
     def sims_of_batch(self, batch_id: int) -> list[SimRow]:
-        """Return the SIMs of a delivery by id."""
+        """Return the SIMs of a batch by id."""
         return sorted(self._sims("sim.batch = ?", (batch_id,)))
 
     def sims(self, ids: Sequence[int]) -> list[SimRow]:
@@ -192,7 +190,7 @@ class Store:
         return [found[each] for each in ids if each in found]
 
     def count(self, table: str, selection: Selection) -> int:
-        """Count rows; the answer is remembered until something changes."""
+        """Count rows; the count is cached until the next change."""
         with self._lock:
             if len(self._counts) > _REMEMBERED:
                 self._counts.clear()
@@ -236,7 +234,7 @@ def insertion(table: str, columns: str) -> str:
 
 
 def event_id(at: int, order: int) -> int:
-    """Number an event so that numbers follow time: up to 900 generated ones a millisecond, then the stored ones."""
+    """Return an event id; ids follow time: up to 900 computed events per millisecond, then the stored ones."""
     return at * 1000 + order
 
 
@@ -245,7 +243,7 @@ STORED = 900
 
 
 def as_json(value: object) -> str:
-    """Write compact JSON with its characters as they are."""
+    """Return compact JSON, non-ASCII characters unescaped."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -1,1 +1,1 @@
-"""What is in a sandbox: SIMs, their traffic, their stories, and its time."""
+"""The content of a sandbox: SIMs, their traffic and events, scenarios, and the clock."""

@@ -1,11 +1,11 @@
-"""What emnify keeps the same for everybody: statuses, event types, models of cards, networks, organisations."""
+"""Reference data: statuses, event types, SIM models, networks, organisations."""
 
 from dataclasses import dataclass
 from enum import IntEnum
 
 
 class Status(IntEnum):
-    """Number the statuses of a SIM (`GET /api/v1/sim/status`)."""
+    """Ids of the statuses of a SIM (`GET /api/v1/sim/status`)."""
 
     ISSUED = 0
     ACTIVATED = 1
@@ -29,11 +29,11 @@ TRANSITIONS: dict[int, frozenset[int]] = {
     Status.DELETED: frozenset(),
     Status.FACTORY_TEST: frozenset({Status.ACTIVATED}),
 }
-"""What may follow by PATCH (emnify docs: SIM lifecycle)."""
+"""Statuses that may follow each by PATCH (emnify docs: SIM lifecycle)."""
 
 
 class DeviceStatus(IntEnum):
-    """Number the statuses of a device (`GET /api/v1/endpoint/{id}`)."""
+    """Ids of the statuses of a device (`GET /api/v1/endpoint/{id}`)."""
 
     ENABLED = 0
     DISABLED = 1
@@ -41,7 +41,7 @@ class DeviceStatus(IntEnum):
 
 
 class Source(IntEnum):
-    """Number who caused an event (emnify docs: event types)."""
+    """Ids of the sources of events (emnify docs: event types)."""
 
     NETWORK = 0
     POLICY_CONTROL = 1
@@ -49,7 +49,7 @@ class Source(IntEnum):
 
 
 class Severity(IntEnum):
-    """Number how grave an event is (emnify docs: event types)."""
+    """Ids of the severities of events (emnify docs: event types)."""
 
     INFO = 0
     WARN = 1
@@ -60,10 +60,9 @@ SOURCE_NAMES = {Source.NETWORK: "Network", Source.POLICY_CONTROL: "Policy Contro
 SEVERITY_NAMES = {Severity.INFO: "Info", Severity.WARN: "Warn", Severity.CRITICAL: "Critical"}
 
 
-class Event(IntEnum):
-    """Number the event types that the sandbox itself causes (`GET /api/v1/event/type`)."""
+class EventType(IntEnum):
+    """Ids of the event types that the sandbox itself creates (`GET /api/v1/event/type`)."""
 
-    GENERIC = 0
     UPDATE_LOCATION = 1
     UPDATE_GPRS_LOCATION = 2
     CREATE_PDP = 3
@@ -151,16 +150,16 @@ EVENT_TYPES = {
 }
 
 STATUS_EVENTS = {
-    Status.ACTIVATED: Event.SIM_ACTIVATION,
-    Status.SUSPENDED: Event.SIM_SUSPENSION,
-    Status.FACTORY_TEST: Event.SIM_FACTORY_TEST,
-    Status.DELETED: Event.SIM_DELETION,
+    Status.ACTIVATED: EventType.SIM_ACTIVATION,
+    Status.SUSPENDED: EventType.SIM_SUSPENSION,
+    Status.FACTORY_TEST: EventType.SIM_FACTORY_TEST,
+    Status.DELETED: EventType.SIM_DELETION,
 }
 
 
 @dataclass(frozen=True)
 class Model:
-    """Describe a kind of card as `model` of a SIM does; names keep their trailing blanks."""
+    """A SIM model, as in `model` of a SIM; names keep their recorded trailing blanks."""
 
     id: int
     description: str
@@ -186,7 +185,7 @@ EUICC = 5
 
 @dataclass(frozen=True)
 class Country:
-    """Hold a country as events and organisations name it."""
+    """A country, as in events and organisations."""
 
     id: int
     name: str
@@ -197,7 +196,7 @@ class Country:
 
 @dataclass(frozen=True)
 class Operator:
-    """Hold a mobile network and what a megabyte in it costs."""
+    """A mobile network and its price per MB."""
 
     id: int
     name: str
@@ -238,7 +237,7 @@ RATS = {2: "2G", 1: "3G", 6: "LTE", 8: "NB-IoT"}
 
 
 class Role(IntEnum):
-    """Tell what an organisation may do with SIMs (`PATCH /api/v1/sim/{id}`)."""
+    """Roles, which decide what an organisation may do with SIMs (`PATCH /api/v1/sim/{id}`)."""
 
     ENTERPRISE = 1
     RESELLER = 2
@@ -247,7 +246,7 @@ class Role(IntEnum):
 
 @dataclass(frozen=True)
 class Organisation:
-    """Hold a workspace and its place among the others."""
+    """A workspace and its parent."""
 
     id: int
     name: str

@@ -1,4 +1,4 @@
-"""The sandbox's time, and the four ways in which emnify writes one down."""
+"""The sandbox's clock, and the four formats in which emnify writes times."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ DAY = 24 * HOUR
 
 
 class Clock:
-    """Tell the time in milliseconds since 1970, from a given start or as it really is."""
+    """A clock in milliseconds since 1970, running from a given start or in real time."""
 
     def __init__(self, start: datetime | None = None) -> None:
         self._began = time.monotonic()
@@ -22,13 +22,13 @@ class Clock:
         self._advanced = 0
 
     def now(self) -> int:
-        """Return the sandbox's present in milliseconds since 1970."""
+        """Return the current time in milliseconds since 1970."""
         if self._start is None:
             return time.time_ns() // 1_000_000 + self._advanced
         return self._start + int((time.monotonic() - self._began) * SECOND) + self._advanced
 
     def advance(self, milliseconds: int) -> None:
-        """Move the present on.
+        """Move the clock forward.
 
         Raises:
             ValueError: if that would be backwards.
@@ -61,17 +61,17 @@ def zulu_date(at: int) -> str:
 
 
 def bare_date(at: int) -> str:
-    """Write `2021-10-27T08:38:02`, UTC without saying so, as `tunnel_created` does (emnify docs: event types)."""
+    """Write `2021-10-27T08:38:02`, UTC without a zone, as `tunnel_created` does (emnify docs: event types)."""
     return _stem(at)
 
 
 def http_date(at: int) -> str:
-    """Write the form of the `Date` header."""
+    """Write the format of the HTTP `Date` header."""
     return formatdate(at / SECOND, usegmt=True)
 
 
 def day_name(day: int) -> str:
-    """Write the day, counted from 1970, as `2026-11-22`."""
+    """Write a day, given in days since 1970, as `2026-11-22`."""
     return time.strftime("%Y-%m-%d", time.gmtime(day * 86400))
 
 

@@ -69,4 +69,4 @@ PLACES = (
     "Bern",
 )
 HOMES = (4, 4, 4, 5, 6, 101, 301, 201, 401, 102)
-"""Networks where devices live, the frequent ones more than once."""
+"""Home networks of devices; repeated ones are the more frequent."""

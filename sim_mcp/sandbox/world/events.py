@@ -1,4 +1,4 @@
-"""What happened: events of everyday life, computed, and events of stories and requests, stored."""
+"""Events: those of everyday traffic, computed, and those of scenarios and requests, stored."""
 
 import json
 import uuid
@@ -7,22 +7,22 @@ from typing import NamedTuple
 
 from sim_mcp.sandbox.store.store import STORED, EndpointRow, EventRow, SimRow, Store, as_json, event_id
 from sim_mcp.sandbox.world import catalogue
-from sim_mcp.sandbox.world.catalogue import Event, Operator, Severity, Source
+from sim_mcp.sandbox.world.catalogue import EventType, Operator, Severity, Source
 from sim_mcp.sandbox.world.clock import DAY, SECOND, Clock, bare_date, zulu_date
 from sim_mcp.sandbox.world.devices import KINDS
 from sim_mcp.sandbox.world.identifiers import ip_address
 from sim_mcp.sandbox.world.rng import mix
-from sim_mcp.sandbox.world.traffic_model import Life, Session
+from sim_mcp.sandbox.world.traffic_model import Session, TrafficModel
 
 RETENTION = 30 * DAY
 """How long events are kept (emnify docs: events reference)."""
 FLEET_WINDOW = 100
-"""SIMs whose everyday events `/event` shows; those of a whole fleet would be computed for minutes."""
+"""SIMs whose everyday events `/event` includes; computing those of a whole fleet would take minutes."""
 _GENERATED = STORED - 1
 
 
-class Happening(NamedTuple):
-    """Hold an event with the SIM it is about and, if it belongs to everyday life, the session it came from."""
+class Event(NamedTuple):
+    """An event with its SIM and, if it was computed, the data session it belongs to."""
 
     row: EventRow
     sim: SimRow | None
@@ -30,51 +30,51 @@ class Happening(NamedTuple):
 
     @property
     def detail(self) -> dict[str, object] | None:
-        """What the event says in particular."""
+        """The `detail` object of the event."""
         if self.session is not None and self.sim is not None:
             return session_detail(self.row, self.sim, self.session)
         found: dict[str, object] | None = json.loads(self.row.detail) if self.row.detail else None
         return found
 
 
-class Chronicle:
-    """Find events, and write new ones down."""
+class EventLog:
+    """Read the events of SIMs, devices and organisations, and record new ones."""
 
-    def __init__(self, store: Store, life: Life, clock: Clock) -> None:
+    def __init__(self, store: Store, traffic: TrafficModel, clock: Clock) -> None:
         self._store = store
-        self._life = life
+        self._traffic = traffic
         self._clock = clock
 
-    def of_sim(self, sim: SimRow) -> list[Happening]:
-        """Return what happened to a SIM within the retention, oldest first."""
+    def of_sim(self, sim: SimRow) -> list[Event]:
+        """Return the events of a SIM within the retention, oldest first."""
         first, last = self._kept()
-        stored = [Happening(row, sim) for row in self._store.events("sim", sim.id, first, last)]
+        stored = [Event(row, sim) for row in self._store.events("sim", sim.id, first, last)]
         return sorted(stored + list(self._everyday(sim, first, last)), key=_by_id)
 
-    def of_endpoint(self, endpoint: EndpointRow) -> list[Happening]:
-        """Return what happened to a device within the retention, oldest first."""
+    def of_endpoint(self, endpoint: EndpointRow) -> list[Event]:
+        """Return the events of a device within the retention, oldest first."""
         first, last = self._kept()
         sim = self._store.sim_of_endpoint(endpoint.id)
         stored = [
-            Happening(row, self._store.sim(row.sim) if row.sim is not None else None)
+            Event(row, self._store.sim(row.sim) if row.sim is not None else None)
             for row in self._store.events("endpoint", endpoint.id, first, last)
         ]
         everyday = list(self._everyday(sim, first, last)) if sim else []
         return sorted(stored + everyday, key=_by_id)
 
-    def of_organisation(self, org: int, sims: list[SimRow]) -> list[Happening]:
-        """Return what is stored about an organisation and what happened to some of its SIMs, oldest first."""
+    def of_organisation(self, org: int, sims: list[SimRow]) -> list[Event]:
+        """Return the stored events of an organisation and the computed ones of some of its SIMs, oldest first."""
         first, last = self._kept()
         stored = self._store.events("org", org, first, last)
         known = {sim.id: sim for sim in self._store.sims(sorted({row.sim for row in stored if row.sim is not None}))}
-        found = [Happening(row, known.get(row.sim or 0)) for row in stored]
+        found = [Event(row, known.get(row.sim or 0)) for row in stored]
         for sim in sims:
             found += self._everyday(sim, first, last)
         return sorted(found, key=_by_id)
 
     def record(
         self,
-        kind: Event,
+        kind: EventType,
         text: str,
         org: int,
         sim: SimRow | None = None,
@@ -84,7 +84,7 @@ class Chronicle:
         detail: dict[str, object] | None = None,
         user: dict[str, object] | None = None,
     ) -> None:
-        """Write down what a request has caused."""
+        """Record an event that a request caused."""
         at = self._clock.now()
         endpoint = sim.endpoint_id if sim is not None and endpoint is None else endpoint
         row = EventRow(
@@ -93,9 +93,9 @@ class Chronicle:
         )  # fmt: skip
         self._store.add_events([row])
 
-    def render(self, happening: Happening) -> dict[str, object]:
-        """Write an event as the API does; absent members are left out (emnify docs: events reference)."""
-        row, sim = happening.row, happening.sim
+    def render(self, event: Event) -> dict[str, object]:
+        """Return an event as the API's JSON; absent members are left out (emnify docs: events reference)."""
+        row, sim = event.row, event.sim
         organisation = catalogue.ORGANISATIONS[row.org]
         body: dict[str, object] = {
             "timestamp": zulu_date(row.at),
@@ -107,7 +107,7 @@ class Chronicle:
             "event_severity": {"id": row.severity, "description": catalogue.SEVERITY_NAMES[Severity(row.severity)]},
             "organisation": {"id": organisation.id, "name": organisation.name},
         }
-        endpoint = self._endpoint(happening)
+        endpoint = self._endpoint(event)
         if endpoint:
             body["endpoint"] = {
                 "id": endpoint.id,
@@ -122,44 +122,44 @@ class Chronicle:
             body["sim"] = {"iccid": sim.iccid, "id": sim.id, "production_date": zulu_date(sim.produced)}
             imported = zulu_date(sim.produced + 129 * SECOND)
             body["imsi"] = {"id": sim.id - 3, "import_date": imported, "imsi": sim.imsi}
-        detail = happening.detail
+        detail = event.detail
         if detail is not None:
             body["detail"] = detail
         return body
 
-    def _endpoint(self, happening: Happening) -> EndpointRow | None:
-        wanted = happening.row.endpoint
+    def _endpoint(self, event: Event) -> EndpointRow | None:
+        wanted = event.row.endpoint
         if wanted is None:
             return None
-        if happening.sim and happening.sim.endpoint and happening.sim.endpoint.id == wanted:
-            return happening.sim.endpoint
+        if event.sim and event.sim.endpoint and event.sim.endpoint.id == wanted:
+            return event.sim.endpoint
         return self._store.endpoint(wanted)
 
     def _kept(self) -> tuple[int, int]:
         now = self._clock.now()
         return now - RETENTION, now
 
-    def _everyday(self, sim: SimRow, first: int, last: int) -> Iterator[Happening]:
-        for session in self._life.sessions(sim, first - DAY, last):
+    def _everyday(self, sim: SimRow, first: int, last: int) -> Iterator[Event]:
+        for session in self._traffic.sessions(sim, first - DAY, last):
             for at, kind, text in _session_events(sim, session):
                 if first <= at <= last:
                     number = event_id(at, mix(sim.id, at, kind) % _GENERATED)
                     org = sim.customer or sim.issuer
                     device, info = sim.endpoint_id, Severity.INFO
                     row = EventRow(number, at, kind, Source.NETWORK, info, 0, org, sim.id, device, text, None, None)
-                    yield Happening(row, sim, session)
+                    yield Event(row, sim, session)
 
 
-def _by_id(happening: Happening) -> int:
-    return happening.row.id
+def _by_id(event: Event) -> int:
+    return event.row.id
 
 
-def _session_events(sim: SimRow, session: Session) -> Iterator[tuple[int, Event, str]]:
+def _session_events(sim: SimRow, session: Session) -> Iterator[tuple[int, EventType, str]]:
     if session.located:
-        yield session.start - 4 * SECOND, Event.UPDATE_GPRS_LOCATION, gprs_location_text(sim.imsi, session.operator)
-        yield session.start - 3 * SECOND, Event.UPDATE_LOCATION, location_text(sim.imsi, session.operator)
-    yield session.start, Event.CREATE_PDP, session_text(session.operator)
-    yield session.stop, Event.DELETE_PDP, "PDP Context deleted."
+        yield session.start - 4 * SECOND, EventType.UPDATE_GPRS_LOCATION, gprs_location_text(sim.imsi, session.operator)
+        yield session.start - 3 * SECOND, EventType.UPDATE_LOCATION, location_text(sim.imsi, session.operator)
+    yield session.start, EventType.CREATE_PDP, session_text(session.operator)
+    yield session.stop, EventType.DELETE_PDP, "PDP Context deleted."
 
 
 def node(operator: Operator, number: int) -> str:
@@ -198,11 +198,11 @@ def operator_detail(operator: Operator) -> dict[str, object]:
 
 
 def session_detail(row: EventRow, sim: SimRow, session: Session) -> dict[str, object]:
-    """Describe what everyday events say in particular."""
-    if row.type in {Event.UPDATE_LOCATION, Event.UPDATE_GPRS_LOCATION}:
+    """Return the `detail` object of a computed event."""
+    if row.type in {EventType.UPDATE_LOCATION, EventType.UPDATE_GPRS_LOCATION}:
         return operator_detail(session.operator)
     habits = KINDS[sim.endpoint.kind if sim.endpoint else 1].habits
-    volume = (session.rx, session.tx) if row.type == Event.DELETE_PDP else None
+    volume = (session.rx, session.tx) if row.type == EventType.DELETE_PDP else None
     return pdp_detail(
         sim, session.operator, session.start, bits=session.bits, apn=habits.apn, rat=habits.rat, volume=volume
     )

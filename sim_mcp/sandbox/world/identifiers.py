@@ -1,4 +1,4 @@
-"""The numbers of cards and devices: ICCID, EID, IMSI, MSISDN, IMEI, and their check digits."""
+"""Identifiers of cards and devices: ICCID, EID, IMSI, MSISDN, IMEI, and their check digits."""
 
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 

@@ -1,10 +1,10 @@
-"""Chance without state: the same numbers in give the same number out, in any order of asking."""
+"""Stateless random numbers: the same input gives the same output, in any order of calls."""
 
 _MASK = (1 << 64) - 1
 
 
 def mix(seed: int, *parts: int) -> int:
-    """Return 64 evenly spread bits for a seed and whatever else tells one throw from another (SplitMix64)."""
+    """Return 64 uniformly distributed bits for a seed and any distinguishing numbers (SplitMix64)."""
     z = seed & _MASK
     for part in parts:
         z = (z + (part + 1) * 0x9E3779B97F4A7C15) & _MASK
@@ -15,5 +15,5 @@ def mix(seed: int, *parts: int) -> int:
 
 
 def share(bits: int) -> float:
-    """Turn 64 bits into a number from 0 up to, not including, 1."""
+    """Map 64 bits to a number in [0, 1)."""
     return (bits >> 11) / (1 << 53)

@@ -1,4 +1,4 @@
-"""A card with its device and its past, while a world is being made."""
+"""Builds a SIM with its device and history while a world is created."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from sim_mcp.sandbox.world.catalogue import (
     ISSUER_ORG,
     MODELS,
     DeviceStatus,
-    Event,
+    EventType,
     Operator,
     Severity,
     Source,
@@ -34,24 +34,24 @@ PREPARED = "Status of SIM changed from '{}' to '{}'"
 
 
 @dataclass
-class Draft:
-    """Hold a card that is being made; times are milliseconds since 1970."""
+class SimBuilder:
+    """A SIM under construction; times are milliseconds since 1970."""
 
     index: int
     anchor: int
-    """When the world begins."""
+    """The time at which the world begins."""
     seed: int = 1
     status: Status = Status.ACTIVATED
     customer: int | None = ENTERPRISE_ORG
     reseller: int | None = None
     model: int = 44
     number: int | None = None
-    """What stands in the ICCID after its prefix; None counts on."""
+    """The digits of the ICCID after its prefix; None derives them from the index."""
     activated: int | None = None
     since: int | None = None
     batch: int | None = None
     name: str | None = None
-    """Name of the device; None is no device."""
+    """Name of the device; None for a SIM without one."""
     tags: str | None = None
     kind: int = 1
     home: int = 4
@@ -65,13 +65,13 @@ class Draft:
     blocked: list[int] = field(default_factory=list)
     """Networks on the blocklist of the device."""
     quota: tuple[int, float, float, int, int] | None = None
-    """Status, MB left, MB assigned, when it expires and when it last changed."""
+    """Data quota: status, MB left, MB assigned, expiry, last change."""
     sms_quota: tuple[int, float, float, int, int] | None = None
-    """The same, in SMS."""
+    """SMS quota: the same, counted in SMS."""
     limit_extension: tuple[float, int, int] | None = None
-    """MB granted beyond the traffic limit, since when and until when."""
+    """Traffic limit extension: MB, start, end."""
     state: tuple[str | None, str | None] | None = None
-    """Connectivity that differs from what the sessions say, and the failure of a query to the network."""
+    """Connectivity status that overrides what the sessions imply, and the error of a network query."""
 
     @property
     def id(self) -> int:
@@ -88,8 +88,8 @@ class Draft:
         """The 15 digits of the subscriber."""
         return f"{self.imsi_prefix}{FIRST_SUBSCRIBER + self.index}"
 
-    def sim(self) -> SimRow:
-        """Return the card as it goes into the store."""
+    def build(self) -> SimRow:
+        """Return the SIM as a row of the store."""
         digits = iccid(FIRST_ICCID + self.index if self.number is None else self.number)
         produced = (self.anchor // DAY - 200 - self.index // 10 % 900) * DAY + 8 * HOUR + 47 * 60 * SECOND
         activated = self.activated
@@ -101,11 +101,11 @@ class Draft:
             self.id, digits, luhn_digit(digits), eid(self.index) if euicc else None, self.imsi,
             self.msisdn or f"423663{subscriber}", self.model, self.status, produced, activated,
             self.since or activated or produced, self.customer, self.reseller, ISSUER_ORG,
-            None if self.name is None else self.endpoint_id, self.batch, self.endpoint(),
+            None if self.name is None else self.endpoint_id, self.batch, self.build_device(),
         )  # fmt: skip
 
-    def endpoint(self) -> EndpointRow | None:
-        """Return the device as it goes into the store."""
+    def build_device(self) -> EndpointRow | None:
+        """Return the device as a row of the store, or None without one."""
         if self.name is None or self.customer is None:
             return None
         created = self.activated or self.anchor - 150 * DAY
@@ -115,10 +115,10 @@ class Draft:
             created, created, self.index, self.kind, self.home,
         )  # fmt: skip
 
-    def happens(
+    def add_event(
         self,
         ago: int,
-        kind: Event,
+        kind: EventType,
         text: str,
         *,
         source: Source = Source.NETWORK,
@@ -127,49 +127,49 @@ class Draft:
         detail: dict[str, object] | None = None,
         to_workspace: bool = False,
     ) -> None:
-        """Add something that happened some milliseconds before the world began, to the SIM or its whole workspace."""
+        """Add an event `ago` milliseconds before the world begins, of the SIM or of its whole workspace."""
         at = self.anchor - ago
         sim = None if to_workspace else self.id
         endpoint = None if to_workspace or self.name is None else self.endpoint_id
         number = event_id(at, STORED + len(self.events) % 90)
-        org, told = self.customer or ISSUER_ORG, None if detail is None else as_json(detail)
+        org, detail_text = self.customer or ISSUER_ORG, None if detail is None else as_json(detail)
         self.events.append(
-            EventRow(number, at, kind, source, severity, int(alert), org, sim, endpoint, text, told, None)
+            EventRow(number, at, kind, source, severity, int(alert), org, sim, endpoint, text, detail_text, None)
         )
 
-    def warns(self, ago: int, kind: Event, text: str, detail: dict[str, object] | None = None) -> None:
-        """Add something that emnify's policy control refused or warned of."""
-        self.happens(ago, kind, text, source=Source.POLICY_CONTROL, severity=Severity.WARN, alert=True, detail=detail)
+    def add_warning(self, ago: int, kind: EventType, text: str, detail: dict[str, object] | None = None) -> None:
+        """Add a refusal or warning by emnify's policy control."""
+        self.add_event(ago, kind, text, source=Source.POLICY_CONTROL, severity=Severity.WARN, alert=True, detail=detail)
 
-    def rejects_session(self, ago: int, reason: str) -> None:
-        """Add a data session that was refused (emnify docs: event types)."""
-        self.warns(ago, Event.CREATE_PDP, f"PDP Context Request rejected, because {reason}")
+    def add_session_rejection(self, ago: int, reason: str) -> None:
+        """Add a rejected data session (emnify docs: event types)."""
+        self.add_warning(ago, EventType.CREATE_PDP, f"PDP Context Request rejected, because {reason}")
 
-    def attaches(self, ago: int, operator: Operator) -> None:
-        """Add location updates that were accepted."""
+    def add_location_updates(self, ago: int, operator: Operator) -> None:
+        """Add accepted location updates."""
         detail = operator_detail(operator)
         text = gprs_location_text(self.imsi, operator)
-        self.happens(ago, Event.UPDATE_GPRS_LOCATION, text, detail=detail)
-        self.happens(ago - SECOND, Event.UPDATE_LOCATION, location_text(self.imsi, operator), detail=detail)
+        self.add_event(ago, EventType.UPDATE_GPRS_LOCATION, text, detail=detail)
+        self.add_event(ago - SECOND, EventType.UPDATE_LOCATION, location_text(self.imsi, operator), detail=detail)
 
-    def opens_and_ends(self, ago: int, length: int, operator: Operator, apn: str, volume: tuple[float, float]) -> None:
-        """Add a data session with its volume received and sent in MB."""
+    def add_session(self, ago: int, length: int, operator: Operator, apn: str, volume: tuple[float, float]) -> None:
+        """Add a data session; volume is (received, sent) in MB."""
         bits = mix(self.seed, self.id, ago)
-        sim, start = self.sim(), self.anchor - ago
-        self.happens(
+        sim, start = self.build(), self.anchor - ago
+        self.add_event(
             ago,
-            Event.CREATE_PDP,
+            EventType.CREATE_PDP,
             session_text(operator),
             detail=pdp_detail(sim, operator, start, bits=bits, apn=apn, rat=6),
         )
         detail = pdp_detail(sim, operator, start, bits=bits, apn=apn, rat=6, volume=volume)
-        self.happens(ago - length, Event.DELETE_PDP, "PDP Context deleted.", detail=detail)
+        self.add_event(ago - length, EventType.DELETE_PDP, "PDP Context deleted.", detail=detail)
 
-    def changes_status(self, ago: int, before: str, after: str, kind: Event) -> None:
+    def add_status_change(self, ago: int, before: str, after: str, kind: EventType) -> None:
         """Add a change of status made through the API."""
-        self.happens(ago, kind, PREPARED.format(before, after), source=Source.API)
+        self.add_event(ago, kind, PREPARED.format(before, after), source=Source.API)
 
-    def is_assigned(self, ago: int) -> None:
-        """Add the assignment to the device."""
+    def add_device_assignment(self, ago: int) -> None:
+        """Add the event of the assignment to the device."""
         text = f"SIM {self.id} assigned to endpoint {self.endpoint_id}"
-        self.happens(ago, Event.SIM_ASSIGNED, text, source=Source.API, detail={})
+        self.add_event(ago, EventType.SIM_ASSIGNED, text, source=Source.API, detail={})

@@ -1,4 +1,4 @@
-"""The everyday life of SIMs, computed when asked: data sessions and SMS as pure functions of seed, SIM and day."""
+"""The everyday traffic of SIMs, computed on demand: sessions and SMS as pure functions of seed, SIM and day."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from sim_mcp.sandbox.world.rng import mix, share
 
 EUR_PER_SMS = 0.06
 _LOCATION_EVERY = 3
-"""Days between location updates of a device that stays where it is."""
+"""Days between location updates of a stationary device."""
 _SMS_SLOT = 97
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Hold one data session; times in milliseconds, volumes in MB over the whole session."""
+    """One data session; times in milliseconds, volumes in MB over the whole session."""
 
     start: int
     stop: int
@@ -26,10 +26,10 @@ class Session:
     operator: Operator
     bits: int
     located: bool
-    """Whether a location update came first."""
+    """Whether a location update precedes it."""
 
     def share_by(self, now: int) -> float:
-        """Return how much of the session is over, in whole minutes."""
+        """Return the share of the session that has passed, 0 to 1, by whole minutes."""
         if now >= self.stop:
             return 1.0
         return max(0, (now - self.start) // MINUTE * MINUTE) / (self.stop - self.start)
@@ -37,7 +37,7 @@ class Session:
 
 @dataclass(slots=True)
 class Use:
-    """Add up the traffic of a period; volumes in MB, money in EUR."""
+    """The traffic of a period; volumes in MB, money in EUR."""
 
     rx: float = 0.0
     tx: float = 0.0
@@ -45,7 +45,7 @@ class Use:
     sms_rx: int = 0
     sms_tx: int = 0
     last: int = 0
-    """When there was traffic last, in milliseconds since 1970."""
+    """Time of the last traffic, in milliseconds since 1970."""
 
     def add(self, other: "Use") -> None:
         """Add another period."""
@@ -57,8 +57,8 @@ class Use:
         self.last = max(self.last, other.last)
 
 
-class Life:
-    """Compute what SIMs did."""
+class TrafficModel:
+    """Compute the traffic of SIMs."""
 
     def __init__(self, store: Store, seed: int, clock: Clock) -> None:
         self._store = store
@@ -66,7 +66,7 @@ class Life:
         self._clock = clock
 
     def spans(self, sim: SimRow) -> list[tuple[int, int | None]]:
-        """Return when the SIM could use the network, as (start, stop) in milliseconds; no stop means until now."""
+        """Return the periods of network access as (start, stop) in milliseconds; None as stop means until now."""
         stored = self._store.rows("SELECT start, stop FROM span WHERE sim = ? ORDER BY start", sim.id)
         if stored:
             return [(int(str(start)), None if stop is None else int(str(stop))) for start, stop in stored]
@@ -74,8 +74,8 @@ class Life:
             return []
         return [(sim.activated, None if sim.status == Status.ACTIVATED else sim.since)]
 
-    def keep_span(self, sim: SimRow, *, serving: bool) -> None:
-        """Write down that the SIM can use the network from now on, or no longer can."""
+    def record_span(self, sim: SimRow, *, serving: bool) -> None:
+        """Record that the SIM has network access from now on, or no longer has."""
         now = self._clock.now()
         spans = self.spans(sim)
         spans = [(start, min(stop, now) if stop else None if serving else now) for start, stop in spans]
@@ -88,7 +88,7 @@ class Life:
             sql.executemany("INSERT INTO span VALUES (?, ?, ?, ?, ?)", rows)
 
     def sessions(self, sim: SimRow, first: int, last: int) -> Iterator[Session]:
-        """Return the data sessions that began within a time, oldest first."""
+        """Return the data sessions that began between two times, oldest first."""
         if sim.endpoint is None and not self._store.rows("SELECT 1 FROM span WHERE sim = ? LIMIT 1", sim.id):
             return
         spans = self.spans(sim)
@@ -100,7 +100,7 @@ class Life:
                 yield session if stop is None or session.stop <= stop else _cut(session, stop)
 
     def days(self, sim: SimRow, first_day: int, last_day: int) -> dict[int, Use]:
-        """Return the traffic of each day that had any; days are counted from 1970."""
+        """Return the traffic by day, in days since 1970; days without traffic are absent."""
         now = self._clock.now()
         found: dict[int, Use] = {}
         for session in self.sessions(sim, first_day * DAY, (last_day + 1) * DAY - 1):

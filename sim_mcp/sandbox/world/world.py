@@ -1,4 +1,4 @@
-"""Make a world: the same seed, size and beginning make the same one."""
+"""Create a world: the same seed, size and clock give the same one."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,19 +7,20 @@ from pathlib import Path
 from sim_mcp.sandbox.settings import SandboxSettings
 from sim_mcp.sandbox.store.schema import ENDPOINT_COLUMNS, SCHEMA_VERSION, SIM_COLUMNS
 from sim_mcp.sandbox.store.store import SimRow, Store, insertion
-from sim_mcp.sandbox.world.batches import DELIVERIES, UNKNOWN_BIC
+from sim_mcp.sandbox.world.batches import BATCHES, UNKNOWN_BIC
 from sim_mcp.sandbox.world.catalogue import ENTERPRISE_ORG, OTHER_ORG, RESELLER_ORG, RESOLD_ORG, Status
 from sim_mcp.sandbox.world.clock import DAY, SECOND, Clock
 from sim_mcp.sandbox.world.devices import HOMES, KINDS, PLACES
 from sim_mcp.sandbox.world.rng import mix
-from sim_mcp.sandbox.world.sim_builder import Draft
-from sim_mcp.sandbox.world.stories import STORIES
+from sim_mcp.sandbox.world.scenarios import SCENARIOS
+from sim_mcp.sandbox.world.scenarios.scenario import Scenario
+from sim_mcp.sandbox.world.sim_builder import SimBuilder
 
 _SPREAD = 13
-"""Stories stand this far apart among the SIMs, if there are enough."""
+"""How far apart scenarios stand among the SIMs, if there are enough."""
 _CHUNK = 20_000
 _QUIET = 31 * DAY
-"""Nothing but everyday life happened to the crowd for so long."""
+"""How long ordinary SIMs have had nothing but everyday traffic."""
 _MIX = (
     (780, Status.ACTIVATED, True),
     (800, Status.ACTIVATED, False),
@@ -29,15 +30,15 @@ _MIX = (
     (980, Status.FACTORY_TEST, True),
     (1000, Status.FACTORY_TEST, False),
 )
-"""Up to which of a thousand, in which status, in a device or not."""
+"""Ordinary SIMs per mille, cumulated, with their status and whether they are in a device."""
 
 
 class WorldMismatchError(ValueError):
-    """Say that a file holds another world than the one asked for."""
+    """The file holds another world than the settings ask for."""
 
 
 def open_world(settings: SandboxSettings, clock: Clock) -> Store:
-    """Make the world of these settings, or open the file that holds it.
+    """Create the world of these settings, or open the file that holds it.
 
     Raises:
         WorldMismatchError: if the file holds anything else.
@@ -47,7 +48,7 @@ def open_world(settings: SandboxSettings, clock: Clock) -> Store:
     if settings.db.exists():
         store = _reopen(settings.db, settings)
         done = store.rows("SELECT max(at) FROM event")[0][0]
-        # What was done to the world earlier shall not lie in its future.
+        # Events stored by an earlier run must not lie in the future.
         clock.advance(max(0, int(str(done or 0)) - clock.now()))
         return store
     unfinished = settings.db.with_name(settings.db.name + ".part")
@@ -99,76 +100,76 @@ def _make(store: Store, settings: SandboxSettings, clock: Clock) -> None:
     anchor = clock.now() // SECOND * SECOND
     store.create()
     with store.changing() as sql:
-        crowd = _crowd(settings, anchor)
-        while chunk := [row for _, row in zip(range(_CHUNK), crowd, strict=False)]:
+        ordinary = _ordinary_sims(settings, anchor)
+        while chunk := [row for _, row in zip(range(_CHUNK), ordinary, strict=False)]:
             _insert(store, chunk)
-        for draft, key, about in _told(settings, anchor):
-            _tell(store, draft, key, about)
-        index = max(settings.sims, len(STORIES))
-        for number, delivery in enumerate(DELIVERIES, 1):
-            sql.execute("INSERT INTO batch VALUES (?, ?, ?)", (number, delivery.bic, f"{880_000 + number}"))
-            drafts = [
-                Draft(
+        for scenario, builder in _scenario_sims(settings, anchor):
+            _insert_scenario(store, scenario, builder)
+        index = max(settings.sims, len(SCENARIOS))
+        for number, batch in enumerate(BATCHES, 1):
+            sql.execute("INSERT INTO batch VALUES (?, ?, ?)", (number, batch.bic, f"{880_000 + number}"))
+            builders = [
+                SimBuilder(
                     index + at,
                     anchor,
                     settings.seed,
                     Status.ISSUED,
-                    delivery.customer,
+                    batch.customer,
                     batch=number,
                     model=(44, 52)[number % 2],
                 )
-                for at in range(delivery.size)
+                for at in range(batch.size)
             ]
-            index += delivery.size
-            _insert(store, [draft.sim() for draft in drafts])
-            _list(store, delivery.key, delivery.about, drafts[0].id, delivery.bic)
-        _list(store, "batch_unknown", "a BIC that belongs to no batch", None, UNKNOWN_BIC)
+            index += batch.size
+            _insert(store, [builder.build() for builder in builders])
+            _list_scenario(store, batch.key, batch.about, builders[0].id, batch.bic)
+        _list_scenario(store, "batch_unknown", "a BIC that belongs to no batch", None, UNKNOWN_BIC)
     store.index()
     store.note(_marks(settings))
 
 
-def _told(settings: SandboxSettings, anchor: int) -> Iterator[tuple[Draft, str, str]]:
+def _scenario_sims(settings: SandboxSettings, anchor: int) -> Iterator[tuple[Scenario, SimBuilder]]:
     for index, number in _places(settings.sims).items():
-        story = STORIES[number]
-        draft = Draft(index, anchor, settings.seed)
-        story.tell(draft)
-        yield draft, story.key, story.about
+        scenario = SCENARIOS[number]
+        builder = SimBuilder(index, anchor, settings.seed)
+        scenario.apply(builder)
+        yield scenario, builder
 
 
 def _places(sims: int) -> dict[int, int]:
-    apart = max(1, min(_SPREAD, sims // len(STORIES)))
-    return {number * apart: number for number in range(len(STORIES))}
+    apart = max(1, min(_SPREAD, sims // len(SCENARIOS)))
+    return {number * apart: number for number in range(len(SCENARIOS))}
 
 
-def _crowd(settings: SandboxSettings, anchor: int) -> Iterator[SimRow]:
-    told = _places(settings.sims)
+def _ordinary_sims(settings: SandboxSettings, anchor: int) -> Iterator[SimRow]:
+    taken = _places(settings.sims)
     for index in range(settings.sims):
-        if index not in told:
-            yield _ordinary(settings.seed, anchor, index)
+        if index not in taken:
+            yield _ordinary_sim(settings.seed, anchor, index)
 
 
-def _ordinary(seed: int, anchor: int, index: int) -> SimRow:
+def _ordinary_sim(seed: int, anchor: int, index: int) -> SimRow:
     bits = mix(seed, index)
-    draft = Draft(index, anchor, seed)
-    draft.customer, draft.reseller = _owner(index // 10)
+    builder = SimBuilder(index, anchor, seed)
+    builder.customer, builder.reseller = _owner(index // 10)
     thousandth = bits % 1000
-    draft.status, in_device = next((status, device) for limit, status, device in _MIX if thousandth < limit)
-    if draft.customer is None:
-        draft.status, in_device = Status.ISSUED, False
-    draft.model = (4, 44, 44, 52, 52, 53)[(bits >> 10) % 6]
-    if draft.customer == RESOLD_ORG:
-        draft.imsi_prefix, draft.msisdn = "724510", f"55119{index:08d}"
-    elif draft.model == 52:  # noqa: PLR2004  # industrial cards carry the international IMSI range
-        draft.imsi_prefix = "901430"
+    builder.status, in_device = next((status, device) for limit, status, device in _MIX if thousandth < limit)
+    if builder.customer is None:
+        builder.status, in_device = Status.ISSUED, False
+    builder.model = (4, 44, 44, 52, 52, 53)[(bits >> 10) % 6]
+    if builder.customer == RESOLD_ORG:
+        builder.imsi_prefix, builder.msisdn = "724510", f"55119{index:08d}"
+    elif builder.model == 52:  # noqa: PLR2004  # industrial cards carry the international IMSI range
+        builder.imsi_prefix = "901430"
     if in_device:
         kind = KINDS[(bits >> 16) % len(KINDS) + 1]
         place = PLACES[(bits >> 24) % len(PLACES)]
-        draft.name, draft.kind = kind.name.format(place=place, n=index + 1), kind.id
-        draft.tags = None if (bits >> 32) % 5 == 0 else f"{kind.tag}, {place.lower()}"
-        draft.home = 601 if draft.customer == RESOLD_ORG else HOMES[(bits >> 40) % len(HOMES)]
-    if draft.status == Status.SUSPENDED:
-        draft.since = anchor - _QUIET - (bits >> 20) % (90 * DAY) // SECOND * SECOND
-    return draft.sim()
+        builder.name, builder.kind = kind.name.format(place=place, n=index + 1), kind.id
+        builder.tags = None if (bits >> 32) % 5 == 0 else f"{kind.tag}, {place.lower()}"
+        builder.home = 601 if builder.customer == RESOLD_ORG else HOMES[(bits >> 40) % len(HOMES)]
+    if builder.status == Status.SUSPENDED:
+        builder.since = anchor - _QUIET - (bits >> 20) % (90 * DAY) // SECOND * SECOND
+    return builder.build()
 
 
 def _owner(group: int) -> tuple[int | None, int | None]:
@@ -191,27 +192,30 @@ def _insert(store: Store, sims: list[SimRow]) -> None:
         )
 
 
-def _tell(store: Store, draft: Draft, key: str, about: str) -> None:
-    _insert(store, [draft.sim()])
-    store.add_events(draft.events)
+def _insert_scenario(store: Store, scenario: Scenario, builder: SimBuilder) -> None:
+    _insert(store, [builder.build()])
+    store.add_events(builder.events)
     with store.changing() as sql:
-        spans = [(draft.id, start, stop, draft.kind, draft.home) for start, stop in draft.spans]
+        spans = [(builder.id, start, stop, builder.kind, builder.home) for start, stop in builder.spans]
         sql.executemany("INSERT INTO span VALUES (?, ?, ?, ?, ?)", spans)
-        sql.executemany("INSERT INTO excursion VALUES (?, ?, ?, ?, ?)", [(draft.id, *trip) for trip in draft.trips])
-        sql.executemany("INSERT INTO blacklist VALUES (?, ?)", [(draft.endpoint_id, each) for each in draft.blocked])
-        if draft.quota is not None:
-            sql.execute("INSERT INTO quota VALUES (?, ?, ?, ?, ?, ?)", (draft.endpoint_id, *draft.quota))
-        if draft.sms_quota is not None:
-            sql.execute("INSERT INTO sms_quota VALUES (?, ?, ?, ?, ?, ?)", (draft.endpoint_id, *draft.sms_quota))
-        if draft.limit_extension is not None:
-            values = (draft.endpoint_id, *draft.limit_extension)
+        trips = [(builder.id, *trip) for trip in builder.trips]
+        sql.executemany("INSERT INTO excursion VALUES (?, ?, ?, ?, ?)", trips)
+        sql.executemany(
+            "INSERT INTO blacklist VALUES (?, ?)", [(builder.endpoint_id, each) for each in builder.blocked]
+        )
+        if builder.quota is not None:
+            sql.execute("INSERT INTO quota VALUES (?, ?, ?, ?, ?, ?)", (builder.endpoint_id, *builder.quota))
+        if builder.sms_quota is not None:
+            sql.execute("INSERT INTO sms_quota VALUES (?, ?, ?, ?, ?, ?)", (builder.endpoint_id, *builder.sms_quota))
+        if builder.limit_extension is not None:
+            values = (builder.endpoint_id, *builder.limit_extension)
             sql.execute("INSERT INTO limit_extension (endpoint, volume, created, expires) VALUES (?, ?, ?, ?)", values)
-        if draft.state is not None:
-            sql.execute("INSERT INTO state VALUES (?, ?, ?)", (draft.endpoint_id, *draft.state))
-    _list(store, key, about, draft.id, None)
+        if builder.state is not None:
+            sql.execute("INSERT INTO state VALUES (?, ?, ?)", (builder.endpoint_id, *builder.state))
+    _list_scenario(store, scenario.key, scenario.about, builder.id, None)
 
 
-def _list(store: Store, key: str, about: str, sim: int | None, bic: str | None) -> None:
+def _list_scenario(store: Store, key: str, about: str, sim: int | None, bic: str | None) -> None:
     with store.changing() as sql:
         place = sql.execute("SELECT count(*) FROM story").fetchone()[0]
         sql.execute("INSERT INTO story VALUES (?, ?, ?, ?, ?)", (key, place, about, sim, bic))

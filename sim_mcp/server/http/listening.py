@@ -1,28 +1,21 @@
-"""The HTTP server itself: where it listens, what it says of that, and when it gives up on what is left."""
+"""Listen on a port of this machine, and tell the operator how clients connect."""
 
 import errno
 import json
 import os
 import shlex
 import socket
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
-import click
-import uvicorn
-from starlette.types import ASGIApp
-
-from sim_mcp.http.access_key import AccessKey
-from sim_mcp.http.connections import TimelyConnection
+from sim_mcp.server.http.access_key import AccessKey
 
 _BACKLOG = 128
-_CANCELS_AFTER_S = 7
-"""When uvicorn breaks into what is left, shielded or not: by then everything had its time."""
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Listen on a port of every address that a name stands for; 0 takes any free one, the same for all.
+    """Listen on a port of every address that a host name resolves to; port 0 is any free one, the same for all.
 
     Raises:
         OSError: The port is taken, or there is no such address on this machine.
@@ -31,12 +24,12 @@ def listen(host: str, port: int) -> list[socket.socket]:
         listeners: list[socket.socket] = []
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
         for family, kind, protocol, _, address in found:
-            # asyncio sends small packets at once only for sockets that say they are TCP.
+            # asyncio sets TCP_NODELAY only on sockets whose protocol is given as TCP.
             listener = opened.enter_context(socket.socket(family, kind, protocol))
             try:
                 _bind(listener, (address[0], port, *address[2:]))
             except OSError as error:
-                # localhost stands for addresses of both families, on machines that may have only one.
+                # localhost resolves to addresses of both families, also where the machine has only one.
                 if error.errno != errno.EADDRNOTAVAIL:
                     raise
                 continue
@@ -48,38 +41,14 @@ def listen(host: str, port: int) -> list[socket.socket]:
     return listeners
 
 
-class HttpServer(uvicorn.Server):
-    """Serve an application; say where, once that is so, and how clients come in."""
-
-    def __init__(self, app: ASGIApp, key: AccessKey | None) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=TimelyConnection,
-                ws="none",
-                log_level="warning",
-                proxy_headers=False,
-                timeout_graceful_shutdown=_CANCELS_AFTER_S,
-            )
-        )
-        self._key = key
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say where."""
-        await super().startup(sockets)
-        urls = [_url_of(listener) for listener in sockets or []]
-        click.echo(
-            "\n".join([*(f"sim-mcp serves MCP at {url}" for url in urls), _way_in(urls[0], self._key)]), err=True
-        )
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Capture none: how the process ends is decided in one place for both transports."""
-        yield
+def connection_instructions(listeners: Sequence[socket.socket], key: AccessKey | None) -> str:
+    """Return where MCP is served and how a client is given the key, which itself is never printed."""
+    urls = [_url_of(listener) for listener in listeners]
+    return "\n".join([*(f"sim-mcp serves MCP at {url}" for url in urls), _key_instructions(urls[0], key)])
 
 
 def _bind(listener: socket.socket, address: tuple[Any, ...]) -> None:
-    if address[1] and _somebody_answers(listener.family, address):
+    if address[1] and _is_taken(listener.family, address):
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
     if os.name == "posix":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -89,8 +58,8 @@ def _bind(listener: socket.socket, address: tuple[Any, ...]) -> None:
     listener.listen(_BACKLOG)
 
 
-def _somebody_answers(family: int, address: tuple[Any, ...]) -> bool:
-    """Tell whether a server is there already; one that has all addresses would not keep us from ours everywhere."""
+def _is_taken(family: int, address: tuple[Any, ...]) -> bool:
+    """Return whether a server answers there: some systems allow to bind next to one that listens on all addresses."""
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         return probe.connect_ex(address) == 0
 
@@ -100,8 +69,7 @@ def _url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}/mcp" if ":" in host else f"http://{host}:{port}/mcp"
 
 
-def _way_in(url: str, key: AccessKey | None) -> str:
-    """Say how a client is given the key, which itself is in no log."""
+def _key_instructions(url: str, key: AccessKey | None) -> str:
     if key is None:
         return "Without a key: every program on this machine may ask. Changes are agreed to on the approval page alone."
     entry = {"sim": {"type": "http", "url": url, "headers": {"Authorization": "Bearer ${SIM_KEY}"}}}

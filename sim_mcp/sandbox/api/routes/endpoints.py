@@ -3,10 +3,10 @@
 from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, express, not_allowed, nothing, php, scala
 from sim_mcp.sandbox.api.core import Call, bad_request, reference
 from sim_mcp.sandbox.api.query import ENDPOINT_ORDER, Page, main_page, order
+from sim_mcp.sandbox.api.routes.connectivity import connectivity, subscriber_info
 from sim_mcp.sandbox.api.shapes import SERVICE_PROFILE, TARIFF_PROFILE, endpoint_shape
-from sim_mcp.sandbox.routes.connectivity import connectivity, subscriber_info
 from sim_mcp.sandbox.store.store import EndpointRow, SimRow
-from sim_mcp.sandbox.world.catalogue import OPERATORS, DeviceStatus, Event
+from sim_mcp.sandbox.world.catalogue import OPERATORS, DeviceStatus, EventType
 from sim_mcp.sandbox.world.clock import from_ms
 from sim_mcp.sandbox.world.events import operator_detail
 
@@ -21,14 +21,14 @@ def list_endpoints(call: Call) -> Answer:
     number, size = main_page(call.query, _PAGE, _PAGE)
     page = Page(number, size, call.store.count("endpoint", selection), call.unknowns.last_page_overflow)
     rows = call.store.endpoints(call.store.page("endpoint", selection, page.size, page.offset))
-    shown = [endpoint_shape(row, call.store.sim_of_endpoint(row.id), listed=True) for row in rows]
+    bodies = [endpoint_shape(row, call.store.sim_of_endpoint(row.id), listed=True) for row in rows]
     extra = [
         ("X-Count", str(page.total)),
         ("X-Per-Page", str(page.size)),
         ("X-Page", str(page.current)),
         ("X-Pages", str(page.pages)),
     ]
-    return express(shown).with_headers(*page.headers(sort), *extra)
+    return express(bodies).with_headers(*page.headers(sort), *extra)
 
 
 def get_endpoint(call: Call) -> Answer:
@@ -79,14 +79,16 @@ def reset_connectivity(call: Call) -> Answer:
         return nothing(Backend.PHP, 422)
     sim = call.store.sim_of_endpoint(endpoint.id)
     text = f"Connectivity of Endpoint {endpoint.id} has been reset"
-    call.core.chronicle.record(Event.RESET_CONNECTIVITY, text, endpoint.org, sim, endpoint.id, user=call.identity.user)
+    call.core.event_log.record(
+        EventType.RESET_CONNECTIVITY, text, endpoint.org, sim, endpoint.id, user=call.identity.user
+    )
     if sim is not None and sim.status == 4:  # noqa: PLR2004  # factory test
         call.core.registry.end_factory_test(sim, "Reset connectivity executed")
     return nothing(Backend.PHP)
 
 
 def get_connectivity_info(call: Call) -> Answer:
-    """Answer `GET /api/v1/endpoint/{id}/connectivity_info`: 200 even when the network was asked in vain."""
+    """Answer `GET /api/v1/endpoint/{id}/connectivity_info`: 200 even if the query to the network failed."""
     endpoint = call.find_endpoint()
     if endpoint is None:
         raise Refusal(error(404, 1201, "NotFound", f"Endpoint with id {call.number()} not found"))
@@ -158,7 +160,7 @@ def get_stats(call: Call) -> Answer:
     sim = call.store.sim_of_endpoint(endpoint.id)
     if sim is None:
         return php([] if call.unknowns.stats_shape == "array" else {})
-    return php(call.core.accounts.months(sim, "endpoint_id", endpoint.id))
+    return php(call.core.usage.months(sim, "endpoint_id", endpoint.id))
 
 
 def get_daily_stats(call: Call) -> Answer:
@@ -166,10 +168,10 @@ def get_daily_stats(call: Call) -> Answer:
     endpoint = _endpoint_or_empty(call)
     sim = call.store.sim_of_endpoint(endpoint.id)
     try:
-        first, last = call.core.accounts.range(call.query.get("start_date"), call.query.get("end_date"))
+        first, last = call.core.usage.range(call.query.get("start_date"), call.query.get("end_date"))
     except ValueError:
         return nothing(Backend.PHP, 400)
-    return php(call.core.accounts.daily(sim, first, last) if sim else [])
+    return php(call.core.usage.daily(sim, first, last) if sim else [])
 
 
 def _endpoint_or_empty(call: Call) -> EndpointRow:

@@ -9,7 +9,7 @@ from sim_mcp.sandbox.api.core import Call, reference
 from sim_mcp.sandbox.api.query import Page, main_page
 from sim_mcp.sandbox.api.shapes import status_shape
 from sim_mcp.sandbox.store.store import SimRow, as_json
-from sim_mcp.sandbox.world.catalogue import ENTERPRISE_ORG, ORGANISATIONS, Event, Role, Status
+from sim_mcp.sandbox.world.catalogue import ENTERPRISE_ORG, ORGANISATIONS, EventType, Role, Status
 from sim_mcp.sandbox.world.clock import zulu_date
 from sim_mcp.sandbox.world.rng import mix
 
@@ -74,21 +74,21 @@ def create_operation(call: Call) -> Answer:
 def list_operations(call: Call) -> Answer:
     """Answer `GET /api/v1/sim/operation`."""
     rows = call.store.rows("SELECT body FROM operation WHERE org = ? ORDER BY created, id", call.org)
-    shown: list[dict[str, object]] = [json.loads(str(row[0])) for row in rows]
+    found: list[dict[str, object]] = [json.loads(str(row[0])) for row in rows]
     for part in filter(None, (call.query.get("q") or "").split(",")):
         name, _, value = part.partition(":")
         if name not in _FILTERED_BY:
             raise _refused(400, f"Unknown filter {name}")
-        shown = [each for each in shown if value == _plain(each, name)]
+        found = [each for each in found if value == _plain(each, name)]
     parts = [part.strip() for part in (call.query.get("sort") or "").split(",") if part.strip()]
     for part in reversed(parts):
         name = part.removeprefix("-")
         if name not in _SORTED_BY:
             raise _refused(400, f"Unknown sort field {name}")
-        shown.sort(key=lambda each, name=name: _plain(each, name), reverse=part.startswith("-"))  # type: ignore[misc]  # mypy cannot type a lambda's default
+        found.sort(key=lambda each, name=name: _plain(each, name), reverse=part.startswith("-"))  # type: ignore[misc]  # mypy cannot type a lambda's default
     number, size = main_page(call.query, _PAGE, _PAGE)
-    page = Page(number, size, len(shown), call.unknowns.last_page_overflow)
-    answer = express(shown[page.offset : page.offset + page.size])
+    page = Page(number, size, len(found), call.unknowns.last_page_overflow)
+    answer = express(found[page.offset : page.offset + page.size])
     return answer.with_headers(*page.headers(",".join(parts) or "id"))
 
 
@@ -124,7 +124,7 @@ def migrate(call: Call) -> Answer:
     ]
     if errors:
         raise Refusal(express({"status_code": 409, "message": "Migration is not possible", "errors": errors}, 409))
-    shown = [_migrated(sim) for sim in sims]
+    found = [_migrated(sim) for sim in sims]
     if not dry:
         _carry_out(call, sims, target.id)
     return express(
@@ -134,7 +134,7 @@ def migrate(call: Call) -> Answer:
             "allowed_sim_statuses": allowed,
             "target_workspace": {"id": target.id, "name": target.name},
             "auto_detach_devices": detach,
-            "sims": shown,
+            "sims": found,
         }
     )
 
@@ -172,8 +172,8 @@ def _carry_out(call: Call, sims: list[SimRow], target: int) -> None:
                 call.core.registry.set_status(call.store.sim(sim.id) or sim, Status.SUSPENDED, call.identity.user)
             call.core.registry.assign_organisation(sim, "customer", target)
             text = f"SIM {sim.id} migrated to workspace {target}"
-            call.core.chronicle.record(
-                Event.SIM_MIGRATION, text, sim.customer or ENTERPRISE_ORG, sim, user=call.identity.user
+            call.core.event_log.record(
+                EventType.SIM_MIGRATION, text, sim.customer or ENTERPRISE_ORG, sim, user=call.identity.user
             )
 
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from sim_mcp.sandbox.api.answers import Answer, Backend, Headers, Refusal, error, express, nothing
 from sim_mcp.sandbox.api.core import Call
 from sim_mcp.sandbox.api.query import Page, read_number
-from sim_mcp.sandbox.routes.event_filters import inner, predicates, split
+from sim_mcp.sandbox.api.routes.event_filters import inner, predicates, split
 from sim_mcp.sandbox.world.catalogue import EVENT_TYPES
-from sim_mcp.sandbox.world.events import FLEET_WINDOW, Happening
+from sim_mcp.sandbox.world.events import FLEET_WINDOW, Event
 
 _DEFAULT_PAGE = 100
-_SORTED_BY: dict[str, Callable[[dict[str, object], Happening], object]] = {
+_SORTED_BY: dict[str, Callable[[dict[str, object], Event], object]] = {
     "id": lambda _, each: each.row.id,
     "timestamp": lambda _, each: each.row.at,
     "source": lambda _, each: each.row.source,
@@ -18,12 +18,12 @@ _SORTED_BY: dict[str, Callable[[dict[str, object], Happening], object]] = {
     "alert": lambda _, each: each.row.alert,
     "type": lambda _, each: each.row.type,
     "organisation": lambda _, each: each.row.org,
-    "user": lambda shown, _: inner(shown, "user", "name"),
-    "endpoint": lambda shown, _: inner(shown, "endpoint", "name"),
-    "tags": lambda shown, _: inner(shown, "endpoint", "tags"),
-    "ip_address": lambda shown, _: inner(shown, "endpoint", "ip_address"),
-    "iccid": lambda shown, _: inner(shown, "sim", "iccid"),
-    "imsi": lambda shown, _: inner(shown, "imsi", "imsi"),
+    "user": lambda body, _: inner(body, "user", "name"),
+    "endpoint": lambda body, _: inner(body, "endpoint", "name"),
+    "tags": lambda body, _: inner(body, "endpoint", "tags"),
+    "ip_address": lambda body, _: inner(body, "endpoint", "ip_address"),
+    "iccid": lambda body, _: inner(body, "sim", "iccid"),
+    "imsi": lambda body, _: inner(body, "imsi", "imsi"),
 }
 _CHEAP = {"id", "timestamp", "source", "severity", "alert", "type", "organisation"}
 
@@ -31,18 +31,18 @@ _CHEAP = {"id", "timestamp", "source", "severity", "alert", "type", "organisatio
 def list_sim_events(call: Call) -> Answer:
     """Answer `GET /api/v1/sim/{id}/event`; an unknown SIM has no events, which is no error."""
     sim = call.find_sim(_number(call))
-    return _listed(call, call.core.chronicle.of_sim(sim) if sim else [])
+    return _listed(call, call.core.event_log.of_sim(sim) if sim else [])
 
 
 def list_endpoint_events(call: Call) -> Answer:
     """Answer `GET /api/v1/endpoint/{id}/event`; an unknown device has no events, which is no error."""
     _number(call)
     endpoint = call.find_endpoint()
-    return _listed(call, call.core.chronicle.of_endpoint(endpoint) if endpoint else [])
+    return _listed(call, call.core.event_log.of_endpoint(endpoint) if endpoint else [])
 
 
 def list_events(call: Call) -> Answer:
-    """Answer `GET /api/v1/event`: all that is stored, and everyday life of the first SIMs or those asked for."""
+    """Answer `GET /api/v1/event`: all stored events, and computed ones of the first SIMs or of those filtered for."""
     narrow = ",".join(
         f"{name}:{value}"
         for name, value in split(call.query.get("q"))
@@ -50,7 +50,7 @@ def list_events(call: Call) -> Answer:
     )
     selection = call.core.filters.sims(call.identity.role, call.org, narrow, "id")
     sims = call.store.sims(call.store.page("sim", selection, FLEET_WINDOW, 0))
-    return _listed(call, call.core.chronicle.of_organisation(call.org, sims))
+    return _listed(call, call.core.event_log.of_organisation(call.org, sims))
 
 
 def list_event_types(_: Call) -> Answer:
@@ -58,8 +58,8 @@ def list_event_types(_: Call) -> Answer:
     return express([{"id": number, "description": name} for number, name in EVENT_TYPES.items()])
 
 
-def _listed(call: Call, events: list[Happening]) -> Answer:
-    render = call.core.chronicle.render
+def _listed(call: Call, events: list[Event]) -> Answer:
+    render = call.core.event_log.render
     try:
         tests = predicates(call.query.get("q"), render)
     except ValueError as problem:
@@ -75,9 +75,9 @@ def _listed(call: Call, events: list[Happening]) -> Answer:
         decorated.sort(key=lambda pair: (pair[0] is not None, pair[0]), reverse=key.startswith("-"))
         events = [each for _, each in decorated]
     page = Page(*_page(call), total=len(events), overflow=call.unknowns.last_page_overflow)
-    shown = [render(each) for each in events[page.offset : page.offset + page.size]]
+    body = [render(each) for each in events[page.offset : page.offset + page.size]]
     headers: Headers = [*page.headers(",".join(keys) or "id"), ("Link", "")]
-    return express(shown).with_headers(*headers)
+    return express(body).with_headers(*headers)
 
 
 def _page(call: Call) -> tuple[int, int]:

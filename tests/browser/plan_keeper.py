@@ -1,4 +1,4 @@
-"""A keeper of plans, and of every decision it was asked for, for trying the approval page."""
+"""A fake plan keeper for the approval page, which records every decision it is asked for."""
 
 import re
 from collections.abc import AsyncIterator
@@ -50,7 +50,7 @@ def deletion(plan_id: str = "p1") -> View:
 
 
 @dataclass
-class Desk:
+class PlanKeeper:
     """Decide as a journal would: each plan once, before it expires, with what is to be typed."""
 
     plans: dict[str, View] = field(default_factory=dict)
@@ -91,24 +91,24 @@ class Desk:
 
 
 @dataclass(frozen=True)
-class Counter:
-    """The page, served, and the desk behind it."""
+class Served:
+    """The page, served, and the keeper behind it."""
 
-    desk: Desk
+    keeper: PlanKeeper
     page: ApprovalPage
     base_url: str
 
     async def link(self, view: View) -> str:
-        self.desk.plans.setdefault(view.plan_id, view)
+        self.keeper.plans.setdefault(view.plan_id, view)
         return self.base_url + await self.page.path_for(view.plan_id)
 
 
 @asynccontextmanager
-async def open_counter() -> AsyncIterator[Counter]:
-    desk = Desk()
-    page = ApprovalPage(desk, now=desk.now)
+async def serve_page() -> AsyncIterator[Served]:
+    keeper = PlanKeeper()
+    page = ApprovalPage(keeper, now=keeper.now)
     async with listening(page) as base_url:
-        yield Counter(desk, page, base_url)
+        yield Served(keeper, page, base_url)
 
 
 def form_on(content: str) -> str:

@@ -1,4 +1,4 @@
-"""Standard input that can be ended from within: a thread that waits for a line cannot be interrupted otherwise."""
+"""A standard input that the process itself can close, since a thread blocked in a read cannot be interrupted."""
 
 import io
 import os
@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
-class _Endable(io.RawIOBase):
+class _ClosableInput(io.RawIOBase):
     def __init__(self, source: int, ended: int) -> None:
-        self._source, self._ended = source, ended
+        self._source, self._closed_pipe = source, ended
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed asks for any buffer
-        ready, _, _ = select.select([self._source, self._ended], [], [])
-        if self._ended in ready:
+        ready, _, _ = select.select([self._source, self._closed_pipe], [], [])
+        if self._closed_pipe in ready:
             return 0
         data = os.read(self._source, len(buffer))
         buffer[: len(data)] = data
@@ -25,10 +25,10 @@ class _Endable(io.RawIOBase):
 
 
 @contextmanager
-def endable_stdin() -> Iterator[Callable[[], object]]:
-    """Within the block, have `sys.stdin` end when the function it yields is called, as if the client had left.
+def closable_stdin() -> Iterator[Callable[[], object]]:
+    """Within the block, replace `sys.stdin`; yield a function that ends it as if the client had closed it.
 
-    The descriptor 0 is empty meanwhile, so that no other part of the process, nor a child of it, reads from the wire.
+    Descriptor 0 is /dev/null meanwhile, so that neither another part of the process nor a child reads client messages.
     """
     if sys.platform == "win32":  # select knows no pipes there.
         yield lambda: None
@@ -38,7 +38,7 @@ def endable_stdin() -> Iterator[Callable[[], object]]:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    sys.stdin = io.TextIOWrapper(io.BufferedReader(_Endable(wire, ended)), encoding="utf-8", errors="replace")
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(_ClosableInput(wire, ended)), encoding="utf-8", errors="replace")
     try:
         yield lambda: os.write(end, b".")
     finally:

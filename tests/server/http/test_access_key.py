@@ -8,8 +8,8 @@ import httpx
 import pytest
 from mcp import Client
 
-from sim_mcp.http.access_key import access_key
 from sim_mcp.logs import without_secrets
+from sim_mcp.server.http.access_key import access_key
 from sim_mcp.settings import Settings
 from tests.support import key_in, with_key
 from tests.test_commands import invoked

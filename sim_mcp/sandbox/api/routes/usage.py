@@ -1,4 +1,4 @@
-"""Usage as `/stats` and `/stats/daily` show it (`GET /api/v1/sim/{id}/stats`, emnify docs: usage)."""
+"""Usage as in `/stats` and `/stats/daily` (`GET /api/v1/sim/{id}/stats`, emnify docs: usage)."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from sim_mcp.sandbox.settings import Unknowns
 from sim_mcp.sandbox.store.store import SimRow
 from sim_mcp.sandbox.world.clock import DAY, HOUR, MINUTE, SECOND, Clock, day_name, from_ms, zulu_date
-from sim_mcp.sandbox.world.traffic_model import EUR_PER_SMS, Life, Use
+from sim_mcp.sandbox.world.traffic_model import EUR_PER_SMS, TrafficModel, Use
 
 _DATA = 5
 _SMS = 6
@@ -20,11 +20,11 @@ _LONGEST = 400
 """Days that one answer covers at most."""
 
 
-class Accounts:
-    """Write the usage of a SIM the way emnify does."""
+class UsageReports:
+    """Build the usage of SIMs as the API's JSON."""
 
-    def __init__(self, life: Life, clock: Clock, unknowns: Unknowns) -> None:
-        self._life = life
+    def __init__(self, traffic: TrafficModel, clock: Clock, unknowns: Unknowns) -> None:
+        self._traffic = traffic
         self._clock = clock
         self._unknowns = unknowns
         self._totals: dict[tuple[object, ...], dict[str, object]] = {}
@@ -53,7 +53,7 @@ class Accounts:
         for name, first, end in (("last_month", last, this), ("current_month", this, today + timedelta(days=1))):
             total = Use()
             for sim in sims:
-                for use in self._life.days(sim, _day(first), _day(end) - 1).values():
+                for use in self._traffic.days(sim, _day(first), _day(end) - 1).values():
                     total.add(use)
             month = self._month(total, first, owner, owner_id)
             if month:
@@ -61,8 +61,8 @@ class Accounts:
         return body
 
     def daily(self, sim: SimRow, first: date, last: date) -> list[object]:
-        """Return the days with traffic, the last row being their sum."""
-        found = self._life.days(sim, _day(first), _day(last))
+        """Return one row per day with traffic, and a last row with the total."""
+        found = self._traffic.days(sim, _day(first), _day(last))
         if self._unknowns.daily_idle_days == "zero":
             found = {day: found.get(day, Use()) for day in range(_day(first), _day(last) + 1)}
         rows: list[object] = [{"date": day_name(day), **self._day_row(use)} for day, use in found.items()]
@@ -149,7 +149,7 @@ class Accounts:
     def _last_hour(self, sim: SimRow, now: int) -> dict[str, object]:
         minutes = range(now // MINUTE - 59, now // MINUTE)
         rx, tx = dict.fromkeys(minutes, 0.0), dict.fromkeys(minutes, 0.0)
-        for session in self._life.sessions(sim, now - DAY, now):
+        for session in self._traffic.sessions(sim, now - DAY, now):
             length = (session.stop - session.start) / MINUTE
             for minute in range(max(minutes[0], session.start // MINUTE), min(minutes[-1] + 1, session.stop // MINUTE)):
                 rx[minute] += session.rx / length

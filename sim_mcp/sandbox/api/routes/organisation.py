@@ -1,4 +1,4 @@
-"""What an organisation is told of itself: its SIMs by status, its traffic, its fees and its tariff plan."""
+"""The routes of an organisation: its SIMs by status, its traffic, its fees and its tariff plan."""
 
 from sim_mcp.sandbox.api.answers import Answer, php
 from sim_mcp.sandbox.api.core import Call
@@ -6,7 +6,7 @@ from sim_mcp.sandbox.world.catalogue import Status
 
 _EUR = {"id": 1, "code": "EUR", "symbol": "€"}
 _HOSTING_FEE = 0.4
-"""Of one activated SIM in a month."""
+"""Monthly fee of an activated SIM."""
 _MOST_TOTALLED = 3_000
 """SIMs whose traffic is added up: for more it would take too long to compute, and the months are left out."""
 
@@ -31,7 +31,7 @@ def get_stats(call: Call) -> Answer:
         return php(body)
     scope = call.core.filters.sims(call.identity.role, call.org, None, "id")
     ids = [int(str(row[0])) for row in call.store.rows(f"SELECT id FROM sim WHERE {scope.where}", *scope.values)]  # noqa: S608  # conditions come from query.py
-    return php(body | call.core.accounts.organisation_months(call.store.sims(ids), call.org))
+    return php(body | call.core.usage.organisation_months(call.store.sims(ids), call.org))
 
 
 def get_tariff_plan(call: Call) -> Answer:

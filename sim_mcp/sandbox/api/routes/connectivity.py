@@ -1,4 +1,4 @@
-"""Where a device is right now, as the networks and emnify's core would say (`/api/v1/endpoint/{id}/connectivity`)."""
+"""The connectivity of a device, as the networks and emnify's core report it (`/api/v1/endpoint/{id}/connectivity`)."""
 
 from sim_mcp.sandbox.api.core import Core
 from sim_mcp.sandbox.store.store import EndpointRow, SimRow
@@ -28,7 +28,7 @@ def connectivity(core: Core, endpoint: EndpointRow, sim: SimRow | None) -> dict[
 
 
 def subscriber_info(core: Core, endpoint: EndpointRow, sim: SimRow | None) -> dict[str, object]:
-    """Return what the network answers about a subscriber; a failure is told inside an answer that succeeded."""
+    """Return what the network answers about a subscriber; a failure is reported with status 200."""
     now = core.clock.now()
     times = {"request_timestamp": zulu_date(now - 800), "reply_timestamp": zulu_date(now)}
     rows = core.store.rows("SELECT fault FROM state WHERE endpoint = ?", endpoint.id)
@@ -53,11 +53,11 @@ def subscriber_info(core: Core, endpoint: EndpointRow, sim: SimRow | None) -> di
 def _state(core: Core, endpoint: EndpointRow, sim: SimRow | None) -> tuple[str, Session | None]:
     if sim is None:
         return "OFFLINE", None
-    told = core.store.rows("SELECT connectivity FROM state WHERE endpoint = ?", endpoint.id)
-    if told and told[0][0] is not None:
-        return str(told[0][0]), None
+    stored = core.store.rows("SELECT connectivity FROM state WHERE endpoint = ?", endpoint.id)
+    if stored and stored[0][0] is not None:
+        return str(stored[0][0]), None
     now = core.clock.now()
-    recent = list(core.life.sessions(sim, now - _FORGOTTEN, now))
+    recent = list(core.traffic.sessions(sim, now - _FORGOTTEN, now))
     if not recent or sim.status != Status.ACTIVATED:
         return "OFFLINE", None
     return ("ONLINE" if now < recent[-1].stop else "ATTACHED"), recent[-1]

@@ -1,4 +1,4 @@
-"""The key of the HTTP door: made once, kept in a file that only its owner can read."""
+"""The bearer key of the HTTP server: created once, kept in a file that only its owner can read."""
 
 import os
 import re
@@ -21,24 +21,24 @@ _WITHOUT = "or serve without a key (--no-key), where every program on this machi
 
 
 class AccessKeyError(Exception):
-    """There is no key that could be used; the message says why and what to do."""
+    """No usable key; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class AccessKey:
-    """The secret that clients send, and the file it is in."""
+    """The secret that clients send as a bearer token, and the file that holds it."""
 
     secret: SecretStr
     file: Path
 
 
 def access_key(settings: Settings) -> AccessKey:
-    """Return the key of the state directory; made there if it has none.
+    """Return the key in the state directory, creating it if there is none.
 
-    Servers that start at the same moment make one and share it.
+    Servers that start at the same moment create and share one.
 
     Raises:
-        AccessKeyError: It cannot be kept, is damaged, or others may have read it.
+        AccessKeyError: The file cannot be written, is damaged, or is readable by others.
     """
     try:
         file = settings.state_directory().absolute() / FILE
@@ -56,21 +56,22 @@ def access_key(settings: Settings) -> AccessKey:
 
 
 def _make(file: Path) -> None:
-    """Write a new key beside the file and give it that name, unless another server was faster: never half a key."""
-    draft = file.with_name(f"{FILE}.{secrets.token_hex(8)}")
+    """Write a new key to a temporary file and link it into place, unless another server was faster."""
+    temporary = file.with_name(f"{FILE}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as opened:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
             opened.write(secrets.token_urlsafe(32) + "\n")
             opened.flush()
             os.fsync(opened.fileno())
         with suppress(FileExistsError):
-            os.link(draft, file)
+            os.link(temporary, file)
     finally:
-        draft.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _read(file: Path) -> str:
-    # Not through a link, and without waiting for whoever may be at the other end of a pipe.
+    # Neither follow a link nor block on a named pipe.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     with os.fdopen(os.open(file, flags), "rb") as opened:
         about = os.fstat(opened.fileno())

@@ -5,27 +5,27 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from sim_mcp.sandbox.world.clock import DAY, day_name, to_ms
-from sim_mcp.sandbox.world.events import Happening
+from sim_mcp.sandbox.world.events import Event
 
 Shape = dict[str, object]
-Render = Callable[[Happening], Shape]
-Predicate = Callable[[Happening], bool]
+Render = Callable[[Event], Shape]
+Predicate = Callable[[Event], bool]
 _ALTERNATIVES = 6
 _WITH_ALTERNATIVES = {"iccid", "iccid_with_luhn", "endpoint", "type", "network", "rat", "country"}
 _TEXTS: dict[str, Callable[[Shape], object]] = {
-    "description": lambda shown: shown["description"],
-    "organisation": lambda shown: inner(shown, "organisation", "name"),
-    "user": lambda shown: inner(shown, "user", "name"),
-    "endpoint": lambda shown: inner(shown, "endpoint", "name"),
-    "tags": lambda shown: inner(shown, "endpoint", "tags"),
-    "ip_address": lambda shown: inner(shown, "endpoint", "ip_address"),
-    "imei": lambda shown: inner(shown, "endpoint", "imei"),
-    "iccid": lambda shown: inner(shown, "sim", "iccid"),
-    "imsi": lambda shown: inner(shown, "imsi", "imsi"),
-    "network": lambda shown: inner(shown, "detail", "name"),
-    "country": lambda shown: inner(_part(shown, "detail"), "country", "name"),
+    "description": lambda body: body["description"],
+    "organisation": lambda body: inner(body, "organisation", "name"),
+    "user": lambda body: inner(body, "user", "name"),
+    "endpoint": lambda body: inner(body, "endpoint", "name"),
+    "tags": lambda body: inner(body, "endpoint", "tags"),
+    "ip_address": lambda body: inner(body, "endpoint", "ip_address"),
+    "imei": lambda body: inner(body, "endpoint", "imei"),
+    "iccid": lambda body: inner(body, "sim", "iccid"),
+    "imsi": lambda body: inner(body, "imsi", "imsi"),
+    "network": lambda body: inner(body, "detail", "name"),
+    "country": lambda body: inner(_part(body, "detail"), "country", "name"),
 }
-_NUMBERS: dict[str, Callable[[Happening], int]] = {
+_NUMBERS: dict[str, Callable[[Event], int]] = {
     "type": lambda each: each.row.type,
     "source": lambda each: each.row.source,
     "severity": lambda each: each.row.severity,
@@ -54,9 +54,9 @@ def predicates(text: str | None, render: Render) -> list[Predicate]:
     return [_predicate(name, value, render) for name, value in terms]
 
 
-def inner(shown: Shape, key: str, name: str) -> object:
-    """Return a member of a member, or None."""
-    return _part(shown, key).get(name)
+def inner(body: Shape, key: str, name: str) -> object:
+    """Return a nested member, or None."""
+    return _part(body, key).get(name)
 
 
 def _predicate(name: str, value: str, render: Render) -> Predicate:
@@ -95,6 +95,6 @@ def _in_time(name: str, value: str, bad: ValueError) -> Predicate:
     return (lambda event: event.row.at >= moment) if name == "from" else (lambda event: event.row.at <= moment)
 
 
-def _part(shown: Shape, key: str) -> Shape:
-    value = shown.get(key)
+def _part(body: Shape, key: str) -> Shape:
+    value = body.get(key)
     return value if isinstance(value, dict) else {}

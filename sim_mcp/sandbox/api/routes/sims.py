@@ -99,17 +99,17 @@ def get_stats(call: Call) -> Answer:
     sim = _sim_for_usage(call)
     if sim is None:
         return php([] if call.unknowns.stats_shape == "array" else {})
-    return php(call.core.accounts.months(sim, "sim_id", sim.id))
+    return php(call.core.usage.months(sim, "sim_id", sim.id))
 
 
 def get_daily_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/sim/{id}/stats/daily`."""
     sim = _sim_for_usage(call)
     try:
-        first, last = call.core.accounts.range(call.query.get("start_date"), call.query.get("end_date"))
+        first, last = call.core.usage.range(call.query.get("start_date"), call.query.get("end_date"))
     except ValueError:
         return nothing(Backend.PHP, 400)
-    return php(call.core.accounts.daily(sim, first, last) if sim else [])
+    return php(call.core.usage.daily(sim, first, last) if sim else [])
 
 
 def get_installation_code(call: Call) -> Answer:

@@ -1,4 +1,4 @@
-"""What was asked of the API, for tests and demonstrations in other processes; secrets are left out."""
+"""The log of API requests (`GET /sandbox/requests`), for tests and demonstrations; secrets are masked."""
 
 import json
 from collections import deque
@@ -15,7 +15,7 @@ class RequestLog:
         self.counted = 0
 
     def open(self, time: str, method: str, path: str, query: str, body: bytes) -> dict[str, object]:
-        """Write a request down; its status is filled in later, and stays None if there was no answer."""
+        """Add a request; its status is filled in later, and stays None if it got no response."""
         self.counted += 1
         entry: dict[str, object] = {
             "n": self.counted,
@@ -34,7 +34,7 @@ class RequestLog:
         return [entry for entry in self._entries if int(str(entry["n"])) > number]
 
     def clear(self) -> None:
-        """Forget the requests; numbers go on."""
+        """Remove all requests; numbering continues."""
         self._entries.clear()
 
 

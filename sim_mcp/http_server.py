@@ -1,0 +1,110 @@
+"""The uvicorn server that both the MCP endpoint and the approval page run on."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+_SERVICE_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class HttpServer(uvicorn.Server):
+    """Leave SIGINT and SIGTERM to the process.
+
+    A subclass because uvicorn has no setting for it: in the main thread it always replaces the signal handlers and
+    raises the signals again once it has shut down, while here one place decides how the process ends. Set
+    `should_exit` to shut it down.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Install no signal handlers."""
+        yield
+
+
+class RequestTimeoutProtocol(H11Protocol):
+    """Close connections whose request does not arrive in time, and refuse those above a maximum.
+
+    A subclass because uvicorn has no settings for these: `timeout_keep_alive` only runs between requests, so a client
+    that connects and sends nothing, or half a request, would stay for good; and `limit_concurrency` is only checked
+    once a whole request has arrived. How long a response takes is not limited.
+    """
+
+    request_timeout_s = 10.0
+    """Time for a whole request, body included, to arrive."""
+    max_connections = 200
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._request_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
+        """Accept the connection, or answer 503 and close it."""
+        super().connection_made(transport)
+        if len(self.connections) > self.max_connections:
+            transport.write(_SERVICE_UNAVAILABLE)
+            transport.close()
+            return
+        self._update_timer()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse the data; further data does not extend the time."""
+        if self.transport.is_closing():
+            return
+        super().data_received(data)
+        self._update_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the timer."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _update_timer(self) -> None:
+        if not self._request_is_incomplete():
+            self._stop_timer()
+        elif self._request_timer is None:
+            self._request_timer = self.loop.call_later(self.request_timeout_s, self._on_timeout)
+
+    def _request_is_incomplete(self) -> bool:
+        # uvicorn keeps the cycle of the previous request until the headers of the next one are complete.
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete or cycle.more_body
+
+    def _stop_timer(self) -> None:
+        if self._request_timer is not None:
+            self._request_timer.cancel()
+            self._request_timer = None
+
+    def _on_timeout(self) -> None:
+        self._request_timer = None
+        if self.flow.read_paused:
+            # The client is not late: reading is paused until the application has taken what was read ahead.
+            self._update_timer()
+        elif not self.transport.is_closing():
+            self.transport.close()
+
+
+def http_server(app: ASGIApp, *, shutdown_timeout_s: int, **options: Any) -> HttpServer:
+    """Return a server for an application.
+
+    Args:
+        app: the ASGI application.
+        shutdown_timeout_s: how long requests in flight may go on after `should_exit` is set, before uvicorn cancels
+            them.
+        options: further settings of `uvicorn.Config`.
+    """
+    return HttpServer(
+        uvicorn.Config(
+            app,
+            http=RequestTimeoutProtocol,
+            ws="none",
+            access_log=False,  # paths of the approval page are secrets.
+            proxy_headers=False,
+            timeout_graceful_shutdown=shutdown_timeout_s,
+            **options,
+        )
+    )

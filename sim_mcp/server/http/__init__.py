@@ -1,0 +1,1 @@
+"""MCP over Streamable HTTP: listening, who may connect, and how requests end with the server."""
