@@ -9,9 +9,9 @@ import click
 from mcp import Client
 from mcp.client.session import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent, Tool
-from rich.console import Console
 
-from sim_mcp.cli.tables import show
+from sim_mcp.cli.streams import Output, reader_may_leave
+from sim_mcp.cli.tables import print_answer
 from sim_mcp.server.app import SimServer
 
 _TRUE, _FALSE = {"true", "yes", "1", "on"}, {"false", "no", "0", "off"}
@@ -74,15 +74,16 @@ def succeeded(result: CallToolResult) -> bool:
     return not result.is_error and not set(counts) - {"changed", "already"}
 
 
-def print_result(result: CallToolResult, *, as_json: bool, console: Console) -> None:
+def print_result(result: CallToolResult, *, as_json: bool) -> None:
     """Print what a tool answered, for a person or for a program."""
     text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
-    if as_json:
-        click.echo(json.dumps({"error": text} if result.is_error else result.structured_content, indent=2))
-    elif result.is_error:
-        click.echo(text, err=True)
-    else:
-        show(result.structured_content or {}, console)
+    with reader_may_leave():
+        if as_json:
+            click.echo(json.dumps({"error": text} if result.is_error else result.structured_content, indent=2))
+        elif result.is_error:
+            click.echo(text, err=True)
+        else:
+            print_answer(result.structured_content or {}, Output())
 
 
 def _typed(key: str, value: str, kind: str | None) -> Any:

@@ -1,6 +1,5 @@
 """The commands of `sim-mcp`: arguments in, calls out."""
 
-import csv
 import errno
 import json
 import os
@@ -18,19 +17,19 @@ from rich.console import Console
 
 from sim_mcp import __version__
 from sim_mcp.changes.policy import PolicyError, read_policy
-from sim_mcp.changes.record.audit import AuditRow
 from sim_mcp.changes.record.audit import audit as told
 from sim_mcp.changes.record.record_file import JournalError, RecordFile
 from sim_mcp.cli import call as shell
 from sim_mcp.cli import demo as demonstration
+from sim_mcp.cli.audit import print_csv, print_summary
 from sim_mcp.cli.options import WholePath, env_file_option, json_option, sandbox_option
+from sim_mcp.cli.streams import Output, prepare, reader_may_leave
 from sim_mcp.cli.tables import records
 from sim_mcp.http.access_key import AccessKeyError, access_key
 from sim_mcp.http.server import listen
 from sim_mcp.logs import log_to_stderr
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
 from sim_mcp.sandbox import serve as serve_sandbox
-from sim_mcp.sanitize import spreadsheet_safe
 from sim_mcp.server.app import build_server
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.server.serving import UnaskedError, insist_on_asking, serve_http, serve_stdio, upstream
@@ -55,6 +54,7 @@ class UsageProblem(click.ClickException):
 @click.pass_context
 def main(ctx: click.Context, *, sandbox: bool) -> None:
     """Serve emnify SIM cards to MCP clients. Without a command: over stdio."""
+    prepare()
     if ctx.invoked_subcommand is None:
         sys.exit(anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox))
     elif sandbox:
@@ -171,7 +171,7 @@ def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool)
         os._exit(INTERRUPTED)
     except shell.ArgumentError as error:
         raise UsageProblem(f"{error} Nothing was sent.") from None
-    shell.print_result(result, as_json=as_json, console=Console())
+    shell.print_result(result, as_json=as_json)
     sys.exit(0 if shell.succeeded(result) else 1)
 
 
@@ -195,7 +195,9 @@ def tools(*, as_json: bool) -> None:
         }
         for tool in found
     ]
-    Console().print(records(rows))
+    output = Output()
+    with reader_may_leave():
+        output.print(records(rows, output))
 
 
 @main.command()
@@ -218,16 +220,15 @@ def audit(*, since: str | None, sim: str | None, as_csv: bool, as_json: bool) ->
         rows = [row._asdict() for row in told(directory, moment, sim)]
     except (JournalError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-    elif as_csv:
-        writer = csv.DictWriter(sys.stdout, AuditRow._fields)
-        writer.writeheader()
-        writer.writerows({name: spreadsheet_safe(value) for name, value in row.items()} for row in rows)
-    elif rows:
-        Console().print(records([_told_in_short(row) for row in rows]))
-    else:
-        click.echo("Nothing is on record about that.")
+    with reader_may_leave():
+        if as_json:
+            click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        elif as_csv:
+            print_csv(rows)
+        elif rows:
+            print_summary(rows, Output())
+        else:
+            click.echo("Nothing is on record about that.")
 
 
 @main.command()
@@ -244,18 +245,6 @@ def health(*, alive: bool, port: int | None) -> None:
     if not alive and (problems := anyio.run(Readiness(settings).problems)):
         raise click.ClickException("\n".join(["not ready", *(problem.told for problem in problems)]))
     click.echo(f"{'alive' if alive else 'ready'}: {len(found)} tools")
-
-
-def _told_in_short(row: dict[str, str]) -> dict[str, str]:
-    """Return what of a row of the record fits a terminal; --json and --csv have all of it."""
-    step = f"{row['before']} → {row['after']}" if row["before"] != row["after"] else row["before"]
-    return {
-        "at": row["at"][:16].replace("T", " "),
-        "sim": row["sim"],
-        "outcome": f"{row['outcome']}{', read again' if row['event'] == 'read again' else ''}",
-        "change": step or row["note"],
-        "agreed": row["agreed"],
-    }
 
 
 def _ask_server(port: int, *, alive: bool) -> None:

@@ -18,7 +18,7 @@ from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
 
-from sim_mcp.cli.tables import chart, records, show
+from sim_mcp.cli.tables import chart, print_answer, records
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
 
 
@@ -88,26 +88,25 @@ async def _reading(morning: Morning, client: Client) -> None:
     card = _off_the_card(morning.stories["roaming_spike"]["iccid_with_luhn"])
     morning.ask(f"A customer reads {card} off his card. Which SIM is it?")
     sim = await _call(morning, client, "get_sim", sim=card)
-    show(sim, morning.console)
+    print_answer(sim, morning.console)
     morning.check(sim.get("iccid") == card.replace(" ", ""), "found by the digits on the card")
 
     morning.ask("Why was it so expensive? What did it use?")
     used = await _call(morning, client, "get_sim_daily_usage", sim=card)
-    morning.console.print(chart(used.get("days", [])))
+    morning.console.print(chart(used.get("days", []), morning.console))
     morning.check(bool(used.get("days")), "usage by day, in MB and money")
     told = await _call(morning, client, "diagnose_sim", sim=card)
-    show(told, morning.console)
+    print_answer(told, morning.console)
     morning.check("Turkey" in str(told), "the cause with its evidence: data used in another country than usual")
 
     morning.ask("How many SIMs do we have, and which are suspended?")
     counted = await _call(morning, client, "summarize_sims", group_by=["status"])
-    show(counted, morning.console)
+    print_answer(counted, morning.console)
     counts = [row["sims"] for row in counted.get("groups", [])]
     morning.check(bool(counts) and sum(counts) == counted.get("total"), "counts that add up to the whole fleet")
     listed = await _call(morning, client, "list_sims", status="suspended", per_page=5)
-    morning.console.print(
-        records(listed.get("sims", []), title=f"{len(listed.get('sims', []))} of {listed.get('total')}")
-    )
+    morning.console.print(f"{len(listed.get('sims', []))} of {listed.get('total')}")
+    morning.console.print(records(listed.get("sims", []), morning.console))
     statuses = {row["status"] for row in listed.get("sims", [])}
     morning.check(statuses == {"Suspended"} and bool(listed.get("next")), "only suspended ones, and the next call")
 
@@ -127,7 +126,7 @@ async def _agreed(morning: Morning, client: Client) -> None:
     before = await morning.writes()
     sim = morning.stories["went_silent"]["iccid"]
     report = await _call(morning, client, "set_sim_status", sims=[sim], status="suspended")
-    morning.console.print(records(report.get("sims", [])))
+    morning.console.print(records(report.get("sims", []), morning.console))
     rows = report.get("sims", [])
     held = [row["outcome"] for row in rows] == ["changed"] and [row["after"] for row in rows] == ["Suspended"]
     morning.check(held and await morning.writes() == before + 1, "a person agreed; written once; read back")
@@ -137,10 +136,10 @@ async def _batch(morning: Morning, client: Client) -> None:
     bic = morning.stories["batch_registrable"]["bic"]
     morning.ask(f"A box arrived with the code {bic}. Take it in.")
     checked = await _call(morning, client, "validate_sim_batch", bic=bic)
-    show(checked, morning.console)
+    print_answer(checked, morning.console)
     morning.check(bool(checked.get("sims")), "the batch can be registered")
     done = await _call(morning, client, "register_sim_batch", bic=bic, status="issued")
-    show(done, morning.console)
+    print_answer(done, morning.console)
     held = done.get("counts") == {"changed": 1} and f"{checked.get('sims')} SIMs registered" in done["sims"][0]["note"]
     morning.check(held, "registered and read back")
 
