@@ -13,7 +13,6 @@ import anyio
 import click
 import httpx
 from mcp.types import CallToolResult
-from rich.console import Console
 
 from sim_mcp import __version__
 from sim_mcp.changes.policy import PolicyError, read_policy
@@ -146,7 +145,10 @@ def sandbox_command(
 @main.command()
 def demo() -> None:
     """Walk through a support desk's morning with a real server and client on the sandbox."""
-    sys.exit(0 if anyio.run(demonstration.run, Console()) else 1)
+    held = anyio.run(demonstration.run, Output(lines_may_be_long=False))
+    with reader_may_leave():
+        sys.stdout.flush()
+    sys.exit(0 if held else 1)
 
 
 @main.command()

@@ -18,6 +18,7 @@ from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
 
+from sim_mcp.cli.streams import Output
 from sim_mcp.cli.tables import chart, print_answer, records
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
 
@@ -170,7 +171,9 @@ async def _client(world: Sandbox, state_dir: str, *, forms: bool) -> AsyncIterat
 
 async def _agree(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
     del context  # who asks is the server this demonstration started.
-    Console().print(Panel(Text(params.message), title="The form", subtitle="answered: yes", border_style="cyan"))
+    Output(lines_may_be_long=False).print(
+        Panel(Text(params.message), title="The form", subtitle="answered: yes", border_style="cyan")
+    )
     return ElicitResult(action="accept", content={"agree": True})
 
 

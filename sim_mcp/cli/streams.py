@@ -29,14 +29,9 @@ _HANDLER = "sim_mcp.plain"
 class Output(Console):
     """Print to standard output; once its reader is gone, print nothing more and go on."""
 
-    def __init__(self) -> None:
-        unbounded = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-        super().__init__(width=_UNLIMITED if unbounded else None)
-
-    @property
-    def is_unicode(self) -> bool:
-        """Tell whether every character can be printed."""
-        return self.encoding.lower().startswith("utf")
+    def __init__(self, *, lines_may_be_long: bool = True) -> None:
+        boundless = lines_may_be_long and not sys.stdout.isatty() and "COLUMNS" not in os.environ
+        super().__init__(width=_UNLIMITED if boundless else None)
 
     def on_broken_pipe(self) -> None:
         """Leave the exit code to what was done: `| head` is no failure."""
