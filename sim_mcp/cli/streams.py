@@ -22,6 +22,9 @@ _SPELLINGS = {
     "\N{BULLET}": "*",
     "\N{CHECK MARK}": "+",
     "\N{BALLOT X}": "x",
+    "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-",
+    "\N{BOX DRAWINGS LIGHT VERTICAL}": "|",
+    "\N{FULL BLOCK}": "#",
 }
 _HANDLER = "sim_mcp.plain"
 
