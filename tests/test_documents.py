@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md", "docs/glossary.md"]
+DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_leads_to_a_file(name: str) -> None:
+    here = ROOT / name
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", here.read_text(encoding="utf-8"))
+    assert [link for link in links if not (here.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

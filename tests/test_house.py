@@ -23,9 +23,11 @@ def test_the_arrows_of_the_house_hold() -> None:
 
 def test_readme_leads_with_two_commands_each_enough_by_itself() -> None:
     blocks = re.findall(r"```sh\n(.*?)\n```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert blocks[0].endswith("sim-mcp demo")
-    assert "pytest" in blocks[1]
-    assert all("pip install -q uv &&" in block and "\n" not in block for block in blocks[:2])
+    leading = [block for block in blocks if "pip install -q uv &&" in block]
+    assert blocks[0] == leading[0]
+    assert [command.split()[-1] for command in leading] == ["demo", "auto"]
+    assert "pytest" in leading[1]
+    assert all("\n" not in command for command in leading)
 
 
 def test_the_readme_lists_every_tool_and_every_command() -> None:

@@ -35,7 +35,8 @@ def _nowhere_else() -> TemporaryDirectory[str]:
 
 
 def environment(fleet: Fleet | None, **extra: str) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("EMNIFY_", "SIM_MCP_"))}
+    own = ("EMNIFY_", "SIM_MCP_", "COLUMNS")  # the last is how wide the terminal of the tests is.
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     clean["SIM_MCP_APPROVAL_WAIT"] = "0"
     clean["SIM_MCP_STATE_DIR"] = _nowhere_else().name
     if fleet is not None:

@@ -6,33 +6,38 @@ import sys
 from collections.abc import Sequence
 
 import click
-from rich.console import Console
 
 from sim_mcp.changes.record.audit import AuditRow
+from sim_mcp.cli.streams import Output, reader_may_leave
 from sim_mcp.cli.tables import records
 from sim_mcp.sanitize import spreadsheet_safe
 
+_MINUTE = len("2026-11-25T09:41")
+
 
 def print_audit(rows: Sequence[AuditRow], *, as_json: bool, as_csv: bool) -> None:
-    """Print rows of the audit, oldest first; JSON and CSV hold every field, the table what fits a terminal."""
-    if as_json:
-        click.echo(json.dumps([row._asdict() for row in rows], indent=2, ensure_ascii=False))
-    elif as_csv:
-        writer = csv.DictWriter(sys.stdout, AuditRow._fields)
-        writer.writeheader()
-        writer.writerows({name: spreadsheet_safe(value) for name, value in row._asdict().items()} for row in rows)
-    elif rows:
-        Console().print(records([_table_row(row) for row in rows]))
-    else:
-        click.echo("Nothing is on record about that.")
+    """Print rows of the audit, oldest first; JSON and CSV hold every field, the table what a person looks for."""
+    with reader_may_leave():
+        if as_json:
+            click.echo(json.dumps([row._asdict() for row in rows], indent=2, ensure_ascii=False))
+        elif as_csv:
+            writer = csv.DictWriter(sys.stdout, AuditRow._fields)
+            writer.writeheader()
+            writer.writerows({name: spreadsheet_safe(value) for name, value in row._asdict().items()} for row in rows)
+        elif rows:
+            output = Output()
+            output.print(records([_table_row(row) for row in rows], output))
+        else:
+            click.echo("Nothing is on record about that.")
 
 
 def _table_row(row: AuditRow) -> dict[str, str]:
     step = f"{row.before} → {row.after}" if row.before != row.after else row.before
     return {
-        "at": row.at[:16].replace("T", " "),
+        "at": row.at[:_MINUTE].replace("T", " "),
         "sim": row.sim,
         "outcome": f"{row.outcome}{', read again' if row.event == 'read again' else ''}",
         "change": step or row.note,
+        "by": f"{row.principal}, {row.client}",
         "agreed": row.agreed,
     }

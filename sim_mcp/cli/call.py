@@ -9,8 +9,8 @@ import click
 from mcp import Client
 from mcp.client.session import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent, Tool
-from rich.console import Console
 
+from sim_mcp.cli.streams import Output, reader_may_leave
 from sim_mcp.cli.tables import print_answer
 from sim_mcp.formatting import format_count
 from sim_mcp.server.app import SimServer
@@ -75,15 +75,16 @@ def succeeded(result: CallToolResult) -> bool:
     return not result.is_error and not set(counts) - {"changed", "already"}
 
 
-def print_result(result: CallToolResult, *, as_json: bool, console: Console) -> None:
+def print_result(result: CallToolResult, *, as_json: bool) -> None:
     """Print an answer as tables, or as JSON."""
     text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
-    if as_json:
-        click.echo(json.dumps({"error": text} if result.is_error else result.structured_content, indent=2))
-    elif result.is_error:
-        click.echo(text, err=True)
-    else:
-        print_answer(result.structured_content or {}, console)
+    with reader_may_leave():
+        if as_json:
+            click.echo(json.dumps({"error": text} if result.is_error else result.structured_content, indent=2))
+        elif result.is_error:
+            click.echo(text, err=True)
+        else:
+            print_answer(result.structured_content or {}, Output())
 
 
 def _typed(key: str, value: str, kind: str | None) -> Any:

@@ -11,7 +11,6 @@ from pathlib import Path
 import anyio
 import click
 from mcp.types import CallToolResult
-from rich.console import Console
 
 from sim_mcp import __version__
 from sim_mcp.changes.policy import PolicyError, read_policy
@@ -22,6 +21,7 @@ from sim_mcp.cli import demo as demonstration
 from sim_mcp.cli.audit import print_audit
 from sim_mcp.cli.health import ask_server
 from sim_mcp.cli.options import WholePath, env_file_option, json_option, sandbox_option
+from sim_mcp.cli.streams import Output, prepare, reader_may_leave
 from sim_mcp.cli.tables import records
 from sim_mcp.logs import log_to_stderr
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
@@ -51,6 +51,7 @@ class UsageError(click.ClickException):
 @click.pass_context
 def main(ctx: click.Context, *, sandbox: bool) -> None:
     """Serve emnify SIM cards to MCP clients. Without a command: over stdio."""
+    prepare()
     if ctx.invoked_subcommand is None:
         sys.exit(anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox))
     elif sandbox:
@@ -142,7 +143,10 @@ def sandbox_command(
 @main.command()
 def demo() -> None:
     """Walk through a support desk's morning with a real server and client on the sandbox."""
-    sys.exit(0 if anyio.run(demonstration.run, Console()) else 1)
+    held = anyio.run(demonstration.run, Output(lines_may_be_long=False))
+    with reader_may_leave():
+        sys.stdout.flush()
+    sys.exit(0 if held else 1)
 
 
 @main.command()
@@ -167,7 +171,7 @@ def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool)
         os._exit(_INTERRUPTED_EXIT_CODE)
     except shell.ArgumentError as error:
         raise UsageError(f"{error} Nothing was sent.") from None
-    shell.print_result(result, as_json=as_json, console=Console())
+    shell.print_result(result, as_json=as_json)
     sys.exit(0 if shell.succeeded(result) else 1)
 
 
@@ -191,7 +195,9 @@ def tools(*, as_json: bool) -> None:
         }
         for tool in found
     ]
-    Console().print(records(rows))
+    output = Output()
+    with reader_may_leave():
+        output.print(records(rows, output))
 
 
 @main.command()

@@ -18,6 +18,7 @@ from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
 
+from sim_mcp.cli.streams import Output
 from sim_mcp.cli.tables import chart, print_answer, records
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
 
@@ -93,7 +94,7 @@ async def _reading(demo: Demo, client: Client) -> None:
 
     demo.ask("Why was it so expensive? What did it use?")
     used = await _call(demo, client, "get_sim_daily_usage", sim=card)
-    demo.console.print(chart(used.get("days", [])))
+    demo.console.print(chart(used.get("days", []), demo.console))
     demo.check(bool(used.get("days")), "usage by day, in MB and money")
     diagnosis = await _call(demo, client, "diagnose_sim", sim=card)
     print_answer(diagnosis, demo.console)
@@ -108,7 +109,7 @@ async def _reading(demo: Demo, client: Client) -> None:
     counts = [row["sims"] for row in counted.get("groups", [])]
     demo.check(bool(counts) and sum(counts) == counted.get("total"), "counts that add up to the whole fleet")
     listed = await _call(demo, client, "list_sims", status="suspended", per_page=5)
-    demo.console.print(records(listed.get("sims", []), title=f"{len(listed.get('sims', []))} of {listed.get('total')}"))
+    demo.console.print(records(listed.get("sims", []), demo.console))
     statuses = {row["status"] for row in listed.get("sims", [])}
     demo.check(statuses == {"Suspended"} and bool(listed.get("next")), "only suspended ones, and the next call")
 
@@ -128,7 +129,7 @@ async def _with_forms(demo: Demo, client: Client) -> None:
     before = await demo.writes()
     sim = demo.scenarios["went_silent"]["iccid"]
     report = await _call(demo, client, "set_sim_status", sims=[sim], status="suspended")
-    demo.console.print(records(report.get("sims", [])))
+    demo.console.print(records(report.get("sims", []), demo.console))
     rows = report.get("sims", [])
     held = [row["outcome"] for row in rows] == ["changed"] and [row["after"] for row in rows] == ["Suspended"]
     demo.check(held and await demo.writes() == before + 1, "a person agreed; written once; read back")
@@ -172,7 +173,8 @@ async def _client(world: Sandbox, state_dir: str, *, forms: bool) -> AsyncIterat
 
 async def _agree(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
     del context  # the SDK passes it.
-    Console().print(Panel(Text(params.message), title="The form", subtitle="answered: yes", border_style="cyan"))
+    output = Output(lines_may_be_long=False)
+    output.print(Panel(Text(params.message), title="The form", subtitle="answered: yes", border_style="cyan"))
     return ElicitResult(action="accept", content={"agree": True})
 
 

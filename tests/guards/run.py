@@ -20,7 +20,18 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 LIST = Path(__file__).with_name("guards.toml")
-COPIED = ("sim_mcp", "tests", "prompts", "benchmarks", ".ci", "pyproject.toml", "README.md", "SECURITY.md", "LICENSE")
+COPIED = (
+    "sim_mcp",
+    "tests",
+    "prompts",
+    "benchmarks",
+    ".ci",
+    "pyproject.toml",
+    "README.md",
+    "SECURITY.md",
+    "LICENSE",
+    "docs",
+)
 AT_ONCE = 4
 ONE_TEST_S, ALL_TESTS_S = 60, 300
 
