@@ -109,6 +109,7 @@ async def _reading(demo: Demo, client: Client) -> None:
     counts = [row["sims"] for row in counted.get("groups", [])]
     demo.check(bool(counts) and sum(counts) == counted.get("total"), "counts that add up to the whole fleet")
     listed = await _call(demo, client, "list_sims", status="suspended", per_page=5)
+    demo.console.print(f"{len(listed.get('sims', []))} of {listed.get('total')}")
     demo.console.print(records(listed.get("sims", []), demo.console))
     statuses = {row["status"] for row in listed.get("sims", [])}
     demo.check(statuses == {"Suspended"} and bool(listed.get("next")), "only suspended ones, and the next call")

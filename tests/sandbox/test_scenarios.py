@@ -81,7 +81,7 @@ def test_usage_has_the_known_shape(api: RoleClient) -> None:
     assert data["currency"] == {"code": "EUR", "symbol": "€", "id": 1}
     minutes = stats["last_hour"]["data"]["rx"]
     assert len(minutes) == 59
-    assert minutes[-1][0] == "11:59"
+    assert minutes[-1][0] >= "11:59"  # its clock goes on while others read.
 
 
 def test_a_sim_without_traffic_has_no_months(api: RoleClient) -> None:

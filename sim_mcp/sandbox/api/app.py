@@ -2,8 +2,11 @@
 
 import asyncio
 import gzip
+import importlib
+import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -12,54 +15,16 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from sim_mcp.sandbox import control
+from sim_mcp.sandbox.api import routes
 from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, gateway, nothing, wire_headers
-from sim_mcp.sandbox.api.core import Call, Core, Handler
+from sim_mcp.sandbox.api.core import Call, Core, Handler, RouteEntry
 from sim_mcp.sandbox.api.faults import Fault, Kind
-from sim_mcp.sandbox.api.routes import batches, endpoints, event_lists, operations, organisation, sims
 from sim_mcp.sandbox.world.catalogue import EventType
 from sim_mcp.sandbox.world.clock import http_date, zulu_date
 
 HangUp = Callable[[Scope], None]
 """Close the connection of a request once what was written is sent."""
 
-_ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("GET", "/sim", sims.list_sims),
-    ("GET", "/sim/status", sims.list_statuses),
-    ("DELETE", "/sim/multi", sims.delete_sims),
-    ("GET", "/sim/unlinked_product_stats", sims.get_unlinked_products),
-    ("GET", "/sim/operation", operations.list_operations),
-    ("POST", "/sim/operation", operations.create_operation),
-    ("GET", "/sim/operation/action", operations.list_actions),
-    ("GET", "/sim/operation/status", operations.list_operation_statuses),
-    ("GET", "/sim/operation/{id}", operations.get_operation),
-    ("POST", "/sim/migration/workspace", operations.migrate),
-    ("GET", "/sim/{id}", sims.get_sim),
-    ("PATCH", "/sim/{id}", sims.update_sim),
-    ("DELETE", "/sim/{id}", sims.delete_sim),
-    ("GET", "/sim/{id}/event", event_lists.list_sim_events),
-    ("GET", "/sim/{id}/stats", sims.get_stats),
-    ("GET", "/sim/{id}/stats/daily", sims.get_daily_stats),
-    ("GET", "/sim/{id}/installation_code", sims.get_installation_code),
-    ("GET", "/sim_batch/bic/{bic}", batches.validate_batch),
-    ("PATCH", "/sim_batch/bic/{bic}", batches.register_batch),
-    ("GET", "/event", event_lists.list_events),
-    ("GET", "/event/type", event_lists.list_event_types),
-    ("GET", "/endpoint", endpoints.list_endpoints),
-    ("GET", "/endpoint/{id}", endpoints.get_endpoint),
-    ("PATCH", "/endpoint/{id}", endpoints.update_endpoint),
-    ("GET", "/endpoint/{id}/connectivity", endpoints.get_connectivity),
-    ("PATCH", "/endpoint/{id}/connectivity", endpoints.reset_connectivity),
-    ("GET", "/endpoint/{id}/connectivity_info", endpoints.get_connectivity_info),
-    ("GET", "/endpoint/{id}/quota/data", endpoints.get_data_quota),
-    ("GET", "/endpoint/{id}/quota/sms", endpoints.get_sms_quota),
-    ("GET", "/endpoint/{id}/operator_blacklist", endpoints.get_operator_blacklist),
-    ("GET", "/endpoint/{id}/traffic_limit_extension", endpoints.list_limit_extensions),
-    ("GET", "/endpoint/{id}/event", event_lists.list_endpoint_events),
-    ("GET", "/endpoint/{id}/stats", endpoints.get_stats),
-    ("GET", "/endpoint/{id}/stats/daily", endpoints.get_daily_stats),
-    ("GET", "/organisation/my/stats", organisation.get_stats),
-    ("GET", "/tariff_plan/active", organisation.get_tariff_plan),
-)
 _API = "/api/v1"
 _AUTHENTICATE = "/api/v1/authenticate"
 _ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -74,11 +39,20 @@ _GATEWAY_TEXTS = {
 def build(core: Core, base_url: str, hang_up: HangUp) -> Starlette:
     """Return the application that serves a world."""
     front = Gateway(core, hang_up)
-    routes = [Route(_API + path, front.serving(handler), methods=[method]) for method, path, handler in _ROUTES]
-    routes.append(Route(_AUTHENTICATE, front.serving(None), methods=["POST"]))
-    routes.append(Route(_API + "/{rest:path}", front.serving(_no_route), methods=_ALL_METHODS))
-    table = [f"{method} {_API}{path}" for method, path, _ in _ROUTES] + [f"POST {_AUTHENTICATE}"]
-    return Starlette(routes=routes + control.routes(core, base_url, table))
+    served = [Route(_API + path, front.serving(handler), methods=[method]) for method, path, handler in _table()]
+    served.append(Route(_AUTHENTICATE, front.serving(None), methods=["POST"]))
+    served.append(Route(_API + "/{rest:path}", front.serving(_no_route), methods=_ALL_METHODS))
+    table = [f"{method} {_API}{path}" for method, path, _ in _table()] + [f"POST {_AUTHENTICATE}"]
+    return Starlette(routes=served + control.routes(core, base_url, table))
+
+
+@cache
+def _table() -> tuple[RouteEntry, ...]:
+    """Return what the modules of `routes` serve; what names a segment comes before what takes any there."""
+    found: list[RouteEntry] = []
+    for module in pkgutil.iter_modules(routes.__path__, f"{routes.__name__}."):
+        found += getattr(importlib.import_module(module.name), "ROUTES", ())
+    return tuple(sorted(found, key=lambda entry: [segment.startswith("{") for segment in entry[1].split("/")]))
 
 
 class Gateway:

@@ -159,6 +159,8 @@ class Call:
 
 
 Handler = Callable[[Call], Answer]
+RouteEntry = tuple[str, str, Handler]
+"""Method, path below /api/v1, and who answers it; a module of `routes` lists its own as `ROUTES`."""
 
 
 def bad_request(message: str) -> Refusal:

@@ -1,7 +1,7 @@
 """The routes of batches, named by their BIC (`/api/v1/sim_batch/bic/{bic}`); every refusal has an empty body."""
 
 from sim_mcp.sandbox.api.answers import Answer, Backend, nothing, php
-from sim_mcp.sandbox.api.core import Call, bad_request, reference
+from sim_mcp.sandbox.api.core import Call, RouteEntry, bad_request, reference
 from sim_mcp.sandbox.api.shapes import model_shape, sim_shape
 from sim_mcp.sandbox.store.store import SimRow
 from sim_mcp.sandbox.world.catalogue import Status
@@ -71,3 +71,9 @@ def _refusal(call: Call, sims: list[SimRow]) -> int | None:
     if owners == {None}:
         return None
     return 400 if owners <= {None, call.org} else 422
+
+
+ROUTES: tuple[RouteEntry, ...] = (
+    ("GET", "/sim_batch/bic/{bic}", validate_batch),
+    ("PATCH", "/sim_batch/bic/{bic}", register_batch),
+)

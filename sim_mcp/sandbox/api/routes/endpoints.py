@@ -1,7 +1,7 @@
 """The routes of devices, as far as they explain a SIM (`/api/v1/endpoint`)."""
 
 from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, express, not_allowed, nothing, php, scala
-from sim_mcp.sandbox.api.core import Call, bad_request, reference
+from sim_mcp.sandbox.api.core import Call, RouteEntry, bad_request, reference
 from sim_mcp.sandbox.api.query import ENDPOINT_ORDER, Page, main_page, order
 from sim_mcp.sandbox.api.routes.connectivity import connectivity, subscriber_info
 from sim_mcp.sandbox.api.shapes import SERVICE_PROFILE, TARIFF_PROFILE, endpoint_shape
@@ -221,3 +221,19 @@ def _status(body: dict[str, object]) -> DeviceStatus | None:
 
 def _blank_date(at: object) -> str:
     return from_ms(int(str(at))).strftime("%Y-%m-%d %H:%M:%S")
+
+
+ROUTES: tuple[RouteEntry, ...] = (
+    ("GET", "/endpoint", list_endpoints),
+    ("GET", "/endpoint/{id}", get_endpoint),
+    ("PATCH", "/endpoint/{id}", update_endpoint),
+    ("GET", "/endpoint/{id}/connectivity", get_connectivity),
+    ("PATCH", "/endpoint/{id}/connectivity", reset_connectivity),
+    ("GET", "/endpoint/{id}/connectivity_info", get_connectivity_info),
+    ("GET", "/endpoint/{id}/quota/data", get_data_quota),
+    ("GET", "/endpoint/{id}/quota/sms", get_sms_quota),
+    ("GET", "/endpoint/{id}/operator_blacklist", get_operator_blacklist),
+    ("GET", "/endpoint/{id}/traffic_limit_extension", list_limit_extensions),
+    ("GET", "/endpoint/{id}/stats", get_stats),
+    ("GET", "/endpoint/{id}/stats/daily", get_daily_stats),
+)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from sim_mcp.sandbox.api.answers import Answer, Backend, Headers, Refusal, error, express, nothing
-from sim_mcp.sandbox.api.core import Call
+from sim_mcp.sandbox.api.core import Call, RouteEntry
 from sim_mcp.sandbox.api.query import Page, read_number
 from sim_mcp.sandbox.api.routes.event_filters import inner, predicates, split
 from sim_mcp.sandbox.world.catalogue import EVENT_TYPES
@@ -105,3 +105,11 @@ def _refusal(call: Call, status: int, code: int, token: str, message: str) -> Re
     if call.unknowns.event_error_body == "empty":
         return Refusal(nothing(Backend.EXPRESS, status))
     return Refusal(error(status, code, token, message, backend=Backend.EXPRESS))
+
+
+ROUTES: tuple[RouteEntry, ...] = (
+    ("GET", "/sim/{id}/event", list_sim_events),
+    ("GET", "/event", list_events),
+    ("GET", "/event/type", list_event_types),
+    ("GET", "/endpoint/{id}/event", list_endpoint_events),
+)

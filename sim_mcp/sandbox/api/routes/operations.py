@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 
 from sim_mcp.sandbox.api.answers import Answer, Refusal, express
-from sim_mcp.sandbox.api.core import Call, reference
+from sim_mcp.sandbox.api.core import Call, RouteEntry, reference
 from sim_mcp.sandbox.api.query import Page, main_page
 from sim_mcp.sandbox.api.shapes import status_shape
 from sim_mcp.sandbox.store.store import SimRow, as_json
@@ -203,3 +203,13 @@ def _plain(shape: dict[str, object], name: str) -> str:
 
 def _refused(status: int, message: str) -> Refusal:
     return Refusal(express({"status_code": status, "message": message}, status))
+
+
+ROUTES: tuple[RouteEntry, ...] = (
+    ("GET", "/sim/operation", list_operations),
+    ("POST", "/sim/operation", create_operation),
+    ("GET", "/sim/operation/action", list_actions),
+    ("GET", "/sim/operation/status", list_operation_statuses),
+    ("GET", "/sim/operation/{id}", get_operation),
+    ("POST", "/sim/migration/workspace", migrate),
+)

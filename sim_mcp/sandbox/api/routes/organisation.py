@@ -1,7 +1,7 @@
 """The routes of an organisation: its SIMs by status, its traffic, its fees and its tariff plan."""
 
 from sim_mcp.sandbox.api.answers import Answer, php
-from sim_mcp.sandbox.api.core import Call
+from sim_mcp.sandbox.api.core import Call, RouteEntry
 from sim_mcp.sandbox.world.catalogue import Status
 
 _EUR = {"id": 1, "code": "EUR", "symbol": "€"}
@@ -59,3 +59,9 @@ def _by_status(call: Call) -> dict[int, int]:
     scope = call.core.filters.sims(call.identity.role, call.org, None, "id")
     counted = call.store.rows(f"SELECT status, count(*) FROM sim WHERE {scope.where} GROUP BY status", *scope.values)  # noqa: S608  # conditions come from query.py
     return {int(str(status)): int(str(count)) for status, count in counted}
+
+
+ROUTES: tuple[RouteEntry, ...] = (
+    ("GET", "/organisation/my/stats", get_stats),
+    ("GET", "/tariff_plan/active", get_tariff_plan),
+)

@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, forbidden, not_allowed, nothing, php, scala
-from sim_mcp.sandbox.api.core import Call, bad_request, reference, unknown_sim
+from sim_mcp.sandbox.api.core import Call, RouteEntry, bad_request, reference, unknown_sim
 from sim_mcp.sandbox.api.query import SIM_ORDER, Page, main_page, order
 from sim_mcp.sandbox.api.shapes import model_shape, sim_shape, status_shape
 from sim_mcp.sandbox.store.store import SimRow
@@ -191,3 +191,17 @@ def _check_deletion(call: Call, sim: SimRow) -> None:
     if sim.endpoint_id is not None:
         message = f"Sim with Id '{sim.id}' is assigned to an endpoint."
         raise Refusal(not_allowed(call.unknowns.delete_with_device, message))
+
+
+ROUTES: tuple[RouteEntry, ...] = (
+    ("GET", "/sim", list_sims),
+    ("GET", "/sim/status", list_statuses),
+    ("DELETE", "/sim/multi", delete_sims),
+    ("GET", "/sim/unlinked_product_stats", get_unlinked_products),
+    ("GET", "/sim/{id}", get_sim),
+    ("PATCH", "/sim/{id}", update_sim),
+    ("DELETE", "/sim/{id}", delete_sim),
+    ("GET", "/sim/{id}/stats", get_stats),
+    ("GET", "/sim/{id}/stats/daily", get_daily_stats),
+    ("GET", "/sim/{id}/installation_code", get_installation_code),
+)
