@@ -1,6 +1,7 @@
 """What a model is told about the tools, and what that costs it."""
 
 import json
+from pathlib import Path
 
 import bpe_openai
 import pytest
@@ -13,26 +14,18 @@ from sim_mcp.server.app import INSTRUCTIONS, build_server
 from sim_mcp.settings import Confirm, Settings
 from sim_mcp.tools import registry
 
-READING = {
-    "list_sims",
-    "summarize_sims",
-    "find_sims",
-    "get_sim",
-    "list_sim_statuses",
-    "get_sim_usage",
-    "get_sim_daily_usage",
-    "list_sim_events",
-    "diagnose_sim",
-    "get_sim_timeline",
-    "rank_sims_by_usage",
-    "find_waste",
-    "validate_sim_batch",
-    "list_changes",
+REVIEWED = {
+    definition["name"]: definition["annotations"]
+    for path in (Path(__file__).parent / "__snapshots__/test_definitions").glob("*.json")
+    for definition in [json.loads(path.read_text(encoding="utf-8"))]
 }
-FILING = {"export_sims"}
+"""What somebody looked at and committed: a tool that is not among them fails, and so does one that began to write."""
+
+READING = {name for name, hints in REVIEWED.items() if hints["readOnlyHint"]}
+WRITING = {name for name, hints in REVIEWED.items() if hints["destructiveHint"]}
+FILING = set(REVIEWED) - READING - WRITING
 """They change nothing at emnify, but leave a file on this machine."""
-WRITING = {"set_sim_status", "assign_sims", "delete_sims", "register_sim_batch", "continue_change"}
-NAMES = sorted(READING | FILING | WRITING)
+NAMES = sorted(entry.name for entry in registry.tools(may_write=True))
 
 
 async def listed(settings: Settings | None = None) -> ListToolsResult:
@@ -109,7 +102,9 @@ def test_instructions_fit_where_hosts_cut_them() -> None:
 
 def test_the_registry_and_the_functions_agree_on_names() -> None:
     entries = registry.tools(may_write=True)
-    assert {entry.name for entry in entries} == READING | FILING | WRITING
+    assert {entry.name for entry in entries} == set(REVIEWED)
+    assert len(READING) > len(WRITING) > len(FILING) > 0
+    assert {"set_sim_status", "assign_sims", "delete_sims", "register_sim_batch", "continue_change"} <= WRITING
     assert all(entry.reads is (entry.name in READING) for entry in entries)
 
 
