@@ -264,6 +264,26 @@ async def test_a_change_that_a_proxy_turns_away_is_known_not_to_have_happened(
     assert [seen.method for seen in encrypted.calls] == ["GET"]
 
 
+@pytest.mark.parametrize(("readable", "variable"), [(False, "SSL_CERT_FILE"), (True, "SSLKEYLOGFILE")])
+async def test_what_the_system_will_not_open_is_named(
+    encrypted: Upstream, trusted: str, monkeypatch: pytest.MonkeyPatch, readable: bool, variable: str
+) -> None:
+    """Whoever runs the tests may read every file, so the system's refusal is made up."""
+
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setenv("SSL_CERT_FILE", trusted)
+    monkeypatch.setenv("SSLKEYLOGFILE", "/keys")
+    with monkeypatch.context() as patch:
+        patch.setattr("sim_mcp.emnify.http.certificates.ssl.create_default_context", refuse)
+        patch.setattr("sim_mcp.emnify.http.certificates.os.access", lambda *_: readable)
+        error, text = await failure(encrypted)
+    assert isinstance(error, ConnectionSettingsError)
+    assert text.startswith(f"{variable} names ")
+    assert "Permission denied" in text
+
+
 async def test_over_http_on_this_machine_none_of_it_is_read(
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -373,3 +373,13 @@ def test_what_is_left_is_forecast_from_the_limits(number: int, seconds: float) -
         return pacer_of().forecast_s("GET /api/v1/sim/{id}/stats", number)
 
     assert in_virtual_time(scene) == pytest.approx(seconds, rel=0.05, abs=0.5)
+
+
+def test_a_single_request_is_forecast_as_late_as_it_may_be_sent() -> None:
+    async def scene() -> tuple[float, float, float]:
+        pacer = pacer_of()
+        before = pacer.forecast_s(GET, 1)
+        pacer.throttled(7.0)
+        return before, pacer.forecast_s(GET, 0), pacer.forecast_s(GET, 1)
+
+    assert in_virtual_time(scene) == (0.0, 0.0, 7.0)
