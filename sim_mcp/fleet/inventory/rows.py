@@ -52,9 +52,9 @@ def row_of_sim(sim: Sim, names: Names) -> Row | None:
 
 
 def fold(text: str) -> str:
-    """Return a name as it is compared: whatever its case, however its accents are written, and as people see it.
+    """Return a name for comparison: whatever its case, however its accents are encoded, without invisible characters.
 
-    Names are shown without what nobody sees of them, and what was shown has to be found again.
+    Answers show names without their invisible characters, and what they show has to be found again.
     """
     seen = " ".join(visible(text).split())
     if seen.isascii():
