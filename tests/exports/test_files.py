@@ -240,7 +240,7 @@ def test_only_a_regular_file_of_bounded_size_is_read_back(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("age_s", "kept"), [(86_395.0, True), (86_400.5, False)])
-def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path, age_s: float, kept: bool) -> None:
+def test_what_a_killed_process_left_stays_for_a_day(tmp_path: Path, age_s: float, kept: bool) -> None:
     left = tmp_path / ".sim-mcp-0123456789abcdef.part"
     left.touch()
     os.utime(left, (time.time() - age_s,) * 2)
