@@ -9,6 +9,7 @@ import trustme
 
 from sim_mcp.emnify import ConnectionSettingsError, EmnifyClient, EmnifyError, Limits, SimStatus, UnreachableError
 from sim_mcp.emnify.change import SimChange
+from sim_mcp.emnify.http.connection import Connection
 from sim_mcp.emnify.http.proxies import proxy_for
 from sim_mcp.tools.errors import explain
 from tests.emnify.conftest import CANARY
@@ -291,3 +292,12 @@ async def test_over_http_on_this_machine_none_of_it_is_read(
     monkeypatch.setenv("SSL_CERT_FILE", "/missing")
     async with client_of(upstream) as client:
         assert (await client.list_sims()).items == []
+
+
+@pytest.mark.parametrize(("reason", "named"), [("WRONG_VERSION_NUMBER", "WRONG_VERSION_NUMBER"), ("", "SSLEOFError")])
+def test_an_encryption_that_fails_is_told_with_its_reason(reason: str, named: str) -> None:
+    broken = httpx.ConnectError("broken")
+    broken.__cause__ = ssl.SSLEOFError(8, "EOF")
+    broken.__cause__.reason = reason
+    explained = Connection("https://emnify.example", "agent", None)._explain(broken)
+    assert str(explained) == f"no encrypted connection to emnify.example could be made ({named})"
