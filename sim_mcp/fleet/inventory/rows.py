@@ -122,4 +122,9 @@ def _digest(text: str) -> int:
 
 
 def _day_number(timestamp: str | None) -> int | None:
-    return None if timestamp is None else int(timestamp[:_DAY_LENGTH].replace("-", ""))
+    return None if timestamp is None else _number_of_day(timestamp[:_DAY_LENGTH])
+
+
+@lru_cache(maxsize=8192)
+def _number_of_day(day: str) -> int:
+    return int(day.replace("-", ""))
