@@ -188,7 +188,7 @@ def test_a_named_file_that_is_none_is_an_error(tmp_path: Path, bad: str) -> None
         read_settings({}, named=tmp_path / bad)
 
 
-def test_blank_arguments_in_a_file_is_filled_in(tmp_path: Path) -> None:
+def test_nothing_in_a_file_is_filled_in(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("HALF=canary\nEMNIFY_APPLICATION_TOKEN=${HALF}-token\n")
     settings = read_settings({"HALF": "other"}, file)

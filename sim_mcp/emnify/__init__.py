@@ -36,7 +36,6 @@ from sim_mcp.emnify.models import (
     Quota,
     Sim,
     SimRef,
-    SubscriberInfo,
     flat_sim,
     flatten,
 )
@@ -95,7 +94,6 @@ __all__ = [
     "SimSortField",
     "SimStatus",
     "SimUsage",
-    "SubscriberInfo",
     "Target",
     "TariffPlan",
     "Traffic",

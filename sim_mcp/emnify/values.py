@@ -33,7 +33,7 @@ class Record(BaseModel):
             field = cls.model_fields[info.field_name or ""]
             if field.is_required():
                 raise
-            return field.get_default(call_default_factory=True)
+            return field.default
 
 
 class SimStatus(IntEnum):

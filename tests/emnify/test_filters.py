@@ -169,3 +169,27 @@ def test_any_text_is_an_event_type_or_refused(said: str) -> None:
         assert event_type_id(said) >= 0
     except InvalidValueError:
         assert said.strip() not in EVENT_TYPES.values()
+
+
+def test_six_event_types_are_asked_for_at_once_and_no_seventh() -> None:
+    assert str(EventFilter(types=(1, 2, 3, 4, 5, 6))) == "type:1|2|3|4|5|6"
+    with pytest.raises(InvalidValueError, match="7 event types are too many at once: emnify takes 6"):
+        str(EventFilter(types=(1, 2, 3, 4, 5, 6, 7)))
+
+
+def test_a_value_has_up_to_500_characters() -> None:
+    assert str(SimFilter(model="x" * 500)) == f"model:{'x' * 500}"
+    with pytest.raises(InvalidValueError, match=r"is too long \(501 characters\)"):
+        str(SimFilter(model="x" * 501))
+
+
+@pytest.mark.parametrize(("text", "number"), [("999999", 999999), ("create_pdp context", 3), (" SIM  Activation ", 8)])
+def test_an_event_type_is_found_by_number_or_name(text: str, number: int) -> None:
+    assert event_type_id(text) == number
+
+
+def test_a_moment_is_between_itself_and_itself() -> None:
+    moment = datetime(2026, 11, 22, 9)  # noqa: DTZ001  # without a zone it is UTC.
+    assert str(EventFilter(since=moment, until=moment.replace(tzinfo=UTC))) == (
+        "from:2026-11-22T09:00:00Z,until:2026-11-22T09:00:00Z"
+    )

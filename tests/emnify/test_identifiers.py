@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim_mcp.emnify import Bic, Candidate, EmnifyError, InvalidValueError, luhn_digit, parse_candidates, parse_iccid
+from sim_mcp.emnify.identifiers import format_input
 
 DIGITS = st.text(string.digits, min_size=19, max_size=19)
 SEPARATORS = st.sampled_from(["", " ", "-", "  ", "\u2013", "\u2212", "\u00a0", ".", "\u200b", "\ufeff", "\t"])
@@ -171,3 +172,38 @@ def test_any_text_is_a_batch_code_or_refused(said: str) -> None:
         code = "#" + "0" * 15
     assert len(code) == 16
     assert Bic.parse(code).code == code
+
+
+@pytest.mark.parametrize(
+    ("digits", "expected"),
+    [
+        ("1", ["id", "device"]),
+        ("0", ["device"]),
+        ("1" * 6, ["id", "device"]),
+        ("1" * 7, ["id", "msisdn", "device"]),
+        ("1" * 12, ["id", "msisdn", "device"]),
+        ("1" * 13, ["msisdn", "device"]),
+        ("1" * 14, ["imsi", "msisdn", "device"]),
+        ("1" * 15, ["imsi", "msisdn", "device"]),
+        ("1" * 16, ["device"]),
+        ("89" + "1" * 30, ["eid", "device"]),
+        ("88" + "1" * 30, ["device"]),
+        ("89" + "1" * 29, ["device"]),
+        ("2024/11", ["device"]),
+        ("10.0.0.123", ["msisdn", "device"]),
+    ],
+)
+def test_a_number_may_be_whatever_has_that_many_digits(digits: str, expected: list[str]) -> None:
+    assert kinds(digits) == expected
+
+
+def test_a_name_has_up_to_200_characters() -> None:
+    assert parse_candidates("x" * 200)[-1].value == "x" * 200
+    with pytest.raises(InvalidValueError, match="is too long to name a SIM"):
+        parse_candidates("x" * 201)
+
+
+def test_what_was_typed_is_repeated_up_to_60_characters() -> None:
+    assert format_input("x" * 60) == f'"{"x" * 60}"'
+    assert format_input("x" * 61) == f'"{"x" * 60}…"'
+    assert format_input("a\nb\u200bc") == '"a�b�c"'

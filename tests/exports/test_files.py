@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -236,3 +237,12 @@ def test_only_a_regular_file_of_bounded_size_is_read_back(tmp_path: Path) -> Non
             read_back(path)
     with pytest.raises(ExportRefusedError, match="1,000,001 bytes"):
         read_back(large)
+
+
+@pytest.mark.parametrize(("age_s", "kept"), [(86_395.0, True), (86_400.5, False)])
+def test_what_a_killed_process_left_stays_for_a_day(tmp_path: Path, age_s: float, kept: bool) -> None:
+    left = tmp_path / ".sim-mcp-0123456789abcdef.part"
+    left.touch()
+    os.utime(left, (time.time() - age_s,) * 2)
+    ExportFile(tmp_path, "fleet.csv", "csv", ["id"]).discard()
+    assert left.exists() is kept

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpcore
 import httpx
+from anyio.abc import AsyncResource
 from socksio import SOCKSError
 
 from sim_mcp.emnify.errors import ConnectionSettingsError, UnreachableError
@@ -63,7 +63,7 @@ class Connection:
 
     async def _by_socks(self, http: httpx.AsyncClient, call: Call, headers: httpx.Headers) -> httpx.Response:
         """Send one call through a SOCKS proxy, and close the connection that httpx leaves open where it refuses."""
-        opened: list[httpcore.AsyncNetworkStream] = []
+        opened: list[AsyncResource] = []
 
         async def note(event: str, facts: dict[str, Any]) -> None:
             if event == "socks.connect_tcp.complete":

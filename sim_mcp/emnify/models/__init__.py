@@ -7,7 +7,6 @@ from sim_mcp.emnify.models.connectivity import (
     LimitExtension,
     Network,
     Quota,
-    SubscriberInfo,
 )
 from sim_mcp.emnify.models.event import Event
 from sim_mcp.emnify.models.flat_sim import FlatSim, flat_sim, flatten
@@ -31,7 +30,6 @@ __all__ = [
     "Sim",
     "SimModel",
     "SimRef",
-    "SubscriberInfo",
     "flat_sim",
     "flatten",
 ]

@@ -46,20 +46,12 @@ class Connectivity(Record):
     pdp_context: OpenSession | None = None
 
 
-class CurrentLocation(Record):
-    """How fresh the network's answer is; its unit is not documented."""
-
-    current_location_retrieved: bool | None = None
-    age_of_location: Number | None = None
-
-
 class SubscriberInfo(Record):
     """What the network said of a subscriber: its state, or why it could not say."""
 
     success: bool | None = None
     state: Text | None = None
     error: Text | None = None
-    location: CurrentLocation | None = None
 
 
 class ConnectivityInfo(Record):

@@ -1,4 +1,4 @@
-"""Which SIMs of the fleet are meant, and what is known of each: the words that counting, grouping and finding share."""
+"""Filters over the inventory, and the SIMs it returns."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -22,11 +22,11 @@ OrderBy = Literal["id", "iccid", "eid", "status", "production_date", "activation
 
 @dataclass(frozen=True)
 class FleetFilter:
-    """Say which SIMs are meant; every part that is given has to fit.
+    """Select the SIMs that match every part that is given.
 
-    Organisations, model and form factor are compared whole, whatever the case, organisations by id as well.
-    Numbers and `name_contains` fit anywhere within, the name in any script and case. `before` and `after` leave the
-    day itself out; a SIM without the date fits neither.
+    Organisations are compared by id or whole name, ignoring case. Model, form factor, numbers and `name_contains` match
+    anywhere in the value, names ignoring case. `before` and `after` exclude the day itself; a SIM without the date
+    matches neither.
     """
 
     statuses: tuple[SimStatus, ...] = ()
@@ -47,11 +47,11 @@ class FleetFilter:
     activated_before: date | None = None
     activated_after: date | None = None
     ids: tuple[int, ...] | None = None
-    """Only these; an empty one fits none."""
+    """Only these; an empty tuple matches none."""
 
 
 class FleetSim(NamedTuple):
-    """A SIM as the inventory knows it; text of customers is as they wrote it."""
+    """A SIM of the inventory; text of customers is as they wrote it."""
 
     id: int
     iccid: str | None
@@ -77,7 +77,7 @@ class FleetSim(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A SIM that was found: by which of its names, and how well that fits."""
+    """A SIM that a search found, in which of its fields, and how well that matched."""
 
     sim: FleetSim
     field: str

@@ -52,9 +52,9 @@ def row_of_sim(sim: Sim, names: Names) -> Row | None:
 
 
 def fold(text: str) -> str:
-    """Return a name as it is compared: whatever its case, however its accents are written, and as people see it.
+    """Return a name for comparison: whatever its case, however its accents are encoded, without invisible characters.
 
-    Names are shown without what nobody sees of them, and what was shown has to be found again.
+    Answers show names without their invisible characters, and what they show has to be found again.
     """
     seen = " ".join(visible(text).split())
     if seen.isascii():
@@ -122,4 +122,9 @@ def _digest(text: str) -> int:
 
 
 def _day_number(timestamp: str | None) -> int | None:
-    return None if timestamp is None else int(timestamp[:_DAY_LENGTH].replace("-", ""))
+    return None if timestamp is None else _number_of_day(timestamp[:_DAY_LENGTH])
+
+
+@lru_cache(maxsize=8192)
+def _number_of_day(day: str) -> int:
+    return int(day.replace("-", ""))

@@ -187,7 +187,7 @@ def _status_label(number: int | None, names: Names) -> str:
 
 
 def _sim(row: Row, names: Names) -> FleetSim:
-    def named(kind: Kind, number: int | None) -> str | None:
+    def name_of(kind: Kind, number: int | None) -> str | None:
         return None if number is None else names.get((kind, number))
 
     return FleetSim(
@@ -201,14 +201,14 @@ def _sim(row: Row, names: Names) -> FleetSim:
         device=row.device,
         device_id=row.device_id,
         ip=row.ip,
-        customer=named("organisation", row.customer),
+        customer=name_of("organisation", row.customer),
         customer_id=row.customer,
-        reseller=named("organisation", row.reseller),
+        reseller=name_of("organisation", row.reseller),
         reseller_id=row.reseller,
-        issuer=named("organisation", row.issuer),
+        issuer=name_of("organisation", row.issuer),
         issuer_id=row.issuer,
-        model=named("model", row.model),
-        form_factor=named("form_factor", row.form_factor),
+        model=name_of("model", row.model),
+        form_factor=name_of("form_factor", row.form_factor),
         produced=number_to_day(row.produced),
         activated=number_to_day(row.activated),
     )

@@ -17,9 +17,9 @@ _FITS: tuple[Fit, ...] = ("exact", "prefix", "part")
 _FIELDS = ("ICCID", "SIM id", "IMSI", "MSISDN", "EID", "device", "customer", "reseller", "issuer")
 _NUMBERS = {"ICCID": "iccid", "IMSI": "imsi", "MSISDN": "msisdn", "EID": "eid"}
 _ROLES = {"customer": "customer", "reseller": "reseller", "issuer": "issuer"}
-_WORST = len(_FITS) * len(_FIELDS)
-_LISTED = 20
-_LONGEST_ID = 12
+_NO_MATCH = len(_FITS) * len(_FIELDS)
+_MAX_LISTED = 20
+_MAX_ID_DIGITS = 12
 
 
 class UnknownNameError(Exception):
@@ -71,23 +71,25 @@ def search(text: str, names: Names) -> Search | None:
     for field, column, wanted in [*texts, ("device", "folded", name)]:
         fits.append(Condition(f"instr({column}, ?) > 0", (wanted,)))
         scores.append(_score(field, column, wanted))
-    if is_number and len(digits) <= _LONGEST_ID:
+    if is_number and len(digits) <= _MAX_ID_DIGITS:
         fits.append(Condition("id = ?", (int(digits),)))
-        scores.append(Condition(f"CASE WHEN id = ? THEN {_FIELDS.index('SIM id')} ELSE {_WORST} END", (int(digits),)))
-    organisations = {number: text for (kind, number), text in names.items() if kind == "organisation"}
+        scores.append(
+            Condition(f"CASE WHEN id = ? THEN {_FIELDS.index('SIM id')} ELSE {_NO_MATCH} END", (int(digits),))
+        )
+    organisations = {number: label for (kind, number), label in names.items() if kind == "organisation"}
     for place, fit in enumerate(_FITS):
-        found = {number for number, text in organisations.items() if _match(text, name) == fit}
+        found = {number for number, label in organisations.items() if _match(label, name) == fit}
         if not found:
             continue
         for field, column in _ROLES.items():
             holders = _in(column, found)
             fits.append(holders)
             score = place * len(_FIELDS) + _FIELDS.index(field)
-            scores.append(Condition(f"CASE WHEN {holders.sql} THEN {score} ELSE {_WORST} END", holders.values))
+            scores.append(Condition(f"CASE WHEN {holders.sql} THEN {score} ELSE {_NO_MATCH} END", holders.values))
     return Search(
         " OR ".join(fit.sql for fit in fits),
         tuple(value for fit in fits for value in fit.values),
-        f"min({', '.join(score.sql for score in scores)}, {_WORST})",
+        f"min({', '.join(score.sql for score in scores)}, {_NO_MATCH})",
         tuple(value for score in scores for value in score.values),
     )
 
@@ -99,29 +101,29 @@ def _kind_conditions(where: FleetFilter, names: Names) -> Iterator[Condition]:
         yield _in("id", set(where.ids))
     if where.has_device is not None:
         yield Condition(f"device_id IS {'NOT ' if where.has_device else ''}NULL", ())
-    for role, said in (("customer", where.customer), ("reseller", where.reseller), ("issuer", where.issuer)):
-        if said is not None:
-            yield Condition(f"{role} = ?", (_organisation(role, said, names),))
-    for kind, said in (("model", where.model), ("form_factor", where.form_factor)):
-        if said is not None:
-            yield _in(kind, _kinds_named(kind, said, names))
+    for role, text in (("customer", where.customer), ("reseller", where.reseller), ("issuer", where.issuer)):
+        if text is not None:
+            yield Condition(f"{role} = ?", (_organisation(role, text, names),))
+    for kind, text in (("model", where.model), ("form_factor", where.form_factor)):
+        if text is not None:
+            yield _in(kind, _kinds_named(kind, text, names))
 
 
 def _text_conditions(where: FleetFilter) -> Iterator[Condition]:
     numbers = {"iccid": where.iccid, "imsi": where.imsi, "msisdn": where.msisdn, "eid": where.eid}
-    for column, said in numbers.items():
-        if said is not None:
-            yield Condition(f"instr({column}, ?) > 0", (_require_text(column, said, compact(said).removeprefix("+")),))
+    for column, text in numbers.items():
+        if text is not None:
+            yield Condition(f"instr({column}, ?) > 0", (_require_text(column, text, compact(text).removeprefix("+")),))
     if where.name_contains is not None:
         name = _require_text("device", where.name_contains, where.name_contains.strip())
         yield Condition("instr(folded, ?) > 0", (fold(name),))
 
 
-def _require_text(field: str, said: str, wanted: str) -> str:
+def _require_text(field: str, text: str, wanted: str) -> str:
     # An empty text is part of every other: the filter would be ignored silently.
     if not fold(wanted):
         raise InvalidValueError(
-            f"{field} {quoted(said)} holds nothing to search for; give a part of it or leave it out"
+            f"{field} {quoted(text)} holds nothing to search for; give a part of it or leave it out"
         )
     return wanted
 
@@ -145,7 +147,7 @@ def _score(field: str, column: str, wanted: str) -> Condition:
     at, step = _FIELDS.index(field), len(_FIELDS)
     return Condition(
         f"CASE WHEN {whole} = ? THEN {at} WHEN instr({column}, ?) = 1 THEN {step + at} "
-        f"WHEN instr({column}, ?) > 1 THEN {2 * step + at} ELSE {_WORST} END",
+        f"WHEN instr({column}, ?) > 1 THEN {2 * step + at} ELSE {_NO_MATCH} END",
         (wanted,) * 3,
     )
 
@@ -157,33 +159,33 @@ def _match(text: str, wanted: str) -> Fit | None:
     return "prefix" if folded.startswith(wanted) else "part" if wanted in folded else None
 
 
-def _organisation(role: str, said: str, names: Names) -> int:
-    name = said.strip()
-    if name.isdecimal() and len(name) <= _LONGEST_ID:
+def _organisation(role: str, text: str, names: Names) -> int:
+    name = text.strip()
+    if name.isdecimal() and len(name) <= _MAX_ID_DIGITS:
         return int(name)
-    known = {number: text for (kind, number), text in names.items() if kind == "organisation"}
-    wanted = fold(_require_text(role, said, name))
-    hits = [number for number, text in known.items() if fold(text) == wanted]
+    known = {number: label for (kind, number), label in names.items() if kind == "organisation"}
+    wanted = fold(_require_text(role, text, name))
+    hits = [number for number, label in known.items() if fold(label) == wanted]
     if len(hits) == 1:
         return hits[0]
     problem = "Several organisations are" if hits else f"No {role} is"
     there_are = format_organisations((known[number], number) for number in hits or sorted(known)) or "none."
     raise UnknownNameError(
-        f"{problem} called {quoted(said)}. Use the id. Nothing changed. The fleet's organisations:\n{there_are}"
+        f"{problem} called {quoted(text)}. Use the id. Nothing changed. The fleet's organisations:\n{there_are}"
     )
 
 
-def _kinds_named(kind: Kind, said: str, names: Names) -> set[int]:
-    known = {number: text for (of, number), text in names.items() if of == kind}
-    wanted = fold(_require_text(kind.replace("_", " "), said, said.strip()))
-    hits = {number for number, text in known.items() if wanted in fold(text)}
+def _kinds_named(kind: Kind, text: str, names: Names) -> set[int]:
+    known = {number: label for (of, number), label in names.items() if of == kind}
+    wanted = fold(_require_text(kind.replace("_", " "), text, text.strip()))
+    hits = {number for number, label in known.items() if wanted in fold(label)}
     if hits:
         return hits
-    texts = sorted(quoted(text) for text in known.values())
-    more = f" and {len(texts) - _LISTED:,} more" if len(texts) > _LISTED else ""
-    there_are = fence(", ".join(texts[:_LISTED]) + more) if texts else "none."
+    labels = sorted(quoted(label) for label in known.values())
+    more = f" and {len(labels) - _MAX_LISTED:,} more" if len(labels) > _MAX_LISTED else ""
+    there_are = fence(", ".join(labels[:_MAX_LISTED]) + more) if labels else "none."
     raise UnknownNameError(
-        f"No {kind.replace('_', ' ')} is called {quoted(said)}. Nothing changed. There are:\n{there_are}"
+        f"No {kind.replace('_', ' ')} is called {quoted(text)}. Nothing changed. There are:\n{there_are}"
     )
 
 

@@ -4,11 +4,13 @@ import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 import trustme
 
 from sim_mcp.emnify import ConnectionSettingsError, EmnifyClient, EmnifyError, Limits, SimStatus, UnreachableError
 from sim_mcp.emnify.change import SimChange
+from sim_mcp.emnify.http.connection import Connection
 from sim_mcp.emnify.http.proxies import proxy_for
 from sim_mcp.tools.errors import explain
 from tests.emnify.conftest import CANARY
@@ -264,6 +266,26 @@ async def test_a_change_that_a_proxy_turns_away_is_known_not_to_have_happened(
     assert [seen.method for seen in encrypted.calls] == ["GET"]
 
 
+@pytest.mark.parametrize(("readable", "variable"), [(False, "SSL_CERT_FILE"), (True, "SSLKEYLOGFILE")])
+async def test_what_the_system_will_not_open_is_named(
+    encrypted: Upstream, trusted: str, monkeypatch: pytest.MonkeyPatch, readable: bool, variable: str
+) -> None:
+    """Whoever runs the tests may read every file, so the system's refusal is made up."""
+
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setenv("SSL_CERT_FILE", trusted)
+    monkeypatch.setenv("SSLKEYLOGFILE", "/keys")
+    with monkeypatch.context() as patch:
+        patch.setattr("sim_mcp.emnify.http.certificates.ssl.create_default_context", refuse)
+        patch.setattr("sim_mcp.emnify.http.certificates.os.access", lambda *_: readable)
+        error, text = await failure(encrypted)
+    assert isinstance(error, ConnectionSettingsError)
+    assert text.startswith(f"{variable} names ")
+    assert "Permission denied" in text
+
+
 async def test_over_http_on_this_machine_none_of_it_is_read(
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,3 +293,12 @@ async def test_over_http_on_this_machine_none_of_it_is_read(
     monkeypatch.setenv("SSL_CERT_FILE", "/missing")
     async with client_of(upstream) as client:
         assert (await client.list_sims()).items == []
+
+
+@pytest.mark.parametrize(("reason", "named"), [("WRONG_VERSION_NUMBER", "WRONG_VERSION_NUMBER"), ("", "SSLEOFError")])
+def test_an_encryption_that_fails_is_told_with_its_reason(reason: str, named: str) -> None:
+    broken = httpx.ConnectError("broken")
+    broken.__cause__ = ssl.SSLEOFError(8, "EOF")
+    broken.__cause__.reason = reason
+    explained = Connection("https://emnify.example", "agent", None)._explain(broken)
+    assert str(explained) == f"no encrypted connection to emnify.example could be made ({named})"

@@ -58,6 +58,29 @@ async def test_a_broken_rule_is_told_by_its_number_and_emnifys_words_are_kept_ap
     assert failed.value.changed == "nothing"
 
 
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (1000, "it cannot read a value of the request (error 1000)"),
+        (1301, "it cannot filter that way (error 1301)"),
+        (1302, "it cannot sort that way (error 1302)"),
+        (1400, "a value of the request is not valid (error 1400)"),
+        (1401, "something the request refers to does not exist (error 1401)"),
+        (1402, "something the request needs is missing (error 1402)"),
+        (1403, "a value of the request has the wrong form (error 1403)"),
+        (1405, "that exists already (error 1405)"),
+        (1406, "its rules do not allow that (error 1406)"),
+        (1999, "one of its rules forbids it (error 1999)"),
+        ("1400", "one of its rules forbids it"),
+        (None, "one of its rules forbids it"),
+    ],
+)
+def test_each_documented_code_is_told_in_words(code: object, why: str) -> None:
+    """The codes of emnify's documentation (emnify docs: errors)."""
+    response = httpx.Response(400, json={"error_code": code})
+    assert str(refusal("GET /api/v1/sim", "the SIMs", response)) == f"emnify refused for the SIMs: {why}"
+
+
 async def test_a_conflict_is_told_as_one(client: EmnifyClient, upstream: Upstream) -> None:
     upstream.script(Reply(409, json={"error_code": 1405, "error_token": "Duplicated", "message": "x"}))
     with pytest.raises(ConflictError, match="exists already"):

@@ -373,3 +373,76 @@ def test_what_is_left_is_forecast_from_the_limits(number: int, seconds: float) -
         return pacer_of().forecast_s("GET /api/v1/sim/{id}/stats", number)
 
     assert in_virtual_time(scene) == pytest.approx(seconds, rel=0.05, abs=0.5)
+
+
+def test_a_single_request_is_forecast_as_late_as_it_may_be_sent() -> None:
+    async def scene() -> tuple[float, float, float]:
+        pacer = pacer_of()
+        before = pacer.forecast_s(GET, 1)
+        pacer.throttled(7.0)
+        return before, pacer.forecast_s(GET, 0), pacer.forecast_s(GET, 1)
+
+    assert in_virtual_time(scene) == (0.0, 0.0, 7.0)
+
+
+def throttled_until_nothing_grows(now: list[float]) -> tuple[Pacer, list[float]]:
+    pacer = Pacer(PUBLISHED_LIMITS, clock=lambda: now[0])
+    pauses: list[float] = []
+    for _ in range(8):
+        pauses.append(pacer.throttled(None))
+        now[0] += pauses[-1]
+    return pacer, pauses
+
+
+def test_429s_without_a_time_pause_twice_as_long_each_time_up_to_half_a_minute() -> None:
+    assert throttled_until_nothing_grows([0.0])[1] == [1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_what_is_slowed_down_is_eight_times_as_slow_at_most_and_recovers_answer_by_answer() -> None:
+    now = [0.0]
+    pacer, _ = throttled_until_nothing_grows(now)
+    # A hundred intervals of a tenth of a second, and one per cent in reserve; one request of the burst goes at once.
+    assert pacer.forecast_s(LIST, 101) == pytest.approx((100 * 8 - 1) / 9.9)
+    for _ in range(40):
+        pacer.answered()
+    assert pacer.slowed_down
+    pacer.answered()
+    assert not pacer.slowed_down
+    assert pacer.forecast_s(LIST, 101) == pytest.approx((100 - 1) / 9.9)
+
+
+def test_forty_requests_are_under_way_at_once() -> None:
+    async def scene() -> int:
+        pacer, inside = pacer_of(Limits()), 0
+
+        async def stay() -> None:
+            nonlocal inside
+            async with pacer.turn(PATCH):
+                inside += 1
+                await anyio.sleep(100)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(60):
+                group.start_soon(stay)
+            await anyio.sleep(50)
+            group.cancel_scope.cancel()
+        return inside
+
+    assert in_virtual_time(scene) == 40
+
+
+def test_background_requests_leave_a_part_of_the_window_to_others() -> None:
+    limits = Limits(per_address=Window(100, 300.0))
+
+    async def scene() -> list[float]:
+        pacer = pacer_of(limits)
+
+        async def send_in_background() -> Sent:
+            with in_background():
+                return await send_all(pacer, [PATCH] * 97)
+
+        return [at for at, _ in await send_in_background()]
+
+    sent = in_virtual_time(scene)
+    assert [at for at in sent if at < 300] == sent[:96]
+    assert sent[96] == pytest.approx(300.5)

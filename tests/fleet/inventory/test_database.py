@@ -1,14 +1,16 @@
 """A snapshot is a file that is whole or not there, and stays readable for who still reads it."""
 
 import gc
+import os
 import sqlite3
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from sim_mcp.fleet.inventory import database
-from sim_mcp.fleet.inventory.cache import SnapshotCache
+from sim_mcp.fleet.inventory.cache import OwnWrites, SnapshotCache
 from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotFileError, SnapshotInfo
 from sim_mcp.fleet.inventory.rows import Row, row_of_json
 
@@ -116,3 +118,29 @@ def test_a_snapshot_is_closed_when_nobody_reads_it_any_more(tmp_path: Path, plac
     gc.collect()
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         connection.execute("SELECT 1")
+
+
+@pytest.mark.parametrize(("age_s", "kept"), [(86_399.0, [1]), (86_400.5, [])])
+def test_writes_of_our_own_are_kept_for_a_day(tmp_path: Path, age_s: float, kept: list[int]) -> None:
+    cache = SnapshotCache(tmp_path, IDENTITY)
+    cache.record_writes(time.time() - age_s, OwnWrites([row(1)], {}, []))
+    cache.tidy(None)
+    assert [each.id for each in cache.writes_since(0.0).rows] == kept
+    cache.close()
+
+
+@pytest.mark.parametrize(("age_s", "kept"), [(7 * 86_400.0 - 5, True), (7 * 86_400.0 + 0.5, False)])
+def test_snapshots_of_another_token_are_kept_for_a_week_after_their_last_use(
+    tmp_path: Path, age_s: float, kept: bool
+) -> None:
+    other = tmp_path / f"fleet-{'1' * 24}"
+    other.mkdir()
+    file = other / "fleet-00000000000000000001.sqlite3"
+    file.touch()
+    os.utime(file, (time.time() - age_s,) * 2)
+    stranger = tmp_path / "fleet-of-somebody-else"
+    stranger.mkdir()
+    cache = SnapshotCache(tmp_path, IDENTITY)
+    cache.tidy(None)
+    assert (file.exists(), stranger.exists()) == (kept, True)
+    cache.close()

@@ -73,7 +73,7 @@ def test_what_keeps_still_is_read_once(ids: list[int]) -> None:
 
 
 @given(FLEETS, CHANGES, st.none() | st.randoms())
-def test_blank_arguments_that_is_there_all_the_time_vanishes(
+def test_nothing_that_is_there_all_the_time_vanishes(
     ids: list[int], changes: list[tuple[int, int, bool]], chance: Random | None
 ) -> None:
     upstream = Upstream(ids)

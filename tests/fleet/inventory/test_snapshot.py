@@ -10,8 +10,10 @@ from typing import Any, get_args
 import pytest
 
 from sim_mcp.emnify import EmnifyClient, InvalidValueError, SimStatus
+from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotInfo
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, GroupBy, OrderBy
 from sim_mcp.fleet.inventory.inventory import Inventory
+from sim_mcp.fleet.inventory.rows import Names, row_of_json
 from sim_mcp.fleet.inventory.snapshot import Snapshot
 from sim_mcp.fleet.inventory.sql import UnknownNameError
 from sim_mcp.sandbox import SandboxSettings
@@ -198,3 +200,45 @@ async def test_the_sims_of_an_organisation_are_found_by_its_name(
 @pytest.mark.parametrize("text", ["", "  ", "%", "a_b", "' OR 1", "no such thing", "\x00", "9" * 200])
 async def test_what_nobody_is_called_finds_nobody(whole: Snapshot, text: str) -> None:
     assert whole.search(text) == ([], 0)
+
+
+def snapshot_of(*raw: dict[str, Any]) -> Snapshot:
+    names: Names = {}
+    filled = SnapshotDatabase.new(None)
+    filled.put([row for each in raw if (row := row_of_json(each, names)) is not None], names)
+    info = SnapshotInfo(datetime(2026, 11, 22, tzinfo=UTC), 0.0, 1.0, settled=True, unreadable=0)
+    return Snapshot(filled.finish(info, None))
+
+
+@pytest.mark.parametrize("name", [None, "", "\u3164", " \u200b "])
+def test_an_organisation_whose_name_nobody_sees_is_called_by_its_id(name: str | None) -> None:
+    snapshot = snapshot_of({"id": 1, "customer_org": {"id": 5, "name": name}}, {"id": 2})
+    assert snapshot.group(("customer",)) == [(("none",), 1), (("unnamed (id 5)",), 1)]
+
+
+def test_organisations_that_look_alike_are_told_apart_by_id_and_others_are_not() -> None:
+    named = {1: "Twin", 2: "Tw\u3164in", 3: "Other"}
+    snapshot = snapshot_of(*({"id": each, "customer_org": {"id": each, "name": name}} for each, name in named.items()))
+    labels = {label for (label,), _ in snapshot.group(("customer",))}
+    assert labels == {"Twin (id 1)", "Twin (id 2)", "Other"}
+
+
+@pytest.mark.parametrize(
+    ("status", "label"),
+    [
+        ({"id": 4, "description": "FactoryTest"}, "Factory Test"),
+        ({"id": 9, "description": "Lent"}, "Lent"),
+        ({"id": 9}, "status 9"),
+        (None, "unknown status"),
+    ],
+)
+def test_a_status_is_labelled_as_far_as_it_is_known(status: dict[str, Any] | None, label: str) -> None:
+    (sim,) = snapshot_of({"id": 1, "status": status}).sims()
+    assert sim.status_label == label
+
+
+def test_pages_of_sims_begin_where_the_one_before_ended() -> None:
+    snapshot = snapshot_of(*({"id": number} for number in range(1, 8)))
+    pages = [[sim.id for sim in snapshot.sims(limit=3, offset=start)] for start in (0, 3, 6, 9)]
+    assert pages == [[1, 2, 3], [4, 5, 6], [7], []]
+    assert [sim.id for sim in snapshot.sims(descending=True, limit=2)] == [7, 6]

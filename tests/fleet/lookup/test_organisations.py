@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sim_mcp.emnify import EmnifyClient, Limits
-from sim_mcp.fleet.lookup.organisations import OrganisationNotFoundError, find_organisation
+from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError, find_organisation
 from tests.emnify.upstream import Reply, upstream_running
 from tests.support import Fleet
 
@@ -78,6 +78,41 @@ async def test_a_long_list_of_names_is_cut() -> None:
     told = await refusal("nobody", OTHERS)
     assert '"Customer 20" (id 20) and 20 more' in told
     assert "Customer 21" not in told
+
+
+@pytest.mark.parametrize(("number", "more"), [(19, None), (20, None), (21, "and 1 more")])
+async def test_as_many_names_as_fit_are_listed_and_the_rest_is_counted(number: int, more: str | None) -> None:
+    told = await refusal("nobody", OTHERS[:number])
+    assert f'"Customer {min(number, 20)}"' in told
+    assert (more in told) if more else ("more" not in told)
+
+
+@pytest.mark.parametrize("role", ["customer_org", "reseller_org", "issuer_org"])
+async def test_a_name_may_be_of_any_role_and_all_the_largest_page_is_looked_at(role: str) -> None:
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+    ):
+        upstream.script(Reply(json=[{"id": 1, role: {"id": 5, "name": "Five"}}]))
+        assert (await find_organisation(client, "five")).id == 5
+        assert upstream.lines == ["GET /api/v1/sim?page=1&per_page=2500"]
+
+
+@pytest.mark.parametrize(("pages", "name"), [("2", "Twin"), ("2", "nobody"), ("1", None)])
+async def test_where_each_counts_a_name_is_taken_only_when_all_sims_were_seen(pages: str, name: str | None) -> None:
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+    ):
+        upstream.script(Reply(json=TWINS[:1], headers={"X-Total-Pages": pages}))
+        if name is None:
+            assert (await find_organisation(client, "twin", among_all=True)).id == 1
+            return
+        with pytest.raises(NotAllSeenError) as refused:
+            await find_organisation(client, name, among_all=True)
+        assert ('"Twin" (id 1)' if name == "Twin" else "get_sim of a SIM of theirs") in str(refused.value)
+        # Where it is a filter alone, the first that has the name will do.
+        assert name == "nobody" or (await find_organisation(client, name)).id == 1
 
 
 async def test_nobody_seen_is_said_so() -> None:

@@ -1,13 +1,16 @@
 """Whatever a person types leads to the one SIM that is meant, or to a question; never to another SIM."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from sim_mcp.emnify import EmnifyClient, InvalidValueError, Limits
 from sim_mcp.fleet.lookup.sims import AmbiguousSimError, LookupFailedError, SimNotFoundError, find_sim, find_sims
 from sim_mcp.sandbox import SandboxSettings, Unknowns
-from tests.emnify.upstream import Reply, upstream_running
+from tests.emnify.upstream import Reply, Upstream, upstream_running
 from tests.support import Fleet, fleet_of
 
 
@@ -217,3 +220,80 @@ async def test_a_name_that_is_part_of_too_many_others_is_not_guessed() -> None:
         )
         with pytest.raises(SimNotFoundError, match="device names hold that; name the SIM by its ICCID"):
             await find_sim(client, "Pump 1")
+
+
+@asynccontextmanager
+async def scripted(*replies: Reply) -> AsyncIterator[tuple[Upstream, EmnifyClient]]:
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+    ):
+        upstream.script(*replies)
+        yield upstream, client
+
+
+def with_imsi(number: int, imsi: str = "295050100000000") -> dict[str, Any]:
+    return {"id": number, "iccid": f"8988303{number:012}", "imsi": imsi, "status": {"id": 1}}
+
+
+@pytest.mark.parametrize(("number", "many"), [(2, "2"), (10, "10"), (11, "More than 10")])
+async def test_so_many_sims_of_one_number_are_listed_and_counted(number: int, many: str) -> None:
+    nothing = Reply(json=[])
+    async with scripted(Reply(json=[with_imsi(at) for at in range(1, number + 1)]), nothing) as (upstream, client):
+        with pytest.raises(AmbiguousSimError) as failed:
+            await find_sim(client, "295050100000000")
+        assert str(failed.value).startswith(f'{many} SIMs go by "295050100000000". ')
+        assert str(failed.value).count("8988303") == min(number, 10)
+        assert upstream.lines[0] == "GET /api/v1/sim?q=imsi%3A295050100000000&page=1&per_page=11"
+
+
+async def test_five_near_ones_are_suggested() -> None:
+    near = [with_imsi(at, f"2950501000000001{at}") for at in range(1, 8)]
+    async with scripted(Reply(json=near), Reply(json=[])) as (_, client):
+        with pytest.raises(SimNotFoundError, match="Did you mean one of these") as failed:
+            await find_sim(client, "295050100000000")
+        assert str(failed.value).count("8988303") == 5
+
+
+async def test_a_number_is_looked_for_in_ten_large_pages_and_no_further() -> None:
+    others = [with_imsi(1, "2950501000000001")]
+    told = {"X-Total-Pages": "99", "X-Total-Count": "99999"}
+    async with scripted(*[Reply(json=others, headers=told)] * 11, Reply(json=[])) as (upstream, client):
+        with pytest.raises(SimNotFoundError):
+            await find_sim(client, "295050100000000")
+        assert upstream.lines[1:11] == [
+            f"GET /api/v1/sim?q=imsi%3A295050100000000&page={page}&per_page=2500" for page in range(1, 11)
+        ]
+
+
+async def test_a_device_is_looked_for_in_a_hundred_and_then_in_ten_large_pages() -> None:
+    told = {"X-Total-Pages": "99", "X-Total-Count": "99999"}
+    async with scripted(Reply(json=[{"id": 1, "name": "Pump 12"}], headers=told)) as (upstream, client):
+        with pytest.raises(SimNotFoundError, match="More than 10 device names hold that"):
+            await find_sim(client, "Pump 1")
+        pages = [(1, 100), *((page, 1000) for page in range(1, 11))]
+        assert upstream.lines == [
+            f"GET /api/v1/endpoint?q=name%3APump+1&sort=id&page={page}&per_page={size}" for page, size in pages
+        ]
+
+
+@pytest.mark.parametrize("number", [5, 6])
+async def test_more_than_five_iccids_are_read_together_from_the_list(number: int) -> None:
+    sims = [{"id": at, "iccid": f"8988303{at:012}"} for at in range(1, number + 1)]
+    names = [str(sim["iccid"]) for sim in sims]
+    one_by_one = [Reply(json=[sim]) for sim in sims]
+    async with scripted(*(one_by_one if number == 5 else [Reply(json=sims)])) as (upstream, client):
+        assert [sim.id for sim in await find_sims(client, names)] == [sim["id"] for sim in sims]
+        assert len(upstream.calls) == (5 if number == 5 else 1)
+        assert number == 5 or upstream.lines == ["GET /api/v1/sim?sort=id&page=1&per_page=2500"]
+
+
+@pytest.mark.parametrize(("name", "asked_for"), [("Pümpe 1", "mpe 1"), ("Pü 1", None), ("Pü é12", None)])
+async def test_a_part_of_a_name_in_which_nothing_can_be_hidden_is_tried_where_it_is_long_enough(
+    name: str, asked_for: str | None
+) -> None:
+    async with scripted(Reply(json=[])) as (upstream, client):
+        with pytest.raises(SimNotFoundError):
+            await find_sim(client, name)
+        asked = [parse_qs(urlsplit(call.target).query)["q"][0] for call in upstream.calls]
+        assert asked == [f"name:{name}", *([f"name:{asked_for}"] if asked_for else [])]

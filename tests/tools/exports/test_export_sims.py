@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,21 @@ import anyio
 import jsonschema
 import pytest
 from mcp import Client, MCPError
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ResourceLink, TextResourceContents
 from pydantic import SecretStr
 
 from sim_mcp.cli import call as shell
-from sim_mcp.exports.service import WAITS_S
+from sim_mcp.emnify import NotFoundError, SimFilter
+from sim_mcp.exports.files import ExportFile, ExportRefusedError, Written
+from sim_mcp.exports.rows import What
+from sim_mcp.exports.service import WAITS_S, Export, Order
+from sim_mcp.exports.sources import Selection
+from sim_mcp.fleet.lookup.sims import LookupFailedError
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Settings
+from sim_mcp.tools.exports.export_sims import _tool_error, build, render
 from tests.emnify.upstream import Reply, Upstream, upstream_running
 from tests.support import Fleet, facts, fleet_of, said
 from tests.test_serving import environment
@@ -411,3 +419,77 @@ async def test_on_a_full_disk_a_person_is_told_and_nothing_is_left(fleet: Fleet,
     assert "no more room" in done.stderr
     assert "Traceback" not in done.stderr
     assert names(directory) == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "rows", "message"),
+    [
+        (ExportRefusedError("There is no more room."), 7, "There is no more room."),
+        (NotFoundError("emnify knows no SIM"), 0, "The export ended before its first row; no file was kept. "),
+        (LookupFailedError("No SIM found"), 1_000, "The export ended after 1,000 rows; no file was kept. "),
+    ],
+)
+async def test_a_failure_says_how_far_it_came_and_that_nothing_was_kept(
+    failure: Exception, rows: int, message: str, directory: Path
+) -> None:
+    error = _tool_error(export_of(directory, rows=rows), failure)
+    assert isinstance(error, ToolError)
+    assert str(error).startswith(message)
+
+
+async def test_a_crash_is_no_message_for_the_model(directory: Path) -> None:
+    crash = RuntimeError("secret")
+    assert _tool_error(export_of(directory), crash) is crash
+
+
+@pytest.mark.parametrize(
+    ("what", "rows", "text"),
+    [
+        ("sims", 1, "Done: 1 SIM, 10 bytes"),
+        ("sims", 2_000, "Done: 2,000 SIMs, 10 bytes"),
+        ("usage", 1, "Done: 1 row of daily usage of 5 SIMs, 10 bytes"),
+        ("usage", 2, "Done: 2 rows of daily usage of 5 SIMs, 10 bytes"),
+        ("events", 2, "Done: 2 events of 5 SIMs, 10 bytes"),
+    ],
+)
+async def test_rows_are_called_what_they_are(directory: Path, what: What, rows: int, text: str) -> None:
+    export = export_of(directory, what, rows=rows, sims=5, written=Written(directory / "a.csv", rows, 10))
+    export.over.set()
+    answer = build(export, 0.0)
+    assert render(answer, what).startswith(f"{text}, as of 2026-11-22T12:00:00Z.\nPath: {directory}")
+
+
+@pytest.mark.parametrize(
+    ("made", "hint"),
+    [
+        ({"unreadable": 1_000}, "1,000 records were left out, for emnify sent them in a form nobody knows."),
+        ({"gone": 1}, "1 SIM went away meanwhile."),
+        ({"gone": 2}, "2 SIMs went away meanwhile."),
+        ({}, None),
+    ],
+)
+async def test_what_is_missing_is_said(directory: Path, made: dict[str, Any], hint: str | None) -> None:
+    export = export_of(directory, rows=1, **made)
+    answer = build(export, 0.0)
+    assert (answer.state, answer.hint) == ("running", hint)
+    assert hint is None or f"\n{hint}\n" in render(answer, "sims")
+
+
+@pytest.mark.parametrize(
+    ("what", "hint"), [("sims", "Leave a filter out to see what there is."), ("usage", "Days without traffic or")]
+)
+async def test_where_nothing_matches_the_likeliest_reason_is_given(directory: Path, what: What, hint: str) -> None:
+    export = export_of(directory, what)
+    export.over.set()
+    answer = build(export, 0.0)
+    assert answer.state == "nothing"
+    assert (answer.hint or "").startswith(hint)
+    assert f"\n{hint}" in render(answer, what)
+
+
+def export_of(directory: Path, what: What = "sims", **made: Any) -> Export:
+    selection = Selection(what, SimFilter(), None, None, (), date(2026, 11, 1), date(2026, 11, 2))
+    file = ExportFile(directory, "a.csv", "csv", ["id"])
+    file.discard()
+    order = Order("export_sims()", selection, "csv", "a.csv")
+    return Export(order, file, datetime(2026, 11, 22, 12, tzinfo=UTC), 0.0, **made)
