@@ -1,4 +1,4 @@
-"""What reading the record costs: the whole of one large change, told row by row, within one run.
+"""What reading the record costs: the whole of one large change, read row by row, within one run.
 
 Run with `uv run python benchmarks/audit.py [SIMS …]`. The aim is a second for 3,000 changed SIMs of one plan.
 """

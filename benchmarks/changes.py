@@ -74,10 +74,10 @@ async def changed(world: Sandbox, state: Path, iccids: list[str]) -> tuple[float
         started = time.perf_counter()
         wanted = {"sims": iccids, "status": "suspended"}
         result = await client.call_tool("set_sim_status", wanted, progress_callback=look)
-        while (told := result.structured_content or {}).get("state", "").startswith("not finished"):
+        while (answer := result.structured_content or {}).get("state", "").startswith("not finished"):
             calls += 1
-            result = await client.call_tool("continue_change", {"plan": told["plan"]}, progress_callback=look)
-    assert told.get("counts") == {"changed": len(iccids)}, result
+            result = await client.call_tool("continue_change", {"plan": answer["plan"]}, progress_callback=look)
+    assert answer.get("counts") == {"changed": len(iccids)}, result
     return time.perf_counter() - started, calls, peaks
 
 
@@ -104,12 +104,12 @@ async def measure(number: int) -> list[Row]:
     refused = sum(request["status"] == httpx.codes.TOO_MANY_REQUESTS for request in ours)
     least = max(0.0, -(-len(ours) // WINDOW_REQUESTS) - 1) * WINDOW_S
     change = f"Suspending {number:,} SIMs"
-    said = (
+    details = (
         f"{calls} {'call' if calls == 1 else 'calls'}, {len(ours) / number:.2f} requests a SIM, {refused} answers 429"
     )
     compared, ratio = ("the least the limits allow", took / least) if least else (BARE_ONES, took / (each * number))
     return [
-        Row(f"{change}: time", said, compared, times(ratio)),
+        Row(f"{change}: time", details, compared, times(ratio)),
         Row(f"{change}: peak memory", "at the end", "after 100 SIMs", times(peaks[-1] / peaks[99])),
     ]
 

@@ -59,9 +59,9 @@ async def exported(client: Client) -> tuple[int, dict[str, Any]]:
     calls = 0
     while True:
         calls += 1
-        told = structured(await client.call_tool("export_sims", {"file_name": "fleet"}))
-        if told["state"] != "running":
-            return calls, told
+        answer = structured(await client.call_tool("export_sims", {"file_name": "fleet"}))
+        if answer["state"] != "running":
+            return calls, answer
 
 
 async def slowest_answer(client: Client, found: list[float]) -> None:
@@ -87,11 +87,13 @@ def worked_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def checked(path: Path, told: int, there: int | None) -> int:
-    """Return the SIMs in a file, having counted them: as many as the answer said and emnify has, and each once."""
+def count_exported(path: Path, answered: int, total: int | None) -> int:
+    """Return the number of SIMs in a file, after checking that each occurs once and none is missing."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         ids = [int(row["id"]) for row in csv.DictReader(file)]
-    assert 0 < len(ids) == len(set(ids)) == told == there, f"{len(ids)} rows, {len(set(ids))} SIMs, {told}, {there}"
+    assert 0 < len(ids) == len(set(ids)) == answered == total, (
+        f"{len(ids)} rows, {len(set(ids))} SIMs, of {answered}, {total}"
+    )
     return len(ids)
 
 
@@ -104,7 +106,7 @@ async def measure(url: str, token: str) -> Measured:
             slowest = [0.0]
             meanwhile.start_soon(slowest_answer, client, slowest)
             began = time.perf_counter()
-            calls, told = await exported(client)
+            calls, answer = await exported(client)
             seconds = time.perf_counter() - began
             meanwhile.cancel_scope.cancel()
         # The server is gone now and the sandbox is not: of the two, only the server counts so far.
@@ -112,20 +114,20 @@ async def measure(url: str, token: str) -> Measured:
         peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * MIB_PER_UNIT
         refused = await refusals(url)
         async with EmnifyClient(base_url=url, application_token=token) as emnify:
-            there = (await emnify.list_sims(per_page=1)).total
-        sims = await anyio.to_thread.run_sync(checked, Path(told["path"]), told["rows"], there)
+            total = (await emnify.list_sims(per_page=1)).total
+        sims = await anyio.to_thread.run_sync(count_exported, Path(answer["path"]), answer["rows"], total)
         return Measured(sims, calls, seconds, own_cpu_s, refused, peak_mib, slowest[0])
 
 
 def rows_of(found: Measured, smallest: Measured) -> list[Row]:
     """Return what one size cost as rows of the table."""
     file = f"Export of {found.sims:,} SIMs"
-    said = (
+    details = (
         f"{found.calls} {'call' if found.calls == 1 else 'calls'}, each SIM once, {found.refused} answers 429; "
         f"own CPU {found.own_cpu_s / found.least_s:.2f} of the least"
     )
     rows = [
-        Row(f"{file}: time", said, "the least the limits allow", times(found.seconds / found.least_s)),
+        Row(f"{file}: time", details, "the least the limits allow", times(found.seconds / found.least_s)),
         Row(f"{file}: slowest answer to another call meanwhile", "", "1 s", times(found.slowest_answer_s)),
     ]
     if found is smallest:

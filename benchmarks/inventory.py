@@ -92,9 +92,8 @@ async def measure(sims: int) -> Measured:
                 seconds, worked = time.perf_counter() - began, time.process_time() - worked
                 refused = await refusals(url)
                 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MIB_PER_UNIT
-                check_complete(snapshot, (await client.list_sims(per_page=1)).total)
                 pages = -(-snapshot.total // PAGE)
-                return Measured(
+                measured = Measured(
                     sims=snapshot.total,
                     seconds=seconds,
                     own_cpu_s=worked,
@@ -105,6 +104,9 @@ async def measure(sims: int) -> Measured:
                     finding_s=max(map(timed, findings(snapshot))),
                     file_mib=await anyio.to_thread.run_sync(kept_mib, Path(directory)),
                 )
+                # Only now, so that nothing that is timed is warm.
+                check_complete(snapshot, (await client.list_sims(per_page=1)).total)
+                return measured
 
 
 def check_complete(snapshot: Snapshot, total: int | None) -> None:

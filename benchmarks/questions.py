@@ -264,7 +264,7 @@ async def as_csv(asker: Asker) -> object:
 
 
 def iccids_in(file: str, rows: int) -> set[str]:
-    """Return the ICCIDs in a CSV file of suspended SIMs, which has to have as many rows as its answer said."""
+    """Return the ICCIDs in a CSV file of suspended SIMs, which has to have as many rows as its answer claims."""
     found = list(csv.DictReader(io.StringIO(file)))
     assert len(found) == rows, f"{len(found)} rows, not {rows}"
     assert {row["status"] for row in found} <= {"Suspended"}, found

@@ -37,9 +37,13 @@ class Call(NamedTuple):
 
     def body(self) -> str:
         """Return the JSON-RPC request."""
-        named = "io.modelcontextprotocol"
+        namespace = "io.modelcontextprotocol"
         about = {"name": "benchmark", "version": "1"}
-        meta = {f"{named}/protocolVersion": VERSION, f"{named}/clientInfo": about, f"{named}/clientCapabilities": {}}
+        meta = {
+            f"{namespace}/protocolVersion": VERSION,
+            f"{namespace}/clientInfo": about,
+            f"{namespace}/clientCapabilities": {},
+        }
         params = {"name": self.tool, "arguments": self.arguments, "_meta": meta}
         return plain({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
 

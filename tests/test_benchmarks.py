@@ -15,7 +15,7 @@ from mcp import Client
 from benchmarks import questions
 from benchmarks.changes import check_suspended
 from benchmarks.common import times
-from benchmarks.exports import checked
+from benchmarks.exports import count_exported
 from benchmarks.inventory import check_complete
 from benchmarks.overhead import check_same_sims
 from benchmarks.serving import check_answered
@@ -196,12 +196,12 @@ def test_both_calls_have_to_find_the_same_sims() -> None:
 
 def test_an_export_has_to_hold_each_sim_once(tmp_path: Path) -> None:
     file = tmp_path / "sims.csv"
-    for ids, told, there in (([1, 2, 2], 3, 3), ([1, 2], 3, 3), ([1, 2], 2, 3), ([], 0, 0)):
+    for ids, answered, total in (([1, 2, 2], 3, 3), ([1, 2], 3, 3), ([1, 2], 2, 3), ([], 0, 0)):
         file.write_text("id\n" + "".join(f"{number}\n" for number in ids))
         with pytest.raises(AssertionError):
-            checked(file, told, there)
+            count_exported(file, answered, total)
     file.write_text("id\n1\n2\n")
-    assert checked(file, 2, 2) == 2
+    assert count_exported(file, 2, 2) == 2
 
 
 async def test_an_inventory_has_to_be_whole(fleet: Fleet) -> None:
