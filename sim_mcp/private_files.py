@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import AsyncFileLock, FileLock
 
 OWNER_READS_WRITES = 0o600
 OWNER_ENTERS = 0o700
@@ -45,10 +45,18 @@ def make_private_directory(directory: Path) -> None:
 
 
 def private_lock(file: Path) -> FileLock:
-    """Return a lock on the file; that it cannot be made private is told by whoever cannot acquire it."""
+    """Return a lock on a private file; where the file cannot be made, acquiring the lock fails."""
     with suppress(OSError):
         make_private(file)
     return FileLock(file, mode=OWNER_READS_WRITES, thread_local=False)
+
+
+def private_async_lock(file: Path) -> AsyncFileLock:
+    """Return a lock on a private file to be awaited; where the file cannot be made, acquiring the lock fails."""
+    with suppress(OSError):
+        make_private(file)
+    # On the event loop: an attempt takes no time, and a thread could get the lock after the caller was cancelled.
+    return AsyncFileLock(file, mode=OWNER_READS_WRITES, run_in_executor=False)
 
 
 def restrict(file: Path) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sim_mcp.changes.plan import status_label
 from sim_mcp.emnify import MonthUsage, Quota
+from sim_mcp.emnify.lifecycle import status_label
 from sim_mcp.fleet.diagnosis.diagnosis import Diagnosis, unread
 from sim_mcp.fleet.diagnosis.evidence import Evidence
 from sim_mcp.fleet.diagnosis.findings import Finding, moment

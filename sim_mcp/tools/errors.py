@@ -55,11 +55,6 @@ _WORDED = (
 """Failures that word themselves for the model."""
 
 
-def is_unusable_form(error: ToolError) -> bool:
-    """Tell whether a form came back with what it has no room for; the SDK's words name our own functions."""
-    return isinstance(error.__cause__, ToolError) and str(error.__cause__).startswith("Resolver ")
-
-
 def explain(cause: BaseException | None) -> str | None:
     """Word an anticipated failure, or return None for a crash, whose text stays on the server."""
     if isinstance(cause, _WORDED):

@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from sim_mcp.changes import rules
-from sim_mcp.changes.plan import status_label
 from sim_mcp.emnify import (
     DailyUsage,
     DayUsage,
@@ -17,7 +15,9 @@ from sim_mcp.emnify import (
     SimStatus,
     SimUsage,
     Traffic,
+    lifecycle,
 )
+from sim_mcp.emnify.lifecycle import may_become, status_label
 from sim_mcp.fleet.events import event as happenings
 from sim_mcp.fleet.inventory.filters import FleetSim
 from sim_mcp.sanitize import called, clean
@@ -87,7 +87,7 @@ def sim_detail(sim: Sim) -> answers.SimDetail:
         msisdn=sim.msisdn,
         eid=sim.eid,
         status=status_label(sim),
-        status_means=f"{rules.SERVICE[known]}; {rules.BILL[known]}" if known is not None else "not known here",
+        status_means=f"{lifecycle.SERVICE[known]}; {lifecycle.BILL[known]}" if known is not None else "not known here",
         may_become=may_become(known.value if known is not None else None),
         device=_name(device),
         device_id=device.id if device else None,
@@ -109,18 +109,10 @@ def status_row(label: Label) -> answers.StatusRow:
     return answers.StatusRow(
         id=label.id,
         status=known.label if known is not None else clean(label.description, 30) or "unknown",
-        service=rules.SERVICE[known] if known is not None else None,
-        bill=rules.BILL[known] if known is not None else None,
+        service=lifecycle.SERVICE[known] if known is not None else None,
+        bill=lifecycle.BILL[known] if known is not None else None,
         may_become=may_become(label.id),
     )
-
-
-def may_become(status_id: int | None) -> list[str]:
-    """Return the statuses that may follow, as a person may ask for them."""
-    known = SimStatus.known(status_id)
-    if known is None or known is rules.DELETED:
-        return []
-    return [*(status.label for status in rules.ALLOWED[known]), "Deleted (only without a device)"]
 
 
 def usage(sim: Sim, usage_read: SimUsage) -> answers.Usage:

@@ -9,7 +9,7 @@ from inspect import getdoc
 from typing import Any, Literal
 
 import sim_mcp.tools
-from sim_mcp.tools import batches, changing, diagnosis, exporting, fleet, history, listing, reading, usage_ranking
+from sim_mcp.tools import diagnosis, exporting, fleet, listing, reading, usage_ranking
 
 Effect = Literal["reads", "files", "writes"]
 """Nothing changes; something is left on this machine; something changes at emnify."""
@@ -58,17 +58,8 @@ _READING = (
     Entry(diagnosis.get_sim_timeline, "Get a SIM's timeline"),
     Entry(usage_ranking.rank_sims_by_usage, "Rank SIMs by usage"),
     Entry(usage_ranking.find_waste, "Find SIMs that cost and do nothing"),
-    Entry(batches.validate_sim_batch, "Validate a SIM batch"),
-    Entry(history.list_changes, "List changes of SIMs"),
 )
 _FILING = (Entry(exporting.export_sims, "Export SIMs to a file", effect="files", idempotent=False),)
-_WRITING = (
-    Entry(changing.set_sim_status, "Set SIM status", effect="writes"),
-    Entry(changing.assign_sims, "Assign SIMs to organisations", effect="writes"),
-    Entry(changing.delete_sims, "Delete SIMs", effect="writes"),
-    Entry(changing.continue_change, "Continue a change", effect="writes"),
-    Entry(batches.register_sim_batch, "Register a SIM batch", effect="writes", idempotent=False),
-)
 
 
 def tools(*, may_write: bool) -> Sequence[Entry]:
@@ -78,7 +69,7 @@ def tools(*, may_write: bool) -> Sequence[Entry]:
 
 @cache
 def _all_tools() -> tuple[Entry, ...]:
-    found = [*_discovered(), *_READING, *_FILING, *_WRITING]
+    found = [*_discovered(), *_READING, *_FILING]
     return tuple(sorted(found, key=lambda entry: (entry.effect == "writes", entry.name)))
 
 
