@@ -58,7 +58,9 @@ class NoForm:
 
 def can_be_asked(ctx: Context[Any, Any]) -> bool:
     """Tell whether a form can reach a person behind this very call."""
-    if not _forms_count(ctx) or not _declares_forms(ctx.client_capabilities):
+    if not _forms_count(ctx):
+        return False
+    if not _declares_forms(ctx.client_capabilities):
         return False
     return _is_modern(ctx) or ctx.session.can_send_request
 
