@@ -12,9 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.common import Row, run_for_sizes, times
-from sim_mcp.changes.plan import Plan, Planned, SetStatus
+from sim_mcp.changes.item import PlannedItem
+from sim_mcp.changes.kinds.status import SetStatus
+from sim_mcp.changes.outcome import Outcome
+from sim_mcp.changes.plan import Plan
 from sim_mcp.changes.record.audit import audit
-from sim_mcp.changes.record.entries import Caller, Outcome
+from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.record_file import FILE
@@ -28,7 +31,7 @@ REPEATS = 5
 def recorded(directory: Path, sims: int) -> Journal:
     """Put a change of so many SIMs on record: agreed to, sent, and settled."""
     items = tuple(
-        Planned(
+        PlannedItem(
             sim_id=number,
             iccid=f"8988303{number:012}",
             device=f"meter {number}",

@@ -39,10 +39,10 @@ def test_the_readme_lists_every_tool_and_every_command() -> None:
     assert all(f"sim-mcp {command}" in readme for command in ("demo", "tools", "call", "sandbox", "serve"))
 
 
-def test_only_apply_and_registration_write_to_emnify() -> None:
+def test_only_the_kinds_of_change_write_to_emnify() -> None:
     """Nothing in the project writes to emnify but what was planned and agreed to."""
     writing = re.compile(r"\.(update_sim|delete_sims?|register_batch|create_operation|migrate_sims)\(")
-    allowed = {"sim_mcp/changes/apply.py", "sim_mcp/changes/registration.py"}
+    allowed = {f"sim_mcp/changes/kinds/{kind}.py" for kind in ("assign", "delete", "register", "status")}
     found = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "sim_mcp").rglob("*.py")

@@ -1,23 +1,22 @@
 """A person's yes, by form, or the operator's standing decision. Nothing else counts as consent."""
 
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+import logging
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
 import anyio
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Context, Elicit
-from mcp.types import ClientCapabilities
-from pydantic import BaseModel, Field, StrictBool
+from mcp.shared.exceptions import MCPError
+from mcp.types import ClientCapabilities, ElicitResult, InputResponse
+from pydantic import BaseModel, Field, StrictBool, ValidationError
 
 from sim_mcp.changes.agreement import BY_FORM
-from sim_mcp.changes.plan import typed_right
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.sanitize import fence
+
+log = logging.getLogger(__name__)
 
 MODERN = "2026-07-28"
 _CLEAR_NO = {"n", "nein", "no", "non"}
@@ -52,67 +51,46 @@ FormT = TypeVar("FormT", Agreement, TypedAgreement)
 
 @dataclass(frozen=True)
 class NoForm:
-    """Why no form was shown: it is decided already, there is nothing to decide, or nobody can be asked this way."""
+    """Why there is no answer to a form: none was needed, none could be shown, or it came back without one."""
 
-    reason: Literal["the operator's policy", "nothing to agree to", "cannot be asked"]
-
-
-@dataclass(frozen=True)
-class Asking:
-    """How asking by form stands within one call: since when it runs, and whether a form came to nothing."""
-
-    started: float
-    waits_s: float
-    scope: anyio.CancelScope
-    failed: bool
-
-
-_asking: ContextVar[Asking | None] = ContextVar("asking", default=None)
-
-
-@contextmanager
-def asking(started: float, waits_s: float, *, failed: bool = False) -> Iterator[None]:
-    """Leave the block early when a form was open for `waits_s`; after one that failed, show none.
-
-    `started` is the moment of the event loop's clock at which the call began.
-    """
-    with anyio.CancelScope() as scope:
-        token = _asking.set(Asking(started, waits_s, scope, failed))
-        try:
-            yield
-        finally:
-            _asking.reset(token)
-
-
-def answered() -> float:
-    """Stop the clock of the form, if there was one, and return since when the call runs."""
-    state = _asking.get()
-    if state is None:
-        return anyio.current_time()
-    state.scope.deadline = math.inf
-    return state.started
+    reason: Literal["the operator's policy", "nothing to agree to", "cannot be asked", "not answered"]
 
 
 def can_be_asked(ctx: Context[Any, Any]) -> bool:
     """Tell whether a form can reach a person behind this very call."""
     if not _forms_count(ctx):
         return False
-    if _failed() or not _declares_forms(ctx.client_capabilities):
+    if not _declares_forms(ctx.client_capabilities):
         return False
-    version = ctx.protocol_version or ""
-    return version >= MODERN or ctx.session.can_send_request
+    return _is_modern(ctx) or ctx.session.can_send_request
 
 
-def ask(ctx: Context[Any, Any], decision: Decision, stored: StoredPlan, form: type[FormT]) -> Elicit[FormT] | NoForm:
-    """Return the form to ask with, or why there is none; from here on its time runs.
+async def ask(
+    ctx: Context[Any, Any], decision: Decision, stored: StoredPlan, form: type[FormT], waits_s: float
+) -> Elicit[FormT] | FormT | NoForm:
+    """Ask by form, and return the form to be shown, or the one filled in, or why there is none.
+
+    Since protocol 2026-07-28 the client shows the form between two calls. Before, it answers within this one, and is
+    waited for `waits_s` seconds.
 
     Raises:
         ForbiddenByPolicyError: The operator's policy forbids the change.
     """
-    reason = _no_form(ctx, decision, stored)
-    if reason is None and (state := _asking.get()) is not None:
-        state.scope.deadline = anyio.current_time() + state.waits_s
-    return reason or Elicit(question(stored), form)
+    if (reason := _no_form(ctx, decision, stored)) is not None:
+        return reason
+    if _is_modern(ctx):
+        unusable = any(_is_unusable(answer, form) for answer in (ctx.input_responses or {}).values())
+        return NoForm("not answered") if unusable else Elicit(question(stored), form)
+    with anyio.move_on_after(waits_s):
+        try:
+            answer = await ctx.elicit(question(stored), form)
+        except MCPError as error:
+            log.info("The form of %s came back as a protocol error %d", stored.plan.tool, error.error.code)
+        except ValueError:
+            log.info("The form of %s came back with something it has no room for", stored.plan.tool)
+        else:
+            return answer.data if isinstance(answer, AcceptedElicitation) else NoForm("not answered")
+    return NoForm("not answered")
 
 
 def agreed_by(stored: StoredPlan, answer: ElicitationResult[Any]) -> str | None:
@@ -121,11 +99,11 @@ def agreed_by(stored: StoredPlan, answer: ElicitationResult[Any]) -> str | None:
         return None
     given = answer.data
     if isinstance(given, NoForm):
-        return None if given.reason == "cannot be asked" else given.reason
+        return given.reason if given.reason in ("the operator's policy", "nothing to agree to") else None
     if isinstance(given, Agreement):
         return BY_FORM if given.agree else None
     if isinstance(given, TypedAgreement):
-        return BY_FORM if typed_right(stored.plan, given.typed) else None
+        return BY_FORM if stored.plan.is_confirmed_by(given.typed) else None
     return None
 
 
@@ -144,18 +122,19 @@ def refused_by(answer: ElicitationResult[Any]) -> str | None:
 
 def was_asked(answer: ElicitationResult[Any]) -> bool:
     """Tell whether a form went out at all."""
-    return _failed() or not (isinstance(answer, AcceptedElicitation) and isinstance(answer.data, NoForm))
+    given = answer.data if isinstance(answer, AcceptedElicitation) else None
+    return not isinstance(given, NoForm) or given.reason == "not answered"
 
 
 def question(stored: StoredPlan) -> str:
-    """Word the question; the same plan always gives the same words, and another plan gives others.
+    """Return the question; the same plan always gives the same words, and another plan gives others.
 
     The id in it is what makes an answer good for one plan only: an answer sent again meets a new question.
     """
     lines = [f"• {line}" for line in stored.plan.lines[:_SHOWN]]
     more = [f"• and {len(stored.plan.lines) - _SHOWN:,} more"] if len(stored.plan.lines) > _SHOWN else []
     head = f"{stored.plan.summary}? (plan {stored.id})"
-    return "\n".join([head, *lines, *more, stored.plan.typing_request]).rstrip()
+    return "\n".join([head, *lines, *more, stored.plan.confirmation_request]).rstrip()
 
 
 def _forms_count(ctx: Context[Any, Any]) -> bool:
@@ -163,9 +142,21 @@ def _forms_count(ctx: Context[Any, Any]) -> bool:
     return serving.forms_count
 
 
-def _failed() -> bool:
-    state = _asking.get()
-    return state is not None and state.failed
+def _is_modern(ctx: Context[Any, Any]) -> bool:
+    return (ctx.protocol_version or "") >= MODERN
+
+
+def _is_unusable(answer: InputResponse, form: type[BaseModel]) -> bool:
+    """Tell whether a form came back with what it has no room for; to decline or to close it is room enough."""
+    if not isinstance(answer, ElicitResult):
+        return True
+    if answer.action != "accept":
+        return False
+    try:
+        form.model_validate(answer.content)
+    except ValidationError:
+        return True
+    return False
 
 
 def _no_form(ctx: Context[Any, Any], decision: Decision, stored: StoredPlan) -> NoForm | None:

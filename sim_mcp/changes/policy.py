@@ -9,22 +9,12 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sim_mcp.changes.plan import Delete, Plan, Register, SetStatus
+from sim_mcp.changes.kinds import STATUSES, StatusWord, ToolName
+from sim_mcp.changes.plan import Plan
 from sim_mcp.settings import Confirm
 
 Decision = Literal["allow", "ask", "page", "never"]
 """Nobody is asked; by form or else on the page; on the page alone, for hosts that answer forms themselves; refused."""
-
-Tool = Literal["set_sim_status", "assign_sims", "delete_sims", "register_sim_batch"]
-Status = Literal["issued", "activated", "suspended", "factory_test"]
-
-_STATUSES: dict[Tool, tuple[Status, ...]] = {
-    "set_sim_status": ("activated", "suspended", "factory_test"),
-    "register_sim_batch": ("issued", "activated", "factory_test"),
-    "assign_sims": (),
-    "delete_sims": (),
-}
-"""What a tool may set: a rule about another status would never fit, and nobody would notice."""
 
 
 class PolicyError(Exception):
@@ -41,24 +31,25 @@ class Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     decision: Decision
-    tool: Tool | None = None
-    status: Status | None = None
+    tool: ToolName | None = None
+    status: StatusWord | None = None
     max_sims: int | None = Field(default=None, ge=1, strict=True)
 
     @model_validator(mode="after")
     def _may_fit(self) -> Self:
-        if self.tool is not None and self.status is not None and self.status not in _STATUSES[self.tool]:
-            known = ", ".join(_STATUSES[self.tool]) or "no status at all"
+        # A rule about another status would never fit, and nobody would notice.
+        if self.tool is not None and self.status is not None and self.status not in STATUSES[self.tool]:
+            known = ", ".join(STATUSES[self.tool]) or "no status at all"
             raise ValueError(f'it never fits: {self.tool} does not set status "{self.status}", but {known}')
         return self
 
     def fits(self, plan: Plan) -> bool:
         """Tell whether a plan is what this rule is about."""
         sims = plan.sims_to_do
-        target = plan.change.target.word if isinstance(plan.change, SetStatus | Register) else None
+        status = plan.change.status.word if plan.change.status is not None else None
         return (
             self.tool in (None, plan.tool)
-            and self.status in (None, target)
+            and self.status in (None, status)
             and (self.max_sims is None or (sims is not None and sims <= self.max_sims))
         )
 
@@ -74,14 +65,14 @@ class Policy(BaseModel):
     def decide(self, plan: Plan) -> Decision:
         """Decide on one plan.
 
-        Deleting is asked about, unless a rule that names it says otherwise; so is a batch of which nobody knows how
-        many SIMs it holds.
+        What cannot be undone is asked about, unless a rule that names its tool says otherwise; so is a batch of which
+        nobody knows how many SIMs it holds.
         """
         rule = next((rule for rule in self.rule if rule.fits(plan)), None)
         decision = rule.decision if rule is not None else self.default
-        named = rule is not None and rule.tool == "delete_sims"
-        unnamed_deletion = isinstance(plan.change, Delete) and not named
-        return "ask" if decision == "allow" and (unnamed_deletion or plan.sims_to_do is None) else decision
+        named = rule is not None and rule.tool == plan.tool
+        needs_a_name = plan.change.irreversible and not named
+        return "ask" if decision == "allow" and (needs_a_name or plan.sims_to_do is None) else decision
 
 
 def read_policy(file: Path | None, confirm: Confirm) -> Policy:
@@ -113,8 +104,8 @@ _EXAMPLE = """a rule is written [[rule]], then tool = "set_sim_status" and decis
 _WORDS: dict[str, Sequence[str]] = {
     "decision": get_args(Decision),
     "default": get_args(Decision),
-    "tool": get_args(Tool),
-    "status": get_args(Status),
+    "tool": tuple(STATUSES),
+    "status": get_args(StatusWord),
 }
 
 

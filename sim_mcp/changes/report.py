@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from sim_mcp.changes.plan import Planned
-from sim_mcp.changes.record.entries import Outcome, StoredPlan
+from sim_mcp.changes.item import PlannedItem
+from sim_mcp.changes.outcome import Outcome
+from sim_mcp.changes.record.entries import StoredPlan
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,7 @@ class Report:
     """How a plan stands: what became of each item that is settled, and where to approve it if it waits."""
 
     stored: StoredPlan
-    outcomes: tuple[tuple[Planned, Outcome], ...]
+    outcomes: tuple[tuple[PlannedItem, Outcome], ...]
     link: str | None = None
     paused: str | None = None
     """Why it stopped before its end, if something made it."""

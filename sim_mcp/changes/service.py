@@ -1,4 +1,4 @@
-"""Changes: plans kept, agreed to by the best route there is, carried out once, and told about."""
+"""The service for changes: keep plans, have them agreed to by the best route there is, carry them out once, report."""
 
 import logging
 from dataclasses import replace
@@ -8,23 +8,24 @@ from typing import NoReturn
 import anyio
 
 from sim_mcp.changes.agreement import BY_POLICY, why_not_enough
-from sim_mcp.changes.apply import Run, Tell
+from sim_mcp.changes.apply import ReportProgress, Run
 from sim_mcp.changes.approval_page.approvals import Approvals
 from sim_mcp.changes.approval_page.offer import PageOffer
-from sim_mcp.changes.look_back import LookBack
-from sim_mcp.changes.plan import Plan, Register, counted, make
+from sim_mcp.changes.backend import Backend
+from sim_mcp.changes.item import PlannedItem
+from sim_mcp.changes.lock import hold_lock
+from sim_mcp.changes.plan import Plan, remake
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError, read_policy
 from sim_mcp.changes.record.entries import Caller, StoredPlan
 from sim_mcp.changes.record.history import Change, changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.record_file import JournalError
+from sim_mcp.changes.recovery import Recovery
 from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed, which_one
-from sim_mcp.changes.registration import plan_registration
 from sim_mcp.changes.report import Report
-from sim_mcp.changes.turn import turn
-from sim_mcp.emnify import Bic, EmnifyClient, InvalidValueError
+from sim_mcp.emnify import EmnifyClient, InvalidValueError
 from sim_mcp.fleet.inventory.inventory import Inventory
-from sim_mcp.fleet.lookup.sims_by_id import read_sims
+from sim_mcp.formatting import format_quantity
 from sim_mcp.recorder import Recorder
 from sim_mcp.sanitize import fence
 from sim_mcp.settings import Settings
@@ -39,7 +40,7 @@ _LEAST_S = 5.0
 
 
 class ChangeService:
-    """Take plans in, see that somebody agreed, and carry them out."""
+    """Keep plans, see that somebody agreed, and carry them out."""
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class ChangeService:
         self._settings = settings
         self._policy = read_policy(settings.policy, settings.confirm)
         self._record = Recorder()
-        self._opened: Journal | None = None
+        self._opened: Backend | None = None
         self._page = PageOffer(open_browser=settings.open_browser)
 
     async def keep(self, plan: Plan, caller: Caller) -> StoredPlan:
@@ -65,29 +66,29 @@ class ChangeService:
             InvalidValueError: It concerns more SIMs than one change, or one hour, may.
             JournalError: The record cannot be kept.
         """
-        self._insist_on_size(plan)
+        self._check_size(plan)
         hourly, sims = self._settings.max_sims_per_hour, plan.sims_to_do or 0
         spent = await self._record(self._journal.sent_within_the_hour)
         if spent + sims > hourly:
             raise InvalidValueError(
-                f"{counted(spent, 'SIM')} were changed within the last hour; {sims:,} more would exceed "
+                f"{format_quantity(spent, 'SIM')} were changed within the last hour; {sims:,} more would exceed "
                 f"{hourly:,} (SIM_MCP_MAX_SIMS_PER_HOUR); wait, or ask the operator to raise the limit"
             )
         return await self._record(self._journal.keep, plan, caller)
 
     async def require_journal(self) -> None:
-        """See now that the record can be kept, so that nothing is planned that could not be recorded.
+        """Check that the journal can be written, so that nothing is planned that could not be recorded.
 
         Raises:
             JournalError: The record cannot be kept.
         """
-        await self._record(self._journal.insist)
+        await self._record(self._journal.check_writable)
 
     def decision(self, plan: Plan) -> Decision:
         """Return what the operator's policy says about a plan."""
         return self._policy.decide(plan)
 
-    async def carry_out(self, stored: StoredPlan, how: str, progress: Tell, started: float) -> Report:
+    async def carry_out(self, stored: StoredPlan, how: str, progress: ReportProgress, started: float) -> Report:
         """Record that a plan was agreed to and carry it out, as far as the time of a call begun then allows.
 
         Raises:
@@ -95,24 +96,31 @@ class ChangeService:
             JournalError: The record cannot be kept.
         """
         if stored.plan.to_do and not await self._record(self._journal.decide, stored.id, approved=True, how=how):
-            await self._insist_on_approval(stored.id)
+            await self._require_approval(stored.id)
         return await self._run(stored.id, progress, self._deadline(started))
 
     async def reject(self, stored: StoredPlan, how: str) -> NoReturn:
-        """Record a person's no.
+        """Record that a person refused the plan.
 
         Raises:
-            NotConfirmedError: Always; it tells how the plan was decided.
+            NotConfirmedError: Always; it says how the plan was decided.
             JournalError: The record cannot be kept.
         """
         await self._record(self._journal.decide, stored.id, approved=False, how=how)
-        await self._insist_on_approval(stored.id)
+        await self._require_approval(stored.id)
         raise NotConfirmedError(no_too_late(stored.id))
 
     async def offer_page(
-        self, stored: StoredPlan, progress: Tell, started: float, *, asked: bool = False, wait: bool = True
+        self, stored: StoredPlan, progress: ReportProgress, started: float, *, asked: bool = False, wait: bool = True
     ) -> Report:
-        """Show the plan on a page of this machine; wait for a person as long as a call begun then may, then go on.
+        """Show the plan on a page of this machine, wait for a person within the time of the call, then carry it out.
+
+        Args:
+            stored: the plan, as it waits.
+            progress: what reports how far it is.
+            started: when the call began, by the event loop's clock.
+            asked: whether a form was shown for it before.
+            wait: whether to wait for a person at all.
 
         Raises:
             NotConfirmedError: There is no page to offer, or the person rejected the plan.
@@ -125,13 +133,19 @@ class ChangeService:
         now = await self._record(self._journal.plan, stored.id) or stored
         if now.state == "waiting":
             return await self._report(stored.id, link=link)
-        await self._insist_on_approval(stored.id)
+        await self._require_approval(stored.id)
         return await self._run(stored.id, progress, self._deadline(started))
 
-    async def go_on(self, plan_id: str | None, caller: Caller, progress: Tell, *, unasked: bool = True) -> Report:
-        """Tell how a plan stands, and carry out what is approved and not done yet; without an id, the only open one.
+    async def go_on(
+        self, plan_id: str | None, caller: Caller, progress: ReportProgress, *, unasked: bool = True
+    ) -> Report:
+        """Carry out what is approved and not done yet, and return how the plan stands.
 
-        `unasked` says whether the operator's policy may agree by itself, as it may where callers are known.
+        Args:
+            plan_id: the plan; without one, the only open one of the caller.
+            caller: who asks.
+            progress: what reports how far it is.
+            unasked: whether the operator's policy may agree by itself, as it may where callers are known.
 
         Raises:
             NotConfirmedError: There is no such plan of this caller, or it was rejected or expired; or several are open.
@@ -141,58 +155,59 @@ class ChangeService:
         started = anyio.current_time()
         stored = await self._plan_of(plan_id or await self._only_open_one(caller), caller)
         if stored.state == "waiting" and stored.plan.to_do:
-            decision = self._insist_on_limits(stored)
+            decision = self._check_limits(stored)
             if decision == "allow" and unasked:
                 return await self.carry_out(stored, BY_POLICY, progress, started)
             return await self.offer_page(stored, progress, started)
         if stored.plan.items and not stored.plan.to_do:
             return await self._report(stored.id)
         if stored.state not in ("approved", "lapsed"):
-            await self._insist_on_approval(stored.id)
-        if await self._left(stored) and (why := why_not_enough(stored, self._insist_on_limits(stored))):
+            await self._require_approval(stored.id)
+        if await self._left(stored) and (why := why_not_enough(stored, self._check_limits(stored))):
             return await self._ask_anew(stored, why, progress, started)
         return await self._run(stored.id, progress, self._deadline(started))
 
     async def changes(
         self, *, sim: str | None = None, start: datetime | None = None, end: datetime | None = None
     ) -> list[Change]:
-        """Return the changes on record, newest first; what is in doubt is read again before.
+        """Return the changes on record, newest first, after reading again what is in doubt.
 
         Raises:
             JournalError: The record cannot be read.
         """
-        await self._look_back.into_doubts()
+        await Recovery(self._backend).reread_doubts()
         return await self._record(changes, self._journal, sim=sim, start=start, end=end)
 
-    async def look_back(self) -> None:
-        """Say in the log which changes are not finished, and read again what was left in doubt."""
+    async def recover(self) -> None:
+        """Log which changes are not finished, and read again what was left in doubt."""
         try:
-            looked = self._look_back
+            backend = self._backend
         except JournalError as error:
             log.warning("%s", error)
         else:
-            await looked.at_start()
+            await Recovery(backend).at_start()
 
     async def host_page(self) -> None:
         """Serve the approval page from the moment it is first needed, until cancelled."""
         await self._page.host()
 
     @property
-    def _journal(self) -> Journal:
-        # Looked for when first needed: who only reads needs no record.
+    def _backend(self) -> Backend:
+        # Opened when first needed: reading needs no journal.
         if self._opened is None:
             try:
-                self._opened = Journal(self._settings.state_directory())
+                journal = Journal(self._settings.state_directory())
             except OSError as error:
                 raise JournalError(
                     f"There is no place to keep the record of changes in ({error}), so nothing can be changed. "
                     "The operator has to set SIM_MCP_STATE_DIR to a directory that exists."
                 ) from None
+            self._opened = Backend(self._client, journal, self._record, self._inventory)
         return self._opened
 
     @property
-    def _look_back(self) -> LookBack:
-        return LookBack(self._client, self._journal, self._record, self._inventory)
+    def _journal(self) -> Journal:
+        return self._backend.journal
 
     async def _plan_of(self, plan_id: str, caller: Caller) -> StoredPlan:
         stored = await self._record(self._journal.plan, plan_id) if self._journal.file.exists else None
@@ -201,22 +216,20 @@ class ChangeService:
         return stored
 
     async def _only_open_one(self, caller: Caller) -> str:
-        mine = await self._look_back.unfinished(caller)
+        mine = await Recovery(self._backend).unfinished(caller)
         if len(mine) != 1:
             raise NotConfirmedError(which_one(mine))
         return mine[0].plan
 
-    async def _left(self, stored: StoredPlan) -> list[int]:
-        """Return the ids of the SIMs that were agreed to and never sent; 0 stands for a batch."""
+    async def _left(self, stored: StoredPlan) -> list[PlannedItem]:
+        """Return the items that were agreed to and never sent."""
         known = await self._record(self._journal.progress, stored.id)
         begun = known.sent | set(known.settled)
         return [
-            item.sim_id
-            for number, item in enumerate(stored.plan.items)
-            if number not in begun and item.verdict == "change"
+            item for number, item in enumerate(stored.plan.items) if number not in begun and item.verdict == "change"
         ]
 
-    def _insist_on_size(self, plan: Plan) -> None:
+    def _check_size(self, plan: Plan) -> None:
         most, sims = self._settings.max_sims_per_change, plan.sims_to_do or 0
         if sims > most:
             raise InvalidValueError(
@@ -224,9 +237,9 @@ class ChangeService:
                 "SIM_MCP_MAX_SIMS_PER_CHANGE); split it, or ask the operator to raise the limit"
             )
 
-    def _insist_on_limits(self, stored: StoredPlan) -> Decision:
-        """Decide on a plan kept before by the policy and the limits in force now."""
-        self._insist_on_size(stored.plan)
+    def _check_limits(self, stored: StoredPlan) -> Decision:
+        """Decide on a plan that was kept before, by the policy and the limits in force now."""
+        self._check_size(stored.plan)
         decision = self._policy.decide(stored.plan)
         if decision == "never":
             raise ForbiddenByPolicyError(
@@ -235,51 +248,38 @@ class ChangeService:
             )
         return decision
 
-    async def _ask_anew(self, stored: StoredPlan, why: str, progress: Tell, started: float) -> Report:
-        """Plan what is left of a change once more, as it is now, and ask for a new yes."""
+    async def _ask_anew(self, stored: StoredPlan, why: str, progress: ReportProgress, started: float) -> Report:
+        """Plan what is left of a change once more, as it is now, and ask for a new approval."""
         if not self._settings.approval_page:
             raise NotConfirmedError(
                 f"Not done: what is left of plan {stored.id} wants a new yes, because {why}, and the approval page is "
                 f"switched off. Nothing changed by this call. A new call of {stored.plan.tool} plans it anew."
             )
         left = await self._left(stored)
-        async with turn(self._journal.file.directory, self._deadline(started)) as mine:
-            if not mine:
+        async with hold_lock(self._journal.file.directory, self._deadline(started)) as held:
+            if not held:
                 return await self._report(stored.id)
-            anew = await self._record(self._journal.keep, await self._replanned(stored.plan, left), stored.caller)
+            plan = await remake(self._client, stored.plan, left)
+            anew = await self._record(self._journal.keep, plan, stored.caller)
             await self._runner(stored, progress).drop(f"{why}; it is asked for anew in plan {anew.id}")
         report = await self.offer_page(anew, progress, started)
-        note = f"It follows plan {stored.id}, of which {counted(len(left), 'SIM')} had not been sent, because {why}."
+        unsent = format_quantity(len(left), "SIM")
+        note = f"It follows plan {stored.id}, of which {unsent} had not been sent, because {why}."
         return replace(report, note=note)
 
-    async def _replanned(self, plan: Plan, left: list[int]) -> Plan:
-        if isinstance(plan.change, Register):
-            return await plan_registration(plan.tool, self._client, Bic.parse(plan.change.bic), plan.change.target)
-        now = await read_sims(self._client, left)
-        sims = [sim for sim_id in left if (sim := now[sim_id]) is not None]
-        return make(plan.tool, plan.change, sims, own_organisation=self._client.own_organisation_id)
-
-    async def _insist_on_approval(self, plan_id: str) -> None:
+    async def _require_approval(self, plan_id: str) -> None:
         stored = await self._record(self._journal.plan, plan_id)
         if stored is None or stored.state != "approved":
             raise NotConfirmedError(not_agreed(plan_id, stored))
 
-    def _runner(self, stored: StoredPlan, progress: Tell) -> Run:
-        return Run(
-            self._client,
-            self._journal,
-            self._record,
-            stored,
-            progress,
-            hourly=self._settings.max_sims_per_hour,
-            inventory=self._inventory,
-        )
+    def _runner(self, stored: StoredPlan, progress: ReportProgress) -> Run:
+        return Run(self._backend, stored, progress, hourly=self._settings.max_sims_per_hour)
 
-    async def _run(self, plan_id: str, progress: Tell, deadline: float) -> Report:
+    async def _run(self, plan_id: str, progress: ReportProgress, deadline: float) -> Report:
         """Carry out what is left of a plan until the deadline."""
         paused = None
-        async with turn(self._journal.file.directory, deadline) as mine:
-            stored = await self._record(self._journal.plan, plan_id) if mine else None
+        async with hold_lock(self._journal.file.directory, deadline) as held:
+            stored = await self._record(self._journal.plan, plan_id) if held else None
             if stored is not None:
                 run = self._runner(stored, progress)
                 try:
@@ -303,5 +303,6 @@ class ChangeService:
             raise NotConfirmedError(f"There is no plan {plan_id}. Nothing changed.")
         known = await self._record(self._journal.progress, plan_id)
         outcomes = tuple((item, known.settled[n]) for n, item in enumerate(stored.plan.items) if n in known.settled)
-        others = [change for change in await self._look_back.unfinished(stored.caller) if change.plan != plan_id]
+        mine = await Recovery(self._backend).unfinished(stored.caller)
+        others = [change for change in mine if change.plan != plan_id]
         return Report(stored, outcomes, link=link, paused=paused, besides=len(others))

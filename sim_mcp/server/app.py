@@ -14,13 +14,11 @@ from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
-from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sim_mcp import __version__
-from sim_mcp.changes import consent
 from sim_mcp.changes.service import ChangeService
 from sim_mcp.emnify import EmnifyClient, InvalidValueError
 from sim_mcp.exports.service import WAITS_S, ExportService
@@ -33,7 +31,7 @@ from sim_mcp.server.readiness import Readiness
 from sim_mcp.settings import Settings
 from sim_mcp.tools import blank_arguments, registry
 from sim_mcp.tools.context import AppState
-from sim_mcp.tools.errors import explain, is_unusable_form
+from sim_mcp.tools.errors import explain
 from sim_mcp.tools.schema import slim_input, slim_output
 
 log = logging.getLogger(__name__)
@@ -54,9 +52,8 @@ _LISTS_LIVE_MS = 3_600_000
 class SimServer(MCPServer[AppState]):
     """Word every anticipated failure for the model, in one place."""
 
-    def __init__(self, tools: Sequence[Tool], form_waits_s: float, **options: Any) -> None:
+    def __init__(self, tools: Sequence[Tool], **options: Any) -> None:
         super().__init__("sim_mcp", tools=list(tools), **options)
-        self._form_waits_s = form_waits_s
         self._reading = {tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint}
         self._parameters = {tool.name: tool.parameters for tool in tools}
         self._changing = {tool.name for tool in tools if tool.annotations and tool.annotations.destructive_hint}
@@ -74,7 +71,7 @@ class SimServer(MCPServer[AppState]):
             arguments = self._without_nothing(name, arguments)
         try:
             if name not in self._reading:
-                return await self._call_with_consent(name, arguments, context)
+                return await super().call_tool(name, arguments, context)
             with anyio.fail_after(READING_TAKES_S):
                 return await super().call_tool(name, arguments, context)
         except TimeoutError:
@@ -98,23 +95,6 @@ class SimServer(MCPServer[AppState]):
             raise ToolError(explain(error) or str(error)) from None
         return arguments
 
-    async def _call_with_consent(
-        self, name: str, arguments: dict[str, Any], context: Context[AppState, Any] | None
-    ) -> CallToolResult | InputRequiredResult:
-        """Call a tool that may ask by form, and where the form came to nothing, once more without: with the page."""
-        started = anyio.current_time()
-        try:
-            with consent.asking(started, self._form_waits_s):
-                return await super().call_tool(name, arguments, context)
-        except MCPError as error:
-            # Only a form leads here: the client broke off or answered with an error of its own.
-            log.info("The form of %s came back as a protocol error %d", name, error.error.code)
-        except ToolError as error:
-            if not is_unusable_form(error):
-                raise
-        with consent.asking(started, self._form_waits_s, failed=True):
-            return await super().call_tool(name, arguments, context)
-
 
 def build_server(settings: Settings, *, waits_s: float = WAITS_S, forms_count: bool = True) -> SimServer:
     """Build the server; nothing is sent anywhere before the first tool call.
@@ -127,7 +107,6 @@ def build_server(settings: Settings, *, waits_s: float = WAITS_S, forms_count: b
     readiness = Readiness(settings)
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
-        settings.form_wait_s,
         title="SIM cards (emnify)",
         version=__version__,
         instructions=INSTRUCTIONS,
@@ -164,7 +143,7 @@ def _lifespan(
             changes = ChangeService(client, settings, inventory, run_for_s=waits_s)
             async with anyio.create_task_group() as background:
                 background.start_soon(changes.host_page)
-                background.start_soon(changes.look_back)
+                background.start_soon(changes.recover)
                 exports = ExportService(
                     partial(rows_of, client), client.now, settings.export_dir, background, waits_s=waits_s
                 )

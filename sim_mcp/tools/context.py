@@ -88,6 +88,11 @@ def forms_count(ctx: ToolContext) -> bool:
     return _state_of(ctx).forms_count
 
 
+def form_wait_s(ctx: ToolContext) -> float:
+    """Return how many seconds a form that is shown within a call is waited for."""
+    return _state_of(ctx).settings.form_wait_s
+
+
 def inventory_of(ctx: ToolContext) -> Inventory:
     """Return the inventory of the whole fleet.
 

@@ -56,11 +56,6 @@ _WITH_OWN_TEXT = (
 """Errors whose message is written for the model already."""
 
 
-def is_unusable_form(error: ToolError) -> bool:
-    """Tell whether a form came back with fields it does not have; the SDK's message would name our functions."""
-    return isinstance(error.__cause__, ToolError) and str(error.__cause__).startswith("Resolver ")
-
-
 def explain(cause: BaseException | None) -> str | None:
     """Return the text for an expected error, or None for a crash, whose details stay on the server."""
     if isinstance(cause, _WITH_OWN_TEXT):

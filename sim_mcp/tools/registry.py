@@ -9,7 +9,7 @@ from inspect import getdoc
 from typing import Any, Literal
 
 import sim_mcp.tools
-from sim_mcp.tools import batches, changing, history, reading, usage_ranking
+from sim_mcp.tools import reading, usage_ranking
 
 Effect = Literal["reads", "files", "writes"]
 """Nothing changes; something is left on this machine; something changes at emnify."""
@@ -50,15 +50,6 @@ _READING = (
     Entry(reading.get_sim_daily_usage, "Get a SIM's daily usage"),
     Entry(usage_ranking.rank_sims_by_usage, "Rank SIMs by usage"),
     Entry(usage_ranking.find_waste, "Find SIMs that cost and do nothing"),
-    Entry(batches.validate_sim_batch, "Validate a SIM batch"),
-    Entry(history.list_changes, "List changes of SIMs"),
-)
-_WRITING = (
-    Entry(changing.set_sim_status, "Set SIM status", effect="writes"),
-    Entry(changing.assign_sims, "Assign SIMs to organisations", effect="writes"),
-    Entry(changing.delete_sims, "Delete SIMs", effect="writes"),
-    Entry(changing.continue_change, "Continue a change", effect="writes"),
-    Entry(batches.register_sim_batch, "Register a SIM batch", effect="writes", idempotent=False),
 )
 
 
@@ -69,7 +60,7 @@ def tools(*, may_write: bool) -> Sequence[Entry]:
 
 @cache
 def _all_tools() -> tuple[Entry, ...]:
-    found = [*_discovered(), *_READING, *_WRITING]
+    found = [*_discovered(), *_READING]
     return tuple(sorted(found, key=lambda entry: (entry.effect == "writes", entry.name)))
 
 

@@ -1,6 +1,6 @@
 """Answers as the compact lines a language model reads. Pure: every fact of the structured content, no I/O."""
 
-from sim_mcp.sanitize import fence, quoted
+from sim_mcp.sanitize import quoted
 from sim_mcp.tools import answers
 
 _CENT = 0.01
@@ -20,57 +20,6 @@ def daily_usage(answer: answers.DailyUsage) -> str:
     total = f"Total: {amounts(answer.total)}"
     head = f"Daily usage of SIM {answer.iccid} from {answer.start} to {answer.end}"
     return _lines(head, *rows, total, answer.hint)
-
-
-def change_report(answer: answers.ChangeReport) -> str:
-    """Write how a change stands: totals, then each SIM before and after, or what waits for approval where."""
-    counts = ", ".join(f"{number:,} {kind}" for kind, number in answer.counts.items())
-    rows = [
-        f"{row.iccid}{f' {quoted(row.device)}' if row.device else ''} {row.outcome}: "
-        f"{row.before} → {row.after} ({row.note})"
-        for row in answer.sims
-    ]
-    return _lines(
-        f"Plan {answer.plan}: {answer.state}.",
-        f"Nothing changed yet. A person has to approve it at {answer.approve_at}" if answer.approve_at else None,
-        "Tell them now; continue_change then waits for them." if answer.approve_at else None,
-        f"Result: {counts}. Agreed by: {answer.agreed or 'nobody had to'}." if counts else None,
-        # What is changed may name an organisation, which may have chosen that name.
-        fence(_lines(f"{answer.summary}.", *rows, *(answer.planned or ()))),
-        f"{answer.not_shown:,} more not shown; sim-mcp audit has them all." if answer.not_shown else None,
-        answer.note,
-        _next(answer.next),
-    )
-
-
-def change_list(answer: answers.ChangeList) -> str:
-    """Write the changes on record, with what came of each."""
-    if not answer.changes:
-        return _lines("0 changes.", answer.hint)
-    head = f"{_counted(len(answer.changes), answer.total, 'change')}, page {answer.page}."
-    # Calls stand outside the fence: what is inside is nobody's instruction.
-    calls = " or ".join(row.next for row in answer.changes if row.next)
-    page = f"Next page: {answer.next}" if answer.next else None
-    return _lines(head, fence("\n".join(map(_change, answer.changes))), _next(calls), page)
-
-
-def _change(row: answers.ChangeRow) -> str:
-    counts = ", ".join(f"{number:,} {kind}" for kind, number in (row.counts or {}).items())
-    return _lines(
-        f"{row.at} plan {row.plan} {row.state}: {row.summary}.",
-        f"  {counts}." if counts else None,
-        f"  {row.left:,} not sent yet." if row.left else None,
-        f"  {row.in_doubt:,} sent, outcome not known." if row.in_doubt else None,
-        *(f"  {sim}" for sim in row.sims or ()),
-        f"  {row.not_shown:,} SIMs more; sim-mcp audit has them all." if row.not_shown else None,
-        f"  Agreed by: {row.agreed or 'nobody'}. Client: {row.client}.",
-    )
-
-
-def batch(answer: answers.BatchState) -> str:
-    """Write what is known of a batch that can be registered."""
-    facts = _pairs(("SIMs", answer.sims), ("model", answer.model), ("status", answer.status))
-    return _lines(f"Batch {answer.bic} can be registered. {facts}".rstrip(), answer.next)
 
 
 def all_of(customer: str | None) -> str | None:

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.plan import Plan
 from sim_mcp.changes.record.audit import audit
-from sim_mcp.changes.record.entries import Caller, Outcome
+from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.record_file import FILE, UnreadablePlanError

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from sim_mcp.changes.record.entries import Outcome, State
+from sim_mcp.changes.outcome import Outcome
+from sim_mcp.changes.record.entries import State
 from sim_mcp.changes.record.journal import AGREEMENT_LASTS, IDLE_PLANS_KEPT, Journal
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.sandbox.settings import Unknowns

@@ -7,7 +7,9 @@ import anyio
 import pytest
 from mcp import Client
 
-from sim_mcp.changes.plan import Plan, Planned, Register
+from sim_mcp.changes.item import PlannedItem
+from sim_mcp.changes.kinds.register import Register
+from sim_mcp.changes.plan import Plan
 from sim_mcp.changes.policy import read_policy
 from sim_mcp.emnify import SimStatus
 from sim_mcp.fleet.lookup.sims_by_id import FEW
@@ -112,7 +114,7 @@ def test_a_rule_counts_the_sims_of_a_batch_and_a_person_is_asked_where_they_are_
     file = tmp_path / "policy.toml"
     file.write_text(f'[[rule]]\ntool = "register_sim_batch"\ndecision = "allow"\n{rule}\n')
     change = Register(bic="#31F 6E2S 6XTR 3NEY", size="SIMs", quantity=quantity, target=SimStatus.ISSUED)
-    item = Planned(sim_id=0, iccid=None, before="-", after="registered", verdict="change", reason="SIMs")
+    item = PlannedItem(sim_id=0, iccid=None, before="-", after="registered", verdict="change", reason="SIMs")
     plan = Plan(tool="register_sim_batch", change=change, items=(item,))
     assert read_policy(file, Confirm.ASK).decide(plan) == decision
     assert read_policy(None, Confirm.HOST).decide(plan) == ("ask" if quantity is None else "allow")

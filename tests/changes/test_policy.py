@@ -4,14 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from sim_mcp.changes.plan import Delete, Plan, Planned, SetStatus
+from sim_mcp.changes.item import PlannedItem
+from sim_mcp.changes.kinds.delete import Delete
+from sim_mcp.changes.kinds.status import SetStatus
+from sim_mcp.changes.plan import Plan
 from sim_mcp.changes.policy import Policy, PolicyError, read_policy
 from sim_mcp.emnify import SimStatus
 from sim_mcp.settings import Confirm
 from tests.test_commands import run
 from tests.test_serving import environment
 
-ITEM = Planned(sim_id=1, iccid="8988303000006000000", before="Activated", after="x", verdict="change", reason="")
+ITEM = PlannedItem(sim_id=1, iccid="8988303000006000000", before="Activated", after="x", verdict="change", reason="")
 DELETES = Plan(tool="delete_sims", change=Delete(), items=(ITEM,))
 SUSPENDS = Plan(tool="set_sim_status", change=SetStatus(target=SimStatus.SUSPENDED), items=(ITEM,))
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.record.audit import audit
-from sim_mcp.changes.record.entries import Outcome
 from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.record_file import FILE

@@ -17,10 +17,15 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, TextResourceContents
 
-from sim_mcp.changes.plan import Delete, Plan, Planned, SetStatus, fingerprint
+from sim_mcp.changes.item import PlannedItem
+from sim_mcp.changes.kinds.delete import Delete
+from sim_mcp.changes.kinds.kind import fingerprint
+from sim_mcp.changes.kinds.status import SetStatus
+from sim_mcp.changes.outcome import Outcome
+from sim_mcp.changes.plan import Plan
 from sim_mcp.changes.policy import PolicyError, read_policy
 from sim_mcp.changes.record.audit import audit
-from sim_mcp.changes.record.entries import Caller, Outcome
+from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.emnify import Sim, SimStatus
 from sim_mcp.fleet.lookup.sims_by_id import FEW
@@ -36,7 +41,7 @@ CALLER = Caller("this machine", "a test")
 
 def plan_of(number: int = 2) -> Plan:
     items = tuple(
-        Planned(
+        PlannedItem(
             sim_id=n, iccid=str(n), before="Issued", after="Deleted", verdict="change", reason="gone", fingerprint="[]"
         )
         for n in range(1, number + 1)

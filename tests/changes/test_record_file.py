@@ -143,7 +143,7 @@ def test_what_is_kept_is_its_owners_alone_whatever_the_directory_allows(tmp_path
 def test_a_record_that_others_could_read_is_theirs_no_more(tmp_path: Path) -> None:
     Journal(tmp_path).keep(plan_of(), CALLER)
     (tmp_path / FILE).chmod(0o644)
-    Journal(tmp_path).insist()
+    Journal(tmp_path).check_writable()
     assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
 
 

@@ -42,7 +42,7 @@ LOOK_FIRST = {
     "changes/service.py": ("test_record", "test_approval"),
     "changes/record/journal.py": ("test_record", "test_approval"),
     "changes/apply.py": ("test_pausing", "test_approval", "test_record", "test_consent"),
-    "changes/judging.py": ("test_approval", "test_record", "test_consent"),
+    "changes/outcome.py": ("test_approval", "test_record", "test_consent"),
     "changes/approval_page/request.py": ("test_page",),
     "changes/approval_page/server.py": ("test_page",),
     "changes/approval_page/approvals.py": ("test_approval", "test_record"),

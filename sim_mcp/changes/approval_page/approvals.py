@@ -2,10 +2,8 @@
 
 from typing import Literal
 
-from sim_mcp.changes import rules
 from sim_mcp.changes.agreement import BY_PAGE
 from sim_mcp.changes.approval_page.view import Row, View
-from sim_mcp.changes.plan import Assign, Delete, Register, SetStatus, typed_right
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.recorder import Recorder
@@ -30,7 +28,7 @@ class Approvals:
             return "expired"
         if stored.state != "waiting":
             return "decided"
-        if not typed_right(stored.plan, typed):
+        if not stored.plan.is_confirmed_by(typed):
             return "mistyped"
         decided = await self._record(self._journal.decide, plan_id, approved=True, how=BY_PAGE)
         return "approved" if decided else "decided"
@@ -48,7 +46,7 @@ def _view(stored: StoredPlan) -> View:
     change = stored.plan.change
     rows = tuple(
         Row(
-            iccid=item.iccid or (change.bic if isinstance(change, Register) else f"id {item.sim_id}"),
+            iccid=change.label(item),
             device=item.device or "",
             organisation=item.organisation or "",
             before=item.before,
@@ -58,7 +56,7 @@ def _view(stored: StoredPlan) -> View:
         )
         for item in stored.plan.items
     )
-    service, bill = _consequences(stored)
+    service, bill = change.consequences()
     return View(
         plan_id=stored.id,
         summary=stored.plan.summary,
@@ -67,17 +65,7 @@ def _view(stored: StoredPlan) -> View:
         bill=bill,
         client=stored.caller.client,
         expires_at=stored.expires_at,
-        typing_request=stored.plan.typing_request,
-        irreversible=isinstance(change, Delete),
+        typing_request=stored.plan.confirmation_request,
+        irreversible=change.irreversible,
         state=stored.state,
     )
-
-
-def _consequences(stored: StoredPlan) -> tuple[str, str]:
-    """Say what the whole change means for service and for the bill."""
-    change = stored.plan.change
-    if isinstance(change, SetStatus | Register):
-        return rules.SERVICE[change.target], rules.BILL[change.target]
-    if isinstance(change, Assign):
-        return "stays as it is", "follows the contracts of the organisations named"
-    return "ends for good", rules.BILL[rules.DELETED]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import anyio
 
-from sim_mcp.changes.apply import Tell
+from sim_mcp.changes.apply import ReportProgress
 from sim_mcp.changes.approval_page.approvals import Approvals
 from sim_mcp.changes.approval_page.browser import BrowserWindows
 from sim_mcp.changes.approval_page.page import ApprovalPage
@@ -54,7 +54,7 @@ class PageOffer:
             self._windows.show(stored.id, self._address + await page.path_for(stored.id))
         return "the browser window that was opened"
 
-    async def wait(self, stored: StoredPlan, link: str, tell: Tell, deadline: float) -> None:
+    async def wait(self, stored: StoredPlan, link: str, tell: ReportProgress, deadline: float) -> None:
         """Wait until the plan is decided on the page, or the moment (of the event loop's clock) has come."""
         page = self._served()
         await tell(0, len(stored.plan.items), f"waiting for approval at {link}")

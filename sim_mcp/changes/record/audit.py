@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sim_mcp.changes.kinds import label_recorded
 from sim_mcp.changes.record.record_file import RecordFile
 from sim_mcp.changes.record.rows import UNREADABLE, body_of, caller_of, text_of
 from sim_mcp.changes.record.spelling import means
@@ -115,7 +116,7 @@ def _plans(db: sqlite3.Connection) -> dict[str, _Plan]:
 
 def _plan(body: dict[str, Any], agreed: str) -> _Plan:
     plan, caller, tool = body["plan"], caller_of(body), text_of(body["plan"]["tool"])
-    batch, sims = text_of(plan["change"].get("bic", "")), body.get("to_do")
+    batch, sims = text_of(label_recorded(plan["change"])), body.get("to_do")
     summary = text_of(body.get("summary", tool))
     return _Plan(caller.principal, caller.client, tool, summary, None if sims is None else int(sims), batch, agreed)
 

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from sim_mcp.changes.outcome import Answer, Outcome
 from sim_mcp.changes.plan import Plan
 
 State = Literal["waiting", "approved", "rejected", "expired", "lapsed"]
 """Expired: nobody agreed, or nobody acted on it, in time. Lapsed: it was begun, and its yes is too old for the rest."""
-
-OutcomeKind = Literal["changed", "already", "refused", "moved", "failed", "unknown", "dropped"]
-"""Dropped: it was not sent, because its yes no longer holds."""
 
 Intended = Literal["now", "before", "over the limit"]
 """Whether an item may be sent: yes; no, it was before; no, the hour's limit is used up."""
@@ -23,26 +21,6 @@ class Caller:
 
     principal: str
     client: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Tell what became of one item of a plan."""
-
-    kind: OutcomeKind
-    before: str
-    after: str
-    note: str
-    request: str | None = None
-    """emnify's id of the request that was sent, by which its support can find it."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What emnify said to a write, before anything was read back: why it is in doubt, if it is."""
-
-    request: str | None
-    doubt: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from sim_mcp.changes.kinds import label_recorded
 from sim_mcp.changes.record.entries import Caller, State
 from sim_mcp.changes.record.journal import AGREEMENT_LASTS, Journal
 from sim_mcp.changes.record.rows import UNREADABLE, body_of, caller_of, moment_of, outcome_of, text_of, told_outcome
@@ -168,7 +169,7 @@ def _standing(state: State, to_do: int, left: int, *, approved: bool, in_doubt: 
 def _sims(
     db: sqlite3.Connection, plan_id: str, planned: dict[str, Any], fits: Callable[[dict[str, Any], str], bool]
 ) -> list[SimChange]:
-    batch = planned["plan"]["change"].get("bic", "")
+    batch = label_recorded(planned["plan"]["change"])
     meant: dict[int, dict[str, Any]] = {}
     for number, body in db.execute("SELECT item, body FROM items WHERE plan = ?", (plan_id,)):
         with suppress(*UNREADABLE):

@@ -16,8 +16,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sim_mcp.changes.outcome import Answer, Outcome
 from sim_mcp.changes.plan import Plan
-from sim_mcp.changes.record.entries import Answer, Caller, Intended, Outcome, Progress, State, StoredPlan
+from sim_mcp.changes.record.entries import Caller, Intended, Progress, State, StoredPlan
 from sim_mcp.changes.record.onward_clock import OnwardClock
 from sim_mcp.changes.record.record_file import RecordFile, UnreadablePlanError
 from sim_mcp.changes.record.rows import UNREADABLE, body_of, caller_of, moment_of, plan_of, progress_of, text_of
@@ -57,8 +58,8 @@ class Journal:
         self.file = RecordFile(directory)
         self._clock = OnwardClock(now, elapsed_s)
 
-    def insist(self) -> None:
-        """See that the record can be written.
+    def check_writable(self) -> None:
+        """Check that the journal can be written.
 
         Raises:
             JournalError: It cannot, so nothing may be changed.

@@ -6,8 +6,9 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, get_args
 
+from sim_mcp.changes.outcome import Answer, Outcome, OutcomeKind
 from sim_mcp.changes.plan import Plan
-from sim_mcp.changes.record.entries import Answer, Caller, Outcome, OutcomeKind, Progress
+from sim_mcp.changes.record.entries import Caller, Progress
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 """What comes of a row that is damaged, or that a newer version wrote."""

@@ -6,8 +6,8 @@ import anyio
 from mcp.types import CallToolResult
 from pydantic import WithJsonSchema
 
-from sim_mcp.changes.plan import status_label
 from sim_mcp.emnify import MonthUsage, Quota
+from sim_mcp.emnify.lifecycle import status_label
 from sim_mcp.fleet.diagnosis.diagnosis import Diagnosis, diagnose, unread
 from sim_mcp.fleet.diagnosis.evidence import Evidence
 from sim_mcp.fleet.diagnosis.findings import Certainty, Finding

@@ -5,8 +5,8 @@ from typing import Annotated
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from sim_mcp.changes.plan import status_label
-from sim_mcp.emnify import Organisation, Sim
+from sim_mcp.emnify import Organisation, Sim, lifecycle
+from sim_mcp.emnify.lifecycle import status_label
 from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.formatting import join_lines, join_pairs
 from sim_mcp.sanitize import called, clean, fence, quoted
@@ -14,7 +14,6 @@ from sim_mcp.tools.context import ToolContext, emnify_of
 from sim_mcp.tools.parameters import SimName
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, respond
-from sim_mcp.tools.sims.status import bill_of, next_statuses, service_of
 
 
 class SimAnswer(Answer):
@@ -64,8 +63,10 @@ def build(sim: Sim) -> SimAnswer:
         msisdn=sim.msisdn,
         eid=sim.eid,
         status=status_label(sim),
-        status_means=f"{service_of(status)}; {bill_of(status)}" if status is not None else "not known here",
-        may_become=next_statuses(status),
+        status_means=f"{lifecycle.SERVICE[status]}; {lifecycle.BILL[status]}"
+        if status is not None
+        else "not known here",
+        may_become=lifecycle.may_become(sim.status_id),
         device=called(device.name, device.id) if device else None,
         device_id=device.id if device else None,
         ip=clean(device.ip_address) or None if device else None,

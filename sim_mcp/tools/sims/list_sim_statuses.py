@@ -6,12 +6,11 @@ from typing import Annotated
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from sim_mcp.emnify import Label, SimStatus
+from sim_mcp.emnify import Label, SimStatus, lifecycle
 from sim_mcp.sanitize import clean
 from sim_mcp.tools.context import ToolContext, emnify_of
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, respond
-from sim_mcp.tools.sims.status import bill_of, next_statuses, service_of
 
 
 class StatusRow(Answer):
@@ -54,9 +53,9 @@ def _build_row(label: Label) -> StatusRow:
     return StatusRow(
         id=label.id,
         status=status.label if status is not None else clean(label.description, 30) or "unknown",
-        service=service_of(status) if status is not None else None,
-        bill=bill_of(status) if status is not None else None,
-        may_become=next_statuses(status),
+        service=lifecycle.SERVICE[status] if status is not None else None,
+        bill=lifecycle.BILL[status] if status is not None else None,
+        may_become=lifecycle.may_become(label.id),
     )
 
 

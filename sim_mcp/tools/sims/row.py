@@ -1,7 +1,7 @@
 """A SIM as one row of a list, in either form. Pure: text of customers is cleaned here."""
 
-from sim_mcp.changes.plan import status_label
 from sim_mcp.emnify import Sim
+from sim_mcp.emnify.lifecycle import status_label
 from sim_mcp.fleet.inventory.filters import FleetSim
 from sim_mcp.formatting import join_pairs
 from sim_mcp.sanitize import called, clean, quoted

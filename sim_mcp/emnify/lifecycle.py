@@ -1,6 +1,11 @@
-"""What emnify allows, and what a change does to service and to the bill."""
+"""The life of a SIM: its statuses, what each may become, and what it means for service and for the bill.
 
-from sim_mcp.emnify import SimStatus
+Pure. From emnify's documentation of the SIM lifecycle and of factory test mode.
+"""
+
+from sim_mcp.emnify.models import Sim
+from sim_mcp.emnify.values import SimStatus
+from sim_mcp.sanitize import clean
 
 ISSUED, ACTIVATED, SUSPENDED, DELETED, FACTORY_TEST = (
     SimStatus.ISSUED,
@@ -17,7 +22,7 @@ ALLOWED: dict[SimStatus, tuple[SimStatus, ...]] = {
     FACTORY_TEST: (ACTIVATED,),
     DELETED: (),
 }
-"""Status changes by PATCH /api/v1/sim/{id}; deletion is its own operation (emnify docs: SIM lifecycle)."""
+"""Status changes by PATCH /api/v1/sim/{id}; deletion is an operation of its own."""
 
 SERVICE: dict[SimStatus, str] = {
     ISSUED: "no network access",
@@ -34,7 +39,7 @@ BILL: dict[SimStatus, str] = {
     DELETED: "no charge afterwards; the current month stays charged",
     FACTORY_TEST: "no hosting fee while it lasts",
 }
-"""Hosting fees by status (emnify docs: SIM lifecycle, factory test mode)."""
+"""Hosting fees by status."""
 
 _EFFECTS: dict[tuple[SimStatus, SimStatus], str] = {
     (ISSUED, ACTIVATED): "goes into service; this month's full hosting fee falls due, without proration",
@@ -55,8 +60,12 @@ _EFFECTS: dict[tuple[SimStatus, SimStatus], str] = {
 }
 
 
+DELETION_EFFECT = "leaves the inventory for good and can never be used again; the current month stays charged"
+"""What DELETE /api/v1/sim/{id} does."""
+
+
 def refusal(current: SimStatus | None, target: SimStatus) -> str | None:
-    """Say which rule forbids the step from one status to another, or None where emnify allows it."""
+    """Return the rule that forbids going from one status to another, or None where emnify allows it."""
     if current is None or target in ALLOWED[current]:
         return None
     if target is ISSUED:
@@ -70,10 +79,21 @@ def refusal(current: SimStatus | None, target: SimStatus) -> str | None:
 
 
 def effect(current: SimStatus | None, target: SimStatus) -> str:
-    """Say in one line what the step does to service and to the bill."""
+    """Return in one line what going from one status to another does to service and to the bill."""
     known = _EFFECTS.get((current, target)) if current is not None else None
     return known or f"{SERVICE[target]}; {BILL[target]}"
 
 
-DELETION_EFFECT = "leaves the inventory for good and can never be used again; the current month stays charged"
-"""What DELETE /api/v1/sim/{id} means (emnify docs: SIM lifecycle)."""
+def may_become(status_id: int | None) -> list[str]:
+    """Return the labels of the statuses that may follow; none for a deleted SIM or an unknown status."""
+    known = SimStatus.known(status_id)
+    if known is None or known is DELETED:
+        return []
+    return [*(status.label for status in ALLOWED[known]), "Deleted (only without a device)"]
+
+
+def status_label(sim: Sim) -> str:
+    """Return the status of a SIM as emnify writes it, or `unknown status`."""
+    if (known := sim.known_status) is not None:
+        return known.label
+    return clean(sim.status.description if sim.status else None, 30) or "unknown status"

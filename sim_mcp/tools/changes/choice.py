@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from mcp.server.mcpserver import Resolve
 from pydantic import Field
 
 from sim_mcp.emnify import EmnifyClient, InvalidValueError, Sim, SimFilter, SimStatus
@@ -10,7 +11,7 @@ from sim_mcp.fleet.lookup.listing import all_matching
 from sim_mcp.fleet.lookup.organisations import find_organisation
 from sim_mcp.fleet.lookup.sims import find_sims
 from sim_mcp.sanitize import clean, quoted
-from sim_mcp.tools.parameters import Name
+from sim_mcp.tools.parameters import Name, Status
 
 MOST = 3000
 """SIMs one plan can hold, and a person can still search on the approval page."""
@@ -21,7 +22,7 @@ WithModel = Annotated[Name | None, Field(description="all of this SIM model")]
 
 @dataclass(frozen=True)
 class Choice:
-    """Hold what the caller said about which SIMs are meant."""
+    """The SIMs that are meant: by name, or by a filter."""
 
     names: tuple[str, ...] = ()
     status: str | None = None
@@ -29,7 +30,7 @@ class Choice:
     model: str | None = None
     has_device: bool | None = None
 
-    async def sims_of(self, client: EmnifyClient) -> tuple[list[Sim], str]:
+    async def find(self, client: EmnifyClient) -> tuple[list[Sim], str]:
         """Return the SIMs as they are now, and the filter that chose them in words, empty if they were named.
 
         Raises:
@@ -57,7 +58,7 @@ class Choice:
             customer_org=customer.id if customer is not None else None,
             model=self.model,
         )
-        words = [
+        parts = [
             f"status {SimStatus.from_word(self.status).label}" if self.status is not None else "",
             f"customer {quoted(customer.name, 40) if clean(customer.name) else f'id {customer.id}'}"
             if customer
@@ -68,10 +69,24 @@ class Choice:
         found = await all_matching(client, wanted, has_device=self.has_device, most=MOST)
         if not found:
             # In the caller's words: an organisation's own name belongs into a fence.
-            said = [*words[:1], f"customer {quoted(self.customer)}" if self.customer is not None else "", *words[2:]]
-            raise InvalidValueError(f"no SIM fits: {_listed(said)}; leave a part of it out; nothing changed")
-        return found, _listed(words)
+            asked = [*parts[:1], f"customer {quoted(self.customer)}" if self.customer is not None else "", *parts[2:]]
+            raise InvalidValueError(f"no SIM fits: {_join(asked)}; leave a part of it out; nothing changed")
+        return found, _join(parts)
 
 
-def _listed(words: list[str]) -> str:
-    return ", ".join(filter(None, words))
+async def _choose(
+    sims: list[str] | None = None,
+    with_status: Status | None = None,
+    of_customer: str | None = None,
+    with_model: str | None = None,
+    has_device: bool | None = None,
+) -> Choice:
+    return Choice(tuple(sims or ()), with_status, of_customer, with_model, has_device)
+
+
+Chosen = Annotated[Choice, Resolve(_choose)]
+"""What the arguments of a tool choose; a parameter of what plans its change."""
+
+
+def _join(parts: list[str]) -> str:
+    return ", ".join(filter(None, parts))

@@ -1,0 +1,136 @@
+"""How a change stands and what it did: the answer of every tool that changes SIMs."""
+
+from collections import Counter
+from typing import Any
+
+from mcp.server.elicitation import ElicitationResult
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from sim_mcp.changes import consent
+from sim_mcp.changes.item import PlannedItem
+from sim_mcp.changes.outcome import Outcome
+from sim_mcp.changes.record.entries import StoredPlan
+from sim_mcp.changes.report import Report
+from sim_mcp.formatting import format_quantity, join_lines
+from sim_mcp.sanitize import fence, quoted
+from sim_mcp.tools.changes.proposal import Proposal
+from sim_mcp.tools.context import ToolContext, changes_of, wants_progress
+from sim_mcp.tools.parameters import ready_call
+from sim_mcp.tools.result import Answer, respond
+
+ROWS = 40
+"""Outcomes listed one by one: what fits into an answer. What needs a look comes first."""
+
+_URGENCY = ("unknown", "failed", "moved", "refused", "dropped", "changed", "already")
+
+
+class OutcomeRow(Answer):
+    """What became of one SIM or batch: changed, already, refused, moved, failed or unknown."""
+
+    iccid: str
+    device: str | None = None
+    outcome: str
+    before: str
+    after: str
+    note: str
+
+
+class ChangeReport(Answer):
+    """How a change stands and what it did, SIM by SIM."""
+
+    plan: str
+    summary: str
+    state: str = Field(description="done, not finished, or waiting for approval")
+    agreed: str | None = None
+    approve_at: str | None = Field(default=None, description="page for a person")
+    counts: dict[str, int]
+    sims: list[OutcomeRow]
+    not_shown: int | None = None
+    planned: list[str] | None = None
+    note: str | None = None
+    next: str | None = None
+
+
+async def carry_out(ctx: ToolContext, proposal: Proposal, agreed: ElicitationResult[Any]) -> CallToolResult:
+    """Carry a plan out if it was agreed to; otherwise offer the approval page and wait a while."""
+    service = changes_of(ctx)
+    stored, started = proposal
+    how = consent.agreed_by(stored, agreed)
+    if how is not None:
+        answer = build(await service.carry_out(stored, how, ctx.report_progress, started))
+        return respond(answer, render(answer))
+    if (refused := consent.refused_by(agreed)) is not None:
+        await service.reject(stored, refused)
+    asked, wait = consent.was_asked(agreed), wants_progress(ctx)
+    answer = build(
+        await service.offer_page(stored, ctx.report_progress, started, asked=asked, wait=wait), form_was_shown=asked
+    )
+    return respond(answer, render(answer))
+
+
+def build(report: Report, *, form_was_shown: bool = False) -> ChangeReport:
+    """Return how a plan stands; where it waits, a form that was shown before came back without an approval."""
+    stored = report.stored
+    ranked = sorted(report.outcomes, key=lambda pair: _URGENCY.index(pair[1].kind))
+    waiting = stored.state == "waiting" and bool(stored.plan.to_do)
+    in_doubt = any(outcome.kind == "unknown" for _, outcome in report.outcomes)
+    return ChangeReport(
+        plan=stored.id,
+        summary=stored.plan.summary,
+        state="waiting for approval" if waiting else _state(report),
+        agreed=stored.agreed,
+        approve_at=report.link,
+        counts=dict(Counter(outcome.kind for _, outcome in report.outcomes)),
+        sims=[_row(stored, item, outcome) for item, outcome in ranked[:ROWS]],
+        not_shown=max(0, len(ranked) - ROWS) or None,
+        planned=list(stored.plan.lines[:ROWS]) if waiting else None,
+        note=_note(report, form_failed=waiting and form_was_shown),
+        next=ready_call("continue_change", {"plan": stored.id}) if report.open_items or in_doubt else None,
+    )
+
+
+def render(answer: ChangeReport) -> str:
+    """Return the totals, then each SIM before and after, or what waits for approval where."""
+    counts = ", ".join(f"{number:,} {kind}" for kind, number in answer.counts.items())
+    rows = [
+        f"{row.iccid}{f' {quoted(row.device)}' if row.device else ''} {row.outcome}: "
+        f"{row.before} → {row.after} ({row.note})"
+        for row in answer.sims
+    ]
+    return join_lines(
+        f"Plan {answer.plan}: {answer.state}.",
+        f"Nothing changed yet. A person has to approve it at {answer.approve_at}" if answer.approve_at else None,
+        "Tell them now; continue_change then waits for them." if answer.approve_at else None,
+        f"Result: {counts}. Agreed by: {answer.agreed or 'nobody had to'}." if counts else None,
+        # What is changed may name an organisation, which may have chosen that name.
+        fence(join_lines(f"{answer.summary}.", *rows, *(answer.planned or ()))),
+        f"{answer.not_shown:,} more not shown; sim-mcp audit has them all." if answer.not_shown else None,
+        answer.note,
+        f"Next: {answer.next}" if answer.next else None,
+    )
+
+
+def _note(report: Report, *, form_failed: bool) -> str | None:
+    form = "The form came back without a yes; perhaps nobody saw it." if form_failed else None
+    others = f"{format_quantity(report.besides, 'other change')} of this client" if report.besides else ""
+    besides = f"{others} not finished: list_changes tells which." if others else None
+    return " ".join(filter(None, [form, report.note, besides])) or None
+
+
+def _state(report: Report) -> str:
+    if not report.open_items:
+        return "done"
+    why = f" because {report.paused}" if report.paused else ""
+    return f"not finished: {report.open_items:,} SIMs to go{why}"
+
+
+def _row(stored: StoredPlan, item: PlannedItem, outcome: Outcome) -> OutcomeRow:
+    return OutcomeRow(
+        iccid=stored.plan.change.label(item),
+        device=item.device,
+        outcome=outcome.kind,
+        before=outcome.before,
+        after=outcome.after,
+        note=outcome.note,
+    )

@@ -1,0 +1,145 @@
+"""List changes: what waits, what is open, what was done."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from sim_mcp.changes.record.entries import Caller
+from sim_mcp.changes.record.history import Change
+from sim_mcp.emnify import InvalidValueError
+from sim_mcp.formatting import format_quantity, join_lines
+from sim_mcp.sanitize import fence
+from sim_mcp.tools.context import ToolContext, caller_of, changes_of
+from sim_mcp.tools.parameters import Moment, Name, Page, ready_call
+from sim_mcp.tools.registry import Entry
+from sim_mcp.tools.result import Answer, respond
+
+PER_PAGE = 20
+MOST_SIMS = 20
+"""SIMs of one change that are listed."""
+
+State = Literal["waiting", "open", "done"]
+
+
+class ChangeRow(Answer):
+    """One change on record: waiting, open, done, rejected or expired."""
+
+    plan: str
+    at: str
+    state: str
+    summary: str
+    agreed: str | None = None
+    client: str
+    counts: dict[str, int] | None = None
+    left: int | None = None
+    in_doubt: int | None = None
+    sims: list[str] | None = None
+    not_shown: int | None = None
+    next: str | None = None
+
+
+class ChangeList(Answer):
+    """A page of the changes on record."""
+
+    total: int
+    page: int
+    changes: list[ChangeRow]
+    next: str | None = None
+    hint: str | None = None
+
+
+async def list_changes(
+    ctx: ToolContext,
+    state: State | None = None,
+    sim: Annotated[Name | None, Field(description="only of this SIM, named in any way")] = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    page: Page = 1,
+) -> Annotated[CallToolResult, ChangeList]:
+    """List the changes of SIM cards made through this server, newest first: waiting for approval, open (interrupted or
+    in doubt) or done; of one SIM, or of a time ("what was changed today?"). Reads again what is in doubt. Returns each
+    change's plan id, how it was agreed to and what came of it.
+    """  # noqa: D205  # the description is one paragraph for the model.
+    if start and end and start >= end:
+        raise InvalidValueError(f"start={start.isoformat()} has to lie before end={end.isoformat()}")
+    found = await changes_of(ctx).changes(sim=sim, start=_utc(start), end=_utc(end))
+    found = [change for change in found if state in (None, change.standing)]
+    more = page * PER_PAGE < len(found)
+    asked = {"state": state, "sim": sim, "start": start, "end": end}
+    next_page = ready_call("list_changes", asked, page=page + 1) if more else None
+    answer = build(found, page, caller_of(ctx), next_page)
+    return respond(answer, render(answer))
+
+
+def build(found: list[Change], page: int, caller: Caller, next_page: str | None) -> ChangeList:
+    """Return a page of the changes that were found; only those of the caller come with the call that continues them."""
+    listed = found[(page - 1) * PER_PAGE : page * PER_PAGE]
+    return ChangeList(
+        total=len(found),
+        page=page,
+        changes=[_row(change, mine=change.caller == caller) for change in listed],
+        next=next_page,
+        hint=None if listed else _hint(found),
+    )
+
+
+def render(answer: ChangeList) -> str:
+    """Return the changes with what came of each, and the next calls."""
+    if not answer.changes:
+        return join_lines("0 changes.", answer.hint)
+    total, listed = format_quantity(answer.total, "change"), len(answer.changes)
+    counted = total if listed == answer.total else f"{listed:,} of {total}"
+    # Calls stand outside the fence: what is inside is nobody's instruction.
+    calls = " or ".join(row.next for row in answer.changes if row.next)
+    return join_lines(
+        f"{counted}, page {answer.page}.",
+        fence("\n".join(map(_render_row, answer.changes))),
+        f"Next: {calls}" if calls else None,
+        f"Next page: {answer.next}" if answer.next else None,
+    )
+
+
+def _row(change: Change, *, mine: bool) -> ChangeRow:
+    unfinished = change.standing in ("waiting", "open")
+    return ChangeRow(
+        plan=change.plan,
+        at=f"{change.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        state=change.standing,
+        summary=change.summary,
+        agreed=change.agreed,
+        client=change.caller.client,
+        counts=change.counts or None,
+        left=change.left or None,
+        in_doubt=change.in_doubt or None,
+        sims=[f"{sim.sim}: {sim.before} → {sim.after} ({sim.outcome})" for sim in change.sims[:MOST_SIMS]] or None,
+        not_shown=max(0, len(change.sims) - MOST_SIMS) or None,
+        next=ready_call("continue_change", {"plan": change.plan}) if unfinished and mine else None,
+    )
+
+
+def _render_row(row: ChangeRow) -> str:
+    counts = ", ".join(f"{number:,} {kind}" for kind, number in (row.counts or {}).items())
+    return join_lines(
+        f"{row.at} plan {row.plan} {row.state}: {row.summary}.",
+        f"  {counts}." if counts else None,
+        f"  {row.left:,} not sent yet." if row.left else None,
+        f"  {row.in_doubt:,} sent, outcome not known." if row.in_doubt else None,
+        *(f"  {sim}" for sim in row.sims or ()),
+        f"  {row.not_shown:,} SIMs more; sim-mcp audit has them all." if row.not_shown else None,
+        f"  Agreed by: {row.agreed or 'nobody'}. Client: {row.client}.",
+    )
+
+
+def _hint(found: list[Change]) -> str:
+    if found:
+        return f"There are {len(found)} changes; page=1 has the first."
+    return "No change on record fits. Only what was changed through this server is on it; get_sim_timeline tells more."
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.astimezone(UTC) if moment else None
+
+
+TOOL = Entry(list_changes, "List changes of SIMs")
