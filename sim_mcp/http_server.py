@@ -40,6 +40,8 @@ class RequestTimeoutProtocol(H11Protocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Paths of the approval page are secrets. uvicorn's setting works on a logger that other servers share.
+        self.access_log = False
         self._request_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
@@ -102,7 +104,6 @@ def http_server(app: ASGIApp, *, shutdown_timeout_s: int, **options: Any) -> Htt
             app,
             http=RequestTimeoutProtocol,
             ws="none",
-            access_log=False,  # paths of the approval page are secrets.
             proxy_headers=False,
             timeout_graceful_shutdown=shutdown_timeout_s,
             **options,

@@ -5,7 +5,7 @@ from typing import Annotated
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from sim_mcp.emnify import Organisation, Sim, lifecycle
+from sim_mcp.emnify import Organisation, Sim, SimStatus, lifecycle
 from sim_mcp.emnify.lifecycle import status_label
 from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.formatting import join_lines, join_pairs
@@ -79,6 +79,10 @@ def build(sim: Sim) -> SimAnswer:
         produced=f"{sim.production_date:%Y-%m-%d}" if sim.production_date else None,
         first_activated=f"{sim.activation_date:%Y-%m-%d}" if sim.activation_date else None,
     )
+
+
+def _means(status: SimStatus | None) -> str:
+    return "not known here" if status is None else f"{lifecycle.SERVICE[status]}; {lifecycle.BILL[status]}"
 
 
 def render(answer: SimAnswer) -> str:
