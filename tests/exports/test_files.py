@@ -246,3 +246,12 @@ def test_what_a_killed_process_left_stays_for_a_day(tmp_path: Path, age_s: float
     os.utime(left, (time.time() - age_s,) * 2)
     ExportFile(tmp_path, "fleet.csv", "csv", ["id"]).discard()
     assert left.exists() is kept
+
+
+def test_the_age_of_a_link_is_its_own(tmp_path: Path) -> None:
+    old, link = tmp_path / "old", tmp_path / ".sim-mcp-0.part"
+    old.touch()
+    os.utime(old, (0, 0))
+    link.symlink_to(old)
+    ExportFile(tmp_path, "fleet.csv", "csv", ["id"]).discard()
+    assert link.is_symlink()

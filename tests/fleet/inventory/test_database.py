@@ -144,3 +144,13 @@ def test_snapshots_of_another_token_are_kept_for_a_week_after_their_last_use(
     cache.tidy(None)
     assert (file.exists(), stranger.exists()) == (kept, True)
     cache.close()
+
+
+def test_what_moves_to_memory_keeps_its_rows_also_where_its_file_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "part.sqlite3"
+    filling = SnapshotDatabase.new(path)
+    filling.put([row(1)], {})
+    path.unlink()
+    filling._move_to_memory()
+    assert (filling.path, ids_in(filling)) == (None, [1])
+    filling.close()

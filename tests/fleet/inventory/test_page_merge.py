@@ -3,6 +3,7 @@
 from bisect import bisect_left, insort
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,8 +15,9 @@ PER_PAGE = 4
 class Upstream:
     """A list of ids that is paged by position."""
 
-    def __init__(self, ids: list[int]) -> None:
+    def __init__(self, ids: list[int], unreadable: frozenset[int] = frozenset()) -> None:
         self.ids = ids
+        self.unreadable = unreadable
         self.always = set(ids)
         self.ever = set(ids)
         self.seen: set[int] = set()
@@ -23,8 +25,9 @@ class Upstream:
     def read(self, merge: PageMerge, page: int) -> None:
         last = max(1, -(-len(self.ids) // PER_PAGE))
         rows = self.ids[(page - 1) * PER_PAGE : page * PER_PAGE] if page <= last else []
-        self.seen |= set(rows)
-        merge.add(page, rows, len(self.ids))
+        readable = [row for row in rows if row not in self.unreadable]
+        self.seen |= set(readable)
+        merge.add(page, readable, len(self.ids), unreadable=len(rows) - len(readable))
 
     def change(self, number: int, *, delete: bool) -> None:
         if delete and self.ids:
@@ -95,4 +98,14 @@ def test_a_change_costs_a_few_pages_and_not_all_of_them_again() -> None:
     upstream = Upstream(list(range(1, 401)))
     merge = whole(upstream, [(60, 10, True)])
     assert result(upstream, merge) == set(upstream.ids)
+    assert merge.again <= 10
+
+
+@pytest.mark.parametrize("unreadable", [{1}, {9, 10}, {50, 51, 52, 53}, {3, 150, 151, 399, 400}])
+@pytest.mark.parametrize("number", [2, 60, 99])
+def test_what_cannot_be_read_takes_a_place_and_is_no_sign_of_a_change(number: int, unreadable: set[int]) -> None:
+    upstream = Upstream(list(range(1, 401)), frozenset(unreadable))
+    merge = whole(upstream, [(number, 20, True)])
+    assert merge.settled
+    assert result(upstream, merge) == set(upstream.ids) - unreadable
     assert merge.again <= 10
