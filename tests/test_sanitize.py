@@ -21,7 +21,7 @@ anything = st.text(st.one_of(st.characters(), st.sampled_from(DRAWN_AS_NOTHING +
 
 
 @given(anything)
-def test_blank_arguments_invisible_survives_and_the_limit_holds(text: str) -> None:
+def test_nothing_invisible_survives_and_the_limit_holds(text: str) -> None:
     cleaned = clean(text, 40)
     assert len(cleaned) <= 40
     assert all(unicodedata.category(char)[0] != "C" for char in cleaned)

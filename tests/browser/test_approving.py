@@ -171,7 +171,7 @@ async def test_a_page_elsewhere_can_neither_post_nor_frame_it(served: Served, co
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
-async def test_blank_arguments_hangs_over_the_edge(served: Served, tab: Page, width: int) -> None:
+async def test_nothing_hangs_over_the_edge(served: Served, tab: Page, width: int) -> None:
     await tab.set_viewport_size({"width": width, "height": 800})
     long = replace(rows(1)[0], device="very-long-name-without-a-blank-" * 4, organisation="Acme " * 20)
     await tab.goto(await served.link(replace(deletion(), rows=(long, *rows(30)))))

@@ -67,7 +67,7 @@ def calls_of_sqlite() -> Iterator[list[str]]:
         sys.setprofile(None)
 
 
-async def test_blank_arguments_calls_sqlite_on_the_event_loop(fleet: Fleet, tmp_path: Path) -> None:
+async def test_nothing_calls_sqlite_on_the_event_loop(fleet: Fleet, tmp_path: Path) -> None:
     with calls_of_sqlite() as found:
         async with Client(build_server(trusted(fleet, tmp_path))) as client:
             for tool, arguments in QUESTIONS:

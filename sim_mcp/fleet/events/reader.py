@@ -6,7 +6,8 @@ from datetime import datetime
 
 import anyio
 
-from sim_mcp.emnify import EmnifyClient, EmnifyError, EventFilter, EventPages, Sim
+from sim_mcp.emnify import EmnifyClient, EmnifyError, EventFilter, EventPages, Page, Sim, iter_pages
+from sim_mcp.emnify import Event as RawEvent
 from sim_mcp.fleet.events.event import Event, parse_event
 from sim_mcp.fleet.events.timeline import Entry, build_entries
 
@@ -59,25 +60,25 @@ async def read_timeline(client: EmnifyClient, sim: Sim, start: datetime, end: da
     chosen = EventFilter(since=start, until=end)
     pages = EventPages(client, sim.id, chosen, per_page=_PER_PAGE)
     over_at = anyio.current_time() + _TIME_S
-    total, unreadable, number = None, 0, 1
+    total, unreadable = None, 0
     more, why = False, None
-    while True:
-        try:
-            page = await pages.read(number, deadline_s=over_at - anyio.current_time())
-        except EmnifyError as error:
-            if number == 1:
-                raise
-            more, why = True, str(error)
-            break
-        total = page.total if page.total is not None else total
-        unreadable += page.unreadable
-        found |= {event.id: parse_event(event) for event in page.items}
-        if not page.has_next or not page.items:
-            break
-        if len(found) >= MOST_EVENTS or number >= _MOST_PAGES:
-            more = True
-            break
-        number += 1
+
+    async def read(number: int) -> Page[RawEvent]:
+        return await pages.read(number, deadline_s=over_at - anyio.current_time())
+
+    page: Page[RawEvent] | None = None
+    try:
+        async for page in iter_pages(read):
+            total = page.total if page.total is not None else total
+            unreadable += page.unreadable
+            found |= {event.id: parse_event(event) for event in page.items}
+            if page.has_next and (len(found) >= MOST_EVENTS or page.page >= _MOST_PAGES):
+                more = True
+                break
+    except EmnifyError as error:
+        if page is None:
+            raise
+        more, why = True, str(error)
     events = list(found.values())
     entries = build_entries(events)
     times = [event.at for event in events if event.at is not None]

@@ -330,7 +330,7 @@ async def test_who_alone_waits_and_is_cancelled_ends_the_scan_and_what_was_read_
     assert (await asked_for(fleet)).total() == len(sims)
 
 
-async def test_blank_arguments_is_left_running_when_the_server_stops(fleet: Fleet) -> None:
+async def test_nothing_is_left_running_when_the_server_stops(fleet: Fleet) -> None:
     sims = await every_sim(fleet)
     await fleet.faults("latency=0.2@/stats")
     before = len(anyio.get_running_tasks())
