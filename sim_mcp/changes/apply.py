@@ -6,7 +6,6 @@ recorded outcome is settled by reading, and is never sent again.
 """
 
 import math
-from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.lowlevel
@@ -14,14 +13,13 @@ import anyio.lowlevel
 from sim_mcp.changes.backend import Backend
 from sim_mcp.changes.outcome import UNCONFIRMED, Answer, Outcome, OutcomeKind, Sent, failed, fatal_reason
 from sim_mcp.changes.record.entries import Progress, StoredPlan
+from sim_mcp.changes.report import ReportProgress
 from sim_mcp.changes.settlement import PASSING, Settlement, Step, steps_of
 from sim_mcp.emnify import EmnifyError
 from sim_mcp.fleet.lookup.sims_by_id import FEW
 
 CHUNK = 50
 """SIMs read together before and after being written: few calls, and no reading older than the chunk takes."""
-
-ReportProgress = Callable[[int, int, str], Awaitable[None]]
 
 
 class Run:

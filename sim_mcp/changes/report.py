@@ -1,10 +1,14 @@
 """How a change stands, for whoever asks."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sim_mcp.changes.item import PlannedItem
 from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.record.entries import StoredPlan
+
+ReportProgress = Callable[[int, int, str], Awaitable[None]]
+"""Told how many items are done, of how many, and what is being waited for."""
 
 
 @dataclass(frozen=True)

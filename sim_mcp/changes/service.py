@@ -8,7 +8,7 @@ from typing import NoReturn
 import anyio
 
 from sim_mcp.changes.agreement import BY_POLICY, why_not_enough
-from sim_mcp.changes.apply import ReportProgress, Run
+from sim_mcp.changes.apply import Run
 from sim_mcp.changes.approval_page.approvals import Approvals
 from sim_mcp.changes.approval_page.offer import PageOffer
 from sim_mcp.changes.backend import Backend
@@ -22,7 +22,7 @@ from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.record_file import JournalError
 from sim_mcp.changes.recovery import Recovery
 from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed, which_one
-from sim_mcp.changes.report import Report
+from sim_mcp.changes.report import Report, ReportProgress
 from sim_mcp.emnify import EmnifyClient, InvalidValueError
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.formatting import format_quantity

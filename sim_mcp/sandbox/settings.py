@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self, get_args, get_origin
 
-from sim_mcp.sandbox.api.faults import Faults
+from sim_mcp.sandbox.faults import Faults
 
 
 @dataclass(frozen=True, kw_only=True)

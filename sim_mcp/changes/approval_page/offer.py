@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 import anyio
 
-from sim_mcp.changes.apply import ReportProgress
 from sim_mcp.changes.approval_page.approvals import Approvals
 from sim_mcp.changes.approval_page.browser import BrowserWindows
 from sim_mcp.changes.approval_page.page import ApprovalPage
 from sim_mcp.changes.approval_page.server import listening
 from sim_mcp.changes.record.entries import StoredPlan
+from sim_mcp.changes.report import ReportProgress
 
 _TELL_EVERY_S = 5.0
 

@@ -1,13 +1,12 @@
 """SIMs as rows of the inventory, with names kept apart: the rows of a fleet repeat few of them."""
 
-import unicodedata
 from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from sim_mcp.emnify import FlatSim, Sim, flat_sim, flatten
-from sim_mcp.sanitize import visible
+from sim_mcp.fleet.lookup.folding import fold
 
 Kind = str
 Names = dict[tuple[Kind, int], str]
@@ -49,18 +48,6 @@ def row_of_json(raw: Any, names: Names) -> Row | None:
 def row_of_sim(sim: Sim, names: Names) -> Row | None:
     """Return a SIM as a row, its names put into `names`; None if its id is not positive."""
     return _row(flatten(sim), names)
-
-
-def fold(text: str) -> str:
-    """Return a name for comparison: whatever its case, however its accents are encoded, without invisible characters.
-
-    Answers show names without their invisible characters, and what they show has to be found again.
-    """
-    seen = " ".join(visible(text).split())
-    if seen.isascii():
-        return seen.casefold()
-    # A capital İ folds to an i with a second dot, which nobody types.
-    return unicodedata.normalize("NFC", seen).casefold().replace("i\u0307", "i")
 
 
 def day_to_number(day: date) -> int:

@@ -5,7 +5,8 @@ from typing import Literal, NamedTuple
 
 from sim_mcp.emnify import ICCID_LENGTH, InvalidValueError, compact
 from sim_mcp.fleet.inventory.filters import FleetFilter
-from sim_mcp.fleet.inventory.rows import Kind, day_to_number, fold
+from sim_mcp.fleet.inventory.rows import Kind, day_to_number
+from sim_mcp.fleet.lookup.folding import fold
 from sim_mcp.fleet.lookup.organisations import format_organisations
 from sim_mcp.sanitize import fence, quoted
 

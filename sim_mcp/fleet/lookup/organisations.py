@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from sim_mcp.emnify import MAX_SIMS_PER_PAGE, EmnifyClient, Organisation
-from sim_mcp.fleet.inventory.rows import fold
+from sim_mcp.fleet.lookup.folding import fold
 from sim_mcp.sanitize import fence, quoted
 
 _MAX_LISTED = 20

@@ -17,7 +17,7 @@ from sim_mcp.emnify import (
     SimSort,
     parse_candidates,
 )
-from sim_mcp.fleet.inventory.rows import fold
+from sim_mcp.fleet.lookup.folding import fold
 from sim_mcp.sanitize import fence, quoted
 
 _FEW = 5

@@ -14,11 +14,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sim_mcp.sandbox import control
-from sim_mcp.sandbox.api import routes
+from sim_mcp.sandbox.api import control, routes
 from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, gateway, nothing, wire_headers
 from sim_mcp.sandbox.api.core import Call, Core, Handler, RouteEntry
-from sim_mcp.sandbox.api.faults import Fault, Kind
+from sim_mcp.sandbox.faults import Fault, Kind
 from sim_mcp.sandbox.world.catalogue import EventType
 from sim_mcp.sandbox.world.clock import http_date, zulu_date
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from sim_mcp.sandbox.api.answers import Answer, Refusal, error
 from sim_mcp.sandbox.api.auth import Authority, Identity
-from sim_mcp.sandbox.api.faults import FaultPlan
 from sim_mcp.sandbox.api.limits import Limits
 from sim_mcp.sandbox.api.query import Filters
 from sim_mcp.sandbox.api.request_log import RequestLog
 from sim_mcp.sandbox.api.routes.usage import UsageReports
+from sim_mcp.sandbox.faults import FaultPlan
 from sim_mcp.sandbox.settings import SandboxSettings, Unknowns
-from sim_mcp.sandbox.store.registry import Registry
 from sim_mcp.sandbox.store.store import EndpointRow, SimRow, Store
 from sim_mcp.sandbox.world.catalogue import Role, Status, family
 from sim_mcp.sandbox.world.clock import Clock
 from sim_mcp.sandbox.world.events import EventLog
+from sim_mcp.sandbox.world.registry import Registry
 from sim_mcp.sandbox.world.traffic_model import TrafficModel
 
 _LONG = re.compile(r"-?[0-9]{1,18}")

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sim_mcp.emnify import Sim
-from sim_mcp.fleet.inventory.rows import Names, Row, fold, row_of_json, row_of_sim
+from sim_mcp.fleet.inventory.rows import Names, Row, row_of_json, row_of_sim
+from sim_mcp.fleet.lookup.folding import fold
 
 PLAIN: dict[str, Any] = {
     "id": 2500000,

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from sim_mcp.sandbox.api.core import Core
-from sim_mcp.sandbox.api.faults import Faults
+from sim_mcp.sandbox.faults import Faults
 from sim_mcp.sandbox.world.catalogue import ORGANISATIONS
 from sim_mcp.sandbox.world.clock import SECOND, zulu_date
 
