@@ -28,9 +28,9 @@ from sim_mcp.fleet.lookup.organisations import NotAllSeenError, find_organisatio
 from sim_mcp.tools import answers, facts, text
 from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of
 from sim_mcp.tools.fleet import asked, chosen, moment
-from sim_mcp.tools.idle import idle_sims
 from sim_mcp.tools.parameters import Day, Month, Name, Page, PerPage, PlainDay, Statuses, ready_call
 from sim_mcp.tools.result import respond
+from sim_mcp.tools.usage.unused import unused_sims
 
 SortField = Literal["id", "iccid", "eid", "status", "production_date", "device", "model", "organisation"]
 Part = Annotated[Name | None, Field(description="whole or part")]
@@ -228,9 +228,9 @@ async def _in_inventory(ctx: ToolContext, wanted: _Wanted, full: bool) -> _Liste
     snapshot = await inventory_of(ctx).snapshot(progress=ctx.report_progress)
     complete, notes = True, [snapshot.note]
     if wanted.without_usage is not None:
-        idle = await idle_sims(ctx, snapshot, wanted.filter, wanted.without_usage, over_at)
-        wanted = replace(wanted, filter=replace(wanted.filter, ids=idle.ids))
-        complete, notes = idle.complete, [idle.told, snapshot.note]
+        unused = await unused_sims(ctx, snapshot, wanted.filter, wanted.without_usage, over_at)
+        wanted = replace(wanted, filter=replace(wanted.filter, ids=unused.ids))
+        complete, notes = unused.complete, [unused.note, snapshot.note]
     found = await asked(lambda: _in_snapshot(snapshot, wanted))
     rows = [facts.fleet_row(sim, full=full) for sim in found.items]
     return _Listed(found, rows, moment(snapshot.taken_at), complete, [note for note in notes if note])

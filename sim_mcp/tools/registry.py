@@ -9,7 +9,7 @@ from inspect import getdoc
 from typing import Any, Literal
 
 import sim_mcp.tools
-from sim_mcp.tools import batches, changing, diagnosis, exporting, fleet, history, listing, reading, usage_ranking
+from sim_mcp.tools import batches, changing, diagnosis, exporting, fleet, history, listing, reading
 
 Effect = Literal["reads", "files", "writes"]
 """Nothing changes; something is left on this machine; something changes at emnify."""
@@ -51,13 +51,9 @@ _READING = (
     Entry(fleet.find_sims, "Find SIMs"),
     Entry(reading.get_sim, "Get one SIM"),
     Entry(reading.list_sim_statuses, "List SIM statuses"),
-    Entry(reading.get_sim_usage, "Get a SIM's monthly usage"),
-    Entry(reading.get_sim_daily_usage, "Get a SIM's daily usage"),
     Entry(reading.list_sim_events, "List a SIM's events"),
     Entry(diagnosis.diagnose_sim, "Diagnose a SIM"),
     Entry(diagnosis.get_sim_timeline, "Get a SIM's timeline"),
-    Entry(usage_ranking.rank_sims_by_usage, "Rank SIMs by usage"),
-    Entry(usage_ranking.find_waste, "Find SIMs that cost and do nothing"),
     Entry(batches.validate_sim_batch, "Validate a SIM batch"),
     Entry(history.list_changes, "List changes of SIMs"),
 )

@@ -3,8 +3,6 @@
 from sim_mcp.sanitize import fence, quoted
 from sim_mcp.tools import answers
 
-_CENT = 0.01
-
 
 def sim_list(answer: answers.SimList) -> str:
     """Write a page of SIMs: what was counted, the rows, the next call."""
@@ -43,22 +41,6 @@ def statuses(answer: answers.StatusList) -> str:
         + "; ".join(filter(None, [row.service, row.bill, f"may become {', '.join(row.may_become) or 'nothing'}"]))
         for row in answer.statuses
     )
-
-
-def usage(answer: answers.Usage) -> str:
-    """Write a SIM's usage this month and last."""
-    months = [("This month", answer.current_month), ("Last month", answer.last_month)]
-    lines = [f"{name}: {amounts(month)}" for name, month in months if month is not None]
-    last_hour = None if answer.last_hour_mb is None else f"Last hour: {megabytes(answer.last_hour_mb)}"
-    return _lines(f"Usage of SIM {answer.iccid}", *lines, last_hour, answer.hint)
-
-
-def daily_usage(answer: answers.DailyUsage) -> str:
-    """Write a SIM's usage day by day and its total."""
-    rows = [f"{day.date}: {amounts(day)}" for day in answer.days]
-    total = f"Total: {amounts(answer.total)}"
-    head = f"Daily usage of SIM {answer.iccid} from {answer.start} to {answer.end}"
-    return _lines(head, *rows, total, answer.hint)
 
 
 def event_list(answer: answers.EventList) -> str:
@@ -128,18 +110,6 @@ def all_of(customer: str | None) -> str | None:
     return f"all of customer {quoted(customer)}:" if customer else None
 
 
-def amounts(row: answers.Amounts) -> str:
-    """Write data, SMS and cost with their units."""
-    parts = []
-    if row.data_mb is not None:
-        detail = _pairs(("rx", _plain(row.data_rx_mb)), ("tx", _plain(row.data_tx_mb)))
-        parts.append(megabytes(row.data_mb) + (f" ({detail})" if detail else "") + _money(row.data_cost, row.currency))
-    if row.sms is not None:
-        detail = _pairs(("rx", _count(row.sms_rx)), ("tx", _count(row.sms_tx)))
-        parts.append(f"{_count(row.sms)} SMS" + (f" ({detail})" if detail else "") + _money(row.sms_cost, row.currency))
-    return "; ".join(parts) or "nothing"
-
-
 def megabytes(volume: float) -> str:
     """Write a volume in MB with every digit it has."""
     return f"{_plain(volume)} MB"
@@ -191,17 +161,6 @@ def _page(page: int, pages: int | None) -> str:
 
 def _next(call: str | None) -> str | None:
     return f"Next: {call}" if call else None
-
-
-def _money(cost: float | None, currency: str | None) -> str:
-    if cost is None:
-        return ""
-    precise = f"{cost:,.2f}" if abs(cost) >= _CENT or cost == 0 else f"{cost:f}"
-    return f", {precise} {currency or '(currency unknown)'}"
-
-
-def _count(number: float | None) -> str | None:
-    return None if number is None else f"{number:,.0f}"
 
 
 def _pairs(*pairs: tuple[str, object]) -> str:

@@ -279,6 +279,12 @@ def test_without_a_clock_the_time_is_the_real_one(start: Start) -> None:
             "daily_total_row=false",
             lambda desk: desk.found(desk.sim_path("healthy", "/stats/daily"))[-1]["date"] == "2026-11-22",
         ),
+        (
+            "sms_currency=USD",
+            lambda desk: (
+                desk.get(desk.sim_path("suspended", "/stats")).json()["last_month"]["sms"]["currency"]["code"] == "USD"
+            ),
+        ),
         ("daily_idle_days=zero", lambda desk: len(desk.found(desk.sim_path("no_device", "/stats/daily"))) == 23),
         (
             "daily_start_only=six_months",

@@ -14,7 +14,7 @@ from mcp.types import CallToolResult
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from sim_mcp.server.app import build_server
 from tests.support import Fleet, facts, fleet_of, said
-from tests.tools.test_reading import leaves, shown, tokens
+from tests.tools.checking import leaves, shown, tokens
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

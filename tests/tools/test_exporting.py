@@ -25,7 +25,7 @@ from sim_mcp.settings import Settings
 from tests.emnify.upstream import Reply, Upstream, upstream_running
 from tests.support import Fleet, facts, fleet_of, said
 from tests.test_serving import environment
-from tests.tools.test_reading import leaves, shown, tokens
+from tests.tools.checking import leaves, shown, tokens
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-import bpe_openai
 import jsonschema
 import pytest
 from mcp import Client
@@ -13,10 +12,7 @@ from mcp import Client
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from tests.support import Fleet, facts, fleet_of, said
-
-
-def tokens(text: str) -> int:
-    return len(bpe_openai.get_encoding("o200k_base").encode(text))
+from tests.tools.checking import leaves, shown, tokens
 
 
 def calls_of_every_reading_tool(stories: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -54,23 +50,6 @@ async def test_structured_answers_fit_their_schema_and_the_text_holds_every_fact
         jsonschema.validate(structure, schema)
         for name, value in leaves(structure):
             assert shown(name, value, text), f"{tool}: {name}={value!r} is not in the text:\n{text}"
-
-
-def leaves(value: Any, name: str = "") -> list[tuple[str, Any]]:
-    if isinstance(value, dict):
-        return [leaf for key, inner in value.items() for leaf in leaves(inner, key)]
-    if isinstance(value, list):
-        return [leaf for inner in value for leaf in leaves(inner, name)]
-    return [(name, value)]
-
-
-def shown(name: str, value: Any, text: str) -> bool:
-    plain = text.replace(",", "")
-    if isinstance(value, float):
-        return f"{value:.6f}".rstrip("0").rstrip(".") in plain or f"{value:.2f}" in plain
-    if name in {"page", "pages"} and value in (0, 1):
-        return True
-    return str(value).replace('"', "'").replace(",", "") in plain.replace('"', "'")
 
 
 async def test_a_page_of_25_sims_stays_under_its_budget_in_either_form(client: Client) -> None:
@@ -230,31 +209,6 @@ async def test_the_cause_of_a_story_stands_in_its_events(
     arguments = {"sim": fleet.stories[story]["iccid"], "severity": severity, "text_contains": words[:20]}
     page = facts(await client.call_tool("list_sim_events", arguments))
     assert any(words in row["text"] for row in page["events"])
-
-
-async def test_daily_usage_is_the_last_seven_days_and_its_total_is_their_sum(fleet: Fleet, client: Client) -> None:
-    used = facts(await client.call_tool("get_sim_daily_usage", {"sim": fleet.stories["roaming_spike"]["iccid"]}))
-    assert len(used["days"]) <= 7
-    assert all(used["start"] <= day["date"] <= used["end"] for day in used["days"])
-    assert used["total"]["data_mb"] == pytest.approx(sum(day["data_mb"] for day in used["days"]), abs=0.01)
-    assert used["total"]["currency"] == "EUR"
-
-
-async def test_today_is_emnifys_today_already_in_the_first_call() -> None:
-    """A server that has not heard of emnify yet, or not since its machine slept, knows no better than that machine."""
-    async with fleet_of(SandboxSettings(sims=60, clock=datetime(2026, 3, 31, 23, 50, tzinfo=UTC))) as fleet:
-        sim = fleet.stories["healthy"]["iccid"]
-        async with Client(build_server(fleet.settings())) as first:
-            used = facts(await first.call_tool("get_sim_daily_usage", {"sim": sim}))
-        async with Client(build_server(fleet.settings())) as second:
-            await second.call_tool("list_sim_events", {"sim": sim, "since": "2026-03-30"})
-            asked = (await fleet.requests())[-1]["query"]
-            early = await second.call_tool("list_sim_events", {"sim": sim, "since": "2026-04-30"})
-            tomorrow = await second.call_tool("get_sim_daily_usage", {"sim": sim, "start": "2026-04-30"})
-    assert (used["start"], used["end"]) == ("2026-03-25", "2026-03-31")
-    assert "until%3A2026-03-31T23%3A5" in asked
-    assert "since 2026-04-30T00:00:00Z is still to come" in said(early)
-    assert "start 2026-04-30 is still to come: today is 2026-03-31" in said(tomorrow)
 
 
 async def test_statuses_say_what_they_cost_and_may_become(client: Client) -> None:
