@@ -1,13 +1,16 @@
 """What counts as waste, and what a SIM costs a month."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
-from sim_mcp.emnify import OrganisationStats, SimStatus, TariffPlan
+from sim_mcp.emnify import EmnifyClient, Limits, OrganisationStats, SimStatus, TariffPlan
+from sim_mcp.emnify.money import Money
 from sim_mcp.fleet.usage.cache import Amount
 from sim_mcp.fleet.usage.ranking import Brief
-from sim_mcp.fleet.usage.waste import Why, needs_usage, sort_out
+from sim_mcp.fleet.usage.waste import Price, Why, disabled_devices, hosting_price, needs_usage, sort_out, statuses_of
+from tests.emnify.upstream import Reply, upstream_running
 from tests.fleet.usage.test_ranking import NOTHING, SOMETHING, sim
 
 TODAY = date(2026, 11, 22)
@@ -64,3 +67,86 @@ def test_hosting_fees_are_understood_as_a_number_and_as_a_sum_with_its_currency(
     assert stats.hosting_fees.cost is not None
     assert float(stats.hosting_fees.cost) == 12.5
     assert stats.active_chargeable_sims == 25
+
+
+FEES = {"hosting_fees": {"cost": "10", "currency": {"code": "EUR"}}, "active_chargeable_sims": 3}
+
+
+@pytest.mark.parametrize(
+    ("plan", "stats", "price"),
+    [
+        (
+            {
+                "sim_activated_rate": "0.50",
+                "sim_suspended_rate": "0.125",
+                "tariff_plan": {"currency": {"code": "EUR"}},
+            },
+            {},
+            Price(Money({"EUR": Decimal("0.375")}), "tariff plan"),
+        ),
+        ({"sim_activated_rate": "0.5"}, {}, Price(Money({"": Decimal("0.5")}), "tariff plan")),
+        ({}, FEES, Price(Money({"EUR": Decimal(10) / 3}), "this month's hosting fees, averaged")),
+        ({}, FEES | {"active_chargeable_sims": 0}, None),
+        ({}, {"active_chargeable_sims": 3}, None),
+    ],
+)
+async def test_the_price_of_a_sim_is_exact_and_in_its_own_currency(
+    plan: dict[str, object], stats: dict[str, object], price: Price | None
+) -> None:
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+    ):
+        upstream.script(Reply(json=plan), Reply(json=stats))
+        assert await hosting_price(client) == price
+
+
+async def test_disabled_devices_are_those_of_every_page_in_that_status() -> None:
+    def device(number: int, status: int) -> dict[str, object]:
+        return {"id": number, "name": "d", "status": {"id": status}}
+
+    headers = {"X-Total-Count": "1001", "X-Total-Pages": "2", "X-Current-Page": "1", "X-Count-Per-Page": "1000"}
+    async with (
+        upstream_running() as upstream,
+        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
+    ):
+        first = [device(number, 1) for number in range(1000)]
+        upstream.script(
+            Reply(json=first, headers=headers),
+            Reply(json=[device(1000, 0), device(1001, 1)], headers=headers | {"X-Current-Page": "2"}),
+        )
+        assert await disabled_devices(client) == {*range(1000), 1001}
+    assert [line.split("?")[0] for line in upstream.lines] == ["GET /api/v1/endpoint"] * 2
+    assert "per_page=1000" in upstream.lines[0]
+    assert "page=2" in upstream.lines[1]
+
+
+def test_what_is_not_waste_is_counted_too() -> None:
+    sims = [
+        sim(1, since=TODAY - timedelta(days=2)),
+        sim(2, SimStatus.FACTORY_TEST),
+        sim(3, SimStatus.FACTORY_TEST),
+        sim(4, SimStatus.FACTORY_TEST),
+    ]
+    past, near = NOTHING._replace(data_mb=0.1), NOTHING._replace(data_mb=0.025)
+    waste = sort_out(sims, set(), {1: NOTHING, 2: past, 3: near}, {1: NOTHING, 2: NOTHING, 3: NOTHING}, TODAY)
+    assert (waste.new, waste.in_factory_test, waste.past_default_test) == (1, 3, 1)
+    assert [each.id for each in waste.found[Why.FACTORY_TEST_ENDING]] == [3]
+
+
+@pytest.mark.parametrize(
+    ("whys", "statuses"),
+    [
+        ((Why.NO_DEVICE,), (SimStatus.ACTIVATED,)),
+        ((Why.FACTORY_TEST_ENDING,), (SimStatus.FACTORY_TEST,)),
+        (tuple(Why), (SimStatus.ACTIVATED, SimStatus.FACTORY_TEST)),
+    ],
+)
+def test_only_sims_that_may_be_waste_are_looked_at(whys: tuple[Why, ...], statuses: tuple[SimStatus, ...]) -> None:
+    assert statuses_of(whys) == statuses
+
+
+@pytest.mark.parametrize("why", list(Why))
+def test_usage_is_needed_only_for_what_was_asked(why: Why) -> None:
+    assert needs_usage(sim(1, SimStatus.FACTORY_TEST), set(), [why]) is (why is Why.FACTORY_TEST_ENDING)
+    assert needs_usage(sim(1), set(), [why]) is (why is Why.NO_TRAFFIC)

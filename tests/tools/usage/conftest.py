@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from mcp import Client
 
-from sim_mcp.sandbox import SandboxSettings
+from sim_mcp.sandbox import SandboxSettings, Unknowns
 from sim_mcp.server.app import build_server
 from tests.support import Fleet, fleet_of
 from tests.tools.usage.calls import CLOCK
@@ -27,3 +27,11 @@ async def known() -> AsyncIterator[Fleet]:
 async def client(known: Fleet) -> AsyncIterator[Client]:
     async with Client(build_server(known.settings())) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+async def mixed() -> AsyncIterator[Fleet]:
+    """A fleet that pays its data in EUR and its SMS in USD; shared by a module, which must not change it."""
+    unknowns = Unknowns(sms_currency="USD")
+    async with fleet_of(SandboxSettings(sims=30, clock=CLOCK, unknowns=unknowns)) as made:
+        yield made

@@ -1,14 +1,22 @@
 """Who used most, as emnify's own numbers have it."""
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from mcp import Client
 
+from sim_mcp.emnify import InvalidValueError, SimStatus
+from sim_mcp.emnify.money import Money
+from sim_mcp.fleet.usage.cache import Amount
+from sim_mcp.fleet.usage.periods import days
+from sim_mcp.fleet.usage.ranking import Brief, Ranked
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
+from sim_mcp.tools.usage.rank_sims_by_usage import build_ranked_row, parse_period
 from tests.support import Fleet, facts, fleet_of, said
-from tests.tools.usage.calls import CLOCK, RANK, usage_told
+from tests.tools.usage.calls import CLOCK, RANK, costs_told, fleet_sim, usage_told
 
 
 @pytest.mark.parametrize("by", ["data", "sms", "cost"])
@@ -109,3 +117,64 @@ async def test_a_token_revoked_in_the_middle_leaves_a_partial_answer_that_says_s
         assert "renew EMNIFY_APPLICATION_TOKEN" in answer["state"]
         assert answer["next"] == 'rank_sims_by_usage(customer="Alpenwerk Devices")'
         assert "renew EMNIFY_APPLICATION_TOKEN" in said(result)
+
+
+async def test_a_ranking_by_cost_keeps_currencies_apart_and_says_so(mixed: Fleet) -> None:
+    told = await costs_told(mixed)
+    expected = sorted(told, key=lambda iccid: (-max(told[iccid].values()), iccid))
+    async with Client(build_server(mixed.settings())) as client:
+        result = await client.call_tool(RANK, {"period": "last_month", "by": "cost", "top": 50})
+        by_data = facts(await client.call_tool(RANK, {"period": "last_month"}))
+    answer = facts(result)
+    assert [row["iccid"] for row in answer["sims"]] == expected
+    for row in answer["sims"]:
+        costs = told[row["iccid"]]
+        if len(costs) > 1:
+            assert not {"cost", "currency"} & set(row)
+            assert row["cost_EUR"] == pytest.approx(costs["EUR"], abs=0.0051)
+            assert row["cost_USD"] == pytest.approx(costs["USD"], abs=0.0051)
+            assert f", {row['cost_EUR']:,.2f} EUR, {row['cost_USD']:,.2f} USD" in said(result)
+        else:
+            assert costs == {row["currency"]: pytest.approx(row["cost"], abs=0.0051)}
+    for currency in ("EUR", "USD"):
+        whole = sum(costs.get(currency, 0) for costs in told.values())
+        assert answer["sum"][f"cost_{currency}"] == pytest.approx(whole, abs=0.0051)
+        assert answer["emnify_total"][f"cost_{currency}"] == pytest.approx(whole, abs=0.0051)
+    (note,) = [note for note in answer["notes"] if "currencies" in note]
+    assert "ranked by their bare numbers" in note
+    assert "a SIM that has several is ranked by the largest" in note
+    assert not [note for note in by_data["notes"] if "currencies" in note]
+
+
+def test_two_euros_of_data_and_three_dollars_of_sms_stand_side_by_side_in_a_row() -> None:
+    used = Amount(1.2345, 50, Money({"EUR": Decimal(2), "USD": Decimal(3)}), 0)
+    ranked = Ranked(Brief(1, "89883030000000000190", SimStatus.ACTIVATED, None, None), used)
+    row = build_ranked_row(fleet_sim(1), ranked)
+    assert row.wire() == {
+        "iccid": "89883030000000000190",
+        "status": "Activated",
+        "data_mb": 1.234,
+        "sms": 50.0,
+        "cost_EUR": 2.0,
+        "cost_USD": 3.0,
+    }
+    one = ranked._replace(amount=used._replace(costs=Money({"EUR": Decimal("0.126")})))
+    assert build_ranked_row(fleet_sim(1), one).wire().items() >= {"cost": 0.13, "currency": "EUR"}.items()
+
+
+@pytest.mark.parametrize("call", ["2025-11-23..2026-11-23", "2026-11-22", " 2026-11-01 .. 2026-11-02 ", "Last Month"])
+def test_periods_are_read_as_people_write_them(call: str) -> None:
+    found = parse_period(call)
+    assert found == {
+        "2025-11-23..2026-11-23": days(date(2025, 11, 23), date(2026, 11, 23)),
+        "2026-11-22": days(date(2026, 11, 22), date(2026, 11, 22)),
+        " 2026-11-01 .. 2026-11-02 ": days(date(2026, 11, 1), date(2026, 11, 2)),
+        "Last Month": "last_month",
+    }.get(call)
+
+
+@pytest.mark.parametrize("call", ["2025-11-21..2026-11-22", "1999-12-31..2000-01-01"])
+def test_366_days_since_2000_are_the_most_that_can_be_asked_for(call: str) -> None:
+    with pytest.raises(InvalidValueError, match="longer than 366 days"):
+        parse_period(call)
+    assert parse_period("2000-01-01..2000-12-31")
