@@ -1,15 +1,21 @@
 """What costs and does nothing: as the SIMs and devices themselves have it."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from mcp import Client
 
+from sim_mcp.emnify.money import Money
+from sim_mcp.fleet.usage.ranking import Brief
+from sim_mcp.fleet.usage.scan import UsageResult
+from sim_mcp.fleet.usage.waste import Price, Waste, Why
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from sim_mcp.tools.usage import find_waste
+from sim_mcp.tools.usage.find_waste import build_waste, render_waste
 from tests.support import Fleet, facts, fleet_of, said
-from tests.tools.usage.calls import CLOCK, WASTE
+from tests.tools.usage.calls import CLOCK, WASTE, fleet_sim
 
 
 async def waste_told(fleet: Fleet) -> dict[str, set[str]]:
@@ -116,3 +122,78 @@ async def test_without_a_tariff_plan_the_fees_tell_the_price_and_without_those_n
     assert unknown["price"].startswith("not known")
     assert unknown["saves"] == unknown["groups"][0]["saves"] == "price not known"
     assert any("Which devices are disabled could not be read" in note for note in blind["notes"])
+
+
+def brief(number: int) -> Brief:
+    return Brief(number, None, None, None, None)
+
+
+def waste_of(why: Why, sims: int, *, new: int = 0, in_factory_test: int = 0, past_default_test: int = 0) -> Waste:
+    waste = Waste(new=new, in_factory_test=in_factory_test, past_default_test=past_default_test)
+    waste.found[why] = [brief(number) for number in range(sims)]
+    return waste
+
+
+PRICE = Price(Money({"EUR": Decimal("0.405")}), "tariff plan")
+
+
+def test_a_saving_is_exact_and_rounded_once() -> None:
+    details = {number: fleet_sim(number) for number in range(2)}
+    given = {"customer": None, "group": None, "examples": 2}
+    reading = UsageResult(amounts={}, wanted=0)
+    waste = waste_of(Why.NO_TRAFFIC, 7)
+    answer = build_waste(given, tuple(Why), waste, details, PRICE, reading)
+    assert (answer.total, answer.saves, answer.price) == (
+        7,
+        "2.84 EUR a month",
+        "0.40 EUR per SIM and month (tariff plan)",
+    )
+    (group,) = answer.groups
+    assert (group.saves, len(group.examples)) == ("2.84 EUR a month", 2)
+    assert group.next == 'find_waste(examples=7, group="no_traffic")'
+    assert answer.notes == [note for note in answer.notes if note.startswith("Suspending: ")]
+    text = render_waste(answer, None)
+    assert text.startswith("7 SIMs cost and do nothing; suspending saves 2.84 EUR a month. Price: 0.40 EUR per SIM")
+    assert "2 of them:" in text
+
+
+@pytest.mark.parametrize(
+    ("why", "sims", "examples", "following"),
+    [
+        (Why.NO_DEVICE, 150, 3, 'find_waste(group="no_device", examples=100)'),
+        (Why.NO_DEVICE, 150, 100, 'list_sims(status="activated", has_device=false)'),
+        (Why.NO_TRAFFIC, 150, 100, None),
+        (Why.NO_DEVICE, 3, 3, None),
+    ],
+)
+def test_a_group_offers_the_rest_where_a_call_can_show_it(
+    why: Why, sims: int, examples: int, following: str | None
+) -> None:
+    details = {number: fleet_sim(number) for number in range(examples)}
+    given = {"customer": None, "group": None, "examples": examples}
+    for left in (0, 1):
+        reading = UsageResult(amounts={}, wanted=9, left=left)
+        answer = build_waste(given, (why,), waste_of(why, sims), details, None, reading)
+        assert answer.groups[0].next == following
+        text = render_waste(answer, why.value)
+        assert ("All of them so far:" if left else "All of them:") in text or examples < sims
+        assert (answer.next is not None) is bool(left)
+        assert answer.saves == answer.groups[0].saves == "price not known"
+
+
+def test_factory_tests_are_counted_alone_only_if_nothing_else_is_asked() -> None:
+    given = {"customer": None, "group": None, "examples": 1}
+    waste = waste_of(Why.FACTORY_TEST_ENDING, 2, new=1, in_factory_test=6, past_default_test=1)
+    reading = UsageResult(amounts={}, wanted=0)
+    alone = build_waste(given, (Why.FACTORY_TEST_ENDING,), waste, {}, PRICE, reading)
+    assert (alone.total, alone.saves, alone.groups[0].saves) == (2, None, None)
+    among = build_waste(given, tuple(Why), waste, {}, PRICE, reading)
+    assert (among.total, among.saves) == (0, "0.00 EUR a month")
+    assert among.notes == [
+        "Not counted: 1 SIMs without traffic first activated within 30 days.",
+        "3 more in factory test: far from the default volume.",
+        "1 in factory test: past the default volume, so this workspace has its own limits.",
+        "A factory test can also end by a date, which emnify's API does not tell.",
+    ]
+    assert "(100 KB or 10 SMS)" in among.groups[0].means
+    assert not build_waste(given, tuple(Why), Waste(), {}, PRICE, reading).notes
