@@ -110,3 +110,15 @@ async def test_until_a_job_is_done_the_others_have_as_many_turns() -> None:
     same = jobs.add("c", (WEEK,), 0, [2, 3])
     assert jobs.until_done(few) == 2 + 2 + 1
     assert same.keys == ["2026-11-01..2026-11-07"]
+
+
+async def test_a_sim_that_is_gone_is_no_failure() -> None:
+    jobs = Jobs()
+    job = jobs.add("a", (WEEK,), 0, range(100))
+    jobs.failed((job.kind, 0), ERROR)
+    jobs.gone((job.kind, 1))
+    for sim in range(2, FAILURES_IN_A_ROW + 1):
+        jobs.failed((job.kind, sim), ERROR)
+    assert job.trouble is None
+    jobs.failed((job.kind, 99), ERROR)
+    assert job.trouble is ERROR
