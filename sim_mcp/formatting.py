@@ -1,5 +1,7 @@
 """Numbers, times, money and lines as every answer writes them. Pure; each way of writing stands here once."""
 
+import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -8,6 +10,8 @@ _FINEST = 6
 _SMALL_VOLUME = 0.01
 _SMALLEST_BY_CENTS = Decimal("0.01")
 """A cost below it would vanish if it were written in cents, so it keeps all its digits."""
+
+_MINUTE_S, _HOUR_S = 60, 3600
 
 
 def join_lines(*lines: str | None) -> str:
@@ -57,6 +61,25 @@ def format_money(cost: float | Decimal, currency: str | None) -> str:
     exact = Decimal(str(cost))
     amount = f"{exact:,.2f}" if exact == 0 or abs(exact) >= _SMALLEST_BY_CENTS else format_number(exact)
     return f"{amount} {currency or '(currency unknown)'}"
+
+
+def format_costs(costs: Mapping[str, Decimal]) -> str:
+    """Return the amount of each currency, such as `2.00 EUR, 3.00 USD`; the code "" is an unknown currency."""
+    return ", ".join(format_money(cost, currency) for currency, cost in costs.items())
+
+
+def round_cost(cost: Decimal) -> float:
+    """Return a cost in cents, as JSON has it; below a cent, to 6 places."""
+    return float(round(cost, 2) if abs(cost) >= _SMALLEST_BY_CENTS else round(cost, _FINEST))
+
+
+def format_duration(seconds: float) -> str:
+    """Return about how long something takes, such as `90 s`, `3 min` or `2.5 h`."""
+    if seconds < 2 * _MINUTE_S:
+        return f"{math.ceil(seconds)} s"
+    if seconds < 2 * _HOUR_S:
+        return f"{math.ceil(seconds / _MINUTE_S)} min"
+    return f"{seconds / _HOUR_S:.1f} h"
 
 
 def format_timestamp(moment: datetime) -> str:

@@ -1,10 +1,21 @@
 """Numbers, times and lines are written in one way each."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 
 import pytest
 
-from sim_mcp.formatting import format_counted, format_minute, format_next, format_page, round_volume
+from sim_mcp.formatting import (
+    format_costs,
+    format_counted,
+    format_duration,
+    format_minute,
+    format_money,
+    format_next,
+    format_page,
+    round_cost,
+    round_volume,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +66,33 @@ def test_an_unknown_time_is_called_that() -> None:
 )
 def test_a_volume_keeps_more_digits_only_where_it_would_vanish(volume: float, rounded: float) -> None:
     assert round_volume(volume) == rounded
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(1, "1 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (9000, "2.5 h")]
+)
+def test_durations_are_told_as_people_tell_them(seconds: float, told: str) -> None:
+    assert format_duration(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("cost", "rounded", "text"),
+    [
+        ("0", 0.0, "0.00 EUR"),
+        ("1234.5", 1234.5, "1,234.50 EUR"),
+        ("6.10483935", 6.1, "6.10 EUR"),
+        ("0.126", 0.13, "0.13 EUR"),
+        ("0.01", 0.01, "0.01 EUR"),
+        ("0.0099", 0.0099, "0.0099 EUR"),
+        ("0.0000012", 0.000001, "0.000001 EUR"),
+        ("-2.345", -2.34, "-2.34 EUR"),
+    ],
+)
+def test_money_is_in_cents_and_below_a_cent_keeps_its_digits(cost: str, rounded: float, text: str) -> None:
+    assert round_cost(Decimal(cost)) == rounded
+    assert format_money(Decimal(cost), "EUR") == text
+
+
+def test_each_currency_is_written_with_its_own_amount() -> None:
+    assert format_costs({"EUR": Decimal(2), "USD": Decimal(3)}) == "2.00 EUR, 3.00 USD"
+    assert format_costs({"": Decimal(2)}) == "2.00 (currency unknown)"

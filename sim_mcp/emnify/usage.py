@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from sim_mcp.emnify.money import Money
 from sim_mcp.emnify.values import AnyObject, DayOnly, Moment, Number, Record, Text, number_in
 
 
@@ -14,9 +15,14 @@ class Currency(Record):
     code: Text | None = None
     symbol: Text | None = None
 
+    @property
+    def label(self) -> str | None:
+        """Return the code, or the symbol where only that is known."""
+        return self.code or self.symbol
+
 
 class Traffic(Record):
-    """One kind of traffic in one period; `cost` means something only without pooled volumes."""
+    """One kind of traffic in one period; where volumes are pooled, `cost` says nothing."""
 
     volume: Number | None = None
     rx: Number | None = Field(default=None, alias="volume_rx")
@@ -24,20 +30,47 @@ class Traffic(Record):
     cost: Number | None = None
     currency_read: Currency | None = Field(default=None, alias="currency")
     month: DayOnly | None = None
-    """A day of the month it is of, where it is of a month."""
+    """A day of the month that this is the traffic of; absent in daily usage."""
     last_updated: Moment | None = None
 
     @property
     def currency(self) -> str | None:
-        """Return the currency's code, or its symbol where only that is known."""
-        return (self.currency_read.code or self.currency_read.symbol) if self.currency_read else None
+        """Return the code of the currency, or its symbol where only that is known."""
+        return self.currency_read.label if self.currency_read else None
 
 
-class MonthUsage(Record):
-    """One month; either kind of traffic may be absent."""
+class PeriodUsage(Record):
+    """Traffic of one period; either kind may be absent."""
 
     data: Traffic | None = None
     sms: Traffic | None = None
+
+    @property
+    def data_cost(self) -> Money:
+        """Return what the data cost; without a currency of its own it is in that of the SMS."""
+        return self._cost(self.data)
+
+    @property
+    def sms_cost(self) -> Money:
+        """Return what the SMS cost; without a currency of their own they are in that of the data."""
+        return self._cost(self.sms)
+
+    @property
+    def costs(self) -> Money:
+        """Return what data and SMS cost."""
+        return Money.total((self.data_cost, self.sms_cost))
+
+    @property
+    def currency(self) -> str | None:
+        """Return the first currency that is known, that of the data before that of the SMS."""
+        return next((each.currency for each in (self.data, self.sms) if each and each.currency), None)
+
+    def _cost(self, traffic: Traffic | None) -> Money:
+        return Money.of(traffic.cost, traffic.currency or self.currency) if traffic else Money()
+
+
+class MonthUsage(PeriodUsage):
+    """One month."""
 
 
 class SimUsage(Record):
@@ -50,7 +83,7 @@ class SimUsage(Record):
     @model_validator(mode="before")
     @classmethod
     def _object_or_array(cls, value: Any) -> Any:
-        """Take an array of one, or of one object per period: the documentation shows arrays, the service objects."""
+        """Merge an array of objects into one: emnify documents an array and sends an object."""
         if isinstance(value, list):
             merged: dict[str, Any] = {}
             for part in value:
@@ -61,7 +94,7 @@ class SimUsage(Record):
 
     @property
     def last_hour_mb(self) -> float | None:
-        """Return the data of the last hour in MB, summed over its minutes, or None where it is not told."""
+        """Return the data of the last hour in MB, summed over its minutes, or None where emnify sends none."""
         data = self.last_hour.get("data") if self.last_hour else None
         if not isinstance(data, dict):
             return None
@@ -72,24 +105,23 @@ class SimUsage(Record):
         return float(sum(known)) if known else None
 
 
-class DayUsage(Record):
+class DayUsage(PeriodUsage):
     """One day."""
 
     date: DayOnly
-    data: Traffic | None = None
-    sms: Traffic | None = None
 
 
 class DailyUsage(Record):
-    """Usage by day, oldest first, apart from emnify's own total (GET /api/v1/sim/{id}/stats/daily)."""
+    """Usage by day, oldest first, and emnify's own total (GET /api/v1/sim/{id}/stats/daily)."""
 
     days: tuple[DayUsage, ...] = ()
     total: MonthUsage | None = None
     unreadable: int = 0
+    """Rows left out because they could not be read."""
 
     @classmethod
     def read(cls, raw_rows: list[Any]) -> "DailyUsage":
-        """Read the rows; the one dated TOTAL is not a day."""
+        """Parse the rows of an answer; the one dated TOTAL is emnify's total."""
         days: list[DayUsage] = []
         total = None
         unreadable = 0

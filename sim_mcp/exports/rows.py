@@ -88,13 +88,13 @@ def owner_columns(sim: Row) -> Row:
 
 def usage_row(of: Row, day: DayUsage) -> Row:
     """Return one day of one SIM as a row, numbers with every digit that emnify sent."""
-    currencies = [traffic.currency for traffic in (day.data, day.sms) if traffic and traffic.currency]
+    data, sms = (traffic.currency if traffic else None for traffic in (day.data, day.sms))
     return {
         "date": day.date.isoformat(),
         **of,
         **_traffic("data", "_mb", day.data),
         **_traffic("sms", "", day.sms),
-        "currency": currencies[0] if currencies else None,
+        "currency": f"data {data}, SMS {sms}" if data and sms and data != sms else data or sms,
     }
 
 

@@ -9,7 +9,6 @@ from inspect import getdoc
 from typing import Any, Literal
 
 import sim_mcp.tools
-from sim_mcp.tools import reading, usage_ranking
 
 Effect = Literal["reads", "files", "writes"]
 """Nothing changes; something is left on this machine; something changes at emnify."""
@@ -45,14 +44,6 @@ class Entry:
         return " ".join((getdoc(self.function) or "").split())
 
 
-_READING = (
-    Entry(reading.get_sim_usage, "Get a SIM's monthly usage"),
-    Entry(reading.get_sim_daily_usage, "Get a SIM's daily usage"),
-    Entry(usage_ranking.rank_sims_by_usage, "Rank SIMs by usage"),
-    Entry(usage_ranking.find_waste, "Find SIMs that cost and do nothing"),
-)
-
-
 def tools(*, may_write: bool) -> Sequence[Entry]:
     """Return the tools to offer, by name; those that write to emnify only where the operator allows writing."""
     return tuple(entry for entry in _all_tools() if may_write or entry.effect != "writes")
@@ -60,8 +51,7 @@ def tools(*, may_write: bool) -> Sequence[Entry]:
 
 @cache
 def _all_tools() -> tuple[Entry, ...]:
-    found = [*_discovered(), *_READING]
-    return tuple(sorted(found, key=lambda entry: (entry.effect == "writes", entry.name)))
+    return tuple(sorted(_discovered(), key=lambda entry: (entry.effect == "writes", entry.name)))
 
 
 def _discovered() -> Iterator[Entry]:

@@ -5,6 +5,8 @@ from typing import Any
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 
+from sim_mcp.sanitize import quoted
+
 
 class Answer(BaseModel):
     """Hold structured content; what is unknown is left out, for an absent key costs a model nothing."""
@@ -22,3 +24,8 @@ def respond(answer: Answer, text: str) -> CallToolResult:
 def join_hints(*hints: str | None) -> str | None:
     """Return the hints that say anything as one, or None."""
     return " ".join(filter(None, hints)) or None
+
+
+def render_shared_customer(customer: str | None) -> str | None:
+    """Return the line above rows that all belong to one customer; it has to stand inside the fence, with the rows."""
+    return f"all of customer {quoted(customer)}:" if customer else None

@@ -1,1 +1,1 @@
-"""Usage across many SIMs: read once, kept, ranked."""
+"""Usage of many SIMs: read once, kept, ranked, searched for waste."""

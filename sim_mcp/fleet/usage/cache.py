@@ -1,14 +1,17 @@
-"""What is known of the usage of SIMs, and since when: in SQLite, so that nothing is asked for twice."""
+"""The usage of SIMs, kept in SQLite with the time it was read, so that emnify is asked once."""
 
+import json
 import logging
 import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
+from sim_mcp.emnify.money import Money
 from sim_mcp.private_files import make_private_database
 
 log = logging.getLogger(__name__)
@@ -17,7 +20,7 @@ FILE = "usage.sqlite3"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS usage (
     workspace TEXT NOT NULL, period TEXT NOT NULL, sim INTEGER NOT NULL,
-    data_mb REAL NOT NULL, sms REAL NOT NULL, cost REAL, currency TEXT, read_at REAL NOT NULL, final INTEGER NOT NULL,
+    data_mb REAL NOT NULL, sms REAL NOT NULL, costs TEXT NOT NULL, read_at REAL NOT NULL, final INTEGER NOT NULL,
     PRIMARY KEY (workspace, period, sim)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS claim (
@@ -26,14 +29,17 @@ CREATE TABLE IF NOT EXISTS claim (
 ) WITHOUT ROWID;
 """
 _COLUMNS = {
-    "usage": ("workspace", "period", "sim", "data_mb", "sms", "cost", "currency", "read_at", "final"),
+    "usage": ("workspace", "period", "sim", "data_mb", "sms", "costs", "read_at", "final"),
     "claim": ("workspace", "kind", "sim", "owner", "until"),
 }
+_FORMER_USAGE = ("workspace", "period", "sim", "data_mb", "sms", "cost", "currency", "read_at", "final")
+"""The table before costs were kept by currency: its `cost` may be a sum of several, so it is read again."""
+
 _BUSY_S = 5.0
 """How long another process may hold the file before usage is kept in memory instead."""
 
 _CLAIMED_S = 60.0
-"""How long a SIM is left to another process that is reading it; if that one died, it is free again then."""
+"""How long a SIM is left to another process that is reading it; if that process died, the claim lapses."""
 
 _CLOSES_WITHIN_MS = 1000
 _KEPT_S = 400 * 86_400.0
@@ -44,12 +50,11 @@ T = TypeVar("T")
 
 
 class Amount(NamedTuple):
-    """What one SIM used in one period: data in MB, SMS as a count, both costs together; seconds since 1970."""
+    """What one SIM used in one period: data in MB, SMS as a count, their costs, and when it was read (Unix time)."""
 
     data_mb: float
     sms: float
-    cost: float | None
-    currency: str | None
+    costs: Money
     read_at: float
 
     @property
@@ -59,9 +64,9 @@ class Amount(NamedTuple):
 
 
 class UsageStore:
-    """Keep usage in one directory, which several processes may share; without a disk, in memory.
+    """Keep usage in a file that several processes may share, or in memory where that fails.
 
-    It blocks: call it off the event loop.
+    Every method blocks: call it off the event loop.
     """
 
     def __init__(self, directory: Path | None) -> None:
@@ -76,27 +81,32 @@ class UsageStore:
             self._db = self._in_memory(error)
 
     def close(self) -> None:
-        """Close the file; others may read at once what this process had claimed."""
+        """Close the file and end this process's claims."""
         with self._lock:
             with suppress(sqlite3.Error):
-                # Not for long: what was claimed is free in a minute anyway.
+                # Claims lapse by themselves, so nobody waits long for this.
                 self._db.execute(f"PRAGMA busy_timeout = {_CLOSES_WITHIN_MS}")
                 self._db.execute("DELETE FROM claim WHERE owner = ?", (self._owner,))
             self._db.close()
 
     def known(self, workspace: str, period: str, since: float) -> dict[int, Amount]:
-        """Return what was read of that period since then, or after it was over."""
+        """Return what SIMs used in a period, by SIM id: final, or read at or after `since` (Unix time)."""
         rows = self._try(
             lambda db: db.execute(
-                "SELECT sim, data_mb, sms, cost, currency, read_at FROM usage "
+                "SELECT sim, data_mb, sms, costs, read_at FROM usage "
                 "WHERE workspace = ? AND period = ? AND (final OR read_at >= ?)",
                 (workspace, period, since),
             ).fetchall()
         )
-        return {row[0]: Amount(*row[1:]) for row in rows}
+        return {sim: Amount(data, sms, _load_costs(costs), at) for sim, data, sms, costs, at in rows}
 
     def claim(self, workspace: str, kind: str, sim: int, periods: Iterable[str], since: float, now: float) -> Claim:
-        """Take the reading of a SIM upon this process, unless it is known already or another one is at it."""
+        """Claim the reading of a SIM for this process.
+
+        Returns:
+            "known" if all its periods are final or were read at or after `since`, "taken" if another process is
+            reading it, else "mine".
+        """
 
         def take(db: sqlite3.Connection) -> Claim:
             sql = "SELECT 1 FROM usage WHERE workspace = ? AND period = ? AND sim = ? AND (final OR read_at >= ?)"
@@ -114,15 +124,15 @@ class UsageStore:
         return self._try(take)
 
     def keep(self, workspace: str, kind: str, sim: int, read: Mapping[str, tuple[Amount, bool]]) -> None:
-        """Keep what a SIM used in each period, and whether that is final; its claim ends."""
+        """Keep what a SIM used, by period and with whether that is final, and end the claim on it."""
         rows = [
-            (workspace, period, sim, one.data_mb, one.sms, one.cost, one.currency, one.read_at, final)
+            (workspace, period, sim, one.data_mb, one.sms, _dump_costs(one.costs), one.read_at, final)
             for period, (one, final) in read.items()
         ]
 
         def write(db: sqlite3.Connection) -> None:
             with _transaction(db):
-                db.executemany("INSERT OR REPLACE INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+                db.executemany("INSERT OR REPLACE INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
                 db.execute("DELETE FROM claim WHERE workspace = ? AND kind = ? AND sim = ?", (workspace, kind, sim))
 
         self._try(write)
@@ -133,11 +143,11 @@ class UsageStore:
         self._try(lambda db: db.execute(sql, (workspace, kind, sim, self._owner)))
 
     def forget_old(self, now: float) -> None:
-        """Drop what is older than a year and a month."""
+        """Delete usage that was read more than 400 days ago."""
         self._try(lambda db: db.execute("DELETE FROM usage WHERE read_at < ?", (now - _KEPT_S,)))
 
     def _try(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Work on the file; where that fails, such as on a full disk, go on in memory with all that can be read."""
+        """Work on the file; where that fails, as on a full disk, go on in memory with all that can still be read."""
         with self._lock:
             try:
                 return work(self._db)
@@ -152,7 +162,7 @@ class UsageStore:
                 try:
                     return work(self._db)
                 except sqlite3.Error:
-                    # What was copied is damaged: all is read again.
+                    # The copy is damaged too: start empty.
                     self._db.close()
                     self._db = _opened(None)
                     return work(self._db)
@@ -191,7 +201,24 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     # What a power cut takes is read again.
     db.execute("PRAGMA synchronous = NORMAL")
+    if _columns(db, "usage") == _FORMER_USAGE:
+        with _transaction(db):
+            # Another process may have been faster.
+            if _columns(db, "usage") == _FORMER_USAGE:
+                db.execute("DROP TABLE usage")
     db.executescript(_SCHEMA)
     for table, columns in _COLUMNS.items():
-        if tuple(column[0] for column in db.execute(f"SELECT * FROM {table} LIMIT 0").description) != columns:  # noqa: S608  # names of ours.
+        if _columns(db, table) != columns:
             raise sqlite3.DatabaseError(f"{FILE} is of another version of this program; it can be removed")
+
+
+def _columns(db: sqlite3.Connection, table: str) -> tuple[str, ...]:
+    return tuple(name for (name,) in db.execute("SELECT name FROM pragma_table_info(?)", (table,)))
+
+
+def _dump_costs(costs: Money) -> str:
+    return json.dumps({currency: str(cost) for currency, cost in costs.items()})
+
+
+def _load_costs(costs: str) -> Money:
+    return Money({currency: Decimal(cost) for currency, cost in json.loads(costs).items()})

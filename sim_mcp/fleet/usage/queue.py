@@ -1,4 +1,4 @@
-"""Who waits for the usage of which SIMs, and which SIM comes next."""
+"""The queue of SIMs to read: which calls want which SIMs, and which SIM is next."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -10,22 +10,24 @@ from sim_mcp.emnify import EmnifyError
 from sim_mcp.fleet.usage.periods import Period
 
 TRIES = 2
+"""How often a SIM is tried within one job."""
+
 FAILURES_IN_A_ROW = 24
-"""So many SIMs that cannot be read one after the other mean that none can."""
+"""So many failures one after the other mean that no SIM can be read."""
 
 _MONTHS = "months"
 
 Task = tuple[str, int]
-"""What to read, and of which SIM: the months of a SIM come in one answer."""
+"""What to read (both months come in one answer) and the id of the SIM."""
 
 
 @dataclass(eq=False)
 class Job:
-    """SIMs to be read for somebody."""
+    """SIMs to read for one call, or for several with the same question."""
 
     periods: tuple[Period, ...]
     since: float
-    """What was read before then is read again, unless it is final; in seconds since 1970."""
+    """Usage read before this is read again unless it is final (Unix time)."""
     queue: deque[int]
     left: set[int]
     began: float = field(default_factory=anyio.current_time)
@@ -34,23 +36,23 @@ class Job:
     failed: int = 0
     waiting: int = 0
     promised: bool = False
-    """Whether somebody was told that it goes on: then it does even if nobody waits."""
+    """Whether a caller was told that reading goes on: then it does even if nobody waits."""
     trouble: EmnifyError | None = None
     ended: anyio.Event = field(default_factory=anyio.Event)
 
     @property
     def kind(self) -> str:
-        """Return what is read: both months at once, or one stretch of days."""
+        """Return what is read: "months" for both months at once, or the key of a range of days."""
         return _MONTHS if self.periods[0].is_month else self.periods[0].key
 
     @property
     def keys(self) -> list[str]:
-        """Return the names the periods are kept under."""
+        """Return the keys that the periods are stored under."""
         return [period.key for period in self.periods]
 
 
 class Jobs:
-    """Hold the jobs under way; a SIM that several of them want is read once."""
+    """Hold the jobs under way; a SIM that several want is read once."""
 
     def __init__(self) -> None:
         self._jobs: dict[object, Job] = {}
@@ -61,11 +63,11 @@ class Jobs:
 
     @property
     def left(self) -> int:
-        """Return how many readings are left in all, at most: what several jobs want is read once."""
+        """Return how many readings are left at most: a SIM that several jobs want is counted for each."""
         return sum(len(job.left) for job in self._jobs.values())
 
     def until_done(self, job: Job) -> int:
-        """Return how many readings it takes until a job is done, with the turns that the others have meanwhile."""
+        """Return how many readings it takes until a job is done, including the turns of other jobs meanwhile."""
         others: dict[str, list[Job]] = {}
         for each in self._jobs.values():
             if each is not job:
@@ -77,13 +79,13 @@ class Jobs:
         return readings
 
     def find(self, key: object) -> Job | None:
-        """Return the job of that key."""
+        """Return the job with that key, if it is under way."""
         return self._jobs.get(key)
 
     def add(self, key: object, periods: tuple[Period, ...], since: float, sims: Sequence[int]) -> Job:
-        """Add a job for SIMs, to be read in that order; it takes over what those want for whom nobody waits now.
+        """Add a job that reads SIMs in that order; it takes over from jobs that nobody waits for now.
 
-        A fleet changes a little from call to call: else each of them would leave a job of the whole fleet behind.
+        A fleet changes a little from call to call: otherwise each call would leave a job for the whole fleet behind.
         """
         job = Job(periods, since, deque(sims), set(sims))
         rests: dict[tuple[Period, ...], Job] = {}
@@ -108,7 +110,7 @@ class Jobs:
         return job
 
     def drop(self, key: object) -> None:
-        """End a job."""
+        """End a job and wake those who wait for it."""
         job = self._jobs.pop(key, None)
         if job is not None:
             job.queue.clear()
@@ -116,7 +118,7 @@ class Jobs:
             self._turns.remove(key)
 
     def next(self) -> tuple[Job, int] | None:
-        """Return the next SIM to read, each job in its turn: who asks for ten does not wait for ten thousand."""
+        """Return the next SIM to read, if any; jobs take turns, so that ten SIMs do not wait for ten thousand."""
         for _ in range(len(self._turns)):
             job = self._jobs[self._turns[0]]
             self._turns.rotate(-1)
@@ -128,32 +130,32 @@ class Jobs:
         return None
 
     def finish(self, task: Task) -> None:
-        """Say that nobody is at it any more."""
+        """Mark a task as no longer under way."""
         self._under_way.discard(task)
 
     def known(self, job: Job, sim: int) -> None:
-        """Take a SIM off one job, which found it read already; others may want it newer."""
+        """Take a SIM off one job that found it known already; other jobs may want it newer."""
         self._take_off([job], sim, done=1)
         self.again((job.kind, sim))
 
     def read(self, task: Task) -> None:
-        """Take a SIM off every job, for it was read."""
+        """Take a SIM that was read off every job."""
         self._failures = 0
         self._tries.pop(task, None)
         self._take_off(self._wanting(task), task[1], done=1)
 
     def gone(self, task: Task) -> None:
-        """Take a SIM off every job, for there is no such SIM any more."""
+        """Take a SIM that no longer exists off every job."""
         self._failures = 0
         self._take_off(self._wanting(task), task[1], gone=1)
 
     def again(self, task: Task) -> None:
-        """Have a SIM tried once more by every job that wants it."""
+        """Queue a SIM again in every job that wants it."""
         for job in self._wanting(task):
             job.queue.append(task[1])
 
     def failed(self, task: Task, error: EmnifyError, *, may_pass: bool = True) -> None:
-        """Try a SIM again later, or give it up; where none can be read any more, end everything."""
+        """Queue a SIM again or give it up; after too many failures in a row, end every job."""
         self._failures += 1
         self._tries[task] = self._tries.get(task, 0) + 1
         if self._failures >= FAILURES_IN_A_ROW:
@@ -165,7 +167,7 @@ class Jobs:
             self._take_off(self._wanting(task), task[1], failed=1)
 
     def halt(self, error: EmnifyError) -> None:
-        """End everything: what emnify refuses for one SIM it refuses for all."""
+        """End every job with an error that would meet every SIM."""
         self._failures = 0
         self._tries.clear()
         for key, job in list(self._jobs.items()):

@@ -1,13 +1,15 @@
-"""Who used most, least or nothing, and what all used together. Pure."""
+"""Rank SIMs by usage, and total it. Pure."""
 
 import heapq
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from sim_mcp.emnify import MonthUsage, SimStatus
+from sim_mcp.emnify.money import Money
 from sim_mcp.fleet.inventory.filters import FleetSim
 from sim_mcp.fleet.usage.cache import Amount
 
@@ -16,7 +18,7 @@ Order = Literal["most", "least", "none"]
 
 
 class Brief(NamedTuple):
-    """What ranking and sorting need of a SIM: of a million of them, the rest would fill the memory."""
+    """What ranking needs of a SIM; a million SIMs in full would fill the memory."""
 
     id: int
     iccid: str | None
@@ -26,14 +28,14 @@ class Brief(NamedTuple):
 
 
 class Ranked(NamedTuple):
-    """A SIM and what it used."""
+    """A SIM with what it used."""
 
     sim: Brief
     amount: Amount
 
 
 class Ranking(NamedTuple):
-    """The first of those that fit, and how many do."""
+    """The first of the SIMs that qualify, and how many do."""
 
     first: list[Ranked]
     fitting: int
@@ -41,25 +43,25 @@ class Ranking(NamedTuple):
 
 @dataclass(frozen=True)
 class Total:
-    """What many SIMs used together; data in MB, SMS as a count, costs by currency."""
+    """What many SIMs used together: data in MB, SMS as a count, costs by currency."""
 
     data_mb: float
     sms: float
-    costs: Mapping[str, float]
+    costs: Money
 
 
 def brief(sim: FleetSim) -> Brief:
-    """Return what ranking and sorting need of a SIM."""
+    """Reduce a SIM to what ranking needs."""
     return Brief(sim.id, sim.iccid, sim.status, sim.device_id, sim.activated)
 
 
 def may_have_used(sim: Brief) -> bool:
-    """Tell whether a SIM can have had traffic: one that is Issued never had service (emnify docs: SIM lifecycle)."""
+    """Tell whether a SIM can have had traffic: an Issued one never had service (emnify docs: SIM lifecycle)."""
     return sim.status is not SimStatus.ISSUED
 
 
 def likeliest_first(sims: Iterable[Brief]) -> list[int]:
-    """Return the ids in the order to read them: in service and in a device first, for they will have used most."""
+    """Return SIM ids in the order to read them: those in a device and Activated come first, as they used most."""
     return [
         sim.id
         for sim in sorted(sims, key=lambda sim: (sim.device_id is None, sim.status is not SimStatus.ACTIVATED, sim.id))
@@ -67,9 +69,10 @@ def likeliest_first(sims: Iterable[Brief]) -> list[int]:
 
 
 def rank(sims: Iterable[Brief], amounts: Mapping[int, Amount], by: By, order: Order, top: int) -> Ranking:
-    """Return the SIMs that used most, or least but something, or nothing at all; equals by ICCID.
+    """Return the SIMs that used most, least (but something) or nothing; ties go by ICCID.
 
-    Only SIMs whose amount is known are ranked.
+    Only SIMs whose amount is known are ranked. By cost, amounts compare as bare numbers whatever their currency, and
+    a SIM with costs in several currencies counts with the largest.
     """
     known = (Ranked(sim, amounts[sim.id]) for sim in sims if sim.id in amounts)
     if order == "none":
@@ -83,41 +86,36 @@ def rank(sims: Iterable[Brief], amounts: Mapping[int, Amount], by: By, order: Or
 
 
 def without_usage(sims: Iterable[Brief], amounts: Mapping[int, Amount]) -> tuple[int, ...]:
-    """Return the ids of the SIMs that are known to have used nothing, those that never had service among them."""
+    """Return the ids of SIMs known to have used nothing, including those that never had service."""
     idle = {sim_id for sim_id, amount in amounts.items() if amount.idle}
     return tuple(sim.id for sim in sims if sim.id in idle or not may_have_used(sim))
 
 
 def total(amounts: Iterable[Amount]) -> Total:
-    """Return the sum, each currency apart."""
+    """Return the sum of amounts, costs by currency."""
     found = list(amounts)
-    currencies = sorted({one.currency or "" for one in found if one.cost is not None})
     return Total(
         math.fsum(one.data_mb for one in found),
         math.fsum(one.sms for one in found),
-        {
-            currency: math.fsum(one.cost for one in found if one.cost is not None and (one.currency or "") == currency)
-            for currency in currencies
-        },
+        Money.total(one.costs for one in found),
     )
 
 
-def total_told(month: MonthUsage | None) -> Total:
-    """Return emnify's own total of a month; a month without traffic is absent."""
-    data, sms = (month.data, month.sms) if month else (None, None)
-    costs: dict[str, float] = {}
-    for traffic in (data, sms):
-        if traffic is not None and traffic.cost is not None:
-            costs[traffic.currency or ""] = costs.get(traffic.currency or "", 0.0) + float(traffic.cost)
+def emnify_total(month: MonthUsage | None) -> Total:
+    """Return emnify's own total of a month; None stands for a month without traffic."""
+    if month is None:
+        return Total(0.0, 0.0, Money())
     return Total(
-        float(data.volume or 0) if data else 0.0,
-        float(sms.volume or 0) if sms else 0.0,
-        costs,
+        float(month.data.volume or 0) if month.data else 0.0,
+        float(month.sms.volume or 0) if month.sms else 0.0,
+        month.costs,
     )
 
 
-def _value(amount: Amount, by: By) -> float:
-    return {"data": amount.data_mb, "sms": amount.sms, "cost": amount.cost or 0.0}[by]
+def _value(amount: Amount, by: By) -> float | Decimal:
+    if by == "cost":
+        return amount.costs.largest
+    return amount.data_mb if by == "data" else amount.sms
 
 
 def _name(sim: Brief) -> tuple[str, int]:

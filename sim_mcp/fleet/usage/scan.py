@@ -1,4 +1,4 @@
-"""Usage across many SIMs: read in the background at the pace the limits allow, shared, kept, told as far as it is."""
+"""Read the usage of many SIMs in the background, as fast as the rate limits allow; callers share what is read."""
 
 import logging
 import math
@@ -29,17 +29,17 @@ from sim_mcp.recorder import Recorder
 log = logging.getLogger(__name__)
 
 AT_ONCE = 32
-"""Readings under way: at 10 a second, enough for answers that take 3 s; the rest is left to whoever asks meanwhile."""
+"""SIMs read at once: at 10 a second, enough for answers that take 3 s; other calls get the remaining connections."""
 
 FRESH_S = 3600.0
-"""How long usage of a period that goes on is used again without asking emnify."""
+"""How long usage of a period that is not final is used again without asking emnify."""
 
 _PER_SIM_S = 0.32
-"""What a SIM takes in a long scan, where 2,000 requests in five minutes are the limit."""
+"""What a SIM takes in a long scan, with room to spare: the limit is 2,000 requests in five minutes."""
 
-_HEAR_WITHIN_S = 10.0
-_TELL_EVERY_S = 1.0
-_TAKEN_S = 0.2
+_CLOCK_WITHIN_S = 10.0
+_PROGRESS_EVERY_S = 1.0
+_TAKEN_RETRY_S = 0.2
 _ENOUGH_TO_EXTRAPOLATE = 20
 _OPERATIONS = {True: "GET /api/v1/sim/{id}/stats", False: "GET /api/v1/sim/{id}/stats/daily"}
 
@@ -50,22 +50,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class UsageResult:
-    """What is known of the usage of the SIMs asked for, and what is still to come; times are emnify's."""
+    """What is known of the usage of the SIMs asked for, by period and SIM id, and how far reading is."""
 
     amounts: Mapping[Period, Mapping[int, Amount]]
     wanted: int
     left: int = 0
-    """SIMs still to be read, in the background unless there is trouble."""
+    """SIMs still to be read, which goes on in the background unless there is `trouble`."""
     gone: int = 0
     """SIMs that emnify no longer knows."""
     failed: int = 0
     """SIMs whose usage could not be read; the next call tries them again."""
     eta_s: float | None = None
+    """Seconds until the rest is read, where that can be estimated."""
     trouble: EmnifyError | None = None
-    """Why the scan stopped before its end."""
+    """Why reading stopped before its end."""
     slowed_down: bool = False
     """Whether emnify asks to slow down (429)."""
     note: str | None = None
+    """Why usage is not kept on disk, where it is not."""
 
     @property
     def is_complete(self) -> bool:
@@ -79,13 +81,13 @@ class UsageResult:
 
     @property
     def between(self) -> tuple[datetime, datetime] | None:
-        """Return when the first and the last of it was read."""
+        """Return when the oldest and the newest of it was read, by emnify's clock."""
         times = [amount.read_at for found in self.amounts.values() for amount in found.values()]
         return (datetime.fromtimestamp(min(times), UTC), datetime.fromtimestamp(max(times), UTC)) if times else None
 
 
 class UsageScan:
-    """Read the usage of many SIMs. An async context: no reading lives longer than it does."""
+    """Read the usage of many SIMs, as an async context manager: leaving it ends all reading."""
 
     def __init__(self, client: EmnifyClient, directory: Path | None) -> None:
         self._client = client
@@ -118,21 +120,26 @@ class UsageScan:
         """Return this month and the last one, by emnify's clock.
 
         Raises:
-            EmnifyError: emnify was not heard of yet and could not be asked.
+            EmnifyError: Its clock is not known yet and it could not be asked.
         """
         if self._client.own_organisation_id is None:
-            await self._client.list_sim_statuses(deadline_s=_HEAR_WITHIN_S)
+            await self._client.list_sim_statuses(deadline_s=_CLOCK_WITHIN_S)
         this = month_of(self._client.now().date())
         return this, month_before(this)
 
     async def read(
         self, sims: Collection[int], periods: Sequence[Period], *, wait_s: float, progress: Progress | None = None
     ) -> UsageResult:
-        """Read the usage of SIMs in months, or in one stretch of days, as far as the time allows.
+        """Read the usage of SIMs in months or in one range of days, for at most `wait_s` seconds.
 
-        What is not read by then goes on in the background, in the order given; the same question picks it up. Nothing
-        is read that is known already: of a period that is over for ever, of any other for an hour, or for twice as
-        long as reading so many SIMs takes.
+        The rest is read in the background, in the order given; the same call picks it up. Usage that is known is not
+        read again: of a final period never, of any other for an hour, or twice as long as reading so many SIMs takes.
+
+        Args:
+            sims: SIM ids.
+            periods: months, or a single range of days.
+            wait_s: seconds to wait.
+            progress: called every second with how many SIMs are read, of how many, and a message.
 
         Raises:
             EmnifyError: Nothing is known and emnify could not be asked.
@@ -145,23 +152,23 @@ class UsageScan:
         known = await self._known(chosen, wanted, since)
         left = [sim for sim in wanted if any(sim not in known[period] for period in chosen)]
         if not left:
-            return self._told(known, wanted, None)
+            return self._result(known, wanted, None)
         job = self._jobs.find(key) or self._jobs.add(key, chosen, since, left)
-        self._staff()
+        self._start_workers()
         await self._wait(key, job, len(wanted), over_at, progress)
-        # As of before looking: what is read while looking is neither known yet nor failed.
+        # Taken before the look-up: what is read during it is neither known yet nor failed.
         still_left, gone = frozenset(job.left), job.gone
         known = await self._known(chosen, wanted, job.since)
         if job.trouble is not None and not any(known.values()):
             raise job.trouble
-        return self._told(known, wanted, job, still_left, gone)
+        return self._result(known, wanted, job, still_left, gone)
 
     async def _wait(self, key: object, job: Job, wanted: int, over_at: float, progress: Progress | None) -> None:
         job.waiting += 1
         finished = False
         try:
             while job.left and job.trouble is None and (left_s := over_at - anyio.current_time()) > 0:
-                with anyio.move_on_after(min(_TELL_EVERY_S, left_s)):
+                with anyio.move_on_after(min(_PROGRESS_EVERY_S, left_s)):
                     await job.ended.wait()
                 if progress is not None:
                     so_far = wanted - len(job.left)
@@ -170,11 +177,11 @@ class UsageScan:
         finally:
             job.waiting -= 1
             job.promised |= finished
-            # Who is cancelled takes along only what nobody else waits for and nobody was promised.
+            # A cancelled call ends only what nobody else waits for or was promised.
             if not finished and not job.waiting and not job.promised:
                 self._jobs.drop(key)
 
-    def _told(
+    def _result(
         self,
         known: dict[Period, dict[int, Amount]],
         wanted: Sequence[int],
@@ -189,7 +196,7 @@ class UsageScan:
             wanted=len(wanted),
             left=to_come,
             gone=gone,
-            # Also what was read of other months, for midnight came in between.
+            # This counts SIMs whose months shifted because midnight came in between.
             failed=max(0, len(wanted) - len(have) - to_come - gone),
             eta_s=self._eta_s(job) if job and to_come and job.trouble is None else None,
             trouble=job.trouble if job else None,
@@ -198,7 +205,7 @@ class UsageScan:
         )
 
     def _eta_s(self, job: Job) -> float:
-        """Return the seconds until the job is done: by the limits, or by its own pace where that is slower."""
+        """Return the seconds until the job is done: by the rate limits, or by its own pace where that is slower."""
         by_limits = self._client.pacer.forecast_s(_OPERATIONS[job.periods[0].is_month], self._jobs.until_done(job))
         took_s = anyio.current_time() - job.began
         by_pace = took_s / job.done * len(job.left) if job.done >= _ENOUGH_TO_EXTRAPOLATE else 0.0
@@ -209,15 +216,15 @@ class UsageScan:
     ) -> dict[Period, dict[int, Amount]]:
         chosen, workspace = set(wanted), self._client.identity
 
-        def look(store: UsageStore, period: Period) -> dict[int, Amount]:
+        def look_up(store: UsageStore, period: Period) -> dict[int, Amount]:
             found = store.known(workspace, period.key, since)
             return {sim: amount for sim, amount in found.items() if sim in chosen}
 
-        return {period: await self._ask(look, period) for period in periods}
+        return {period: await self._ask(look_up, period) for period in periods}
 
     # In the background
 
-    def _staff(self) -> None:
+    def _start_workers(self) -> None:
         while self._group is not None and self._workers < min(AT_ONCE, self._jobs.left):
             self._workers += 1
             self._group.start_soon(self._work)
@@ -228,9 +235,9 @@ class UsageScan:
                 while (task := self._jobs.next()) is not None:
                     await self._read_one(*task)
         except Exception:
-            # A crash here would take the whole server along.
-            log.exception("Reading usage broke off")
-            self._jobs.halt(EmnifyError("reading usage broke off by a fault of this server, which its log tells"))
+            # A crash here would take down the server.
+            log.exception("Reading usage failed unexpectedly")
+            self._jobs.halt(EmnifyError("reading usage broke off by a fault of this server; see its log"))
         finally:
             self._workers -= 1
 
@@ -243,7 +250,7 @@ class UsageScan:
             if claim == "mine":
                 await self._fetch(job, sim)
             elif claim == "taken":
-                await anyio.sleep(_TAKEN_S)
+                await anyio.sleep(_TAKEN_RETRY_S)
         except AuthenticationError as error:
             self._jobs.halt(error)
         except NotFoundError:
@@ -269,7 +276,7 @@ class UsageScan:
             with anyio.CancelScope(shield=True):
                 await self._ask(UsageStore.release, workspace, job.kind, sim)
             raise
-        # What was read is kept, whoever waits for it.
+        # Kept even if the call was cancelled meanwhile.
         with anyio.CancelScope(shield=True):
             await self._ask(UsageStore.keep, workspace, job.kind, sim, read)
 
@@ -278,7 +285,7 @@ class UsageScan:
 
     async def _ask(self, question: Callable[Concatenate[UsageStore, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         def answer() -> T:
-            # Opened when first needed: most sessions never ask for it.
+            # Opened on first use, since most sessions never need it.
             if self._opened is None:
                 opened = UsageStore(self._directory)
                 opened.forget_old(self._now())

@@ -1,4 +1,4 @@
-"""SIMs that cost and do nothing, sorted by why, and what a SIM costs a month."""
+"""SIMs that cost and do nothing, by reason, and what a SIM costs a month."""
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,17 +13,18 @@ from sim_mcp.emnify import (
     OrganisationStats,
     SimStatus,
 )
+from sim_mcp.emnify.money import Money
 from sim_mcp.fleet.usage.cache import Amount
 from sim_mcp.fleet.usage.ranking import Brief
 
 TEST_MB, TEST_SMS = 0.1, 10.0
-"""What ends a factory test by default (emnify docs: factory test mode); a workspace may have other limits."""
+"""Traffic that ends a factory test by default (emnify docs: factory test mode); a workspace may have other limits."""
 
 _NEAR = 0.25
-"""The share of that from which its end is near."""
+"""The share of that traffic from which the end of the test is near."""
 
 NEW = timedelta(days=30)
-"""A SIM first activated less than that ago may still be on its way into its device."""
+"""A SIM first activated more recently may still be on its way into its device."""
 
 _DISABLED = 1
 
@@ -39,33 +40,32 @@ class Why(StrEnum):
 
 @dataclass
 class Waste:
-    """The SIMs of each kind, each SIM in one kind only."""
+    """SIMs by the reason they are waste; each SIM has one reason at most."""
 
     found: dict[Why, list[Brief]] = field(default_factory=lambda: {why: [] for why in Why})
     new: int = 0
     """SIMs without traffic that were first activated less than 30 days ago: not counted as waste."""
     in_factory_test: int = 0
     past_default_test: int = 0
-    """SIMs in factory test that used more than ends it by default: this workspace has limits of its own."""
+    """SIMs in factory test that used more than ends a test by default: their workspace has other limits."""
 
 
 @dataclass(frozen=True)
 class Price:
-    """What suspending one SIM saves a month, as far as emnify tells."""
+    """What suspending one SIM saves a month, and where that is known from."""
 
-    per_sim: float
-    currency: str | None
+    per_sim: Money
     source: str
 
 
 def statuses_of(whys: Iterable[Why]) -> tuple[SimStatus, ...]:
-    """Return the statuses a SIM may have that is waste for one of those reasons."""
+    """Return the statuses that SIMs which are waste for one of those reasons have."""
     wanted = {SimStatus.FACTORY_TEST if why is Why.FACTORY_TEST_ENDING else SimStatus.ACTIVATED for why in whys}
     return tuple(sorted(wanted))
 
 
 def needs_usage(sim: Brief, disabled: set[int], whys: Container[Why] = tuple(Why)) -> bool:
-    """Tell whether only its usage shows whether a SIM is waste for one of those reasons."""
+    """Tell whether it takes a SIM's usage to know if it is waste for one of those reasons."""
     if sim.status is SimStatus.FACTORY_TEST:
         return Why.FACTORY_TEST_ENDING in whys
     if sim.status is not SimStatus.ACTIVATED or Why.NO_TRAFFIC not in whys:
@@ -80,7 +80,7 @@ def sort_out(
     last_month: Mapping[int, Amount],
     today: date,
 ) -> Waste:
-    """Sort activated SIMs and those in factory test by why they are waste; what is not known is left out."""
+    """Group Activated and Factory Test SIMs by why they are waste; without the usage it takes, they are left out."""
     waste = Waste()
     for sim in sims:
         both = (this_month.get(sim.id), last_month.get(sim.id))
@@ -102,7 +102,7 @@ def sort_out(
 
 
 def _test(sim: Brief, used: list[Amount], waste: Waste) -> None:
-    """Judge a factory test by its traffic, this month and last; a date that ends it cannot be read anywhere."""
+    """Judge a factory test by its traffic this month and last; the API does not show a date that may end it."""
     waste.in_factory_test += 1
     share = max(
         sum(amount.data_mb for amount in used) / TEST_MB,
@@ -127,10 +127,10 @@ async def disabled_devices(client: EmnifyClient) -> set[int]:
 
 
 async def hosting_price(client: EmnifyClient) -> Price | None:
-    """Return what an activated SIM costs a month more than a suspended one, or None where emnify does not tell.
+    """Return what an Activated SIM costs a month more than a Suspended one, or None where that is not known.
 
-    From the tariff plan (GET /api/v1/tariff_plan/active), else the hosting fees of this month over the SIMs they are
-    for (GET /api/v1/organisation/my/stats).
+    Taken from the tariff plan (GET /api/v1/tariff_plan/active), else this month's hosting fees divided by the SIMs
+    they are charged for (GET /api/v1/organisation/my/stats).
 
     Raises:
         AuthenticationError: emnify does not accept the token.
@@ -143,8 +143,8 @@ async def hosting_price(client: EmnifyClient) -> Price | None:
         plan = None
     if plan is not None and plan.hosting_rate is not None:
         currency = plan.terms.currency if plan.terms else None
-        saved = float(plan.hosting_rate - (plan.sim_suspended_rate or 0))
-        return Price(saved, (currency.code or currency.symbol) if currency else None, "tariff plan")
+        saved = plan.hosting_rate - (plan.sim_suspended_rate or 0)
+        return Price(Money.of(saved, currency.label if currency else None), "tariff plan")
     try:
         return _average(await client.organisation.get_stats())
     except AuthenticationError:
@@ -157,5 +157,5 @@ def _average(stats: OrganisationStats) -> Price | None:
     fees, sims = stats.hosting_fees, stats.active_chargeable_sims
     if fees is None or fees.cost is None or not sims:
         return None
-    currency = (fees.currency.code or fees.currency.symbol) if fees.currency else None
-    return Price(float(fees.cost) / sims, currency, "this month's hosting fees, averaged")
+    average = Money.of(fees.cost / sims, fees.currency.label if fees.currency else None)
+    return Price(average, "this month's hosting fees, averaged")

@@ -14,9 +14,9 @@ from sim_mcp.sanitize import fence
 from sim_mcp.tools.context import ToolContext
 from sim_mcp.tools.parameters import Day, Month, Name, Page, PerPage, PlainDay, Statuses, ready_call, to_statuses
 from sim_mcp.tools.registry import Entry
-from sim_mcp.tools.result import Answer, join_hints, respond
+from sim_mcp.tools.result import Answer, join_hints, render_shared_customer, respond
 from sim_mcp.tools.sims.query import SimPage, SimQuery, SortField, read_page
-from sim_mcp.tools.sims.row import SimRow, render_row, render_shared_customer
+from sim_mcp.tools.sims.row import SimRow, render_row
 
 MOST_IN_FULL = 40
 """Rows in full that fit into what a model is given at once."""

@@ -12,10 +12,10 @@ from sim_mcp.fleet.lookup.listing import Listing, list_matching
 from sim_mcp.fleet.lookup.organisations import NotAllSeenError, find_organisation
 from sim_mcp.formatting import format_timestamp
 from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of
-from sim_mcp.tools.idle import idle_sims
 from sim_mcp.tools.parameters import Month
 from sim_mcp.tools.sims.fleet_answer import query_snapshot
 from sim_mcp.tools.sims.row import SimRow, build_fleet_row, build_row
+from sim_mcp.tools.usage.unused import unused_sims
 
 SortField = Literal["id", "iccid", "eid", "status", "production_date", "device", "model", "organisation"]
 _EMNIFY_FIELDS: dict[SortField, SimSortField] = {
@@ -134,9 +134,9 @@ async def _read_inventory(ctx: ToolContext, query: SimQuery) -> SimPage:
     snapshot = await inventory_of(ctx).snapshot(progress=ctx.report_progress)
     complete, notes = True, [snapshot.note]
     if query.without_usage is not None:
-        idle = await idle_sims(ctx, snapshot, query.filter, query.without_usage, over_at)
-        query = replace(query, filter=replace(query.filter, ids=idle.ids))
-        complete, notes = idle.complete, [idle.told, snapshot.note]
+        unused = await unused_sims(ctx, snapshot, query.filter, query.without_usage, over_at)
+        query = replace(query, filter=replace(query.filter, ids=unused.ids))
+        complete, notes = unused.complete, [unused.note, snapshot.note]
     found = await query_snapshot(lambda: _query_page(snapshot, query))
     return SimPage(
         rows=[build_fleet_row(sim, full=query.full) for sim in found.items],

@@ -90,8 +90,3 @@ def render_row(row: SimRow) -> str:
         ("activated", row.activated),
     )
     return " ".join(filter(None, [row.iccid, row.status, device, quoted(row.customer) if row.customer else "", more]))
-
-
-def render_shared_customer(customer: str | None) -> str | None:
-    """Return the line above rows that all belong to one customer; it has to stand inside the fence, with the rows."""
-    return f"all of customer {quoted(customer)}:" if customer else None

@@ -1,19 +1,30 @@
-"""Who comes first, what all used together, and what counts as waste: pure."""
+"""Who comes first, and what all used together."""
 
-from datetime import date, timedelta
+from datetime import date
+from decimal import Decimal
+from typing import get_args
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim_mcp.emnify import OrganisationStats, SimStatus, TariffPlan
+from sim_mcp.emnify import MonthUsage, SimStatus
+from sim_mcp.emnify.money import Money
 from sim_mcp.fleet.usage.cache import Amount
-from sim_mcp.fleet.usage.ranking import Brief, Order, likeliest_first, may_have_used, rank, total
-from sim_mcp.fleet.usage.waste import Why, needs_usage, sort_out
+from sim_mcp.fleet.usage.ranking import (
+    Brief,
+    By,
+    Order,
+    emnify_total,
+    likeliest_first,
+    may_have_used,
+    rank,
+    total,
+    without_usage,
+)
 
-TODAY = date(2026, 11, 22)
 LONG_AGO = date(2025, 1, 1)
-NOTHING, SOMETHING = Amount(0, 0, None, None, 0), Amount(1.5, 2, 0.3, "EUR", 0)
+NOTHING, SOMETHING = Amount(0, 0, Money(), 0), Amount(1.5, 2, Money({"EUR": Decimal("0.3")}), 0)
+TWO_EUR_THREE_USD = Money({"EUR": Decimal(2), "USD": Decimal(3)})
 
 
 def sim(
@@ -26,8 +37,7 @@ amounts = st.builds(
     Amount,
     st.sampled_from([0.0, 0.1, 0.1, 2.5, 1000.0]),
     st.sampled_from([0.0, 1.0, 7.0]),
-    st.sampled_from([None, 0.0, 0.5]),
-    st.just("EUR"),
+    st.sampled_from([Money(), Money({"EUR": Decimal(0)}), Money({"EUR": Decimal("0.5")})]),
     st.just(0.0),
 )
 
@@ -54,8 +64,8 @@ def test_the_order_is_that_of_the_values_and_equals_go_by_iccid(
 
 
 def test_currencies_are_never_added_up() -> None:
-    found = total([SOMETHING, SOMETHING, SOMETHING._replace(currency="USD"), NOTHING])
-    assert found.costs == {"EUR": 0.6, "USD": 0.3}
+    found = total([SOMETHING, SOMETHING, SOMETHING._replace(costs=Money({"USD": Decimal("0.3")})), NOTHING])
+    assert found.costs == {"EUR": Decimal("0.6"), "USD": Decimal("0.3")}
     assert (found.data_mb, found.sms) == (4.5, 6)
 
 
@@ -65,54 +75,49 @@ def test_issued_sims_are_not_asked_about_and_those_in_service_are_asked_about_fi
     assert likeliest_first(sims[1:]) == [4, 3, 2]
 
 
-@pytest.mark.parametrize(
-    ("card", "used", "why"),
-    [
-        (sim(1, device=None), (), Why.NO_DEVICE),
-        (sim(1, device=9), (), Why.DISABLED_DEVICE),
-        (sim(1, device=9), (SOMETHING, SOMETHING), Why.DISABLED_DEVICE),
-        (sim(1), (NOTHING, NOTHING), Why.NO_TRAFFIC),
-        (sim(1), (NOTHING, SOMETHING), None),
-        (sim(1), (SOMETHING, NOTHING), None),
-        (sim(1), (NOTHING,), None),
-        (sim(1), (), None),
-        (sim(1, since=TODAY - timedelta(days=29)), (NOTHING, NOTHING), None),
-        (sim(1, since=TODAY - timedelta(days=30)), (NOTHING, NOTHING), Why.NO_TRAFFIC),
-        (sim(1, SimStatus.SUSPENDED, device=None), (NOTHING, NOTHING), None),
-        (sim(1, SimStatus.FACTORY_TEST), (NOTHING, NOTHING), None),
-        (sim(1, SimStatus.FACTORY_TEST), (NOTHING._replace(data_mb=0.03), NOTHING), Why.FACTORY_TEST_ENDING),
-        (sim(1, SimStatus.FACTORY_TEST), (NOTHING._replace(sms=2), NOTHING._replace(sms=1)), Why.FACTORY_TEST_ENDING),
-        (sim(1, SimStatus.FACTORY_TEST), (NOTHING._replace(data_mb=0.01), NOTHING), None),
-        (sim(1, SimStatus.FACTORY_TEST), (NOTHING._replace(sms=10), NOTHING), None),
-    ],
-)
-def test_each_sim_is_waste_for_one_reason_or_none(card: Brief, used: tuple[Amount, ...], why: Why | None) -> None:
-    this = {1: used[0]} if used else {}
-    last = {1: used[1]} if len(used) > 1 else {}
-    waste = sort_out([card], {9}, this, last, TODAY)
-    assert {each for each, sims in waste.found.items() if sims} == ({why} if why else set())
-    # What needs no usage to be sorted out is not asked about.
-    assert needs_usage(card, {9}) is (why not in {Why.NO_DEVICE, Why.DISABLED_DEVICE} and card.status != 2)
+def test_the_costs_of_one_sim_in_two_currencies_are_never_one_sum() -> None:
+    two = Amount(1, 1, TWO_EUR_THREE_USD, 0)
+    assert total([two, two]).costs == {"EUR": Decimal(4), "USD": Decimal(6)}
 
 
-@pytest.mark.parametrize(
-    ("plan", "rate"),
-    [
-        ({"sim_activated_rate": "0.5"}, 0.5),
-        ({"sim_activated_rate": 1, "applied_price": {"sim_activated_rate": [{"rate": "0.40", "volume": 9}]}}, 0.4),
-        ({"applied_price": {"sim_activated_rate": [{"rate": 0.4}, {"rate": 0.3}]}}, None),
-        ({}, None),
-    ],
-)
-def test_a_plan_tells_a_price_only_where_there_is_one_for_all(plan: dict[str, object], rate: float | None) -> None:
-    told = TariffPlan.model_validate(plan).hosting_rate
-    assert (None if told is None else float(told)) == rate
+def test_by_cost_a_sim_counts_with_its_largest_amount_and_not_with_a_sum_of_currencies() -> None:
+    known = {
+        1: Amount(1, 1, TWO_EUR_THREE_USD, 0),
+        2: Amount(1, 1, Money({"EUR": Decimal("3.01")}), 0),
+        3: Amount(1, 1, Money({"USD": Decimal("2.99")}), 0),
+        4: Amount(1, 1, Money(), 0),
+    }
+    sims = [sim(number) for number in known]
+    assert [row.sim.id for row in rank(sims, known, "cost", "most", 9).first] == [2, 1, 3]
+    assert [row.sim.id for row in rank(sims, known, "cost", "least", 9).first] == [3, 1, 2]
 
 
-@pytest.mark.parametrize("fees", [12.5, "12.50", {"cost": "12.5", "currency": {"code": "EUR"}}])
-def test_hosting_fees_are_understood_as_a_number_and_as_a_sum_with_its_currency(fees: object) -> None:
-    stats = OrganisationStats.model_validate({"hosting_fees": fees, "active_chargeable_sims": "25"})
-    assert stats.hosting_fees is not None
-    assert stats.hosting_fees.cost is not None
-    assert float(stats.hosting_fees.cost) == 12.5
-    assert stats.active_chargeable_sims == 25
+def test_each_kind_of_usage_is_ranked_by_itself() -> None:
+    known = {
+        1: Amount(3, 1, Money({"EUR": Decimal(2)}), 0),
+        2: Amount(1, 2, Money({"EUR": Decimal(3)}), 0),
+        3: Amount(2, 3, Money({"EUR": Decimal(1)}), 0),
+    }
+    sims = [sim(number) for number in known]
+    first = {by: [row.sim.id for row in rank(sims, known, by, "most", 3).first] for by in get_args(By)}
+    assert first == {"data": [1, 3, 2], "sms": [3, 2, 1], "cost": [2, 1, 3]}
+
+
+def test_emnifys_total_keeps_each_currency_apart() -> None:
+    month = MonthUsage.model_validate(
+        {
+            "data": {"volume": "7.5", "cost": "2", "currency": {"code": "EUR"}},
+            "sms": {"volume": 50, "cost": 3, "currency": {"code": "USD"}},
+        }
+    )
+    found = emnify_total(month)
+    assert (found.data_mb, found.sms, found.costs) == (7.5, 50.0, TWO_EUR_THREE_USD)
+    nothing = emnify_total(None)
+    assert (nothing.data_mb, nothing.sms, dict(nothing.costs)) == (0, 0, {})
+
+
+def test_sims_without_usage_are_those_known_to_have_none_and_those_never_in_service() -> None:
+    sims = [sim(1), sim(2), sim(3), sim(4, SimStatus.ISSUED), sim(5)]
+    only_sms = NOTHING._replace(sms=1)
+    only_data = NOTHING._replace(data_mb=0.000001)
+    assert without_usage(sims, {1: NOTHING, 2: SOMETHING, 3: only_sms, 5: only_data}) == (1, 4)

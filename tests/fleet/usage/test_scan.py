@@ -283,7 +283,7 @@ async def test_a_sim_that_is_read_while_looking_is_not_told_as_failed(fleet: Fle
         # The usage of many others makes looking take as long as in a large fleet.
         await scan.read([], [NOVEMBER], wait_s=0)
         others = [(identity, month.key, 10**9 + sim) for month in (NOVEMBER, OCTOBER) for sim in range(40_000)]
-        opened(scan)._db.executemany("INSERT INTO usage VALUES (?, ?, ?, 0, 0, NULL, NULL, 0, 1)", others)
+        opened(scan)._db.executemany("INSERT INTO usage VALUES (?, ?, ?, 0, 0, '{}', 0, 1)", others)
         reading = await scan.read(sims, [NOVEMBER, OCTOBER], wait_s=0)
         while not reading.is_complete:
             assert (reading.failed, reading.gone) == (0, 0)

@@ -15,6 +15,7 @@ _TYPES = {
     _SMS: {"description": "SMS", "unit": "SMS", "id": _SMS},
 }
 _CURRENCY = {"code": "EUR", "symbol": "€", "id": 1}
+_DOLLAR = {"code": "USD", "symbol": "$", "id": 2}
 _DAILY_CURRENCY = {"id": 1, "code": "EUR", "symbol": "€"}
 _LONGEST = 400
 """Days that one answer covers at most."""
@@ -108,6 +109,7 @@ class UsageReports:
             ("sms", _SMS, use.sms_rx, use.sms_tx, use.sms_tx * EUR_PER_SMS, 10),
         ):
             if rx + tx:
+                currency = _DOLLAR if kind == _SMS and self._unknowns.sms_currency == "USD" else _CURRENCY
                 body[name] = {
                     owner: owner_id,
                     "month": f"{stamp}T00:00:00.000Z" if self._unknowns.stats_month == "datetime" else stamp,
@@ -115,10 +117,10 @@ class UsageReports:
                     "traffic_type_id": kind,
                     "last_updated": zulu_date(use.last // SECOND * SECOND),
                     "cost": self._number(cost, digits),
-                    "currency_id": 1,
+                    "currency_id": currency["id"],
                     "id": int(f"{owner_id}{first:%Y%m}{kind}"),
                     "traffic_type": _TYPES[kind],
-                    "currency": _CURRENCY,
+                    "currency": currency,
                 }
         return body
 

@@ -1,4 +1,4 @@
-"""Usage of one SIM answers what support desks ask."""
+"""Usage of one SIM day by day, up to emnify's today."""
 
 from datetime import UTC, datetime
 
