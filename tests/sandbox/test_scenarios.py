@@ -289,6 +289,12 @@ def test_without_a_clock_the_time_is_the_real_one(start: Start) -> None:
             "daily_total_row=false",
             lambda api: api.found(api.sim_path("healthy", "/stats/daily"))[-1]["date"] == "2026-11-22",
         ),
+        (
+            "sms_currency=USD",
+            lambda api: (
+                api.get(api.sim_path("suspended", "/stats")).json()["last_month"]["sms"]["currency"]["code"] == "USD"
+            ),
+        ),
         ("daily_idle_days=zero", lambda api: len(api.found(api.sim_path("no_device", "/stats/daily"))) == 23),
         (
             "daily_start_only=six_months",
