@@ -34,9 +34,7 @@ def main() -> int:
         if asked.since:
             _skip_untouched(clone, _run("git", "merge-base", asked.since, "HEAD", at=ROOT).strip())
         else:
-            _skip_all_but(
-                clone, _sampled(clone, asked.sample, asked.seed, asked.rooms.split(",") if asked.rooms else [])
-            )
+            _skip_all_but(clone, _sampled(clone, asked.sample, asked.seed, asked.rooms))
         _execute(clone)
         survived, tried = _report(clone)
         if asked.keep:
