@@ -38,15 +38,14 @@ ONE_TEST_S, ALL_TESTS_S = 60, 300
 LOOK_FIRST = {
     "changes/consent.py": ("test_consent",),
     "changes/policy.py": ("test_policy", "test_record"),
-    "changes/plan.py": ("test_consent", "test_choosing", "test_approval", "test_record"),
+    "changes/plan.py": ("test_consent", "test_approval", "test_record"),
     "changes/service.py": ("test_record", "test_approval"),
-    "changes/record/journal.py": ("test_record", "test_approval"),
-    "changes/apply.py": ("test_pausing", "test_approval", "test_record", "test_consent"),
+    "changes/record/journal.py": ("../test_record", "../test_approval"),
+    "changes/apply.py": ("test_apply", "test_approval", "test_record", "test_consent"),
     "changes/outcome.py": ("test_approval", "test_record", "test_consent"),
     "changes/approval_page/request.py": ("test_page",),
     "changes/approval_page/server.py": ("test_page",),
-    "changes/approval_page/approvals.py": ("test_approval", "test_record"),
-    "changes/record/rows.py": ("test_damage",),
+    "changes/approval_page/approvals.py": ("../test_approval", "../test_record"),
 }
 """Where the tests of a module are, if not in a file of its name."""
 
