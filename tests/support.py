@@ -36,11 +36,6 @@ class Fleet:
     """What `GET /sandbox/scenarios` lists, by key."""
     state_dir: Path
 
-    @property
-    def stories(self) -> dict[str, dict[str, Any]]:
-        """An older name of `scenarios`."""
-        return self.scenarios
-
     def settings(self, *, role: str = "enterprise", **chosen: Any) -> Settings:
         return Settings(
             state_dir=self.state_dir,
@@ -117,10 +112,6 @@ def structured(result: CallToolResult) -> dict[str, Any]:
     found: dict[str, Any] | None = result.structured_content
     assert found is not None
     return found
-
-
-said, facts = text_of, structured
-"""Older names of the two."""
 
 
 class UrlOnlySession(ClientSession):

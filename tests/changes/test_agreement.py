@@ -17,7 +17,7 @@ from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_approval import claude_desktop, press, suspend
 from tests.changes.test_record import CALLER, plan_of
-from tests.support import Fleet, facts, fleet_of, said
+from tests.support import Fleet, fleet_of, structured, text_of
 
 NOON = datetime(2026, 3, 15, 12, 0, tzinfo=UTC)
 FOUR = ("healthy", "went_silent", "euicc", "wrong_apn")
@@ -140,10 +140,10 @@ async def slow() -> AsyncIterator[Fleet]:
 
 async def interrupted(fleet: Fleet, **chosen: Any) -> str:
     """Have four SIMs suspended, and the third met by emnify's limits: two are sent, one fails, one is left."""
-    met = fleet.stories[FOUR[2]]
+    met = fleet.scenarios[FOUR[2]]
     await fleet.faults(f"throttle@PATCH /api/v1/sim/{met['sim_id']}")
     async with Client(build_server(fleet.settings(**{"confirm": Confirm.HOST, **chosen}), waits_s=3.0)) as client:
-        told = facts(await client.call_tool("set_sim_status", suspend(fleet, *FOUR)))
+        told = structured(await client.call_tool("set_sim_status", suspend(fleet, *FOUR)))
     assert told["state"].startswith("not finished")
     await fleet.faults()
     return str(told["plan"])
@@ -153,16 +153,16 @@ async def test_a_person_is_asked_for_what_is_left_once_the_policy_asks_for_one(s
     plan = await interrupted(slow)
     written = len(await slow.writes())
     async with claude_desktop(slow) as client:
-        waiting = facts(await client.call_tool("continue_change", {"plan": plan}))
+        waiting = structured(await client.call_tool("continue_change", {"plan": plan}))
         assert waiting["state"] == "waiting for approval"
         assert waiting["plan"] != plan
         assert f"follows plan {plan}" in waiting["note"]
         assert "policy wants more now" in waiting["note"]
         assert len(await slow.writes()) == written
         await press(waiting["approve_at"], "approve")
-        done = facts(await client.call_tool("continue_change", {}))
+        done = structured(await client.call_tool("continue_change", {}))
         assert done["counts"] == {"changed": 1}
-        before = facts(await client.call_tool("continue_change", {"plan": plan}))
+        before = structured(await client.call_tool("continue_change", {"plan": plan}))
     assert before["counts"] == {"changed": 2, "failed": 1, "dropped": 1}
     assert len(await slow.writes()) == written + 1
 
@@ -175,7 +175,7 @@ async def test_what_the_policy_forbids_by_now_is_not_gone_on_with(slow: Fleet, t
     async with Client(build_server(slow.settings(policy=policy))) as client:
         result = await client.call_tool("continue_change", {"plan": plan})
     assert result.is_error
-    assert "forbids this now" in said(result)
+    assert "forbids this now" in text_of(result)
     assert len(await slow.writes()) == written
 
 
@@ -184,21 +184,21 @@ async def test_what_is_larger_than_a_change_may_be_by_now_is_not_gone_on_with(sl
     written = len(await slow.writes())
     async with Client(build_server(slow.settings(confirm=Confirm.HOST, max_sims_per_change=3))) as client:
         result = await client.call_tool("continue_change", {"plan": plan})
-    assert "SIM_MCP_MAX_SIMS_PER_CHANGE" in said(result)
+    assert "SIM_MCP_MAX_SIMS_PER_CHANGE" in text_of(result)
     assert len(await slow.writes()) == written
 
 
 async def test_a_plan_that_waits_is_decided_by_the_policy_of_the_day(fleet: Fleet, tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     async with claude_desktop(fleet) as client:
-        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
     policy.write_text('[[rule]]\nstatus = "suspended"\ndecision = "never"\n')
     async with claude_desktop(fleet, policy=policy) as client:
-        assert "forbids this now" in said(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+        assert "forbids this now" in text_of(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
         assert await fleet.writes() == []
     policy.write_text('[[rule]]\nstatus = "suspended"\ndecision = "allow"\n')
     async with claude_desktop(fleet, policy=policy) as client:
-        done = facts(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+        done = structured(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
     assert done["agreed"] == "the operator's policy"
     assert len(await fleet.writes()) == 1
 
@@ -210,10 +210,12 @@ async def test_a_yes_of_yesterday_is_asked_for_again_and_what_was_sent_is_not_se
     written = len(await slow.writes())
     monkeypatch.setattr("sim_mcp.changes.record.journal.AGREEMENT_LASTS", timedelta(0))
     async with claude_desktop(slow, confirm=Confirm.HOST) as client:
-        waiting = facts(await client.call_tool("continue_change", {"plan": plan}))
+        waiting = structured(await client.call_tool("continue_change", {"plan": plan}))
         assert waiting["state"] == "waiting for approval"
         assert f"follows plan {plan}, of which 1 SIM had not been sent, because its yes is older" in waiting["note"]
         assert len(await slow.writes()) == written
         await press(waiting["approve_at"], "approve")
-        assert facts(await client.call_tool("continue_change", {"plan": waiting["plan"]}))["counts"] == {"changed": 1}
+        assert structured(await client.call_tool("continue_change", {"plan": waiting["plan"]}))["counts"] == {
+            "changed": 1
+        }
     assert len(await slow.writes()) == written + 1

@@ -11,7 +11,7 @@ from mcp import Client
 
 from sim_mcp.sandbox.settings import SandboxSettings, Unknowns
 from sim_mcp.server.app import build_server
-from tests.support import Fleet, facts, fleet_of
+from tests.support import Fleet, fleet_of, structured
 
 _STORIES = ("healthy", "wrong_apn", "quota_exhausted", "went_silent", "rejected_by_network")
 _WAIT_S = 120
@@ -29,7 +29,7 @@ async def limited() -> AsyncIterator[Fleet]:
 
 async def suspend(fleet: Fleet, told: list[dict[str, Any]]) -> list[str]:
     """Suspend them all, and return what was told on the way."""
-    sims = [fleet.stories[name]["iccid"] for name in _STORIES]
+    sims = [fleet.scenarios[name]["iccid"] for name in _STORIES]
     messages: list[str] = []
 
     async def listen(progress: float, total: float | None, message: str | None) -> None:
@@ -37,7 +37,7 @@ async def suspend(fleet: Fleet, told: list[dict[str, Any]]) -> list[str]:
 
     async with Client(build_server(fleet.settings(confirm="host"), waits_s=_CALL_S)) as client:
         arguments = {"sims": sims, "status": "suspended"}
-        told.append(facts(await client.call_tool("set_sim_status", arguments, progress_callback=listen)))
+        told.append(structured(await client.call_tool("set_sim_status", arguments, progress_callback=listen)))
     return messages
 
 
@@ -45,7 +45,7 @@ async def go_on(fleet: Fleet, plan: str) -> dict[str, Any]:
     """Go on once emnify allows it, with a server that was started since."""
     await fleet.faults()
     async with Client(build_server(fleet.settings(confirm="host"))) as client:
-        return facts(await client.call_tool("continue_change", {"plan": plan}))
+        return structured(await client.call_tool("continue_change", {"plan": plan}))
 
 
 async def taken(fleet: Fleet) -> Counter[str]:
@@ -54,7 +54,7 @@ async def taken(fleet: Fleet) -> Counter[str]:
 
 
 async def test_a_limit_met_while_writing_leaves_the_rest_open(limited: Fleet) -> None:
-    met = limited.stories[_STORIES[2]]
+    met = limited.scenarios[_STORIES[2]]
     await limited.faults(f"throttle@PATCH /api/v1/sim/{met['sim_id']}")
     told: list[dict[str, Any]] = []
     messages = await suspend(limited, told)
@@ -87,17 +87,17 @@ async def test_a_limit_met_while_reading_back_leaves_what_was_sent_open_and_send
 async def test_a_limit_that_another_question_met_stops_a_change_between_two_sims(limited: Fleet) -> None:
     await limited.faults("latency=0.2@PATCH", "throttle@/stats")
     told: list[dict[str, Any]] = []
-    sims = [limited.stories[name]["iccid"] for name in _STORIES]
+    sims = [limited.scenarios[name]["iccid"] for name in _STORIES]
     server = build_server(limited.settings(confirm="host"), waits_s=_CALL_S)
     async with Client(server) as client, anyio.create_task_group() as group:
 
         async def change() -> None:
-            told.append(facts(await client.call_tool("set_sim_status", {"sims": sims, "status": "suspended"})))
+            told.append(structured(await client.call_tool("set_sim_status", {"sims": sims, "status": "suspended"})))
 
         group.start_soon(change)
         while not await limited.writes():  # noqa: ASYNC110  # the sandbox tells nobody.
             await anyio.sleep(0.01)
-        assert (await client.call_tool("get_sim_usage", {"sim": limited.stories["no_device"]["sim_id"]})).is_error
+        assert (await client.call_tool("get_sim_usage", {"sim": limited.scenarios["no_device"]["sim_id"]})).is_error
     assert "because emnify's rate limits allow the next request in" in told[0]["state"]
     assert "failed" not in told[0]["counts"]
     assert len(await taken(limited)) < len(sims)

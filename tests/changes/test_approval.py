@@ -14,7 +14,7 @@ from mcp.types import CallToolResult, Implementation
 
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.server.app import build_server
-from tests.support import Fleet, facts, said, unencrypted
+from tests.support import Fleet, structured, text_of, unencrypted
 
 Era = Literal["auto", "legacy"]
 ERAS: tuple[Era, ...] = ("auto", "legacy")
@@ -43,18 +43,18 @@ async def press(link: str, button: Literal["approve", "reject"], typed: str = ""
 
 
 def suspend(fleet: Fleet, *stories: str) -> dict[str, Any]:
-    return {"sims": [fleet.stories[story]["iccid"] for story in stories], "status": "suspended"}
+    return {"sims": [fleet.scenarios[story]["iccid"] for story in stories], "status": "suspended"}
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_an_approved_plan_is_carried_out_by_continue_change(fleet: Fleet, era: Era) -> None:
     async with claude_desktop(fleet, era=era) as client:
-        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
         assert waiting["state"] == "waiting for approval"
         assert waiting["next"] == f'continue_change(plan="{waiting["plan"]}")'
         assert await fleet.writes() == []
         assert (await press(waiting["approve_at"], "approve")).status_code < 400
-        done = facts(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+        done = structured(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
     assert done["counts"] == {"changed": 1}
     assert done["agreed"] == "a person, on the approval page"
     assert len(await fleet.writes()) == 1
@@ -74,7 +74,7 @@ async def test_a_call_that_waits_goes_on_at_once_when_approved_and_tells_progres
 
         async def call() -> None:
             result = await client.call_tool("set_sim_status", suspend(fleet, "healthy"), progress_callback=on_progress)
-            assert facts(result)["counts"] == {"changed": 1}
+            assert structured(result)["counts"] == {"changed": 1}
             group.cancel_scope.cancel()
 
         group.start_soon(call)
@@ -106,7 +106,7 @@ async def test_a_call_that_waits_ends_without_a_change_when_the_person_rejects(f
                 await anyio.sleep(0.05)
         await press(links[0], "reject")
     assert results[0].is_error
-    assert "rejected on the approval page" in said(results[0])
+    assert "rejected on the approval page" in text_of(results[0])
     assert await fleet.writes() == []
 
 
@@ -114,7 +114,7 @@ async def test_a_call_that_waits_ends_without_a_change_when_the_person_rejects(f
 async def test_where_nobody_listens_the_link_comes_at_once_and_continue_change_waits(fleet: Fleet, era: Era) -> None:
     async with claude_desktop(fleet, era=era, approval_wait_s=600) as client, anyio.create_task_group() as group:
         with anyio.fail_after(60):
-            waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+            waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
         assert waiting["state"] == "waiting for approval"
         results: list[CallToolResult] = []
 
@@ -125,40 +125,40 @@ async def test_where_nobody_listens_the_link_comes_at_once_and_continue_change_w
         await anyio.sleep(0.5)
         assert results == []
         await press(waiting["approve_at"], "approve")
-    assert facts(results[0])["counts"] == {"changed": 1}
+    assert structured(results[0])["counts"] == {"changed": 1}
 
 
 async def test_a_rejected_plan_stays_undone(fleet: Fleet) -> None:
     async with claude_desktop(fleet) as client:
-        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
         await press(waiting["approve_at"], "reject")
         result = await client.call_tool("continue_change", {"plan": waiting["plan"]})
     assert result.is_error
-    assert "rejected on the approval page" in said(result)
+    assert "rejected on the approval page" in text_of(result)
     assert await fleet.writes() == []
 
 
 async def test_a_deletion_wants_the_right_word_on_the_page(fleet: Fleet) -> None:
-    story = fleet.stories["no_device"]
+    story = fleet.scenarios["no_device"]
     async with claude_desktop(fleet) as client:
-        waiting = facts(await client.call_tool("delete_sims", {"sims": [story["iccid"]]}))
+        waiting = structured(await client.call_tool("delete_sims", {"sims": [story["iccid"]]}))
         await press(waiting["approve_at"], "approve", typed="0000")
-        still = facts(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+        still = structured(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
         assert still["state"] == "waiting for approval"
         await press(still["approve_at"], "approve", typed=story["iccid_with_luhn"][-4:])
-        done = facts(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+        done = structured(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
     assert done["counts"] == {"changed": 1}
     assert len(await fleet.writes()) == 1
 
 
 async def test_the_same_call_again_is_the_same_plan_until_it_is_decided(fleet: Fleet) -> None:
     async with claude_desktop(fleet) as client:
-        first = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
-        second = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        first = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        second = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
         assert first["plan"] == second["plan"]
         await press(first["approve_at"], "approve")
         await client.call_tool("continue_change", {"plan": first["plan"]})
-        again = facts(await client.call_tool("continue_change", {"plan": first["plan"]}))
+        again = structured(await client.call_tool("continue_change", {"plan": first["plan"]}))
     assert again["counts"] == {"changed": 1}
     assert len(await fleet.writes()) == 1
 
@@ -175,14 +175,14 @@ async def test_a_guessed_plan_does_nothing(fleet: Fleet, story: str) -> None:
 async def test_another_clients_plan_does_nothing_even_once_it_is_approved(fleet: Fleet) -> None:
     other = Client(build_server(fleet.settings()), client_info=Implementation(name="another agent", version="1"))
     async with claude_desktop(fleet) as client, other:
-        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
         before = await other.call_tool("continue_change", {"plan": waiting["plan"]})
         await press(waiting["approve_at"], "approve")
         after = await other.call_tool("continue_change", {"plan": waiting["plan"]})
     for result in (before, after):
         assert result.is_error
-        assert "no plan" in said(result)
-        assert "/approve/" not in said(result)
+        assert "no plan" in text_of(result)
+        assert "/approve/" not in text_of(result)
     assert await fleet.writes() == []
 
 
@@ -190,7 +190,7 @@ async def test_another_clients_plan_does_nothing_even_once_it_is_approved(fleet:
 async def test_a_plan_after_its_time_does_nothing(fleet: Fleet, approved: bool) -> None:
     """The plan is as the server keeps it, an hour old; if approved, then when it was fresh."""
     async with claude_desktop(fleet) as client:
-        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
         fresh = Journal(fleet.state_dir).plan(waiting["plan"])
         assert fresh is not None
         an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
@@ -200,33 +200,33 @@ async def test_a_plan_after_its_time_does_nothing(fleet: Fleet, approved: bool) 
             assert past.decide(old.id, approved=True, how="a person, on the approval page")
         result = await client.call_tool("continue_change", {"plan": old.id})
     assert result.is_error
-    assert "expired" in said(result)
-    assert "Nothing changed" in said(result)
+    assert "expired" in text_of(result)
+    assert "Nothing changed" in text_of(result)
     assert await fleet.writes() == []
 
 
 async def test_opening_the_link_or_posting_without_the_page_approves_nothing(fleet: Fleet) -> None:
     async with claude_desktop(fleet) as client, unencrypted() as http:
-        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
         link = waiting["approve_at"]
         origin = f"http://{httpx.URL(link).host}:{httpx.URL(link).port}"
         for method, url in (("GET", link), ("HEAD", link), ("POST", link), ("POST", f"{link}/decision")):
             await http.request(method, url, data={"decision": "approve"} if method == "POST" else None)
         for headers in ({"Origin": "https://evil.example"}, {"Origin": origin}, {}):
             await http.post(f"{link}/decision", data={"decision": "approve"}, headers=headers)
-        still = facts(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+        still = structured(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
     assert still["state"] == "waiting for approval"
     assert await fleet.writes() == []
 
 
 async def test_what_changed_after_approval_is_left_alone(fleet: Fleet) -> None:
-    story = fleet.stories["healthy"]
+    story = fleet.scenarios["healthy"]
     async with claude_desktop(fleet) as client:
-        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy", "went_silent")))
+        waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy", "went_silent")))
         await press(waiting["approve_at"], "approve")
         body = {"sim": {"id": None}}
         await fleet.api("PATCH", f"/endpoint/{story['device_id']}", role="enterprise", json=body)
-        done = facts(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+        done = structured(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
     assert done["counts"] == {"moved": 1, "changed": 1}
     assert not [write for write in await fleet.writes() if write["path"].endswith(f"/sim/{story['sim_id']}")]
 
@@ -235,12 +235,12 @@ async def test_carrying_out_twice_at_once_writes_once_and_each_call_tells_the_sa
     """One run waits for another, so that none takes what is under way for what was interrupted."""
     told: list[dict[str, Any]] = []
     async with claude_desktop(fleet) as client:
-        waiting = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy", "went_silent")))
+        waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy", "went_silent")))
         await press(waiting["approve_at"], "approve")
         await fleet.faults("latency=0.2@PATCH")
 
         async def go_on() -> None:
-            told.append(facts(await client.call_tool("continue_change", {"plan": waiting["plan"]})))
+            told.append(structured(await client.call_tool("continue_change", {"plan": waiting["plan"]})))
 
         async with anyio.create_task_group() as group:
             for _ in range(5):

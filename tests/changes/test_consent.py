@@ -28,7 +28,7 @@ from sim_mcp.changes.record.journal import Journal
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
-from tests.support import Fleet, UrlOnlyClient, facts, fleet_of, said
+from tests.support import Fleet, UrlOnlyClient, fleet_of, structured, text_of
 
 Era = Literal["auto", "legacy"]
 ERAS: tuple[Era, ...] = ("auto", "legacy")
@@ -87,7 +87,7 @@ async def client_of(
 
 def changes(fleet: Fleet) -> dict[str, tuple[str, dict[str, Any], str]]:
     """For each tool that writes: the role that may, its arguments, and what a person types, if anything."""
-    stories = fleet.stories
+    stories = fleet.scenarios
     return {
         "set_sim_status": ("enterprise", {"sims": [stories["healthy"]["iccid"]], "status": "suspended"}, ""),
         "assign_sims": ("issuer", {"sims": [stories["healthy"]["iccid"]], "customer": "none"}, ""),
@@ -120,7 +120,7 @@ async def test_a_yes_writes_exactly_once_and_is_read_back(fleet: Fleet, era: Era
     role, arguments, typed = changes(fleet)[tool]
     asked: Asked = []
     async with client_of(fleet, era=era, answer=yes(asked, typed), role=role) as client:
-        report = facts(await client.call_tool(tool, arguments))
+        report = structured(await client.call_tool(tool, arguments))
     assert len(asked) == 1
     assert len(await fleet.writes()) == 1
     assert report["agreed"] == "a person, by form"
@@ -142,15 +142,15 @@ async def test_anything_but_a_yes_writes_nothing(fleet: Fleet, era: Era, page: b
         else:
             result = await client.call_tool(tool, arguments)
             if page:
-                told = facts(result)
+                told = structured(result)
                 assert told["state"] == "waiting for approval"
-                assert "Nothing changed" in said(result)
+                assert "Nothing changed" in text_of(result)
                 # Who was asked by form is told what came of it, and nobody else is.
                 assert ("came back without a yes" in told.get("note", "")) is bool(asked)
-                assert ("came back without a yes" in said(result)) is bool(asked)
+                assert ("came back without a yes" in text_of(result)) is bool(asked)
             else:
                 assert result.is_error
-                assert_not_confirmed(said(result))
+                assert_not_confirmed(text_of(result))
     assert await fleet.writes() == []
 
 
@@ -168,17 +168,17 @@ async def test_a_clear_no_by_form_ends_the_plan(fleet: Fleet, era: Era, tool: st
         again = await client.call_tool(tool, arguments)
     for result in (refused, later):
         assert result.is_error
-        assert f"plan {plan} was rejected by form. Nothing changed" in said(result)
-        assert "/approve/" not in said(result)
-    assert plan not in said(again)  # who asks again after a no makes another plan.
+        assert f"plan {plan} was rejected by form. Nothing changed" in text_of(result)
+        assert "/approve/" not in text_of(result)
+    assert plan not in text_of(again)  # who asks again after a no makes another plan.
     assert await fleet.writes() == []
 
 
 @pytest.mark.parametrize("typed", ["", "nothing", "1234", "not sure"])
 async def test_what_is_typed_wrong_is_no_clear_no(fleet: Fleet, typed: str) -> None:
-    arguments = {"sims": [fleet.stories["no_device"]["iccid"]]}
+    arguments = {"sims": [fleet.scenarios["no_device"]["iccid"]]}
     async with client_of(fleet, answer=yes([], typed)) as client:
-        told = facts(await client.call_tool("delete_sims", arguments))
+        told = structured(await client.call_tool("delete_sims", arguments))
     assert told["state"] == "waiting for approval"
     assert "came back without a yes" in told["note"]
     assert await fleet.writes() == []
@@ -186,7 +186,7 @@ async def test_what_is_typed_wrong_is_no_clear_no(fleet: Fleet, typed: str) -> N
 
 async def test_a_no_that_comes_after_the_page_approved_does_not_pretend(fleet: Fleet) -> None:
     """Two calls for the same change share its plan; one person says yes on the page, then no on the form."""
-    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}
 
     async def meanwhile(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
         del context
@@ -199,7 +199,7 @@ async def test_a_no_that_comes_after_the_page_approved_does_not_pretend(fleet: F
     async with client_of(fleet, era="legacy", answer=meanwhile) as client:
         result = await client.call_tool("set_sim_status", arguments)
     assert result.is_error
-    assert "came too late" in said(result)
+    assert "came too late" in text_of(result)
     assert await fleet.writes() == []
 
 
@@ -210,16 +210,16 @@ async def test_where_the_client_may_be_any_program_its_form_does_not_count(fleet
     asked: Asked = []
     server = build_server(fleet.settings(role=role), forms_count=False)
     async with Client(server, mode=era, elicitation_callback=yes(asked, typed)) as client:
-        told = facts(await client.call_tool(tool, arguments))
+        told = structured(await client.call_tool(tool, arguments))
     assert told["state"] == "waiting for approval"
     assert (asked, await fleet.writes()) == ([], [])
 
 
 async def test_where_the_client_may_be_any_program_no_policy_answers_for_a_person(fleet: Fleet) -> None:
-    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST), forms_count=False)) as client:
-        assert facts(await client.call_tool("set_sim_status", arguments))["state"] == "waiting for approval"
-        assert facts(await client.call_tool("continue_change", {}))["state"] == "waiting for approval"
+        assert structured(await client.call_tool("set_sim_status", arguments))["state"] == "waiting for approval"
+        assert structured(await client.call_tool("continue_change", {}))["state"] == "waiting for approval"
     assert await fleet.writes() == []
 
 
@@ -250,7 +250,7 @@ async def test_a_form_that_stays_open_too_long_leads_to_the_page_within_the_call
     role, arguments, _ = changes(fleet)[tool]
     shown = anyio.Event()
     async with client_of(fleet, era="legacy", answer=never(shown), role=role, form_wait_s=0.3) as client:
-        told = facts(await client.call_tool(tool, arguments))
+        told = structured(await client.call_tool(tool, arguments))
     assert shown.is_set()
     assert told["state"] == "waiting for approval"
     assert await fleet.writes() == []
@@ -259,9 +259,9 @@ async def test_a_form_that_stays_open_too_long_leads_to_the_page_within_the_call
 @pytest.mark.parametrize("era", ERAS)
 async def test_who_shows_only_links_is_given_the_page_not_a_form(fleet: Fleet, era: Era) -> None:
     asked: Asked = []
-    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}
     async with UrlOnlyClient(build_server(fleet.settings()), mode=era, elicitation_callback=yes(asked)) as client:
-        assert facts(await client.call_tool("set_sim_status", arguments))["state"] == "waiting for approval"
+        assert structured(await client.call_tool("set_sim_status", arguments))["state"] == "waiting for approval"
     assert (asked, await fleet.writes()) == ([], [])
 
 
@@ -269,9 +269,9 @@ async def test_where_forms_are_not_trusted_the_policy_asks_on_the_page_alone(fle
     file = tmp_path / "policy.toml"
     file.write_text('default = "page"')
     asked: Asked = []
-    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}
     async with Client(build_server(fleet.settings(policy=file)), elicitation_callback=yes(asked)) as client:
-        assert facts(await client.call_tool("set_sim_status", arguments))["state"] == "waiting for approval"
+        assert structured(await client.call_tool("set_sim_status", arguments))["state"] == "waiting for approval"
     assert (asked, await fleet.writes()) == ([], [])
 
 
@@ -282,7 +282,7 @@ async def test_the_operators_decision_writes_without_a_form(fleet: Fleet, era: E
     asked: Asked = []
     policy = fleet.trusting() if tool == "delete_sims" else None
     async with client_of(fleet, era=era, answer=yes(asked), confirm=Confirm.HOST, role=role, policy=policy) as client:
-        report = facts(await client.call_tool(tool, arguments))
+        report = structured(await client.call_tool(tool, arguments))
     assert asked == []
     assert report["agreed"] == "the operator's policy"
     assert len(await fleet.writes()) == 1
@@ -297,7 +297,7 @@ async def test_a_deletion_is_asked_for_where_no_rule_names_it(fleet: Fleet, era:
         file = fleet.state_dir / "policy.toml"
         file.write_text(policy)
     async with client_of(fleet, era=era, confirm=Confirm.HOST, role=role, policy=file) as client:
-        waiting = facts(await client.call_tool("delete_sims", arguments))
+        waiting = structured(await client.call_tool("delete_sims", arguments))
     assert waiting["state"] == "waiting for approval"
     assert waiting["approve_at"]
     assert await fleet.writes() == []
@@ -305,7 +305,7 @@ async def test_a_deletion_is_asked_for_where_no_rule_names_it(fleet: Fleet, era:
     async with client_of(
         fleet, era=era, answer=yes(asked, typed), confirm=Confirm.HOST, role=role, policy=file
     ) as client:
-        report = facts(await client.call_tool("delete_sims", arguments))
+        report = structured(await client.call_tool("delete_sims", arguments))
     assert len(asked) == 1
     assert report["agreed"] == "a person, by form"
 
@@ -323,7 +323,7 @@ async def test_blocked_means_that_there_is_no_such_tool(fleet: Fleet, era: Era, 
 async def test_who_cannot_be_asked_is_told_the_plan_and_what_the_operator_may_set(fleet: Fleet, tool: str) -> None:
     role, arguments, _ = changes(fleet)[tool]
     async with client_of(fleet, role=role, page=False) as client:
-        text = said(await client.call_tool(tool, arguments))
+        text = text_of(await client.call_tool(tool, arguments))
     assert "Nothing changed" in text
     assert "cannot show a form" in text
     assert "SIM_MCP_CONFIRM=host" in text
@@ -332,24 +332,24 @@ async def test_who_cannot_be_asked_is_told_the_plan_and_what_the_operator_may_se
 
 async def test_the_question_says_what_this_very_change_does_to_service_and_bill(fleet: Fleet) -> None:
     asked: Asked = []
-    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}
     async with client_of(fleet, answer=yes(asked)) as client:
         await client.call_tool("set_sim_status", arguments)
-    assert fleet.stories["healthy"]["iccid_with_luhn"] in asked[0]
+    assert fleet.scenarios["healthy"]["iccid_with_luhn"] in asked[0]
     assert "Activated → Suspended" in asked[0]
     assert "loses network access" in asked[0].lower()
     assert "this month stays charged" in asked[0]
 
 
 async def test_deleting_several_wants_their_number_typed(fleet: Fleet) -> None:
-    sims = [fleet.stories[key]["iccid"] for key in ("no_device", "fresh")]
+    sims = [fleet.scenarios[key]["iccid"] for key in ("no_device", "fresh")]
     asked: Asked = []
     async with client_of(fleet, answer=yes(asked, "1")) as client:
-        told = facts(await client.call_tool("delete_sims", {"sims": sims}))
+        told = structured(await client.call_tool("delete_sims", {"sims": sims}))
     assert told["state"] == "waiting for approval"
     assert await fleet.writes() == []
     async with client_of(fleet, answer=yes(asked, " 2 ")) as client:
-        report = facts(await client.call_tool("delete_sims", {"sims": sims}))
+        report = structured(await client.call_tool("delete_sims", {"sims": sims}))
     assert "type the number of SIMs" in asked[-1]
     assert report["counts"] == {"changed": 2}
     assert [write["method"] for write in await fleet.writes()] == ["DELETE", "DELETE"]
@@ -370,7 +370,7 @@ async def test_what_emnifys_rules_forbid_is_refused_before_anybody_is_asked(
 ) -> None:
     asked: Asked = []
     async with client_of(fleet, answer=yes(asked)) as client:
-        report = facts(await client.call_tool(tool, {"sims": [fleet.stories[story]["iccid"]], **arguments}))
+        report = structured(await client.call_tool(tool, {"sims": [fleet.scenarios[story]["iccid"]], **arguments}))
     assert asked == []
     assert report["counts"] == {"refused": 1}
     assert rule in report["sims"][0]["note"]
@@ -383,7 +383,7 @@ async def test_a_reseller_is_told_before_asking_that_sims_it_sold_are_not_its_to
 ) -> None:
     asked: Asked = []
     async with client_of(fleet, answer=yes(asked), role="reseller") as client:
-        report = facts(await client.call_tool(tool, {"sims": [fleet.stories["resold"]["iccid"]], **arguments}))
+        report = structured(await client.call_tool(tool, {"sims": [fleet.scenarios["resold"]["iccid"]], **arguments}))
     assert report["counts"] == {"refused": 1}
     assert "a reseller cannot" in report["sims"][0]["note"]
     assert (asked, await fleet.writes()) == ([], [])
@@ -391,15 +391,15 @@ async def test_a_reseller_is_told_before_asking_that_sims_it_sold_are_not_its_to
 
 async def test_what_is_so_already_is_neither_asked_nor_written(fleet: Fleet) -> None:
     asked: Asked = []
-    arguments = {"sims": [fleet.stories["suspended"]["iccid"]], "status": "suspended"}
+    arguments = {"sims": [fleet.scenarios["suspended"]["iccid"]], "status": "suspended"}
     async with client_of(fleet, answer=yes(asked)) as client:
-        assert facts(await client.call_tool("set_sim_status", arguments))["counts"] == {"already": 1}
+        assert structured(await client.call_tool("set_sim_status", arguments))["counts"] == {"already": 1}
     assert (asked, await fleet.writes()) == ([], [])
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_sim_that_changed_while_the_form_was_open_is_left_alone(fleet: Fleet, era: Era) -> None:
-    story = fleet.stories["healthy"]
+    story = fleet.scenarios["healthy"]
     asked: Asked = []
 
     async def meanwhile(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
@@ -412,7 +412,7 @@ async def test_a_sim_that_changed_while_the_form_was_open_is_left_alone(fleet: F
 
     async with client_of(fleet, era=era, answer=meanwhile) as client:
         result = await client.call_tool("set_sim_status", {"sims": [story["iccid"]], "status": "suspended"})
-    counts = facts(result)["counts"]
+    counts = structured(result)["counts"]
     # The newer protocol plans anew when the answer arrives and finds nothing left to do.
     assert counts == ({"already": 1} if era == "auto" else {"moved": 1})
     ours = [write for write in await fleet.writes() if write["path"].endswith(f"/sim/{story['sim_id']}")]
@@ -420,7 +420,7 @@ async def test_a_sim_that_changed_while_the_form_was_open_is_left_alone(fleet: F
 
 
 async def test_a_changed_question_is_asked_again_not_answered_with_the_old_yes(fleet: Fleet) -> None:
-    story = fleet.stories["suspended"]
+    story = fleet.scenarios["suspended"]
     asked: Asked = []
 
     async def meanwhile(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
@@ -438,7 +438,7 @@ async def test_a_changed_question_is_asked_again_not_answered_with_the_old_yes(f
 
 async def test_a_confirmation_sent_twice_counts_once(fleet: Fleet) -> None:
     """The protocol lets a client send an answered form again; between the two, the SIM was changed back."""
-    story = fleet.stories["healthy"]
+    story = fleet.scenarios["healthy"]
     arguments = {"sims": [story["iccid"]], "status": "suspended"}
     async with client_of(fleet, answer=yes([])) as client:
         first = await client.session.call_tool("set_sim_status", arguments, allow_input_required=True)
@@ -452,7 +452,7 @@ async def test_a_confirmation_sent_twice_counts_once(fleet: Fleet) -> None:
                 "set_sim_status", arguments, input_responses=answers, request_state=first.request_state
             )
 
-        assert facts(await send())["counts"] == {"changed": 1}
+        assert structured(await send())["counts"] == {"changed": 1}
         await fleet.api("PATCH", f"/sim/{story['sim_id']}", json={"status": {"id": 1}})
         again = await client.session.call_tool(
             "set_sim_status",
@@ -467,11 +467,11 @@ async def test_a_confirmation_sent_twice_counts_once(fleet: Fleet) -> None:
 
 
 async def test_one_agreed_plan_reports_each_sim_with_its_own_outcome(fleet: Fleet) -> None:
-    stories = fleet.stories
+    stories = fleet.scenarios
     sims = [stories[key]["iccid"] for key in ("healthy", "suspended", "fresh", "went_silent")]
     asked: Asked = []
     async with client_of(fleet, answer=yes(asked)) as client:
-        report = facts(await client.call_tool("set_sim_status", {"sims": sims, "status": "suspended"}))
+        report = structured(await client.call_tool("set_sim_status", {"sims": sims, "status": "suspended"}))
     outcomes = {row["iccid"][:-1]: row["outcome"] for row in report["sims"]}
     assert [outcomes[sim] for sim in sims] == ["changed", "already", "refused", "changed"]
     assert report["sims"][0]["outcome"] == "refused"  # what needs a look comes first.
@@ -482,9 +482,9 @@ async def test_one_agreed_plan_reports_each_sim_with_its_own_outcome(fleet: Flee
 @pytest.mark.parametrize("fault", ["drop_after=x1@PATCH", "error=503:x1@PATCH", "truncate=x1@PATCH"])
 async def test_a_lost_answer_is_settled_by_reading_back_and_never_sent_twice(fleet: Fleet, fault: str) -> None:
     await fleet.faults(fault)
-    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}
     async with client_of(fleet, confirm=Confirm.HOST) as client:
-        row = facts(await client.call_tool("set_sim_status", arguments))["sims"][0]
+        row = structured(await client.call_tool("set_sim_status", arguments))["sims"][0]
     assert row["outcome"] in {"changed", "unknown"}
     if row["outcome"] == "changed":
         assert row["after"] == "Suspended"
@@ -498,7 +498,7 @@ async def test_a_bulk_deletion_that_is_refused_is_read_back_sim_by_sim() -> None
         listed = (await fleet.api("GET", "/sim", role="enterprise", params=free)).json()
         await fleet.faults("error=403:x1@DELETE")
         async with client_of(fleet, policy=fleet.trusting()) as client:
-            report = facts(await client.call_tool("delete_sims", {"sims": [sim["iccid"] for sim in listed]}))
+            report = structured(await client.call_tool("delete_sims", {"sims": [sim["iccid"] for sim in listed]}))
         writes = await fleet.writes()
     assert report["counts"] == {"refused": len(listed)}
     assert all("read back: nothing changed" in row["note"] for row in report["sims"])
@@ -507,9 +507,9 @@ async def test_a_bulk_deletion_that_is_refused_is_read_back_sim_by_sim() -> None
 
 async def test_a_throttled_write_is_tried_again_for_it_never_happened(fleet: Fleet) -> None:
     await fleet.faults("throttle=x1@PATCH")
-    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
+    arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}
     async with client_of(fleet, confirm=Confirm.HOST) as client:
-        assert facts(await client.call_tool("set_sim_status", arguments))["counts"] == {"changed": 1}
+        assert structured(await client.call_tool("set_sim_status", arguments))["counts"] == {"changed": 1}
 
 
 async def test_progress_is_reported_for_each_sim(fleet: Fleet) -> None:
@@ -519,7 +519,7 @@ async def test_progress_is_reported_for_each_sim(fleet: Fleet) -> None:
         assert message
         told.append((progress, total))
 
-    sims = [fleet.stories[key]["iccid"] for key in ("healthy", "went_silent", "euicc")]
+    sims = [fleet.scenarios[key]["iccid"] for key in ("healthy", "went_silent", "euicc")]
     async with client_of(fleet, confirm=Confirm.HOST) as client:
         await client.call_tool("set_sim_status", {"sims": sims, "status": "suspended"}, progress_callback=on_progress)
     assert told == [(1, 3), (2, 3), (3, 3)]
@@ -531,19 +531,19 @@ async def test_progress_is_reported_for_each_sim(fleet: Fleet) -> None:
 async def test_who_sells_sims_may_set_and_empty_their_organisations(
     fleet: Fleet, role: str, target: str, organisation: str
 ) -> None:
-    sims = [fleet.stories["stock"]["iccid"]]
+    sims = [fleet.scenarios["stock"]["iccid"]]
     async with client_of(fleet, confirm=Confirm.HOST, role=role) as client:
-        row = facts(await client.call_tool("assign_sims", {"sims": sims, target: organisation}))["sims"][0]
+        row = structured(await client.call_tool("assign_sims", {"sims": sims, target: organisation}))["sims"][0]
         assert (row["outcome"], organisation in row["after"]) == ("changed", True), row
     async with client_of(fleet, confirm=Confirm.HOST, role="issuer") as client:
-        row = facts(await client.call_tool("assign_sims", {"sims": sims, target: "none"}))["sims"][0]
+        row = structured(await client.call_tool("assign_sims", {"sims": sims, target: "none"}))["sims"][0]
         assert (row["outcome"], "nobody" in row["after"]) == ("changed", True), row
 
 
 async def test_what_only_emnify_knows_to_be_forbidden_is_reported_as_refused(fleet: Fleet) -> None:
-    sims = [fleet.stories["stock"]["iccid"]]
+    sims = [fleet.scenarios["stock"]["iccid"]]
     async with client_of(fleet, confirm=Confirm.HOST, role="issuer") as client:
-        row = facts(await client.call_tool("assign_sims", {"sims": sims, "customer": "13887"}))["sims"][0]
+        row = structured(await client.call_tool("assign_sims", {"sims": sims, "customer": "13887"}))["sims"][0]
     assert row["outcome"] == "refused"
     assert "nothing changed" in row["note"]
 
@@ -551,7 +551,9 @@ async def test_what_only_emnify_knows_to_be_forbidden_is_reported_as_refused(fle
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_cancelled_change_stops_between_two_sims(fleet: Fleet, era: Era) -> None:
     """Nobody listens to progress here: that alone must not keep the change going."""
-    sims = [fleet.stories[key]["iccid"] for key in ("healthy", "went_silent", "euicc", "imei_lock", "twin_a", "twin_b")]
+    sims = [
+        fleet.scenarios[key]["iccid"] for key in ("healthy", "went_silent", "euicc", "imei_lock", "twin_a", "twin_b")
+    ]
     await fleet.faults("latency=0.3@PATCH")
     async with client_of(fleet, era=era, confirm=Confirm.HOST) as client:
         async with anyio.create_task_group() as group:
@@ -567,8 +569,8 @@ async def test_a_cancelled_change_stops_between_two_sims(fleet: Fleet, era: Era)
 async def test_an_agreement_that_is_not_a_plain_true_is_none(fleet: Fleet) -> None:
     answer = answering(ElicitResult(action="accept", content={"agree": "yes"}), [])
     async with client_of(fleet, answer=answer) as client:
-        arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}
-        assert facts(await client.call_tool("set_sim_status", arguments))["state"] == "waiting for approval"
+        arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}
+        assert structured(await client.call_tool("set_sim_status", arguments))["state"] == "waiting for approval"
     assert await fleet.writes() == []
 
 
@@ -576,8 +578,8 @@ async def test_an_agreement_that_is_not_a_plain_true_is_none(fleet: Fleet) -> No
 async def test_a_batch_whose_answer_cannot_be_read_is_settled_by_asking_again(fleet: Fleet, fault: str) -> None:
     await fleet.faults(fault)
     async with client_of(fleet, confirm=Confirm.HOST) as client:
-        arguments = {"bic": fleet.stories["batch_registrable"]["bic"]}
-        (row,) = facts(await client.call_tool("register_sim_batch", arguments))["sims"]
+        arguments = {"bic": fleet.scenarios["batch_registrable"]["bic"]}
+        (row,) = structured(await client.call_tool("register_sim_batch", arguments))["sims"]
     assert row["outcome"] == "changed"
     assert "it is registered now" in row["note"]
     assert len(await fleet.writes()) == 1

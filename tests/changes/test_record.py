@@ -32,9 +32,9 @@ from sim_mcp.fleet.lookup.sims_by_id import FEW
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
-from tests.support import Fleet, facts, fleet_of, said, with_key
-from tests.test_commands import run_on
-from tests.test_serving import environment, server_process
+from tests.cli.test_commands import run_on
+from tests.server.test_serving import environment, server_process
+from tests.support import Fleet, fleet_of, structured, text_of, with_key
 
 CALLER = Caller("this machine", "a test")
 
@@ -118,25 +118,25 @@ async def test_without_a_place_for_the_record_nothing_is_even_planned(fleet: Fle
     missing = tmp_path / "missing"
     settings = fleet.settings(confirm=Confirm.HOST).model_copy(update={"state_dir": missing})
     async with Client(build_server(settings)) as client:
-        result = await client.call_tool("delete_sims", {"sims": [fleet.stories["no_device"]["iccid"]]})
+        result = await client.call_tool("delete_sims", {"sims": [fleet.scenarios["no_device"]["iccid"]]})
         assert result.is_error
-        assert str(missing) in said(result)
-        assert "SIM_MCP_STATE_DIR" in said(result)
+        assert str(missing) in text_of(result)
+        assert "SIM_MCP_STATE_DIR" in text_of(result)
         assert await fleet.requests() == []
-        assert facts(await client.call_tool("list_sims", {}))["total"]
+        assert structured(await client.call_tool("list_sims", {}))["total"]
 
 
 async def test_a_truncated_record_is_reported_and_stops_every_write(fleet: Fleet) -> None:
     settings = fleet.settings(confirm=Confirm.HOST)
     async with Client(build_server(settings)) as client:
-        await client.call_tool("set_sim_status", {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"})
+        await client.call_tool("set_sim_status", {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"})
     file = fleet.state_dir / "journal.sqlite3"
     file.write_bytes(file.read_bytes()[:-5000])
     written = len(await fleet.writes())
     async with Client(build_server(settings)) as client:
-        result = await client.call_tool("delete_sims", {"sims": [fleet.stories["no_device"]["iccid"]]})
+        result = await client.call_tool("delete_sims", {"sims": [fleet.scenarios["no_device"]["iccid"]]})
         assert result.is_error
-        assert "may be changed" in said(result)
+        assert "may be changed" in text_of(result)
         with pytest.raises(MCPError, match="cannot be read"):
             await client.read_resource("audit://changes")
     assert "cannot be read" in (await run_on(fleet, "audit")).stderr
@@ -161,15 +161,15 @@ async def test_a_full_disk_in_the_middle_stops_the_writes_and_is_reported(fleet:
             sizes = [file.stat().st_size for file in fleet.state_dir.glob("journal*")]
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (max(sizes), resource.RLIM_INFINITY))
         assert results[0].is_error
-        assert "cannot be written" in said(results[0])
-        assert "continue_change" in said(results[0])
+        assert "cannot be written" in text_of(results[0])
+        assert "continue_change" in text_of(results[0])
         before = len(await fleet.writes())
-        refused = await client.call_tool("delete_sims", {"sims": [fleet.stories["no_device"]["iccid"]]})
-        assert "cannot be written" in said(refused)
+        refused = await client.call_tool("delete_sims", {"sims": [fleet.scenarios["no_device"]["iccid"]]})
+        assert "cannot be written" in text_of(refused)
         assert len(await fleet.writes()) == before
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        plan = said(results[0]).split('continue_change(plan="')[1][:8]
-        done = facts(await client.call_tool("continue_change", {"plan": plan}))
+        plan = text_of(results[0]).split('continue_change(plan="')[1][:8]
+        done = structured(await client.call_tool("continue_change", {"plan": plan}))
     assert set(done["counts"]) <= {"changed", "already", "refused"}
     paths = [write["path"] for write in await fleet.writes()]
     assert len(paths) == len(set(paths)) == done["counts"]["changed"]
@@ -178,9 +178,9 @@ async def test_a_full_disk_in_the_middle_stops_the_writes_and_is_reported(fleet:
 async def test_a_record_that_cannot_be_written_stops_every_write(fleet: Fleet) -> None:
     (fleet.state_dir / "journal.sqlite3").write_bytes(b"this is no database, whatever its name says" * 100)
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
-        result = await client.call_tool("delete_sims", {"sims": [fleet.stories["no_device"]["iccid"]]})
+        result = await client.call_tool("delete_sims", {"sims": [fleet.scenarios["no_device"]["iccid"]]})
     assert result.is_error
-    assert "may be changed" in said(result)
+    assert "may be changed" in text_of(result)
     assert await fleet.writes() == []
 
 
@@ -214,15 +214,15 @@ async def test_the_operators_rules_decide_by_tool_status_and_count(
 ) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(POLICY)
-    arguments: dict[str, Any] = {"sims": [fleet.stories[story]["iccid"] for story in stories]}
+    arguments: dict[str, Any] = {"sims": [fleet.scenarios[story]["iccid"] for story in stories]}
     if status:
         arguments["status"] = status
     async with Client(build_server(fleet.settings(policy=file))) as client:
         result = await client.call_tool(tool, arguments)
     if outcome == "forbidden":
-        assert "policy" in said(result)
+        assert "policy" in text_of(result)
     else:
-        assert facts(result)["state"] == outcome
+        assert structured(result)["state"] == outcome
     assert len(await fleet.writes()) == (len(stories) if outcome == "done" else 0)
 
 
@@ -266,23 +266,23 @@ def test_a_policy_that_cannot_be_read_is_an_error_not_a_silence(tmp_path: Path, 
 
 
 async def test_limits_per_change_and_per_hour_are_kept(fleet: Fleet) -> None:
-    sims = [fleet.stories[story]["iccid"] for story in ("healthy", "went_silent", "euicc")]
+    sims = [fleet.scenarios[story]["iccid"] for story in ("healthy", "went_silent", "euicc")]
     small = fleet.settings(confirm=Confirm.HOST, max_sims_per_change=2)
     async with Client(build_server(small)) as client:
         result = await client.call_tool("set_sim_status", {"sims": sims, "status": "suspended"})
-        assert "SIM_MCP_MAX_SIMS_PER_CHANGE" in said(result)
+        assert "SIM_MCP_MAX_SIMS_PER_CHANGE" in text_of(result)
     assert await fleet.writes() == []
     hourly = fleet.settings(confirm=Confirm.HOST, max_sims_per_hour=2)
     async with Client(build_server(hourly)) as client:
         await client.call_tool("set_sim_status", {"sims": sims[:2], "status": "suspended"})
         result = await client.call_tool("set_sim_status", {"sims": sims[2:], "status": "suspended"})
         assert result.is_error
-        assert "SIM_MCP_MAX_SIMS_PER_HOUR" in said(result)
+        assert "SIM_MCP_MAX_SIMS_PER_HOUR" in text_of(result)
     assert len(await fleet.writes()) == 2
 
 
 async def test_the_audit_tells_who_what_when_how_and_what_came_of_it(fleet: Fleet) -> None:
-    sim = fleet.stories["healthy"]["iccid_with_luhn"]
+    sim = fleet.scenarios["healthy"]["iccid_with_luhn"]
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
         await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"})
     decided, row = audit(fleet.state_dir)
@@ -315,14 +315,14 @@ async def test_each_item_is_on_record_as_intended_before_it_is_as_done(crowded: 
     free = [sim["iccid"] for sim in listed]
     assert len(free) > FEW
     calls: dict[str, tuple[str, dict[str, Any]]] = {
-        "status": ("set_sim_status", {"sims": [fleet.stories["healthy"]["iccid"]], "status": "suspended"}),
+        "status": ("set_sim_status", {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}),
         "few deletions": ("delete_sims", {"sims": free[:2]}),
         "many deletions": ("delete_sims", {"sims": free}),
-        "batch": ("register_sim_batch", {"bic": fleet.stories["batch_registrable"]["bic"]}),
+        "batch": ("register_sim_batch", {"bic": fleet.scenarios["batch_registrable"]["bic"]}),
     }
     tool, arguments = calls[kind]
     async with Client(build_server(fleet.settings(policy=fleet.trusting()))) as client:
-        report = facts(await client.call_tool(tool, arguments))
+        report = structured(await client.call_tool(tool, arguments))
     with closing(sqlite3.connect(fleet.state_dir / "journal.sqlite3")) as db:
         rows = db.execute("SELECT item, kind FROM entries WHERE item IS NOT NULL ORDER BY n").fetchall()
     intents = [item for item, entry in rows if entry == "intent"]
@@ -331,7 +331,7 @@ async def test_each_item_is_on_record_as_intended_before_it_is_as_done(crowded: 
 
 
 async def test_a_client_can_read_the_record_as_a_resource(fleet: Fleet) -> None:
-    first, second = (fleet.stories[story]["iccid_with_luhn"] for story in ("healthy", "went_silent"))
+    first, second = (fleet.scenarios[story]["iccid_with_luhn"] for story in ("healthy", "went_silent"))
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
 
         async def read(uri: str) -> dict[str, Any]:
@@ -341,7 +341,7 @@ async def test_a_client_can_read_the_record_as_a_resource(fleet: Fleet) -> None:
             return found
 
         assert await read("audit://changes") == {"total": 0, "shown": 0, "changes": []}
-        plan = facts(await client.call_tool("set_sim_status", {"sims": [first], "status": "suspended"}))["plan"]
+        plan = structured(await client.call_tool("set_sim_status", {"sims": [first], "status": "suspended"}))["plan"]
         await client.call_tool("set_sim_status", {"sims": [second], "status": "suspended"})
         assert [row["sim"] for row in (await read("audit://changes"))["changes"]] == [second, "1 SIM", first, "1 SIM"]
         assert [row["sim"] for row in (await read(f"audit://sims/{second}"))["changes"]] == [second, "1 SIM"]

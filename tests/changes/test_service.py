@@ -17,7 +17,7 @@ from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_approval import claude_desktop, press
 from tests.changes.test_record import crowded as crowded  # noqa: PLC0414  # a fixture is used by its name.
-from tests.support import Fleet, facts, said
+from tests.support import Fleet, structured, text_of
 
 FIVE = 5
 
@@ -41,7 +41,7 @@ async def test_parallel_changes_share_the_hours_limit_and_go_on_when_it_frees_up
     async with Client(servers[0]) as one, Client(servers[1]) as other, anyio.create_task_group() as group:
 
         async def change(client: Client, part: list[str]) -> None:
-            told.append(facts(await client.call_tool("set_sim_status", suspended(part))))
+            told.append(structured(await client.call_tool("set_sim_status", suspended(part))))
 
         for place in range(4):
             group.start_soon(change, (one, other)[place % 2], sims[place * FIVE : (place + 1) * FIVE])
@@ -52,14 +52,14 @@ async def test_parallel_changes_share_the_hours_limit_and_go_on_when_it_frees_up
     assert all("10 SIMs an hour (SIM_MCP_MAX_SIMS_PER_HOUR) are used up until" in report["state"] for report in left)
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
         for report in left:
-            assert facts(await client.call_tool("continue_change", {"plan": report["plan"]}))["state"] == "done"
+            assert structured(await client.call_tool("continue_change", {"plan": report["plan"]}))["state"] == "done"
     assert len(await fleet.writes()) == 4 * FIVE
 
 
 async def test_plans_kept_before_and_approved_after_count_too(fleet: Fleet) -> None:
     sims = await active(fleet, 6)
     async with claude_desktop(fleet, max_sims_per_hour=2) as client:
-        waiting = [facts(await client.call_tool("set_sim_status", suspended([sim]))) for sim in sims]
+        waiting = [structured(await client.call_tool("set_sim_status", suspended([sim]))) for sim in sims]
         for plan in waiting:
             await press(plan["approve_at"], "approve")
         for plan in waiting:
@@ -72,28 +72,28 @@ async def test_many_deletions_together_stop_at_the_hours_limit(crowded: Fleet) -
     listed = (await crowded.api("GET", "/sim", role="enterprise", params=query)).json()
     assert len(listed) > FEW
     async with claude_desktop(crowded, max_sims_per_hour=len(listed)) as client:
-        deletion = facts(await client.call_tool("delete_sims", {"sims": [sim["iccid"] for sim in listed]}))
-        other = facts(await client.call_tool("set_sim_status", suspended(await active(crowded, 1))))
+        deletion = structured(await client.call_tool("delete_sims", {"sims": [sim["iccid"] for sim in listed]}))
+        other = structured(await client.call_tool("set_sim_status", suspended(await active(crowded, 1))))
         await press(other["approve_at"], "approve")
         await client.call_tool("continue_change", {"plan": other["plan"]})
         await press(deletion["approve_at"], "approve", typed=str(len(listed)))
-        told = facts(await client.call_tool("continue_change", {"plan": deletion["plan"]}))
+        told = structured(await client.call_tool("continue_change", {"plan": deletion["plan"]}))
     assert told["counts"] == {"changed": len(listed) - 1}
     assert told["state"].startswith("not finished: 1 SIM")
 
 
 async def test_a_batch_counts_as_many_sims_as_it_holds(fleet: Fleet) -> None:
-    batch = {"bic": fleet.stories["batch_registrable"]["bic"]}
+    batch = {"bic": fleet.scenarios["batch_registrable"]["bic"]}
     async with claude_desktop(fleet, confirm=Confirm.HOST, max_sims_per_change=9) as client:
         result = await client.call_tool("register_sim_batch", batch)
-        assert "10 SIMs are more than one change may touch (9" in said(result)
+        assert "10 SIMs are more than one change may touch (9" in text_of(result)
     async with claude_desktop(fleet, confirm=Confirm.HOST, max_sims_per_hour=10) as client:
         await client.call_tool("set_sim_status", suspended(await active(fleet, 1)))
-        assert "SIM_MCP_MAX_SIMS_PER_HOUR" in said(await client.call_tool("register_sim_batch", batch))
+        assert "SIM_MCP_MAX_SIMS_PER_HOUR" in text_of(await client.call_tool("register_sim_batch", batch))
     assert len(await fleet.writes()) == 1
     async with claude_desktop(fleet, confirm=Confirm.HOST, max_sims_per_hour=11) as client:
-        assert facts(await client.call_tool("register_sim_batch", batch))["state"] == "done"
-        assert "SIM_MCP_MAX_SIMS_PER_HOUR" in said(
+        assert structured(await client.call_tool("register_sim_batch", batch))["state"] == "done"
+        assert "SIM_MCP_MAX_SIMS_PER_HOUR" in text_of(
             await client.call_tool("set_sim_status", suspended(await active(fleet, 1)))
         )
 

@@ -20,8 +20,8 @@ from sim_mcp.changes.record.journal import Journal
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
+from tests.server.test_serving import environment
 from tests.support import Fleet, fleet_of
-from tests.test_serving import environment
 
 SEED = 20261122
 SIMS = 50

@@ -62,7 +62,7 @@ async def test_listing_sims(fleet: Fleet) -> None:
 
 
 async def test_reading_a_sim(fleet: Fleet) -> None:
-    story = fleet.stories["euicc"]
+    story = fleet.scenarios["euicc"]
     async with signed_in(fleet) as client:
         sim = await client.get_sim(story["sim_id"])
     assert await sent(fleet) == [("GET", f"/api/v1/sim/{sim.id}", "", None, 200)]
@@ -72,7 +72,7 @@ async def test_reading_a_sim(fleet: Fleet) -> None:
 
 
 async def test_changing_the_status_of_a_sim(fleet: Fleet) -> None:
-    sim_id = fleet.stories["healthy"]["sim_id"]
+    sim_id = fleet.scenarios["healthy"]["sim_id"]
     async with signed_in(fleet) as client:
         await client.update_sim(sim_id, SimChange(status=SimStatus.SUSPENDED))
         assert await sent(fleet) == [("PATCH", f"/api/v1/sim/{sim_id}", "", {"status": {"id": 2}}, 204)]
@@ -94,7 +94,7 @@ async def test_changing_the_status_of_a_sim(fleet: Fleet) -> None:
 async def test_giving_a_sim_to_an_organisation(
     fleet: Fleet, role: str, story: str, change: SimChange, body: dict[str, Any]
 ) -> None:
-    sim_id = fleet.stories[story]["sim_id"]
+    sim_id = fleet.scenarios[story]["sim_id"]
     async with signed_in(fleet, role) as client:
         await client.update_sim(sim_id, change)
         assert await sent(fleet) == [("PATCH", f"/api/v1/sim/{sim_id}", "", body, 204)]
@@ -121,7 +121,7 @@ async def test_giving_a_sim_to_an_organisation(
 async def test_taking_a_sim_from_an_organisation(
     fleet: Fleet, change: SimChange, body: dict[str, Any], left: tuple[int | None, ...]
 ) -> None:
-    sim_id = fleet.stories["resold"]["sim_id"]
+    sim_id = fleet.scenarios["resold"]["sim_id"]
     async with signed_in(fleet, "issuer") as client:
         await client.update_sim(sim_id, change)
         assert await sent(fleet) == [("PATCH", f"/api/v1/sim/{sim_id}", "", body, 204)]
@@ -131,7 +131,7 @@ async def test_taking_a_sim_from_an_organisation(
 
 
 async def test_deleting_a_sim(fleet: Fleet) -> None:
-    sim_id = fleet.stories["no_device"]["sim_id"]
+    sim_id = fleet.scenarios["no_device"]["sim_id"]
     async with signed_in(fleet) as client:
         await client.delete_sim(sim_id)
         assert await sent(fleet) == [("DELETE", f"/api/v1/sim/{sim_id}", "", None, 204)]
@@ -151,7 +151,7 @@ async def test_deleting_several_sims(fleet: Fleet) -> None:
 
 
 async def test_reading_the_events_of_a_sim(fleet: Fleet) -> None:
-    sim_id = fleet.stories["rejected_by_network"]["sim_id"]
+    sim_id = fleet.scenarios["rejected_by_network"]["sim_id"]
     wanted = EventFilter(
         types=(1,), severity="warn", description="rejected", since=NOON - timedelta(days=2), until=NOON
     )
@@ -169,7 +169,7 @@ async def test_reading_the_events_of_a_sim(fleet: Fleet) -> None:
 
 
 async def test_reading_usage_and_cost(fleet: Fleet) -> None:
-    sim_id = fleet.stories["roaming_spike"]["sim_id"]
+    sim_id = fleet.scenarios["roaming_spike"]["sim_id"]
     async with signed_in(fleet) as client:
         usage = await client.get_sim_usage(sim_id)
     assert await sent(fleet) == [("GET", f"/api/v1/sim/{sim_id}/stats", "", None, 200)]
@@ -183,7 +183,7 @@ async def test_reading_usage_and_cost(fleet: Fleet) -> None:
 
 
 async def test_reading_usage_by_day(fleet: Fleet) -> None:
-    sim_id = fleet.stories["roaming_spike"]["sim_id"]
+    sim_id = fleet.scenarios["roaming_spike"]["sim_id"]
     async with signed_in(fleet) as client:
         daily = await client.get_sim_daily_usage(sim_id, date(2026, 11, 1), date(2026, 11, 22))
         one_day = await client.get_sim_daily_usage(sim_id, daily.days[0].date, daily.days[0].date)
@@ -242,7 +242,7 @@ async def test_a_batch_that_cannot_be_registered_says_why(
 
 
 async def test_reading_devices_and_how_they_are_connected(fleet: Fleet) -> None:
-    story = fleet.stories["quota_exhausted"]
+    story = fleet.scenarios["quota_exhausted"]
     async with signed_in(fleet) as client:
         (device,) = (await client.list_devices(DeviceFilter(name=story["device_name"]))).items
         alone = await client.get_device(device.id)
@@ -265,11 +265,11 @@ Ask = Callable[[EmnifyClient, Fleet], Awaitable[Any]]
     ("ask", "problem"),
     [
         (lambda c, _: c.get_sim(99_999_999), NotFoundError),
-        (lambda c, f: c.get_sim(f.stories["foreign"]["sim_id"]), NotFoundError),
+        (lambda c, f: c.get_sim(f.scenarios["foreign"]["sim_id"]), NotFoundError),
         (lambda c, _: c.get_sim_usage(99_999_999), NotFoundError),
-        (lambda c, f: c.delete_sim(f.stories["healthy"]["sim_id"]), ConflictError),
-        (lambda c, f: c.update_sim(f.stories["healthy"]["sim_id"], SimChange(status=SimStatus.ISSUED)), RuleError),
-        (lambda c, f: c.update_sim(f.stories["healthy"]["sim_id"], SimChange(customer_org=RESOLD)), ForbiddenError),
+        (lambda c, f: c.delete_sim(f.scenarios["healthy"]["sim_id"]), ConflictError),
+        (lambda c, f: c.update_sim(f.scenarios["healthy"]["sim_id"], SimChange(status=SimStatus.ISSUED)), RuleError),
+        (lambda c, f: c.update_sim(f.scenarios["healthy"]["sim_id"], SimChange(customer_org=RESOLD)), ForbiddenError),
         (lambda c, _: c.register_batch(Bic.parse("#9Z8YX7WV6UT5SR4"), SimStatus.ISSUED), RuleError),
     ],
 )

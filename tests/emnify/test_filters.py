@@ -60,7 +60,7 @@ async def test_a_device_is_found_by_whatever_name_it_was_given(fleet: Fleet, val
     # Whether "Ö" is "ö" is the upstream's affair; "null" and "*" have a meaning of their own there.
     name = value.strip().lower()
     assume(accepted(name) and name == name.lower() and name != "null" and "*" not in name)
-    device = fleet.stories["healthy"]["device_id"]
+    device = fleet.scenarios["healthy"]["device_id"]
     renamed = await fleet.api("PATCH", f"/endpoint/{device}", role="enterprise", json={"name": name})
     assert renamed.status_code == 204
     async with EmnifyClient(

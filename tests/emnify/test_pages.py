@@ -287,8 +287,8 @@ async def test_events_of_an_unknown_sim_are_an_error_not_an_empty_list(fleet: Fl
         with pytest.raises(NotFoundError, match="SIM with id 99999999"):
             await client.list_sim_events(99999999)
         with pytest.raises(NotFoundError):
-            await client.list_sim_events(fleet.stories["foreign"]["sim_id"], page=2)
-        quiet = await client.list_sim_events(fleet.stories["healthy"]["sim_id"], EventFilter(types=(777,)))
+            await client.list_sim_events(fleet.scenarios["foreign"]["sim_id"], page=2)
+        quiet = await client.list_sim_events(fleet.scenarios["healthy"]["sim_id"], EventFilter(types=(777,)))
         assert (quiet.items, quiet.total) == ([], 0)
 
 
@@ -296,7 +296,7 @@ async def test_events_come_newest_first_unless_asked_otherwise(fleet: Fleet) -> 
     async with EmnifyClient(
         base_url=fleet.world.base_url, application_token=fleet.world.tokens["enterprise"]
     ) as client:
-        sim_id = fleet.stories["went_silent"]["sim_id"]
+        sim_id = fleet.scenarios["went_silent"]["sim_id"]
         newest = [event.timestamp for event in (await client.list_sim_events(sim_id, per_page=1000)).items]
         oldest = await client.list_sim_events(sim_id, newest_first=False, per_page=1000)
         known = [moment for moment in newest if moment is not None]

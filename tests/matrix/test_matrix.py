@@ -21,9 +21,9 @@ from mcp.types import (
 )
 
 from sim_mcp.sandbox import SandboxSettings
+from tests.cli.test_commands import invoked
+from tests.server.test_serving import environment, served
 from tests.support import Fleet, UrlOnlyClient, fleet_of, with_key
-from tests.test_commands import invoked
-from tests.test_serving import environment, served
 
 Era = Literal["auto", "legacy"]
 Wire = Literal["stdio", "http", "stateless http", "http without a key", "stateless http without a key"]

@@ -11,9 +11,9 @@ import pytest
 from mcp import Client
 from mcp.types import ElicitRequestParams, ElicitResult
 
+from tests.cli.test_commands import invoked
+from tests.server.test_serving import Era, agree, environment, served
 from tests.support import Fleet, bearer, key_in, structured, text_of, with_key
-from tests.test_commands import invoked
-from tests.test_serving import Era, agree, environment, served
 
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "localhost", "::1", "0:0:0:0:0:0:0:1")
 ERAS: tuple[Era, ...] = ("auto", "legacy")

@@ -101,7 +101,7 @@ from tests.support import fleet_of
 async def test_the_label_of_a_sim_is_read() -> None:
     assert "GET /api/v1/sim/{id}/label" in PUBLISHED_LIMITS.per_operation
     async with fleet_of(SandboxSettings(sims=60)) as fleet:
-        sim = fleet.stories["healthy"]["sim_id"]
+        sim = fleet.scenarios["healthy"]["sim_id"]
         token = fleet.world.tokens["enterprise"]
         async with EmnifyClient(base_url=fleet.world.base_url, application_token=token) as client:
             assert (await client.get_sim_label(sim)).text == f"SIM {sim}"

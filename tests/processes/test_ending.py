@@ -17,8 +17,8 @@ import pytest
 from anyio.abc import Process
 from mcp import Client
 
+from tests.server.test_serving import Era, environment
 from tests.support import Fleet, with_key
-from tests.test_serving import Era, environment
 
 SOON_S = 15.0
 """It ends within 10 s, before `docker stop` kills; the rest is for a busy machine."""

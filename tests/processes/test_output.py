@@ -6,9 +6,9 @@ import sys
 import anyio
 import pytest
 
+from tests.cli.test_commands import run_on
+from tests.server.test_serving import environment
 from tests.support import Fleet
-from tests.test_commands import run_on
-from tests.test_serving import environment
 
 CONFIRMED = {"SIM_MCP_CONFIRM": "host"}
 
@@ -23,7 +23,7 @@ async def piped(fleet: Fleet, pipe: str, *words: str, **extra: str) -> subproces
 
 
 async def test_a_pipe_gets_every_digit_and_every_column(fleet: Fleet) -> None:
-    sim = fleet.stories["healthy"]
+    sim = fleet.scenarios["healthy"]
     done = await piped(fleet, "cat", "call", "list_sims", "detail=full", f"device={sim['device_name']}")
     row = next(line for line in done.stdout.splitlines() if sim["iccid_with_luhn"] in line)
     assert sim["device_name"] in row
@@ -33,7 +33,7 @@ async def test_a_pipe_gets_every_digit_and_every_column(fleet: Fleet) -> None:
 
 @pytest.mark.parametrize("columns", ["60", "80"])
 async def test_a_narrow_terminal_gets_every_digit_too(fleet: Fleet, columns: str) -> None:
-    sim = fleet.stories["healthy"]
+    sim = fleet.scenarios["healthy"]
     words = ["call", "list_sims", "detail=full", f"device={sim['device_name']}"]
     done = await run_on(fleet, *words, COLUMNS=columns)
     assert sim["iccid_with_luhn"] in done.stdout
@@ -43,7 +43,7 @@ async def test_a_narrow_terminal_gets_every_digit_too(fleet: Fleet, columns: str
 
 @pytest.mark.parametrize("columns", ["60", "80", "140"])
 async def test_the_audit_tells_by_whom_and_how_it_was_agreed_to_at_any_width(fleet: Fleet, columns: str) -> None:
-    sim = fleet.stories["healthy"]["iccid_with_luhn"]
+    sim = fleet.scenarios["healthy"]["iccid_with_luhn"]
     await run_on(fleet, "call", "set_sim_status", f"sims={sim}", "status=suspended", **CONFIRMED)
     told = " ".join((await run_on(fleet, "audit", COLUMNS=columns)).stdout.split())
     assert sim in told
@@ -56,7 +56,7 @@ async def test_the_audit_tells_by_whom_and_how_it_was_agreed_to_at_any_width(fle
 
 @pytest.mark.parametrize(("encoding", "arrow"), [("ascii", "->"), ("cp1252", "->"), ("utf-8", "→")])
 async def test_a_change_is_told_in_any_encoding(fleet: Fleet, encoding: str, arrow: str) -> None:
-    sim = fleet.stories["rejected_by_network"]["iccid_with_luhn"]
+    sim = fleet.scenarios["rejected_by_network"]["iccid_with_luhn"]
     words = ["call", "set_sim_status", f"sims={sim}", "status=suspended"]
     done = await run_on(fleet, *words, PYTHONIOENCODING=encoding, PYTHONUTF8="0", **CONFIRMED)
     assert done.returncode == 0, done.stderr
@@ -69,7 +69,7 @@ async def test_a_change_is_told_in_any_encoding(fleet: Fleet, encoding: str, arr
 @pytest.mark.parametrize("pipe", ["true", "head -n 1"])
 @pytest.mark.parametrize("as_json", [[], ["--json"]])
 async def test_a_reader_that_leaves_early_is_no_failure(fleet: Fleet, pipe: str, as_json: list[str]) -> None:
-    sim = fleet.stories["healthy"]["iccid_with_luhn"]
+    sim = fleet.scenarios["healthy"]["iccid_with_luhn"]
     words = ["call", "set_sim_status", f"sims={sim}", "status=suspended", *as_json]
     done = await piped(fleet, f"( {pipe} )", *words, **CONFIRMED)
     assert done.returncode == 0

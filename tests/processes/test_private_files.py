@@ -16,8 +16,8 @@ from sim_mcp.changes.record.record_file import FILE as JOURNAL
 from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotInfo
 from sim_mcp.fleet.usage.cache import FILE as USAGE
 from tests.changes.test_approval import suspend
+from tests.server.test_serving import environment
 from tests.support import Fleet, structured
-from tests.test_serving import environment
 
 WITHOUT_UMASK = (
     "import os, sys; os.umask(0); os.execv(sys.executable, [sys.executable, '-m', 'sim_mcp', *sys.argv[1:]])"

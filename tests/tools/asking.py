@@ -23,7 +23,7 @@ FLEET_CALLS: list[tuple[str, dict[str, Any]]] = [
 
 
 async def asked(client: Client, fleet: Fleet, tool: str, story: str, **more: Any) -> CallToolResult:
-    return await client.call_tool(tool, {"sim": fleet.stories[story]["iccid"], **more})
+    return await client.call_tool(tool, {"sim": fleet.scenarios[story]["iccid"], **more})
 
 
 def unfenced(text: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from tests.support import Fleet, facts, said
+from tests.support import Fleet, structured, text_of
 
 HUGE = "9" * 10_000
 NOT_SIMS: list[Any] = [
@@ -60,7 +60,7 @@ def assert_helps(text: str) -> None:
 
 
 async def assert_alive(client: Client) -> None:
-    assert facts(await client.call_tool("list_sims", {"per_page": 1}))["total"]
+    assert structured(await client.call_tool("list_sims", {"per_page": 1}))["total"]
 
 
 @pytest.mark.parametrize("sim", NOT_SIMS, ids=lambda value: repr(value)[:24])
@@ -69,12 +69,12 @@ async def test_what_names_no_sim_is_a_clear_error_in_every_tool(fleet: Fleet, cl
         result = await client.call_tool(tool, {"sim": sim})
         assert result.is_error
         assert result.structured_content is None
-        assert_helps(said(result))
+        assert_helps(text_of(result))
     for tool, arguments in WRITING:
         result = await client.call_tool(tool, {"sims": [sim], **arguments})
         assert result.is_error
-        assert_helps(said(result))
-        assert "nothing changed" in said(result).lower()
+        assert_helps(text_of(result))
+        assert "nothing changed" in text_of(result).lower()
     assert await fleet.writes() == []
     await assert_alive(client)
 
@@ -87,13 +87,13 @@ async def test_what_cannot_be_right_is_refused_before_anything_is_sent(fleet: Fl
 
 
 async def test_a_wrong_check_digit_is_named_with_the_right_one(client: Client) -> None:
-    text = said(await client.call_tool("get_sim", {"sim": "8988 3030 0000 6000 0005"}))
+    text = text_of(await client.call_tool("get_sim", {"sim": "8988 3030 0000 6000 0005"}))
     assert "should be 4" in text
 
 
 @pytest.mark.parametrize("tool", [*SIM_TOOLS, "set_sim_status", "delete_sims"])
 async def test_other_peoples_sims_are_not_found(fleet: Fleet, client: Client, tool: str) -> None:
-    story = fleet.stories["foreign"]
+    story = fleet.scenarios["foreign"]
     for name in (str(story["sim_id"]), story["iccid"], story["imsi"], story["device_name"]):
         plural = tool.endswith(("_sims", "_status"))
         arguments: dict[str, Any] = {"sims": [name]} if plural else {"sim": name}
@@ -101,7 +101,7 @@ async def test_other_peoples_sims_are_not_found(fleet: Fleet, client: Client, to
             arguments["status"] = "suspended"
         result = await client.call_tool(tool, arguments)
         assert result.is_error
-        assert "No SIM found" in said(result)
+        assert "No SIM found" in text_of(result)
     assert await fleet.writes() == []
 
 
@@ -160,8 +160,8 @@ async def test_a_wrong_argument_is_named_with_its_value_and_nothing_but_reads_is
 ) -> None:
     result = await client.call_tool(tool, arguments)
     assert result.is_error
-    assert says in said(result)
-    assert_helps(said(result))
+    assert says in text_of(result)
+    assert_helps(text_of(result))
     assert await fleet.writes() == []
     await assert_alive(client)
 
@@ -171,7 +171,7 @@ async def test_what_is_no_batch_code_is_refused_before_anything_is_sent(fleet: F
     for tool in ("validate_sim_batch", "register_sim_batch"):
         result = await client.call_tool(tool, {"bic": bic})
         assert result.is_error
-        assert_helps(said(result))
+        assert_helps(text_of(result))
     assert await fleet.requests() == []
     await assert_alive(client)
 
@@ -182,9 +182,9 @@ async def test_a_batch_that_cannot_be_registered_is_refused_with_its_reason(
 ) -> None:
     reasons = {"batch_registered": "registered", "batch_foreign": "another", "batch_unknown": "knows no batch"}
     for tool in ("validate_sim_batch", "register_sim_batch"):
-        result = await client.call_tool(tool, {"bic": fleet.stories[story]["bic"]})
+        result = await client.call_tool(tool, {"bic": fleet.scenarios[story]["bic"]})
         assert result.is_error
-        assert reasons[story] in said(result)
+        assert reasons[story] in text_of(result)
     assert await fleet.writes() == []
 
 

@@ -7,7 +7,7 @@ from mcp import Client
 
 from sim_mcp.server.app import build_server
 from sim_mcp.tools.blank_arguments import leave_out_blanks
-from tests.support import Fleet, facts, said
+from tests.support import Fleet, structured, text_of
 
 WORDS: list[Any] = [
     "null",
@@ -59,9 +59,9 @@ async def test_a_change_with_a_filter_that_says_nothing_is_refused_before_anythi
     async with Client(build_server(fleet.settings(confirm="host"))) as client:
         result = await client.call_tool(tool, arguments)
     assert result.is_error
-    assert f"{name}=" in said(result)
-    assert "says nothing" in said(result)
-    assert "nothing changed" in said(result).lower()
+    assert f"{name}=" in text_of(result)
+    assert "says nothing" in text_of(result)
+    assert "nothing changed" in text_of(result).lower()
     assert await fleet.requests() == []
 
 
@@ -75,20 +75,20 @@ async def test_a_sim_that_says_nothing_among_others_is_refused_too(fleet: Fleet,
 
 async def test_none_clears_a_customer_all_the_same(fleet: Fleet) -> None:
     async with Client(build_server(fleet.settings(role="issuer"))) as client:
-        waiting = facts(
-            await client.call_tool("assign_sims", {"sims": [fleet.stories["healthy"]["iccid"]], "customer": "None"})
+        waiting = structured(
+            await client.call_tool("assign_sims", {"sims": [fleet.scenarios["healthy"]["iccid"]], "customer": "None"})
         )
     assert "customer to nobody" in waiting["summary"]
 
 
 @pytest.mark.parametrize("issuer", ["none", "None", '"none"'])
 async def test_a_sim_without_an_issuer_is_refused_before_anything_is_sent(fleet: Fleet, issuer: str) -> None:
-    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "issuer": issuer, "customer": "Alpenwerk Devices"}
+    arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "issuer": issuer, "customer": "Alpenwerk Devices"}
     async with Client(build_server(fleet.settings(role="issuer", confirm="host"))) as client:
         result = await client.call_tool("assign_sims", arguments)
     assert result.is_error
-    assert "no SIM without an issuer; leave issuer out, or name the organisation" in said(result)
-    assert "nothing changed" in said(result)
+    assert "no SIM without an issuer; leave issuer out, or name the organisation" in text_of(result)
+    assert "nothing changed" in text_of(result)
     assert await fleet.requests() == []
 
 
@@ -97,20 +97,20 @@ async def test_a_question_with_a_filter_that_says_nothing_is_asked_without_it(
     fleet: Fleet, tool: str, name: str, besides: dict[str, Any]
 ) -> None:
     async with Client(build_server(fleet.settings())) as client:
-        plain = facts(await client.call_tool(tool, _named(fleet, besides)))
+        plain = structured(await client.call_tool(tool, _named(fleet, besides)))
         for word in WORDS:
-            asked = facts(await client.call_tool(tool, _named(fleet, {**besides, name: word})))
+            asked = structured(await client.call_tool(tool, _named(fleet, {**besides, name: word})))
             assert asked.keys() == plain.keys()
             assert asked.get("total") == plain.get("total")
 
 
 async def test_a_device_may_be_called_null_and_goes_by_its_name_where_one_is_needed(fleet: Fleet) -> None:
-    story = fleet.stories["healthy"]
+    story = fleet.scenarios["healthy"]
     device = (await fleet.api("GET", f"/sim/{story['sim_id']}")).json()["endpoint"]["id"]
     (await fleet.api("PATCH", f"/endpoint/{device}", role="enterprise", json={"name": "null"})).raise_for_status()
     async with Client(build_server(fleet.settings())) as client:
-        assert facts(await client.call_tool("get_sim", {"sim": "null"}))["iccid"] == story["iccid_with_luhn"]
-        assert facts(await client.call_tool("find_sims", {"text": "null"}))["total"] == 1
+        assert structured(await client.call_tool("get_sim", {"sim": "null"}))["iccid"] == story["iccid_with_luhn"]
+        assert structured(await client.call_tool("find_sims", {"text": "null"}))["total"] == 1
 
 
 def test_a_word_that_a_parameter_may_take_is_kept() -> None:
@@ -120,7 +120,7 @@ def test_a_word_that_a_parameter_may_take_is_kept() -> None:
 
 def _named(fleet: Fleet, arguments: dict[str, Any]) -> dict[str, Any]:
     def iccid(value: Any) -> Any:
-        return fleet.stories["healthy"]["iccid"] if value == "healthy" else value
+        return fleet.scenarios["healthy"]["iccid"] if value == "healthy" else value
 
     return {
         name: [iccid(each) for each in value] if isinstance(value, list) else iccid(value)

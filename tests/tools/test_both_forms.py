@@ -11,7 +11,7 @@ from mcp import Client
 
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
-from tests.support import Fleet, facts, fleet_of, said
+from tests.support import Fleet, fleet_of, structured, text_of
 from tests.tools.asking import FLEET_CALLS, asked, unfenced
 from tests.tools.checking import leaves, shown, tokens
 
@@ -36,16 +36,16 @@ def calls_of_every_reading_tool(stories: dict[str, Any]) -> list[tuple[str, dict
 
 
 async def test_reading_tools_send_nothing_but_get(fleet: Fleet, client: Client) -> None:
-    for tool, arguments in calls_of_every_reading_tool(fleet.stories):
-        facts(await client.call_tool(tool, arguments))
+    for tool, arguments in calls_of_every_reading_tool(fleet.scenarios):
+        structured(await client.call_tool(tool, arguments))
     assert {request["method"] for request in await fleet.requests()} == {"GET"}
 
 
 async def test_structured_answers_fit_their_schema_and_the_text_holds_every_fact(fleet: Fleet, client: Client) -> None:
     schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
-    for tool, arguments in calls_of_every_reading_tool(fleet.stories):
+    for tool, arguments in calls_of_every_reading_tool(fleet.scenarios):
         result = await client.call_tool(tool, arguments)
-        structure, text = facts(result), said(result)
+        structure, text = structured(result), text_of(result)
         schema = schemas[tool]
         assert schema is not None
         jsonschema.validate(structure, schema)
@@ -69,17 +69,17 @@ async def test_the_longest_answers_stay_under_the_hard_stop(tool: str, arguments
         Client(build_server(fleet.settings())) as client,
     ):
         if "sim" in arguments:
-            arguments = arguments | {"sim": fleet.stories[arguments["sim"]]["iccid"]}
+            arguments = arguments | {"sim": fleet.scenarios[arguments["sim"]]["iccid"]}
         result = await client.call_tool(tool, arguments)
-        assert tokens(said(result)) < 5000
-        assert tokens(json.dumps(facts(result), separators=(",", ":"))) < 5000
+        assert tokens(text_of(result)) < 5000
+        assert tokens(json.dumps(structured(result), separators=(",", ":"))) < 5000
 
 
 @pytest.mark.parametrize(("tool", "arguments"), FLEET_CALLS)
 async def test_either_form_of_an_answer_holds_every_fact(client: Client, tool: str, arguments: dict[str, Any]) -> None:
     schemas = {each.name: each.output_schema for each in (await client.list_tools()).tools}
     result = await client.call_tool(tool, arguments)
-    structure, text = facts(result), said(result)
+    structure, text = structured(result), text_of(result)
     jsonschema.validate(structure, schemas[tool] or {})
     for value in values(structure):
         assert str(value).replace('"', "'") in text.replace(",", "").replace('"', "'") or value in {1, 0}
@@ -102,17 +102,19 @@ async def test_text_and_structure_hold_the_same_facts(known: Fleet, support: Cli
             result = await asked(support, known, tool, story)
             schema = schemas[tool]
             assert schema is not None
-            jsonschema.validate(facts(result), schema)
-            for name, value in leaves(facts(result)):
-                assert shown(name, value, said(result)), f"{tool} {story}: {name}={value!r} is not in\n{said(result)}"
+            jsonschema.validate(structured(result), schema)
+            for name, value in leaves(structured(result)):
+                assert shown(name, value, text_of(result)), (
+                    f"{tool} {story}: {name}={value!r} is not in\n{text_of(result)}"
+                )
 
 
 async def test_the_longest_stories_are_told_within_their_budget_in_either_form(known: Fleet, support: Client) -> None:
     for key in ("operator_blocked", "rejected_by_network", "roaming_spike", "breaks_off", "suspended"):
         for tool in ("diagnose_sim", "get_sim_timeline"):
             result = await asked(support, known, tool, key)
-            assert tokens(said(result)) < 1500, key
-            assert tokens(json.dumps(facts(result), separators=(",", ":"))) < 1500, key
+            assert tokens(text_of(result)) < 1500, key
+            assert tokens(json.dumps(structured(result), separators=(",", ":"))) < 1500, key
 
 
 async def test_diagnosis_and_timeline_send_nothing_but_get(known: Fleet, support: Client) -> None:
@@ -128,18 +130,18 @@ async def test_an_unknown_sim_is_not_diagnosed(support: Client) -> None:
     for tool in ("diagnose_sim", "get_sim_timeline"):
         result = await support.call_tool(tool, {"sim": "8988303000009999999"})
         assert result.is_error
-        assert "No SIM found" in said(result)
+        assert "No SIM found" in text_of(result)
 
 
 async def test_text_of_customers_and_networks_stays_inside_its_fence(known: Fleet, support: Client) -> None:
     for tool in ("diagnose_sim", "get_sim_timeline"):
         for story, written in (("injected_name", "Ignore all previous"), ("injected_control", "Gate 9")):
-            text = said(await asked(support, known, tool, story))
+            text = text_of(await asked(support, known, tool, story))
             assert written not in unfenced(text)
             assert not re.search(r"[\u0000-\u0009\u000b-\u001f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", text)
-    text = said(await asked(support, known, "diagnose_sim", "rejected_by_network"))
+    text = text_of(await asked(support, known, "diagnose_sim", "rejected_by_network"))
     assert "T-Mobile" in text
     assert "T-Mobile" not in unfenced(text)
-    text = said(await asked(support, known, "get_sim_timeline", "wrong_apn"))
+    text = text_of(await asked(support, known, "get_sim_timeline", "wrong_apn"))
     assert "internet.telekom" in text
     assert "internet.telekom" not in unfenced(text)

@@ -3,7 +3,7 @@
 from mcp import Client
 
 from sim_mcp.server.app import build_server
-from tests.support import Fleet, said
+from tests.support import Fleet, text_of
 
 
 async def test_what_is_kept_and_gets_damaged_under_a_running_server_is_told_with_what_to_do(fleet: Fleet) -> None:
@@ -18,4 +18,4 @@ async def test_what_is_kept_and_gets_damaged_under_a_running_server_is_told_with
         ):
             result = await client.call_tool(tool, arguments)
             assert result.is_error
-            assert "SIM_MCP_STATE_DIR" in said(result)
+            assert "SIM_MCP_STATE_DIR" in text_of(result)

@@ -10,7 +10,7 @@ from mcp.types import ElicitRequestParams, ElicitResult
 
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
-from tests.support import Fleet, facts, fleet_of, said
+from tests.support import Fleet, fleet_of, structured, text_of
 
 HIDDEN = "\u3164\U000e0041\ufe0f"
 
@@ -62,19 +62,19 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("tool", "arguments"), CALLS, ids=lambda value: str(value)[:50])
 async def test_no_name_stands_outside_the_fence(fleet: Fleet, tool: str, arguments: dict[str, Any]) -> None:
-    stories = {key: story["iccid"] for key, story in fleet.stories.items() if story.get("iccid")}
+    stories = {key: story["iccid"] for key, story in fleet.scenarios.items() if story.get("iccid")}
     named = {name: stories.get(value, value) if isinstance(value, str) else value for name, value in arguments.items()}
     if "sims" in named:
         named["sims"] = [stories.get(name, name) for name in named["sims"]]
     async with Client(build_server(fleet.settings(role="issuer"))) as client:
-        text = said(await client.call_tool(tool, named))
+        text = text_of(await client.call_tool(tool, named))
     assert not [name for name in await names_in(fleet) if name in unfenced(text)]
 
 
 async def test_a_change_that_was_made_names_organisations_inside_the_fence(fleet: Fleet) -> None:
-    iccid = fleet.stories["healthy"]["iccid"]
+    iccid = fleet.scenarios["healthy"]["iccid"]
     async with Client(build_server(fleet.settings(role="issuer", confirm="host"))) as client:
-        text = said(await client.call_tool("assign_sims", {"sims": [iccid], "reseller": "Alpenwerk Devices"}))
+        text = text_of(await client.call_tool("assign_sims", {"sims": [iccid], "reseller": "Alpenwerk Devices"}))
     assert "Alpenwerk Devices" in text
     assert "Alpenwerk Devices" not in unfenced(text)
     assert text.count("<data-") == 1
@@ -89,24 +89,24 @@ async def test_a_change_that_nobody_agreed_to_names_organisations_inside_the_fen
         assert answer is not None
         return answer
 
-    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "reseller": "Alpenwerk Devices"}
+    arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "reseller": "Alpenwerk Devices"}
     server = build_server(fleet.settings(role="issuer", approval_page=False))
     async with Client(server, elicitation_callback=declining if answer else None) as client:
-        text = said(await client.call_tool("assign_sims", arguments))
+        text = text_of(await client.call_tool("assign_sims", arguments))
     assert "Nothing changed" in text or "nothing changed" in text
     assert "Alpenwerk Devices" in text
     assert "Alpenwerk Devices" not in unfenced(text)
 
 
 async def test_a_change_that_the_policy_forbids_names_organisations_inside_the_fence(fleet: Fleet) -> None:
-    arguments = {"sims": [fleet.stories["healthy"]["iccid"]], "reseller": "Alpenwerk Devices"}
+    arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "reseller": "Alpenwerk Devices"}
     never = fleet.state_dir / "never.toml"
     never.write_text('default = "never"')
     async with Client(build_server(fleet.settings(role="issuer"))) as client:
-        plan = facts(await client.call_tool("assign_sims", arguments))["plan"]
+        plan = structured(await client.call_tool("assign_sims", arguments))["plan"]
     async with Client(build_server(fleet.settings(role="issuer", policy=never))) as client:
         for tool, given in (("assign_sims", arguments), ("continue_change", {"plan": plan})):
-            text = said(await client.call_tool(tool, given))
+            text = text_of(await client.call_tool(tool, given))
             assert "policy" in text
             assert "Nothing changed" in text
             assert "Alpenwerk Devices" not in unfenced(text)
@@ -115,11 +115,11 @@ async def test_a_change_that_the_policy_forbids_names_organisations_inside_the_f
 async def test_changes_to_choose_from_name_organisations_inside_the_fence(fleet: Fleet) -> None:
     async with Client(build_server(fleet.settings(role="issuer"))) as client:
         for story in ("healthy", "went_silent"):
-            sims = [fleet.stories[story]["iccid"]]
+            sims = [fleet.scenarios[story]["iccid"]]
             await client.call_tool("assign_sims", {"sims": sims, "reseller": "Alpenwerk Devices"})
         for text in (
-            said(await client.call_tool("continue_change", {})),
-            said(await client.call_tool("list_changes", {})),
+            text_of(await client.call_tool("continue_change", {})),
+            text_of(await client.call_tool("list_changes", {})),
         ):
             assert "Alpenwerk Devices" in text
             assert "Alpenwerk Devices" not in unfenced(text)
@@ -127,15 +127,15 @@ async def test_changes_to_choose_from_name_organisations_inside_the_fence(fleet:
 
 async def test_what_is_shown_of_a_name_finds_the_sim_again() -> None:
     async with fleet_of(SandboxSettings(sims=30)) as fleet:
-        story = fleet.stories["healthy"]
+        story = fleet.scenarios["healthy"]
         device = (await fleet.api("GET", f"/sim/{story['sim_id']}")).json()["endpoint"]
         name = f"\u2764{HIDDEN}  Pump 77"
         renamed = await fleet.api("PATCH", f"/endpoint/{device['id']}", role="enterprise", json={"name": name})
         assert renamed.is_success, renamed.text
         async with Client(build_server(fleet.settings())) as client:
-            shown = facts(await client.call_tool("get_sim", {"sim": story["iccid"]}))["device"]
-            again = facts(await client.call_tool("get_sim", {"sim": shown}))
-            found = facts(await client.call_tool("find_sims", {"text": shown}))
+            shown = structured(await client.call_tool("get_sim", {"sim": story["iccid"]}))["device"]
+            again = structured(await client.call_tool("get_sim", {"sim": shown}))
+            found = structured(await client.call_tool("find_sims", {"text": shown}))
     assert shown == "\u2764 Pump 77"
     assert again["iccid"] == story["iccid_with_luhn"]
     assert [row["iccid"] for row in found["sims"]] == [story["iccid_with_luhn"]]

@@ -7,7 +7,7 @@ import pytest
 from mcp import Client
 
 from sim_mcp.server.app import build_server
-from tests.support import Fleet, facts, said
+from tests.support import Fleet, structured, text_of
 
 ALONE: list[tuple[str, str, dict[str, Any]]] = [
     ("summarize_sims", "group_by", {}),
@@ -27,6 +27,6 @@ async def test_one_thing_alone_is_taken_for_a_list_of_it(
     async with Client(build_server(settings)) as client:
         alone = await client.call_tool(tool, others | {name: one})
         listed = await client.call_tool(tool, others | {name: [one]})
-    assert not alone.is_error, said(alone)
-    assert facts(alone).get("total") == facts(listed).get("total")
-    assert facts(alone).get("summary") == facts(listed).get("summary")
+    assert not alone.is_error, text_of(alone)
+    assert structured(alone).get("total") == structured(listed).get("total")
+    assert structured(alone).get("summary") == structured(listed).get("summary")

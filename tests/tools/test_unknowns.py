@@ -8,7 +8,7 @@ from mcp import Client
 
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from sim_mcp.server.app import build_server
-from tests.support import Fleet, facts, fleet_of, said
+from tests.support import Fleet, fleet_of, structured, text_of
 
 
 def alternatives() -> list[str]:
@@ -35,11 +35,11 @@ async def test_a_support_desks_morning_works_with_either_answer(choice: str) -> 
 
 
 async def morning(fleet: Fleet, client: Client) -> None:
-    stories = fleet.stories
+    stories = fleet.scenarios
     sim, idle = stories["healthy"], stories["no_device"]
 
     async def ask(tool: str, **arguments: Any) -> dict[str, Any]:
-        return facts(await client.call_tool(tool, arguments))
+        return structured(await client.call_tool(tool, arguments))
 
     assert (await ask("get_sim", sim=sim["iccid_with_luhn"]))["id"] == sim["sim_id"]
     assert (await ask("get_sim", sim=sim["iccid"]))["iccid"] == sim["iccid_with_luhn"]
@@ -55,7 +55,7 @@ async def morning(fleet: Fleet, client: Client) -> None:
     assert (await ask("list_sim_events", sim=stories["fresh"]["iccid"], type=["Update location"]))["events"] == []
     assert (await ask("get_sim_timeline", sim=sim["iccid"]))["totals"]["events"]
     unknown = await client.call_tool("list_sim_events", {"sim": "999999"})
-    assert "No SIM found" in said(unknown)
+    assert "No SIM found" in text_of(unknown)
     report = await ask("set_sim_status", sims=[sim["iccid"]], status="suspended")
     assert report["counts"] == {"changed": 1}
     again = await ask("set_sim_status", sims=[sim["iccid"]], status="suspended")

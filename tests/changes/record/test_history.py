@@ -17,26 +17,26 @@ from sim_mcp.emnify import luhn_digit
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_approval import claude_desktop, press, suspend
-from tests.support import Fleet, facts, said
-from tests.test_commands import run_on
-from tests.test_serving import environment
+from tests.cli.test_commands import run_on
+from tests.server.test_serving import environment
+from tests.support import Fleet, structured, text_of
 
 THREE = ("healthy", "went_silent", "euicc")
 
 
 async def found(client: Client, **asked: Any) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = facts(await client.call_tool("list_changes", asked))["changes"]
+    rows: list[dict[str, Any]] = structured(await client.call_tool("list_changes", asked))["changes"]
     return rows
 
 
 async def test_changes_are_listed_by_how_they_stand_by_sim_and_by_time(fleet: Fleet) -> None:
     async with claude_desktop(fleet) as client:
-        assert "0 changes" in said(await client.call_tool("list_changes", {}))
-        first = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy", "went_silent")))
+        assert "0 changes" in text_of(await client.call_tool("list_changes", {}))
+        first = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy", "went_silent")))
         await press(first["approve_at"], "approve")
         await client.call_tool("continue_change", {"plan": first["plan"]})
-        second = facts(await client.call_tool("set_sim_status", suspend(fleet, "euicc")))
-        third = facts(await client.call_tool("delete_sims", {"sims": [fleet.stories["no_device"]["iccid"]]}))
+        second = structured(await client.call_tool("set_sim_status", suspend(fleet, "euicc")))
+        third = structured(await client.call_tool("delete_sims", {"sims": [fleet.scenarios["no_device"]["iccid"]]}))
         await press(third["approve_at"], "reject")
         every = await found(client)
         assert [(row["plan"], row["state"]) for row in every] == [
@@ -50,9 +50,9 @@ async def test_changes_are_listed_by_how_they_stand_by_sim_and_by_time(fleet: Fl
         assert [row["plan"] for row in await found(client, state="waiting")] == [second["plan"]]
         assert [row["plan"] for row in await found(client, state="done")] == [first["plan"]]
         assert await found(client, state="open") == []
-        (row,) = await found(client, sim=fleet.stories["healthy"]["iccid"])
+        (row,) = await found(client, sim=fleet.scenarios["healthy"]["iccid"])
         assert row["plan"] == first["plan"]
-        assert row["sims"] == [f"{fleet.stories['healthy']['iccid_with_luhn']}: Activated → Suspended (changed)"]
+        assert row["sims"] == [f"{fleet.scenarios['healthy']['iccid_with_luhn']}: Activated → Suspended (changed)"]
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         tomorrow = (today + timedelta(days=1)).isoformat()
         assert len(await found(client, start=today.isoformat(), end=tomorrow)) == 3
@@ -65,18 +65,18 @@ async def test_a_page_of_changes_says_how_many_there_are_and_how_to_see_the_next
     async with claude_desktop(fleet) as client:
         for sim in sims[:21]:
             await client.call_tool("set_sim_status", {"sims": [sim["iccid"]], "status": "suspended"})
-        page = facts(await client.call_tool("list_changes", {"state": "waiting"}))
+        page = structured(await client.call_tool("list_changes", {"state": "waiting"}))
         assert (page["total"], len(page["changes"])) == (21, 20)
         assert page["next"] == 'list_changes(state="waiting", page=2)'
         assert len(await found(client, state="waiting", page=2)) == 1
-        assert "21 changes" in said(await client.call_tool("list_changes", {"page": 9}))
+        assert "21 changes" in text_of(await client.call_tool("list_changes", {"page": 9}))
 
 
 @pytest.mark.parametrize(
     "spelled", ["printed", "blanks", "dashes", "19 digits", "F", "part", "id", "imsi", "msisdn", "device"]
 )
 async def test_a_sim_is_found_on_record_by_any_spelling_that_a_tool_understands(fleet: Fleet, spelled: str) -> None:
-    story = fleet.stories["healthy"]
+    story = fleet.scenarios["healthy"]
     sim = (await fleet.api("GET", f"/sim/{story['sim_id']}", role="enterprise")).json()
     printed = story["iccid_with_luhn"]
     spellings = {
@@ -105,29 +105,31 @@ async def test_continuing_without_an_id_takes_the_only_open_one_or_lists_them(fl
     async with claude_desktop(fleet) as client, other:
         nothing = await client.call_tool("continue_change", {})
         assert nothing.is_error
-        assert "No change of this client waits" in said(nothing)
-        first = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        assert "No change of this client waits" in text_of(nothing)
+        first = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
         assert (await other.call_tool("continue_change", {})).is_error
         await press(first["approve_at"], "approve")
-        assert facts(await client.call_tool("continue_change", {}))["counts"] == {"changed": 1}
-        second = facts(await client.call_tool("set_sim_status", suspend(fleet, "went_silent")))
-        third = facts(await client.call_tool("set_sim_status", suspend(fleet, "euicc")))
+        assert structured(await client.call_tool("continue_change", {}))["counts"] == {"changed": 1}
+        second = structured(await client.call_tool("set_sim_status", suspend(fleet, "went_silent")))
+        third = structured(await client.call_tool("set_sim_status", suspend(fleet, "euicc")))
         assert "1 other change of this client not finished" in third["note"]
         several = await client.call_tool("continue_change", {})
         assert several.is_error
-        assert all(f'continue_change(plan="{plan["plan"]}")' in said(several) for plan in (second, third))
+        assert all(f'continue_change(plan="{plan["plan"]}")' in text_of(several) for plan in (second, third))
     assert len(await fleet.writes()) == 1
 
 
 async def test_what_was_so_already_or_left_alone_is_done_and_continuing_says_so(fleet: Fleet) -> None:
-    story = fleet.stories["healthy"]
+    story = fleet.scenarios["healthy"]
     async with claude_desktop(fleet) as client:
-        already = facts(await client.call_tool("set_sim_status", suspend(fleet, "suspended")))
-        assert facts(await client.call_tool("continue_change", {"plan": already["plan"]}))["counts"] == {"already": 1}
-        moved = facts(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        already = structured(await client.call_tool("set_sim_status", suspend(fleet, "suspended")))
+        assert structured(await client.call_tool("continue_change", {"plan": already["plan"]}))["counts"] == {
+            "already": 1
+        }
+        moved = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
         await press(moved["approve_at"], "approve")
         await fleet.api("PATCH", f"/endpoint/{story['device_id']}", role="enterprise", json={"sim": {"id": None}})
-        assert facts(await client.call_tool("continue_change", {}))["counts"] == {"moved": 1}
+        assert structured(await client.call_tool("continue_change", {}))["counts"] == {"moved": 1}
         assert {row["plan"]: row["state"] for row in await found(client)} == {
             already["plan"]: "done",
             moved["plan"]: "done",
@@ -137,7 +139,7 @@ async def test_what_was_so_already_or_left_alone_is_done_and_continuing_says_so(
 async def killed_while_sending(fleet: Fleet, *stories: str) -> None:
     """Kill a server whose first write emnify has and has not acted upon."""
     await fleet.faults("latency=2@PATCH")
-    words = ["set_sim_status", "status=suspended", *(f"sims={fleet.stories[story]['iccid']}" for story in stories)]
+    words = ["set_sim_status", "status=suspended", *(f"sims={fleet.scenarios[story]['iccid']}" for story in stories)]
     command = [sys.executable, "-m", "sim_mcp", "call", *words]
     async with await anyio.open_process(command, env=environment(fleet, SIM_MCP_CONFIRM="host")) as process:
         with anyio.fail_after(60):

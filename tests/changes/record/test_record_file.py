@@ -20,15 +20,15 @@ from sim_mcp.changes.record.record_file import FILE, JournalError
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_record import CALLER, plan_of
-from tests.support import Fleet, facts, said
-from tests.test_commands import run_on
+from tests.cli.test_commands import run_on
+from tests.support import Fleet, structured, text_of
 
 RECORDS = Path(__file__).with_name("records")
 SIMS = ("healthy", "went_silent", "euicc", "wrong_apn", "quota_exhausted")
 
 
 def suspension(fleet: Fleet, *stories: str) -> dict[str, Any]:
-    return {"sims": [fleet.stories[story]["iccid"] for story in stories], "status": "suspended"}
+    return {"sims": [fleet.scenarios[story]["iccid"] for story in stories], "status": "suspended"}
 
 
 def remove_the_directory(place: Path, _backup: Path) -> None:
@@ -92,14 +92,14 @@ async def test_a_record_that_went_away_stops_every_write_of_a_running_server(
         lose(fleet.state_dir, tmp_path / "backup")
         result = await client.call_tool("set_sim_status", suspension(fleet, "euicc"))
         assert result.is_error
-        assert "may be changed" in said(result)
-        assert "The operator should" in said(result)
+        assert "may be changed" in text_of(result)
+        assert "The operator should" in text_of(result)
         assert len(await fleet.writes()) == 2
-        assert facts(await client.call_tool("list_sims", {}))["total"]
+        assert structured(await client.call_tool("list_sims", {}))["total"]
     # Whoever starts anew goes on with what is there, if it is a record at all.
     if lose not in (cut_it_short, remove_the_directory):
         async with Client(build_server(settings)) as client:
-            assert facts(await client.call_tool("set_sim_status", suspension(fleet, "euicc")))["state"] == "done"
+            assert structured(await client.call_tool("set_sim_status", suspension(fleet, "euicc")))["state"] == "done"
 
 
 @pytest.mark.parametrize("lose", [remove_the_directory, remove_the_file, restore_a_backup_over_it])
@@ -122,7 +122,7 @@ async def test_a_record_that_goes_away_in_the_middle_stops_the_change_there(
                 await anyio.sleep(0.01)
             lose(fleet.state_dir, tmp_path / "backup")
     assert results[0].is_error
-    assert "SIMs before that point may have been changed" in said(results[0])
+    assert "SIMs before that point may have been changed" in text_of(results[0])
     assert len(await fleet.writes()) - before <= 2
 
 
@@ -191,7 +191,7 @@ def test_a_record_of_a_newer_version_is_not_written_to(tmp_path: Path) -> None:
 
 async def test_another_process_that_holds_the_record_holds_nobody_up_who_only_reads(fleet: Fleet) -> None:
     """Told by a count within one run: answers to questions while a change waits for the record."""
-    sim = fleet.stories["healthy"]["iccid"]
+    sim = fleet.scenarios["healthy"]["iccid"]
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
         await client.call_tool("set_sim_status", suspension(fleet, "went_silent"))
         with closing(sqlite3.connect(fleet.state_dir / FILE, isolation_level=None)) as other:
@@ -200,7 +200,7 @@ async def test_another_process_that_holds_the_record_holds_nobody_up_who_only_re
             async with anyio.create_task_group() as group:
                 group.start_soon(client.call_tool, "set_sim_status", suspension(fleet, "healthy"))
                 while answered < 20:
-                    facts(await client.call_tool("get_sim", {"sim": sim}))
+                    structured(await client.call_tool("get_sim", {"sim": sim}))
                     answered += 1
                 assert len(await fleet.writes()) == 1
                 other.execute("ROLLBACK")

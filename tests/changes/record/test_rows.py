@@ -22,8 +22,8 @@ from sim_mcp.changes.record.record_file import FILE, UnreadablePlanError
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_record import CALLER, plan_of
-from tests.support import Fleet, facts, said
-from tests.test_commands import run_on
+from tests.cli.test_commands import run_on
+from tests.support import Fleet, structured, text_of
 
 RECORDS = Path(__file__).with_name("records")
 NO_OBJECTS = ("", "{", "no JSON", "null", "[]", '"text"', "7", "[" * 100_000, b"\xff\xfe", '{"a": "\\ud800"}', "{}")
@@ -197,22 +197,22 @@ def copy_of(directory: Path) -> Path:
 
 async def test_a_server_goes_on_beside_a_damaged_change_and_the_commands_tell_it(fleet: Fleet) -> None:
     stories = ("healthy", "went_silent", "euicc", "wrong_apn")
-    first, second, third, fourth = (fleet.stories[story]["iccid"] for story in stories)
+    first, second, third, fourth = (fleet.scenarios[story]["iccid"] for story in stories)
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
 
         async def suspend(sim: str) -> Any:
-            return facts(await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"}))
+            return structured(await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"}))
 
         good, bad, last = [(await suspend(sim))["plan"] for sim in (first, second, third)]
         damage(fleet.state_dir, bad, "items", "body", "{")
         damage(fleet.state_dir, bad, "outcome", "body", json.dumps({**OUTCOME, "kind": "teleported"}))
         assert (await suspend(fourth))["state"] == "done"
-        rows = {row["plan"]: row for row in facts(await client.call_tool("list_changes", {}))["changes"]}
+        rows = {row["plan"]: row for row in structured(await client.call_tool("list_changes", {}))["changes"]}
         assert rows[good]["state"] == rows[last]["state"] == "done"
         assert rows[bad]["in_doubt"] == 1
         refused = await client.call_tool("continue_change", {"plan": bad})
         assert refused.is_error
-        assert "cannot be read by this version" in said(refused)
+        assert "cannot be read by this version" in text_of(refused)
         assert len(await fleet.writes()) == 4
     for options in ((), ("--json",), ("--csv",), ("--sim", second)):
         done = await run_on(fleet, "audit", *options)

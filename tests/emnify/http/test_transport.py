@@ -46,7 +46,7 @@ async def test_every_sim_is_read_in_spite_of_faults(fleet: Fleet, fault: str) ->
 
 
 async def test_tokens_that_expire_under_way_are_renewed_for_reads_and_writes(fleet: Fleet) -> None:
-    sim_id = fleet.stories["healthy"]["sim_id"]
+    sim_id = fleet.scenarios["healthy"]["sim_id"]
     async with client_of(fleet) as client:
         await client.get_sim(sim_id)
         for _ in range(3):
@@ -64,7 +64,7 @@ async def test_tokens_that_expire_under_way_are_renewed_for_reads_and_writes(fle
 async def test_a_write_without_an_answer_is_sent_once_and_only_reading_tells_what_became_of_it(
     fleet: Fleet, fault: str, happened: bool
 ) -> None:
-    sim_id = fleet.stories["healthy"]["sim_id"]
+    sim_id = fleet.scenarios["healthy"]["sim_id"]
     async with client_of(fleet) as client:
         await client.get_sim(sim_id)
         await fleet.faults(f"{fault}@PATCH /api/v1/sim")
@@ -77,7 +77,7 @@ async def test_a_write_without_an_answer_is_sent_once_and_only_reading_tells_wha
 
 @pytest.mark.parametrize("fault", ["truncate=1", "empty=1", "malformed=1"])
 async def test_a_batch_whose_answer_is_garbled_is_registered_once(fleet: Fleet, fault: str) -> None:
-    story = next(story for story in fleet.stories.values() if story.get("bic"))
+    story = next(story for story in fleet.scenarios.values() if story.get("bic"))
     bic = Bic.parse(story["bic"])
     async with client_of(fleet) as client:
         await client.get_batch(bic)

@@ -19,7 +19,7 @@ from tests.support import Fleet, fleet_of
 
 
 async def diagnosed(fleet: Fleet, client: EmnifyClient, key: str) -> Diagnosis:
-    return await diagnose(client, await client.get_sim(fleet.stories[key]["sim_id"]))
+    return await diagnose(client, await client.get_sim(fleet.scenarios[key]["sim_id"]))
 
 
 @asynccontextmanager

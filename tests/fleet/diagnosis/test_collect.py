@@ -27,7 +27,7 @@ async def test_what_was_granted_beyond_a_limit_is_asked_only_where_one_is_spoken
 
 async def test_with_little_time_left_what_the_sim_itself_says_is_told_and_the_rest_is_named_as_unread() -> None:
     async with spoilt() as (fleet, client):
-        card = await client.get_sim(fleet.stories["suspended"]["sim_id"])
+        card = await client.get_sim(fleet.scenarios["suspended"]["sim_id"])
         await fleet.faults("latency=30@/endpoint", "latency=30@/event", "latency=30@/stats")
         with anyio.fail_after(20):
             found = await diagnose(client, card, within_s=-5.0)

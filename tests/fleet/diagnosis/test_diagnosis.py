@@ -123,7 +123,7 @@ async def test_a_sim_that_was_deleted_is_told_to_be_lost_for_good() -> None:
             base_url=fleet.world.base_url, application_token=fleet.world.tokens["enterprise"], limits=Limits()
         ) as client,
     ):
-        path = f"/sim/{fleet.stories['no_device']['sim_id']}"
+        path = f"/sim/{fleet.scenarios['no_device']['sim_id']}"
         (await fleet.api("DELETE", path)).raise_for_status()
         found = await diagnosed(fleet, client, "no_device")
     assert (found.most_likely.rule, found.most_likely.certainty) == ("sim_deleted", "certain")
@@ -138,7 +138,7 @@ def test_every_rule_has_a_story() -> None:
 async def test_a_change_made_just_now_is_told_and_a_token_that_is_void_is_no_diagnosis() -> None:
     async with spoilt() as (fleet, client):
         for status in (2, 1):
-            path = f"/sim/{fleet.stories['healthy']['sim_id']}"
+            path = f"/sim/{fleet.scenarios['healthy']['sim_id']}"
             (await fleet.api("PATCH", path, json={"status": {"id": status}})).raise_for_status()
         found = await diagnosed(fleet, client, "healthy")
         assert "changed_of_late" in {each.rule for each in found.others}

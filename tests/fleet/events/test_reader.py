@@ -35,7 +35,7 @@ async def test_a_month_is_read_to_its_first_event_whatever_the_page_size() -> No
             base_url=fleet.world.base_url, application_token=fleet.world.tokens["enterprise"], limits=Limits()
         ) as small,
     ):
-        sim = await small.get_sim(fleet.stories["went_silent"]["sim_id"])
+        sim = await small.get_sim(fleet.scenarios["went_silent"]["sim_id"])
         start = NOW - timedelta(days=30)
         read = await read_timeline(small, sim, start, NOW)
         assert read.totals.events == await all_events(small, sim.id, start, NOW)
@@ -53,7 +53,7 @@ async def test_a_month_is_read_where_emnify_refuses_pages_over_a_hundred() -> No
             base_url=fleet.world.base_url, application_token=fleet.world.tokens["enterprise"], limits=Limits()
         ) as client,
     ):
-        sim = await client.get_sim(fleet.stories["went_silent"]["sim_id"])
+        sim = await client.get_sim(fleet.scenarios["went_silent"]["sim_id"])
         start = NOW - timedelta(days=30)
         read = await read_timeline(client, sim, start, NOW)
         assert read.totals.events == await all_events(client, sim.id, start, NOW)
@@ -77,7 +77,7 @@ async def test_what_could_not_be_read_is_counted_and_dated() -> None:
             base_url=fleet.world.base_url, application_token=fleet.world.tokens["enterprise"], limits=Limits()
         ) as client,
     ):
-        sim = await client.get_sim(fleet.stories["went_silent"]["sim_id"])
+        sim = await client.get_sim(fleet.scenarios["went_silent"]["sim_id"])
         start = NOW - timedelta(days=30)
         total = await all_events(client, sim.id, start, NOW)
         first = await read_timeline(client, sim, start, NOW)

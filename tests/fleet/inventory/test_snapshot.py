@@ -173,9 +173,9 @@ async def test_an_unknown_name_is_answered_with_those_there_are(whole: Snapshot,
 async def test_a_sim_is_found_by_what_a_person_has(
     known: Fleet, whole: Snapshot, story: str, key: str, write: Callable[[str], str], field: str, fit: str
 ) -> None:
-    found = whole.search(write(str(known.stories[story][key])))
+    found = whole.search(write(str(known.scenarios[story][key])))
     first = found.matches[0]
-    assert (first.sim.id, first.field, first.fit) == (known.stories[story]["sim_id"], field, fit)
+    assert (first.sim.id, first.field, first.fit) == (known.scenarios[story]["sim_id"], field, fit)
     assert len(found.matches) == min(20, found.total)
 
 

@@ -62,17 +62,17 @@ async def test_a_page_past_the_last_is_empty_and_tells_how_many_there_are(client
 
 async def test_sims_are_listed_by_part_of_a_device_name(known: Fleet, client: EmnifyClient) -> None:
     page = await list_matching(client, Listing(SimFilter(), device_name="meter Bern 700"))
-    assert ids(page.items) == [known.stories[f"lookalike_{letter}"]["sim_id"] for letter in "abc"]
+    assert ids(page.items) == [known.scenarios[f"lookalike_{letter}"]["sim_id"] for letter in "abc"]
     assert (page.total, page.has_next) == (3, False)
     first = page.items[0]
-    assert first.printed_iccid == known.stories["lookalike_a"]["iccid_with_luhn"]
+    assert first.printed_iccid == known.scenarios["lookalike_a"]["iccid_with_luhn"]
     assert first.known_status is SimStatus.ACTIVATED
     assert first.device is not None
-    assert first.device.name == known.stories["lookalike_a"]["device_name"]
+    assert first.device.name == known.scenarios["lookalike_a"]["device_name"]
 
 
 async def test_a_device_name_combines_with_what_devices_know(known: Fleet, client: EmnifyClient) -> None:
-    suspended = known.stories["suspended"]
+    suspended = known.scenarios["suspended"]
     wanted = Listing(SimFilter(status=SimStatus.SUSPENDED), device_name="tracker", sort=SimSort("id", descending=True))
     found = await whole(client, wanted)
     assert suspended["sim_id"] in ids(found)

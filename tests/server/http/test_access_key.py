@@ -11,9 +11,9 @@ from mcp import Client
 from sim_mcp.logs import without_secrets
 from sim_mcp.server.http.access_key import access_key
 from sim_mcp.settings import Settings
+from tests.cli.test_commands import invoked
+from tests.server.test_serving import environment, served
 from tests.support import key_in, with_key
-from tests.test_commands import invoked
-from tests.test_serving import environment, served
 
 
 def refused(state_dir: Path, port: str = "0") -> tuple[int, str]:

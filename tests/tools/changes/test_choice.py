@@ -8,12 +8,12 @@ from mcp import Client
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
-from tests.support import Fleet, facts, fleet_of, said
+from tests.support import Fleet, fleet_of, structured, text_of
 
 
 async def of_status(fleet: Fleet, status: str, **more: Any) -> list[str]:
     async with Client(build_server(fleet.settings())) as client:
-        listed = facts(await client.call_tool("list_sims", {"status": status, "per_page": 100, **more}))
+        listed = structured(await client.call_tool("list_sims", {"status": status, "per_page": 100, **more}))
     return sorted(row["iccid"] for row in listed["sims"])
 
 
@@ -34,7 +34,7 @@ async def test_a_filter_chooses_what_a_listing_with_it_shows(
 ) -> None:
     wanted = await of_status(fleet, **shown)
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
-        report = facts(await client.call_tool("set_sim_status", {"status": "suspended", **chosen}))
+        report = structured(await client.call_tool("set_sim_status", {"status": "suspended", **chosen}))
     assert report["counts"] == ({"changed": len(wanted)})
     assert f"chosen from all {len(wanted)} SIM" in report["summary"]
     assert "status Activated" in report["summary"]
@@ -44,7 +44,9 @@ async def test_a_filter_chooses_what_a_listing_with_it_shows(
 async def test_what_a_filter_chose_is_counted_and_stated_before_anybody_agrees(fleet: Fleet) -> None:
     suspended = await of_status(fleet, "suspended")
     async with Client(build_server(fleet.settings())) as client:
-        waiting = facts(await client.call_tool("set_sim_status", {"status": "activated", "with_status": "suspended"}))
+        waiting = structured(
+            await client.call_tool("set_sim_status", {"status": "activated", "with_status": "suspended"})
+        )
     assert f"chosen from all {len(suspended)} SIMs with status Suspended" in waiting["summary"]
     told = "\n".join(waiting["planned"])
     assert all(iccid in told for iccid in suspended)
@@ -69,17 +71,21 @@ async def test_a_choice_that_chooses_nothing_says_so(
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
         result = await client.call_tool(tool, {**needed.get(tool, {}), **arguments})
     assert result.is_error
-    assert words in said(result)
-    assert "nothing changed" in said(result).lower()
+    assert words in text_of(result)
+    assert "nothing changed" in text_of(result).lower()
     assert await fleet.writes() == []
 
 
 async def test_one_more_sim_that_fits_makes_another_plan(fleet: Fleet) -> None:
-    story = fleet.stories["healthy"]
+    story = fleet.scenarios["healthy"]
     async with Client(build_server(fleet.settings())) as client:
-        first = facts(await client.call_tool("set_sim_status", {"status": "activated", "with_status": "suspended"}))
+        first = structured(
+            await client.call_tool("set_sim_status", {"status": "activated", "with_status": "suspended"})
+        )
         await fleet.api("PATCH", f"/sim/{story['sim_id']}", json={"status": {"id": 2}})
-        second = facts(await client.call_tool("set_sim_status", {"status": "activated", "with_status": "suspended"}))
+        second = structured(
+            await client.call_tool("set_sim_status", {"status": "activated", "with_status": "suspended"})
+        )
     assert first["plan"] != second["plan"]
     assert len(second["planned"]) == len(first["planned"]) + 1
 
@@ -90,11 +96,11 @@ async def test_in_a_fleet_too_large_to_look_through_a_change_wants_the_id_of_a_c
         named = {"with_status": "suspended", "of_customer": "Alpenwerk Devices", "status": "activated"}
         refused = await client.call_tool("set_sim_status", named)
         given = await client.call_tool(
-            "assign_sims", {"sims": [fleet.stories["healthy"]["iccid"]], "reseller": "Alpenwerk Devices"}
+            "assign_sims", {"sims": [fleet.scenarios["healthy"]["iccid"]], "reseller": "Alpenwerk Devices"}
         )
         writes = await fleet.writes()
     for result in (refused, given):
         assert result.is_error
-        assert "Use the id" in said(result)
-        assert '"Alpenwerk Devices" (id 13886)' in said(result)
+        assert "Use the id" in text_of(result)
+        assert '"Alpenwerk Devices" (id 13886)' in text_of(result)
     assert writes == []

@@ -9,7 +9,7 @@ from sim_mcp.emnify import Network, Quota, Sim
 from sim_mcp.fleet.diagnosis.evidence import Evidence
 from sim_mcp.server.app import build_server
 from sim_mcp.tools.events.diagnose_sim import build_state
-from tests.support import Fleet, said
+from tests.support import Fleet, text_of
 from tests.tools.asking import NOON, asked
 
 
@@ -18,10 +18,10 @@ def places(text: str, *parts: str) -> list[int]:
 
 
 async def test_a_diagnosis_says_things_in_the_order_a_person_wants_them(known: Fleet, support: Client) -> None:
-    text = said(await asked(support, known, "diagnose_sim", "quota_exhausted"))
+    text = text_of(await asked(support, known, "diagnose_sim", "quota_exhausted"))
     order = places(
         text,
-        f"SIM {known.stories['quota_exhausted']['iccid_with_luhn']}, as of 2026-11-22T12:0",
+        f"SIM {known.scenarios['quota_exhausted']['iccid_with_luhn']}, as of 2026-11-22T12:0",
         "State now:",
         "connectivity BLOCKED",
         "Most likely: The data quota of the device is used up",
@@ -41,7 +41,7 @@ async def test_what_could_not_be_read_stands_at_the_end_with_its_reason(known: F
         result = await asked(support, known, "diagnose_sim", "healthy")
     finally:
         await known.faults()
-    text = said(result)
+    text = text_of(result)
     end = text[text.index("Could not be read:") :]
     assert "data quota" in end
     assert "blocked operators" in end
@@ -54,7 +54,7 @@ async def test_what_could_not_be_read_stands_at_the_end_with_its_reason(known: F
 
 async def test_a_sim_whose_device_is_not_to_be_read_is_still_judged_by_its_events(known: Fleet) -> None:
     async with Client(build_server(known.settings(role="issuer"))) as issuer:
-        text = said(await asked(issuer, known, "diagnose_sim", "data_disabled"))
+        text = text_of(await asked(issuer, known, "diagnose_sim", "data_disabled"))
     assert "Most likely: Data is switched off in the service profile" in text
     assert re.search(r"device, connectivity, network query.*: emnify knows no device", text)
 

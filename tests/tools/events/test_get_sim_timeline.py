@@ -15,23 +15,23 @@ from sim_mcp.fleet.events.timeline import Entry
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from sim_mcp.server.app import build_server
 from sim_mcp.tools.events.get_sim_timeline import build
-from tests.support import Fleet, facts, fleet_of, said
+from tests.support import Fleet, fleet_of, structured, text_of
 from tests.tools.asking import NOON, asked
 
 
 async def test_a_timeline_counts_what_a_list_of_events_only_repeats(known: Fleet, support: Client) -> None:
-    page = facts(await asked(support, known, "get_sim_timeline", "quota_exhausted"))
+    page = structured(await asked(support, known, "get_sim_timeline", "quota_exhausted"))
     first, second = page["entries"][:2]
     assert (first["what"], first["count"]) == ("session rejected", 26)
     assert second["text"].startswith("Quota volume is completely used up")
     assert page["totals"]["rejections"] == 26
-    events = facts(await asked(support, known, "list_sim_events", "quota_exhausted"))["total"]
+    events = structured(await asked(support, known, "list_sim_events", "quota_exhausted"))["total"]
     assert page["totals"]["events"] == events
 
 
 async def test_the_next_call_is_ready_and_its_pages_hold_every_entry_once(known: Fleet, support: Client) -> None:
     seen: list[str] = []
-    page = facts(await asked(support, known, "get_sim_timeline", "rejected_by_network"))
+    page = structured(await asked(support, known, "get_sim_timeline", "rejected_by_network"))
     pages = page["pages"]
     assert pages > 2
     while "next" in page:
@@ -39,16 +39,16 @@ async def test_the_next_call_is_ready_and_its_pages_hold_every_entry_once(known:
         ready = re.fullmatch(r'get_sim_timeline\(sim="(\d+)", end="([^"]+)", page=(\d+)\)', page["next"])
         assert ready is not None
         arguments = {"sim": ready[1], "end": ready[2], "page": int(ready[3])}
-        page = facts(await support.call_tool("get_sim_timeline", arguments))
+        page = structured(await support.call_tool("get_sim_timeline", arguments))
     seen += [json.dumps(entry) for entry in page["entries"]]
     assert len(seen) == len(set(seen))
     assert -(-len(seen) // 15) == pages
-    beyond = facts(await asked(support, known, "get_sim_timeline", "rejected_by_network", page=99))
+    beyond = structured(await asked(support, known, "get_sim_timeline", "rejected_by_network", page=99))
     assert "past the last" in beyond["hint"]
 
 
 async def test_a_time_range_is_kept_and_one_that_is_none_is_explained(known: Fleet, support: Client) -> None:
-    page = facts(
+    page = structured(
         await asked(
             support, known, "get_sim_timeline", "healthy", start="2026-11-10T00:00:00Z", end="2026-11-12T00:00:00Z"
         )
@@ -60,17 +60,17 @@ async def test_a_time_range_is_kept_and_one_that_is_none_is_explained(known: Fle
         support, known, "get_sim_timeline", "healthy", start="2026-11-12T00:00:00Z", end="2026-11-10T00:00:00Z"
     )
     assert swapped.is_error
-    assert "start 2026-11-12T00:00:00Z is after end 2026-11-10T00:00:00Z; swap them" in said(swapped)
+    assert "start 2026-11-12T00:00:00Z is after end 2026-11-10T00:00:00Z; swap them" in text_of(swapped)
     early = await asked(support, known, "get_sim_timeline", "healthy", start="2027-01-01T00:00:00Z")
-    assert "start 2027-01-01T00:00:00Z is still to come" in said(early)
-    empty = facts(await asked(support, known, "get_sim_timeline", "fresh", end="2026-11-20T00:00:00Z"))
+    assert "start 2027-01-01T00:00:00Z is still to come" in text_of(early)
+    empty = structured(await asked(support, known, "get_sim_timeline", "fresh", end="2026-11-20T00:00:00Z"))
     assert "No events in this time" in empty["hint"]
 
 
 async def test_events_that_were_left_out_are_told_with_where_to_go_on() -> None:
     settings = SandboxSettings(sims=60, clock=NOON, unknowns=Unknowns(max_event_page=5))
     async with fleet_of(settings) as fleet, Client(build_server(fleet.settings())) as client:
-        text = said(await asked(client, fleet, "get_sim_timeline", "went_silent"))
+        text = text_of(await asked(client, fleet, "get_sim_timeline", "went_silent"))
     assert re.search(r"\d+ events before 2026-11-\S+ were not read; ask again with that as end", text)
 
 

@@ -3,26 +3,28 @@
 import pytest
 from mcp import Client
 
-from tests.support import Fleet, facts
+from tests.support import Fleet, structured
 
 
 async def test_past_the_last_page_of_events_nobody_is_called_silent(fleet: Fleet, client: Client) -> None:
-    page = facts(await client.call_tool("list_sim_events", {"sim": fleet.stories["healthy"]["iccid"], "page": 99}))
+    page = structured(
+        await client.call_tool("list_sim_events", {"sim": fleet.scenarios["healthy"]["iccid"], "page": 99})
+    )
     assert page["events"] == []
     assert "past the last" in page["hint"]
 
 
 async def test_events_come_newest_first_and_filter_by_type_severity_text_and_time(fleet: Fleet, client: Client) -> None:
-    sim = fleet.stories["wrong_apn"]["iccid"]
-    everything = facts(await client.call_tool("list_sim_events", {"sim": sim, "per_page": 40}))
+    sim = fleet.scenarios["wrong_apn"]["iccid"]
+    everything = structured(await client.call_tool("list_sim_events", {"sim": sim, "per_page": 40}))
     times = [row["time"] for row in everything["events"]]
     assert times == sorted(times, reverse=True)
-    oldest = facts(await client.call_tool("list_sim_events", {"sim": sim, "newest_first": False}))
+    oldest = structured(await client.call_tool("list_sim_events", {"sim": sim, "newest_first": False}))
     assert oldest["events"][0]["time"] < times[-1]
-    located = facts(await client.call_tool("list_sim_events", {"sim": sim, "type": ["update location"]}))
+    located = structured(await client.call_tool("list_sim_events", {"sim": sim, "type": ["update location"]}))
     assert {row["type"] for row in located["events"]} == {"Update location"}
     since = times[3]
-    newer = facts(await client.call_tool("list_sim_events", {"sim": sim, "since": since}))
+    newer = structured(await client.call_tool("list_sim_events", {"sim": sim, "since": since}))
     assert 1 <= len(newer["events"]) <= 4
     assert all(row["time"] >= since for row in newer["events"])
 
@@ -41,6 +43,6 @@ async def test_events_come_newest_first_and_filter_by_type_severity_text_and_tim
 async def test_the_cause_of_a_story_stands_in_its_events(
     fleet: Fleet, client: Client, story: str, severity: str, words: str
 ) -> None:
-    arguments = {"sim": fleet.stories[story]["iccid"], "severity": severity, "text_contains": words[:20]}
-    page = facts(await client.call_tool("list_sim_events", arguments))
+    arguments = {"sim": fleet.scenarios[story]["iccid"], "severity": severity, "text_contains": words[:20]}
+    page = structured(await client.call_tool("list_sim_events", arguments))
     assert any(words in row["text"] for row in page["events"])

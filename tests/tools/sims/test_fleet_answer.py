@@ -18,16 +18,16 @@ from sim_mcp.tools.sims.find_sims import find_sims
 from sim_mcp.tools.sims.list_sims import list_sims
 from sim_mcp.tools.sims.summarize_sims import summarize_sims
 from tests.fleet.paged import Paged, paged
-from tests.support import Fleet, facts, said
+from tests.support import Fleet, structured, text_of
 from tests.tools.asking import FLEET_CALLS
 from tests.tools.sims.serving import lists
 
 
 async def test_many_questions_are_answered_from_one_reading_and_fresh_insists(fleet: Fleet, client: Client) -> None:
     for tool, arguments in FLEET_CALLS:
-        facts(await client.call_tool(tool, arguments))
+        structured(await client.call_tool(tool, arguments))
     assert await lists(fleet) == 1
-    facts(await client.call_tool("summarize_sims", {"group_by": ["status"], "fresh": True}))
+    structured(await client.call_tool("summarize_sims", {"group_by": ["status"], "fresh": True}))
     assert await lists(fleet) == 2
 
 
@@ -45,14 +45,14 @@ async def test_a_fleet_too_large_for_one_call_is_read_on_and_the_same_call_picks
     async with paged(7) as upstream, Client(impatient_server(upstream, tmp_path)) as client:
         upstream.held = asyncio.Event()
         result = await client.call_tool(tool, arguments)
-        answer = facts(result)
+        answer = structured(result)
         assert "total" not in answer
         assert "goes on in the background" in answer["hint"]
         assert answer["next"] == again
-        assert said(result) == f"{answer['hint']}\nNext: {again}"
+        assert text_of(result) == f"{answer['hint']}\nNext: {again}"
         upstream.held.set()
         while "total" not in answer:
-            answer = facts(await client.call_tool(tool, arguments))
+            answer = structured(await client.call_tool(tool, arguments))
         assert answer["total"] == 7
         assert sorted(upstream.pages_asked) == [1, 2, 3]
 

@@ -6,7 +6,7 @@ import pytest
 from mcp import Client
 
 from tests.fleet.paged import paged
-from tests.support import Fleet, facts, said
+from tests.support import Fleet, structured, text_of
 from tests.tools.sims.serving import server_on
 
 
@@ -18,16 +18,16 @@ async def test_what_emnifys_filters_cannot_spell_is_looked_for_in_the_inventory(
             "model": {"description": "Classic, 3FF"},
         }
         result = await client.call_tool("list_sims", arguments)
-        assert [row["iccid"][:19] for row in facts(result)["sims"]] == [upstream.sims[50]["iccid"]]
-        assert "from the inventory as of" in said(result)
+        assert [row["iccid"][:19] for row in structured(result)["sims"]] == [upstream.sims[50]["iccid"]]
+        assert "from the inventory as of" in text_of(result)
 
 
 async def test_late_pages_of_sims_in_a_device_come_from_the_inventory(client: Client) -> None:
     early = await client.call_tool("list_sims", {"has_device": True, "per_page": 100, "page": 25})
     late = await client.call_tool("list_sims", {"has_device": True, "per_page": 100, "page": 26})
-    assert "from the inventory" not in said(early)
-    assert facts(late)["total"] == facts(early)["total"] > 0
-    assert facts(late)["as_of"]
+    assert "from the inventory" not in text_of(early)
+    assert structured(late)["total"] == structured(early)["total"] > 0
+    assert structured(late)["as_of"]
 
 
 async def test_an_organisation_is_found_and_told_from_others_of_its_name_on_whatever_page_its_sims_are() -> None:
@@ -38,9 +38,9 @@ async def test_an_organisation_is_found_and_told_from_others_of_its_name_on_what
         late = await client.call_tool("list_sims", {"organisation": "beta"})
         twins = await client.call_tool("list_sims", {"organisation": "acme"})
         one = await client.call_tool("list_sims", {"organisation": "102"})
-    assert facts(late)["total"] == 3
+    assert structured(late)["total"] == 3
     assert twins.is_error
-    assert '"Acme" (id 100), "ACME" (id 102)' in said(twins)
+    assert '"Acme" (id 100), "ACME" (id 102)' in text_of(twins)
     assert not one.is_error
 
 
@@ -62,16 +62,16 @@ async def test_what_emnify_cannot_filter_by_is_listed_from_the_inventory_and_say
     page = 1
     while True:
         result = await client.call_tool("list_sims", arguments | {"page": page, "per_page": 10, "detail": "full"})
-        answer = facts(result)
-        assert f"from the inventory as of {answer['as_of']}" in said(result)
+        answer = structured(result)
+        assert f"from the inventory as of {answer['as_of']}" in text_of(result)
         found += [row["iccid"] for row in answer["sims"]]
         page += 1
         if "next" not in answer:
             break
         assert f"page={page}" in answer["next"]
     assert len(found) == len(set(found)) == answer["total"] > 0
-    everything = facts(await client.call_tool("list_sims", {"per_page": 40, "detail": "full", "page": 1}))["sims"]
-    everything += facts(await client.call_tool("list_sims", {"per_page": 40, "detail": "full", "page": 2}))["sims"]
+    everything = structured(await client.call_tool("list_sims", {"per_page": 40, "detail": "full", "page": 1}))["sims"]
+    everything += structured(await client.call_tool("list_sims", {"per_page": 40, "detail": "full", "page": 2}))["sims"]
     assert set(found) == {row["iccid"] for row in everything if fits(row, arguments)}
     assert {request["method"] for request in await fleet.requests()} == {"GET"}
 

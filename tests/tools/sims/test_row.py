@@ -2,12 +2,12 @@
 
 from mcp import Client
 
-from tests.support import facts
+from tests.support import structured
 
 
 async def test_a_row_from_the_inventory_is_the_row_from_emnify(client: Client) -> None:
-    live = facts(await client.call_tool("list_sims", {"detail": "full", "per_page": 40}))
-    kept = facts(
+    live = structured(await client.call_tool("list_sims", {"detail": "full", "per_page": 40}))
+    kept = structured(
         await client.call_tool("list_sims", {"detail": "full", "per_page": 40, "status": ["activated", "suspended"]})
     )
     rows = {row["iccid"]: row for row in live["sims"]}

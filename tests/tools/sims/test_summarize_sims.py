@@ -7,12 +7,12 @@ from sim_mcp.emnify import SimStatus
 from sim_mcp.server.app import build_server
 from sim_mcp.tools.sims.summarize_sims import Group
 from tests.fleet.paged import paged
-from tests.support import Fleet, facts
+from tests.support import Fleet, structured
 from tests.tools.sims.serving import server_on
 
 
 async def test_counts_by_status_are_emnifys_own(fleet: Fleet, client: Client) -> None:
-    answer = facts(await client.call_tool("summarize_sims", {"group_by": ["status"]}))
+    answer = structured(await client.call_tool("summarize_sims", {"group_by": ["status"]}))
     own = fleet.world.store.rows(
         "SELECT status, count(*) FROM sim WHERE customer = 13886 AND status <> 3 GROUP BY status"
     )
@@ -24,7 +24,9 @@ async def test_counts_by_status_are_emnifys_own(fleet: Fleet, client: Client) ->
 
 @pytest.mark.parametrize("top", [1, 2, 3, 20])
 async def test_groups_not_shown_are_summed_as_other_and_one_call_away(client: Client, top: int) -> None:
-    answer = facts(await client.call_tool("summarize_sims", {"group_by": ["activation_month", "model"], "top": top}))
+    answer = structured(
+        await client.call_tool("summarize_sims", {"group_by": ["activation_month", "model"], "top": top})
+    )
     shown = sum(row["sims"] for row in answer["groups"])
     assert shown + answer.get("other", 0) == answer["total"]
     assert ("next" in answer) is ("other" in answer) is (answer.get("other_groups", 0) > 0)
@@ -36,7 +38,7 @@ async def test_organisations_that_look_alike_are_told_apart_by_their_ids() -> No
     async with paged(len(names)) as upstream, server_on(upstream) as client:
         for place, sim in enumerate(upstream.sims.values()):
             sim["customer_org"] = {"id": 100 + place, "name": names[place]}
-        counted = facts(await client.call_tool("summarize_sims", {"group_by": ["customer"]}))
+        counted = structured(await client.call_tool("summarize_sims", {"group_by": ["customer"]}))
     shown = {group["customer"] for group in counted["groups"]}
     assert shown >= {"Acme (id 100)", "Acme (id 101)", "Acme (id 102)", "Beta"}
     assert len(shown) == len(names)
@@ -47,20 +49,20 @@ async def test_our_own_changes_show_in_the_counts_at_once(fleet: Fleet) -> None:
     async with Client(build_server(fleet.settings(policy=fleet.trusting()))) as client:
 
         async def counted() -> dict[str, int]:
-            answer = facts(await client.call_tool("summarize_sims", {"group_by": ["status"]}))
+            answer = structured(await client.call_tool("summarize_sims", {"group_by": ["status"]}))
             return {row["status"]: row["sims"] for row in answer["groups"]}
 
         before = await counted()
-        sim = fleet.stories["healthy"]["iccid"]
-        facts(await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"}))
-        facts(await client.call_tool("delete_sims", {"sims": [fleet.stories["no_device"]["iccid"]]}))
+        sim = fleet.scenarios["healthy"]["iccid"]
+        structured(await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"}))
+        structured(await client.call_tool("delete_sims", {"sims": [fleet.scenarios["no_device"]["iccid"]]}))
         after = await counted()
         assert after["Suspended"] == before["Suspended"] + 1
         assert sum(after.values()) == sum(before.values()) - 1
-        answer = facts(await client.call_tool("find_sims", {"text": sim}))
+        answer = structured(await client.call_tool("find_sims", {"text": sim}))
         assert answer["sims"][0]["status"] == "Suspended"
-        batch = fleet.stories["batch_registrable"]["bic"]
-        facts(await client.call_tool("register_sim_batch", {"bic": batch, "status": "issued"}))
+        batch = fleet.scenarios["batch_registrable"]["bic"]
+        structured(await client.call_tool("register_sim_batch", {"bic": batch, "status": "issued"}))
         assert sum((await counted()).values()) > sum(after.values())
 
 

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from mcp import Client
 
-from tests.support import facts, said
+from tests.support import structured, text_of
 from tests.tools.checking import leaves, shown, tokens
 from tests.tools.usage.calls import RANK, WASTE
 
@@ -27,7 +27,7 @@ async def test_either_form_of_the_answer_holds_every_fact_and_fits(
     client: Client, tool: str, arguments: dict[str, Any]
 ) -> None:
     result = await client.call_tool(tool, arguments)
-    structure, text = facts(result), said(result)
+    structure, text = structured(result), text_of(result)
     schema = next(each.output_schema for each in (await client.list_tools()).tools if each.name == tool)
     assert schema is not None
     jsonschema.validate(structure, schema)

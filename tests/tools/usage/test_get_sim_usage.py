@@ -6,7 +6,7 @@ from mcp import Client
 from sim_mcp.emnify import Sim, SimUsage
 from sim_mcp.server.app import build_server
 from sim_mcp.tools.usage.get_sim_usage import build_usage, render_usage
-from tests.support import Fleet, facts, said
+from tests.support import Fleet, structured, text_of
 from tests.tools.usage.calls import costs_told
 
 
@@ -14,11 +14,11 @@ async def test_costs_in_two_currencies_are_told_apart_and_never_added_up(mixed: 
     sim, costs = next(found for found in (await costs_told(mixed)).items() if all(map(found[1].get, ("EUR", "USD"))))
     async with Client(build_server(mixed.settings())) as client:
         result = await client.call_tool("get_sim_usage", {"sim": sim})
-    month = facts(result)["last_month"]
+    month = structured(result)["last_month"]
     assert month["data_cost_EUR"] == pytest.approx(costs["EUR"], abs=0.0051)
     assert month["sms_cost_USD"] == pytest.approx(costs["USD"], abs=0.0051)
     assert not {"data_cost", "sms_cost", "currency"} & set(month)
-    line = next(line for line in said(result).splitlines() if line.startswith("Last month"))
+    line = next(line for line in text_of(result).splitlines() if line.startswith("Last month"))
     assert f", {month['data_cost_EUR']:,.2f} EUR; " in line
     assert line.endswith(f", {month['sms_cost_USD']:,.2f} USD")
 

@@ -15,7 +15,7 @@ from sim_mcp.fleet.usage.ranking import Brief, Ranked
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from sim_mcp.tools.usage.rank_sims_by_usage import build_ranked_row, parse_period
-from tests.support import Fleet, facts, fleet_of, said
+from tests.support import Fleet, fleet_of, structured, text_of
 from tests.tools.usage.calls import CLOCK, RANK, costs_told, fleet_sim, usage_told
 
 
@@ -25,7 +25,7 @@ async def test_the_ranking_is_that_of_emnifys_own_numbers(known: Fleet, client: 
     told = await usage_told(known, "last_month")
     sign = -1 if order == "most" else 1
     expected = sorted((sign * used[by], iccid) for iccid, used in told.items() if used[by] > 0)
-    answer = facts(await client.call_tool(RANK, {"period": "last_month", "by": by, "order": order, "top": 5}))
+    answer = structured(await client.call_tool(RANK, {"period": "last_month", "by": by, "order": order, "top": 5}))
     assert [row["iccid"] for row in answer["sims"]] == [iccid for _, iccid in expected[:5]]
     assert answer["ranked"] == len(expected)
     assert answer["read"] == answer["of"] == len(told)
@@ -35,12 +35,12 @@ async def test_the_ranking_is_that_of_emnifys_own_numbers(known: Fleet, client: 
 
 async def test_sums_are_the_sum_and_agree_with_emnifys_own_total(known: Fleet, client: Client) -> None:
     told = await usage_told(known, "last_month")
-    answer = facts(await client.call_tool(RANK, {"period": "last_month"}))
+    answer = structured(await client.call_tool(RANK, {"period": "last_month"}))
     assert answer["sum"]["data_mb"] == pytest.approx(sum(used["data"] for used in told.values()), abs=0.01)
     assert answer["sum"]["sms"] == sum(used["sms"] for used in told.values())
     assert answer["sum"]["cost_EUR"] == pytest.approx(sum(used["cost"] for used in told.values()), abs=0.01)
     assert answer["emnify_total"] == pytest.approx(answer["sum"], abs=0.01)
-    of_some = facts(await client.call_tool(RANK, {"period": "last_month", "status": "activated"}))
+    of_some = structured(await client.call_tool(RANK, {"period": "last_month", "status": "activated"}))
     assert "emnify_total" not in of_some
     assert of_some["of"] < answer["of"]
 
@@ -48,15 +48,17 @@ async def test_sums_are_the_sum_and_agree_with_emnifys_own_total(known: Fleet, c
 async def test_none_lists_the_sims_without_any_usage(known: Fleet, client: Client) -> None:
     told = await usage_told(known, "last_month")
     idle = sorted(iccid for iccid, used in told.items() if not used["data"] + used["sms"])
-    answer = facts(await client.call_tool(RANK, {"period": "last_month", "order": "none", "top": 50}))
+    answer = structured(await client.call_tool(RANK, {"period": "last_month", "order": "none", "top": 50}))
     assert [row["iccid"] for row in answer["sims"]] == idle
-    assert known.stories["no_device"]["iccid_with_luhn"] in idle
-    assert known.stories["fresh"]["iccid_with_luhn"] not in idle
+    assert known.scenarios["no_device"]["iccid_with_luhn"] in idle
+    assert known.scenarios["fresh"]["iccid_with_luhn"] not in idle
     assert any("Issued SIMs never had service" in note for note in answer["notes"])
 
 
 async def test_days_are_ranked_by_what_was_used_on_them(known: Fleet, client: Client) -> None:
-    answer = facts(await client.call_tool(RANK, {"period": "2026-11-16..2026-11-18", "customer": "Alpenwerk Devices"}))
+    answer = structured(
+        await client.call_tool(RANK, {"period": "2026-11-16..2026-11-18", "customer": "Alpenwerk Devices"})
+    )
     assert answer["period"] == "2026-11-16 to 2026-11-18"
     first = answer["sims"][0]
     sim = next(
@@ -93,7 +95,7 @@ async def test_asking_again_costs_no_reading(known: Fleet, client: Client) -> No
 async def test_what_cannot_be_asked_says_why(client: Client, arguments: dict[str, Any], problem: str) -> None:
     result = await client.call_tool(RANK, arguments)
     assert result.is_error
-    assert problem in said(result)
+    assert problem in text_of(result)
 
 
 async def test_days_to_come_are_not_read(known: Fleet, client: Client) -> None:
@@ -101,22 +103,22 @@ async def test_days_to_come_are_not_read(known: Fleet, client: Client) -> None:
     before = len(await known.requests())
     result = await client.call_tool(RANK, {"period": "2026-11-23..2026-11-30", "status": "suspended"})
     assert result.is_error
-    assert "is still to come: today is 2026-11-22" in said(result)
+    assert "is still to come: today is 2026-11-22" in text_of(result)
     assert len(await known.requests()) == before
 
 
 async def test_a_token_revoked_in_the_middle_leaves_a_partial_answer_that_says_so() -> None:
     async with fleet_of(SandboxSettings(sims=1, clock=CLOCK)) as fleet:
         async with Client(build_server(fleet.settings())) as client:
-            some = facts(await client.call_tool(RANK, {"status": "suspended"}))
+            some = structured(await client.call_tool(RANK, {"status": "suspended"}))
             await fleet.faults("error=401@/stats")
             result = await client.call_tool(RANK, {"customer": "Alpenwerk Devices"})
-        answer = facts(result)
+        answer = structured(result)
         assert answer["read"] == some["read"] > 0
         assert "stopped" in answer["state"]
         assert "renew EMNIFY_APPLICATION_TOKEN" in answer["state"]
         assert answer["next"] == 'rank_sims_by_usage(customer="Alpenwerk Devices")'
-        assert "renew EMNIFY_APPLICATION_TOKEN" in said(result)
+        assert "renew EMNIFY_APPLICATION_TOKEN" in text_of(result)
 
 
 async def test_a_ranking_by_cost_keeps_currencies_apart_and_says_so(mixed: Fleet) -> None:
@@ -124,8 +126,8 @@ async def test_a_ranking_by_cost_keeps_currencies_apart_and_says_so(mixed: Fleet
     expected = sorted(told, key=lambda iccid: (-max(told[iccid].values()), iccid))
     async with Client(build_server(mixed.settings())) as client:
         result = await client.call_tool(RANK, {"period": "last_month", "by": "cost", "top": 50})
-        by_data = facts(await client.call_tool(RANK, {"period": "last_month"}))
-    answer = facts(result)
+        by_data = structured(await client.call_tool(RANK, {"period": "last_month"}))
+    answer = structured(result)
     assert [row["iccid"] for row in answer["sims"]] == expected
     for row in answer["sims"]:
         costs = told[row["iccid"]]
@@ -133,7 +135,7 @@ async def test_a_ranking_by_cost_keeps_currencies_apart_and_says_so(mixed: Fleet
             assert not {"cost", "currency"} & set(row)
             assert row["cost_EUR"] == pytest.approx(costs["EUR"], abs=0.0051)
             assert row["cost_USD"] == pytest.approx(costs["USD"], abs=0.0051)
-            assert f", {row['cost_EUR']:,.2f} EUR, {row['cost_USD']:,.2f} USD" in said(result)
+            assert f", {row['cost_EUR']:,.2f} EUR, {row['cost_USD']:,.2f} USD" in text_of(result)
         else:
             assert costs == {row["currency"]: pytest.approx(row["cost"], abs=0.0051)}
     for currency in ("EUR", "USD"):

@@ -7,7 +7,7 @@ from mcp import Client
 
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
-from tests.support import Fleet, facts, fleet_of, said
+from tests.support import Fleet, fleet_of, structured, text_of
 from tests.tools.usage.calls import CLOCK, RANK, usage_told
 
 
@@ -20,15 +20,15 @@ async def test_sims_without_usage_are_listed_filtered_and_paged(known: Fleet, cl
     found: list[str] = []
     answer: dict[str, Any] = {"next": ""}
     while "next" in answer:
-        answer = facts(await client.call_tool("list_sims", asked | {"page": len(found) // 10 + 1}))
+        answer = structured(await client.call_tool("list_sims", asked | {"page": len(found) // 10 + 1}))
         found += [row["iccid"] for row in answer["sims"]]
         assert answer["as_of"]
         assert "complete, as of" in answer["hint"]
     assert sorted(found) == sorted(idle)
     assert answer["total"] == len(idle)
-    activated = facts(await client.call_tool("list_sims", asked | {"status": "activated", "sort": "iccid"}))
+    activated = structured(await client.call_tool("list_sims", asked | {"status": "activated", "sort": "iccid"}))
     assert activated["total"] == sum(status == 1 for status in idle.values()) > 0
-    nothing = facts(await client.call_tool("list_sims", asked | {"status": "activated", "device": "elevator"}))
+    nothing = structured(await client.call_tool("list_sims", asked | {"status": "activated", "device": "elevator"}))
     assert nothing["total"] == 0
     assert f'without_usage="{month}"' in nothing["hint"]
 
@@ -43,9 +43,9 @@ async def test_a_list_without_usage_that_cannot_be_finished_says_how_far_it_is()
         result = await client.call_tool(
             "list_sims", {"without_usage": "current_month", "status": ["issued", "activated", "suspended"]}
         )
-        answer = facts(result)
-        issued = facts(await client.call_tool("list_sims", {"status": "issued"}))
+        answer = structured(result)
+        issued = structured(await client.call_tool("list_sims", {"status": "issued"}))
     assert answer["total"] >= issued["total"] > 0
     assert "stopped" in answer["hint"]
-    assert "renew EMNIFY_APPLICATION_TOKEN" in said(result)
+    assert "renew EMNIFY_APPLICATION_TOKEN" in text_of(result)
     assert answer["next"] == 'list_sims(status=["issued", "activated", "suspended"], without_usage="current_month")'

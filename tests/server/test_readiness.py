@@ -15,9 +15,9 @@ from mcp import Client, StdioServerParameters
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
+from tests.cli.test_commands import invoked
+from tests.server.test_serving import environment, served
 from tests.support import Fleet, text_of
-from tests.test_commands import invoked
-from tests.test_serving import environment, served
 
 TOOLS = len(registry.tools(may_write=True))
 

@@ -18,8 +18,8 @@ from click.testing import CliRunner, Result
 
 from sim_mcp.cli.commands import main
 from sim_mcp.tools import registry
+from tests.server.test_serving import environment
 from tests.support import Fleet
-from tests.test_serving import environment
 
 
 def run(*words: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
