@@ -114,6 +114,116 @@ def test_a_label_is_served(api: RoleClient) -> None:
     assert answer.json() == {"text": f"SIM {api.sim_id('healthy')}"}
 """
 
+KIND = '''"""Wake SIMs: PATCH /api/v1/sim/{id}."""
+
+from typing import ClassVar, Literal
+
+from sim_mcp.changes.item import PlannedItem
+from sim_mcp.changes.kinds.kind import Consequences, SimKind
+from sim_mcp.changes.outcome import Sent
+from sim_mcp.emnify import EmnifyClient, Sim, SimChange, SimStatus, lifecycle
+
+
+class Wake(SimKind):
+    """Wake SIMs that are suspended."""
+
+    tool: ClassVar = "wake_sims"
+    operation: ClassVar = "PATCH /api/v1/sim/{id}"
+
+    kind: Literal["wake"] = "wake"
+
+    @property
+    def target_state(self) -> str:
+        return "Awake"
+
+    def summarize(self, sims: str) -> str:
+        return f"Wake {sims}"
+
+    def consequences(self) -> Consequences:
+        return Consequences("awake", "charged")
+
+    def state(self, sim: Sim) -> str:
+        return "Awake" if self.is_done(sim) else "Asleep"
+
+    def is_done(self, sim: Sim | None) -> bool:
+        return sim is not None and sim.known_status is SimStatus.ACTIVATED
+
+    def refusal(self, sim: Sim, own_organisation: int | None) -> str | None:
+        return lifecycle.refusal(sim.known_status, SimStatus.ACTIVATED)
+
+    def effect(self, sim: Sim) -> str:
+        return "it wakes"
+
+    async def write(self, client: EmnifyClient, item: PlannedItem) -> Sent:
+        return Sent(request=await client.update_sim(item.sim_id, SimChange(status=SimStatus.ACTIVATED)))
+'''
+KIND_TOOL = '''"""Wake SIMs."""
+
+from typing import Annotated
+
+from mcp.server.elicitation import ElicitationResult
+from mcp.server.mcpserver import Elicit, Resolve
+from mcp.types import CallToolResult
+
+from sim_mcp.changes.consent import Agreement, NoForm
+from sim_mcp.changes.kinds.wake import Wake
+from sim_mcp.tools.changes.change_report import ChangeReport, carry_out
+from sim_mcp.tools.changes.choice import Chosen
+from sim_mcp.tools.changes.proposal import Proposal, ask, propose
+from sim_mcp.tools.context import ToolContext
+from sim_mcp.tools.parameters import SimNames
+from sim_mcp.tools.registry import Entry
+
+
+async def _propose(ctx: ToolContext, chosen: Chosen) -> Proposal:
+    return await propose(ctx, chosen, Wake())
+
+
+_Proposal = Annotated[Proposal, Resolve(_propose)]
+
+
+async def _ask(ctx: ToolContext, proposal: _Proposal) -> Elicit[Agreement] | Agreement | NoForm:
+    return await ask(ctx, proposal, Agreement)
+
+
+async def wake_sims(
+    ctx: ToolContext,
+    proposal: _Proposal,
+    agreed: Annotated[ElicitationResult[Agreement], Resolve(_ask)],
+    sims: SimNames | None = None,
+    with_status: str | None = None,
+    of_customer: str | None = None,
+    with_model: str | None = None,
+    has_device: bool | None = None,
+) -> Annotated[CallToolResult, ChangeReport]:
+    """Wake SIM cards that are suspended."""
+    return await carry_out(ctx, proposal, agreed)
+
+
+TOOL = Entry(wake_sims, "Wake SIMs", effect="writes")
+'''
+KIND_TEST = """from sim_mcp.changes.kinds import KINDS, STATUSES
+from sim_mcp.changes.kinds.wake import Wake
+from sim_mcp.changes.plan import Plan
+
+
+def test_it_is_found_and_kept_by_the_journal() -> None:
+    assert Wake in KINDS
+    assert STATUSES["wake_sims"] == ()
+    assert Plan.model_validate_json(Plan.of(Wake(), ()).model_dump_json()).change == Wake()
+"""
+KIND_TOOL_TEST = """from sim_mcp.tools import registry
+
+
+def test_it_may_write() -> None:
+    assert "wake_sims" in {entry.name for entry in registry.tools(may_write=True)}
+    assert "wake_sims" not in {entry.name for entry in registry.tools(may_write=False)}
+"""
+POLICY = """[[rule]]
+tool = "wake_sims"
+decision = "allow"
+"""
+
 
 class Copy:
     """A copy of the project, and which of its files differ from the original."""
@@ -135,8 +245,8 @@ class Copy:
         assert text.count(old) == 1, f"{path} holds {old!r} {text.count(old)} times"
         self.write(path, text.replace(old, new))
 
-    def run(self, *words: str) -> str:
-        env = {**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
+    def run(self, *words: str, **extra: str) -> str:
+        env = {**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200", **extra}
         command = [sys.executable, *words]
         done = subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False, timeout=200)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -203,3 +313,19 @@ def test_an_endpoint_costs_six_files(copy: Copy) -> None:
     copy.write("tests/sandbox/test_label.py", ROUTE_TEST)
     copy.test("tests/emnify/test_label.py", "tests/sandbox/test_label.py")
     assert len(copy.touched) == 6, copy.touched
+
+
+def test_a_kind_of_change_costs_four_files(copy: Copy, tmp_path: Path) -> None:
+    copy.write("sim_mcp/changes/kinds/wake.py", KIND)
+    copy.write("sim_mcp/tools/changes/wake_sims.py", KIND_TOOL)
+    copy.write("tests/changes/kinds/test_wake.py", KIND_TEST)
+    copy.write("tests/tools/changes/test_wake_sims.py", KIND_TOOL_TEST)
+    copy.test("tests/changes/kinds", "tests/tools/changes/test_wake_sims.py")
+    (tmp_path / "policy.toml").write_text(POLICY, encoding="utf-8")
+    settings = {"SIM_MCP_POLICY": str(tmp_path / "policy.toml"), "SIM_MCP_STATE_DIR": str(tmp_path)}
+    report = copy.run("-m", "sim_mcp", "call", "--sandbox", "wake_sims", "sims=Tracker Kipper 12", **settings)
+    assert "Asleep" in report
+    assert "the operator's policy" in report
+    assert re.search(r"changed +Asleep +Awake", report)
+    assert "Asleep → Awake" in copy.run("-m", "sim_mcp", "audit", **settings)
+    assert len(copy.touched) == 4, copy.touched
