@@ -86,10 +86,10 @@ def read_policy(file: Path | None, confirm: Confirm) -> Policy:
         return Policy(default=default)
     try:
         # Editors on Windows put a mark in front.
-        said = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-        if not said:
+        raw = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        if not raw:
             raise PolicyError(_unusable(file, f"holds no rule and no default, so it decides nothing; {_EXAMPLE}"))
-        return Policy.model_validate({"default": default, **said})
+        return Policy.model_validate({"default": default, **raw})
     except OSError as error:
         raise PolicyError(_unusable(file, f"cannot be read ({error.strerror})")) from None
     except UnicodeDecodeError:

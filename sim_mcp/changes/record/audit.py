@@ -1,4 +1,4 @@
-"""The record, told: who agreed to what, what was sent, what came of it, and what it read later."""
+"""The audit: who agreed to what, what was sent, what came of it, and what was read later."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from sim_mcp.changes.kinds import label_recorded
 from sim_mcp.changes.record.record_file import RecordFile
-from sim_mcp.changes.record.rows import UNREADABLE, body_of, caller_of, text_of
-from sim_mcp.changes.record.spelling import means
+from sim_mcp.changes.record.rows import UNREADABLE, parse_body, parse_caller, parse_text
+from sim_mcp.changes.record.sim_matcher import match_sim
 
 NOT_KNOWN_YET = "sent, outcome not known yet"
 
@@ -62,7 +62,7 @@ class _Plan(NamedTuple):
 def audit(directory: Path, since: datetime | None = None, sim: str | None = None) -> Iterator[AuditRow]:
     """Yield what happened, oldest first; `sim` keeps what is about a SIM, spelled in any way a tool understands.
 
-    A row that cannot be read, or that a newer version wrote, is told as such and hides no other.
+    A row that cannot be read, or that a newer version wrote, is reported as such and hides no other.
 
     Raises:
         JournalError: The record is there but cannot be read.
@@ -70,7 +70,7 @@ def audit(directory: Path, since: datetime | None = None, sim: str | None = None
     file = RecordFile(directory)
     if not file.exists:
         return
-    fits = means(sim) if sim is not None else None
+    fits = match_sim(sim) if sim is not None else None
     with file.reading() as db:
         plans = _plans(db)
         wanted = _items_that(db, plans, fits) if fits is not None else None
@@ -82,11 +82,11 @@ def audit(directory: Path, since: datetime | None = None, sim: str | None = None
                 continue
             plan, about_item = plans.get(plan_id, _UNREADABLE_PLAN), _if_readable(planned)
             try:
-                row = _row(at, plan_id, plan, _told(kind, body, about_item, _if_readable(answer), plan))
+                row = _row(at, plan_id, plan, _fields(kind, body, about_item, _if_readable(answer), plan))
             except UNREADABLE:
                 note = f"row {number} ({kind}) cannot be read by this version"
-                told = {"event": "unreadable", "sim": _name(plan, about_item), "outcome": "unreadable", "note": note}
-                row = _row(at, plan_id, plan, told)
+                fields = {"event": "unreadable", "sim": _name(plan, about_item), "outcome": "unreadable", "note": note}
+                row = _row(at, plan_id, plan, fields)
             yield row
 
 
@@ -99,10 +99,10 @@ def _plans(db: sqlite3.Connection) -> dict[str, _Plan]:
     for plan_id, kind, body in db.execute(_PLANS):
         try:
             if kind == "planned":
-                planned[plan_id] = body_of(body)
+                planned[plan_id] = parse_body(body)
             else:
                 agreed[plan_id] = "?"
-                agreed[plan_id] = text_of(body_of(body)["how"])
+                agreed[plan_id] = parse_text(parse_body(body)["how"])
         except UNREADABLE:
             continue
     found: dict[str, _Plan] = {}
@@ -115,9 +115,9 @@ def _plans(db: sqlite3.Connection) -> dict[str, _Plan]:
 
 
 def _plan(body: dict[str, Any], agreed: str) -> _Plan:
-    plan, caller, tool = body["plan"], caller_of(body), text_of(body["plan"]["tool"])
-    batch, sims = text_of(label_recorded(plan["change"])), body.get("to_do")
-    summary = text_of(body.get("summary", tool))
+    plan, caller, tool = body["plan"], parse_caller(body), parse_text(body["plan"]["tool"])
+    batch, sims = parse_text(label_recorded(plan["change"])), body.get("to_do")
+    summary = parse_text(body.get("summary", tool))
     return _Plan(caller.principal, caller.client, tool, summary, None if sims is None else int(sims), batch, agreed)
 
 
@@ -128,14 +128,14 @@ def _items_that(
     for plan_id, item, body in db.execute("SELECT plan, item, body FROM items"):
         plan = plans.get(plan_id)
         with suppress(*UNREADABLE):
-            if fits(body_of(body), plan.batch if plan else ""):
+            if fits(parse_body(body), plan.batch if plan else ""):
                 found.add((plan_id, item))
     return found
 
 
-def _if_readable(said: Any) -> dict[str, Any]:
+def _if_readable(raw: Any) -> dict[str, Any]:
     with suppress(*UNREADABLE):
-        return body_of(said)
+        return parse_body(raw)
     return {}
 
 
@@ -143,7 +143,7 @@ def _name(plan: _Plan, item: dict[str, Any]) -> str:
     return plan.batch or str(item.get("iccid") or (f"id {item['sim_id']}" if "sim_id" in item else "?"))
 
 
-def _told(kind: str, said: Any, item: dict[str, Any], answer: dict[str, Any], plan: _Plan) -> dict[str, str]:
+def _fields(kind: str, raw: Any, item: dict[str, Any], answer: dict[str, Any], plan: _Plan) -> dict[str, str]:
     name = _name(plan, item)
     if kind == "intent":
         # That it is there says all: something was sent.
@@ -156,7 +156,7 @@ def _told(kind: str, said: Any, item: dict[str, Any], answer: dict[str, Any], pl
             "note": _answered(answer),
             "request": answer.get("request") or "",
         }
-    body = body_of(said)
+    body = parse_body(raw)
     if kind == "decided":
         sims = plan.batch or (f"{plan.sims:,} SIM{'' if plan.sims == 1 else 's'}" if plan.sims is not None else "")
         decision = "approved" if body["approved"] is True else "rejected"
@@ -179,7 +179,7 @@ def _answered(answer: dict[str, Any]) -> str:
     return f"{NOT_KNOWN_YET}: {answer.get('doubt') or 'emnify accepted it, and it was not read back'}"
 
 
-def _row(at: Any, plan_id: Any, plan: _Plan, told: dict[str, str]) -> AuditRow:
+def _row(at: Any, plan_id: Any, plan: _Plan, fields: dict[str, str]) -> AuditRow:
     nothing = dict.fromkeys(("event", "sim", "before", "after", "outcome", "note", "request"), "")
     return AuditRow(
         at=at if isinstance(at, str) else "?",
@@ -188,5 +188,5 @@ def _row(at: Any, plan_id: Any, plan: _Plan, told: dict[str, str]) -> AuditRow:
         tool=plan.tool,
         plan=plan_id if isinstance(plan_id, str) else "?",
         agreed=plan.agreed,
-        **{**nothing, **{name: text_of(value) for name, value in told.items()}},
+        **{**nothing, **{name: parse_text(value) for name, value in fields.items()}},
     )

@@ -11,8 +11,16 @@ from typing import Any, Literal
 from sim_mcp.changes.kinds import label_recorded
 from sim_mcp.changes.record.entries import Caller, State
 from sim_mcp.changes.record.journal import AGREEMENT_LASTS, Journal
-from sim_mcp.changes.record.rows import UNREADABLE, body_of, caller_of, moment_of, outcome_of, text_of, told_outcome
-from sim_mcp.changes.record.spelling import means
+from sim_mcp.changes.record.rows import (
+    UNREADABLE,
+    parse_body,
+    parse_caller,
+    parse_moment,
+    parse_outcome,
+    parse_outcome_or_doubt,
+    parse_text,
+)
+from sim_mcp.changes.record.sim_matcher import match_sim
 
 Standing = Literal["waiting", "open", "done", "rejected", "expired"]
 """Waiting for a yes; agreed to, and not finished or in doubt; finished; refused by a person; not agreed to in time."""
@@ -80,7 +88,7 @@ def changes(
     """
     if not journal.file.exists:
         return []
-    fits = means(sim) if sim is not None else None
+    fits = match_sim(sim) if sim is not None else None
     with journal.file.reading() as db:
         return list(_read(journal, db, fits, start.isoformat() if start else "", end.isoformat() if end else _EVER))
 
@@ -90,7 +98,7 @@ def _read(
 ) -> Iterator[Change]:
     for plan_id, at, planned, decided_at, decided, items in db.execute(_PLANNED, (start, end)).fetchall():
         try:
-            body = {**body_of(planned), "at": at}
+            body = {**parse_body(planned), "at": at}
             change = _change(journal, db, plan_id, body, _decision(decided_at, decided), items)
             sims = _sims(db, plan_id, body, fits) if fits is not None else ()
         except UNREADABLE:
@@ -99,15 +107,15 @@ def _read(
             yield Change(**{**change.__dict__, "sims": tuple(sims)})
 
 
-def _decision(at: Any, said: Any) -> dict[str, Any] | None:
+def _decision(at: Any, raw: Any) -> dict[str, Any] | None:
     """Read a decision; of one that cannot be read, what was sent tells how it was."""
-    if said is None:
+    if raw is None:
         return None
     with suppress(*UNREADABLE):
-        body = body_of(said)
-        clock = moment_of(body.get("clock", at)).isoformat()
-        decision = {"approved": body["approved"] is True, "how": text_of(body["how"])}
-        return {**decision, "at": moment_of(at).isoformat(), "clock": clock}
+        body = parse_body(raw)
+        clock = parse_moment(body.get("clock", at)).isoformat()
+        decision = {"approved": body["approved"] is True, "how": parse_text(body["how"])}
+        return {**decision, "at": parse_moment(at).isoformat(), "clock": clock}
     return {}
 
 
@@ -125,10 +133,10 @@ def _change(
         if kind == "intent":
             sent.add(item)
         elif kind == "outcome":
-            words[item] = told_outcome(body).kind
+            words[item] = parse_outcome_or_doubt(body).kind
         else:
             with suppress(*UNREADABLE):
-                words[item] = outcome_of(body_of(body)).kind
+                words[item] = parse_outcome(parse_body(body)).kind
     interrupted = len(sent - set(words))
     in_doubt = interrupted + sum(word == "unknown" for word in words.values())
     to_do = planned.get("to_do", items)
@@ -137,16 +145,16 @@ def _change(
     approved = bool(decided and decided["approved"])
     left = max(0, items - len(words) - interrupted) if approved else 0
     state = journal.state(db, plan_id, planned, decided)
-    at = moment_of(planned["at"])
+    at = parse_moment(planned["at"])
     age = journal.now(db) - at
     open_doubt = bool(interrupted or (in_doubt and age < AGREEMENT_LASTS))
     standing = _standing(state, to_do, left, approved=approved, in_doubt=open_doubt)
     return Change(
         plan=plan_id,
         at=at,
-        tool=text_of(planned["plan"]["tool"]),
-        summary=text_of(planned.get("summary") or planned["plan"]["tool"]),
-        caller=caller_of(planned),
+        tool=parse_text(planned["plan"]["tool"]),
+        summary=parse_text(planned.get("summary") or planned["plan"]["tool"]),
+        caller=parse_caller(planned),
         standing="done" if standing == "open" and age >= OPEN_FOR else standing,
         agreed=decided["how"] if decided else None,
         counts=dict(Counter(words.values())),
@@ -173,7 +181,7 @@ def _sims(
     meant: dict[int, dict[str, Any]] = {}
     for number, body in db.execute("SELECT item, body FROM items WHERE plan = ?", (plan_id,)):
         with suppress(*UNREADABLE):
-            item = body_of(body)
+            item = parse_body(body)
             if fits(item, batch):
                 meant[number] = item
     words: dict[int, tuple[str | None, str]] = {}
@@ -183,11 +191,11 @@ def _sims(
         if kind == "intent":
             words[number] = None, "sent"
         elif kind == "outcome":
-            outcome = told_outcome(body)
+            outcome = parse_outcome_or_doubt(body)
             words[number] = outcome.after, outcome.kind
         else:
             with suppress(*UNREADABLE):
-                outcome = outcome_of(body_of(body))
+                outcome = parse_outcome(parse_body(body))
                 words[number] = outcome.after, outcome.kind
     return [_sim_change(item, batch, *words.get(number, (None, "not sent"))) for number, item in meant.items()]
 

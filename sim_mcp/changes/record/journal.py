@@ -19,9 +19,17 @@ from typing import Any
 from sim_mcp.changes.outcome import Answer, Outcome
 from sim_mcp.changes.plan import Plan
 from sim_mcp.changes.record.entries import Caller, Intended, Progress, State, StoredPlan
-from sim_mcp.changes.record.onward_clock import OnwardClock
+from sim_mcp.changes.record.monotonic_clock import MonotonicClock
 from sim_mcp.changes.record.record_file import RecordFile, UnreadablePlanError
-from sim_mcp.changes.record.rows import UNREADABLE, body_of, caller_of, moment_of, plan_of, progress_of, text_of
+from sim_mcp.changes.record.rows import (
+    UNREADABLE,
+    parse_body,
+    parse_caller,
+    parse_moment,
+    parse_plan,
+    parse_progress,
+    parse_text,
+)
 
 PLANS_LIVE = timedelta(minutes=15)
 AGREEMENT_LASTS = timedelta(hours=24)
@@ -56,7 +64,7 @@ class Journal:
         elapsed_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.file = RecordFile(directory)
-        self._clock = OnwardClock(now, elapsed_s)
+        self._clock = MonotonicClock(now, elapsed_s)
 
     def check_writable(self) -> None:
         """Check that the journal can be written.
@@ -140,7 +148,7 @@ class Journal:
         return "now"
 
     def answered(self, plan_id: str, answers: Mapping[int, Answer]) -> None:
-        """Record what emnify said to what was sent, item by item; the first word stays.
+        """Record what emnify raw to what was sent, item by item; the first word stays.
 
         Raises:
             JournalError: The record cannot be written.
@@ -175,7 +183,7 @@ class Journal:
             rows = db.execute(
                 "SELECT kind, item, body FROM entries WHERE plan = ? AND item IS NOT NULL ORDER BY n", (plan_id,)
             ).fetchall()
-        return progress_of(rows)
+        return parse_progress(rows)
 
     def sent_within_the_hour(self) -> int:
         """Count the SIMs that were sent during the last hour, by every plan.
@@ -196,25 +204,25 @@ class Journal:
             since = (self.now(db) - _HOUR).isoformat()
             (first,) = db.execute("SELECT min(at) FROM entries WHERE kind = 'intent' AND at >= ?", (since,)).fetchone()
         with suppress(ValueError):
-            return moment_of(first) + _HOUR
+            return parse_moment(first) + _HOUR
         return None
 
     def _plan(self, db: sqlite3.Connection, plan_id: str) -> StoredPlan | None:
         rows = db.execute(
             "SELECT kind, at, body FROM entries WHERE plan = ? AND kind IN ('planned', 'decided')", (plan_id,)
         ).fetchall()
-        found = {kind: {**body_of(body), "at": at} for kind, at, body in rows}
+        found = {kind: {**parse_body(body), "at": at} for kind, at, body in rows}
         if "planned" not in found:
             return None
         planned, decided = found["planned"], found.get("decided")
         rows = db.execute("SELECT item, body FROM items WHERE plan = ? ORDER BY item", (plan_id,)).fetchall()
         return StoredPlan(
             id=plan_id,
-            plan=plan_of(planned, rows, agreed=bool(decided and decided["approved"])),
-            caller=caller_of(planned),
-            expires_at=moment_of(planned["expires"]),
+            plan=parse_plan(planned, rows, agreed=bool(decided and decided["approved"])),
+            caller=parse_caller(planned),
+            expires_at=parse_moment(planned["expires"]),
             state=self.state(db, plan_id, planned, decided),
-            agreed=text_of(decided["how"]) if decided else None,
+            agreed=parse_text(decided["how"]) if decided else None,
         )
 
     def state(
@@ -233,15 +241,15 @@ class Journal:
 
     def _is_younger(self, db: sqlite3.Connection, entry: dict[str, Any], age: timedelta) -> bool:
         """Tell whether an entry is younger by the record's time and by the machine's, which may have been set back."""
-        written, machine = moment_of(entry.get("clock", entry["at"])), self._clock.machine()
-        onward = self.now(db) - moment_of(entry["at"])
-        return onward < age and -_CLOCKS_DRIFT <= machine - written < age
+        written, machine = parse_moment(entry.get("clock", entry["at"])), self._clock.machine()
+        age_by_record = self.now(db) - parse_moment(entry["at"])
+        return age_by_record < age and -_CLOCKS_DRIFT <= machine - written < age
 
     def now(self, db: sqlite3.Connection) -> datetime:
         """Return the record's time, which never goes back."""
         for (last,) in db.execute("SELECT at FROM entries ORDER BY n DESC"):
             with suppress(ValueError):
-                return self._clock.now(moment_of(last))
+                return self._clock.now(parse_moment(last))
         return self._clock.now()
 
     def _sent_within_the_hour(self, db: sqlite3.Connection) -> int:

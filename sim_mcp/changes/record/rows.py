@@ -1,4 +1,4 @@
-"""Rows of the record, read: one that is damaged, or that a newer version wrote, is told apart and hides no other."""
+"""Parse rows of the record; one that is damaged, or from a newer version, raises and hides no other."""
 
 import json
 from collections.abc import Iterable
@@ -11,17 +11,17 @@ from sim_mcp.changes.plan import Plan
 from sim_mcp.changes.record.entries import Caller, Progress
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
-"""What comes of a row that is damaged, or that a newer version wrote."""
+"""Errors that a damaged row, or one of a newer version, may raise."""
 
 
-def body_of(said: Any) -> dict[str, Any]:
-    """Read what a row holds.
+def parse_body(raw: Any) -> dict[str, Any]:
+    """Parse the JSON object of a row.
 
     Raises:
         ValueError: It is damaged.
     """
     try:
-        body = json.loads(said)
+        body = json.loads(raw)
     except (TypeError, RecursionError) as error:
         raise ValueError("no text, or nested without end") from error
     if not isinstance(body, dict):
@@ -29,69 +29,69 @@ def body_of(said: Any) -> dict[str, Any]:
     return body
 
 
-def text_of(said: Any) -> str:
-    """Return a text that a row holds.
+def parse_text(raw: Any) -> str:
+    """Return a string of a row.
 
     Raises:
-        ValueError: It holds something else there.
+        ValueError: It is something else.
     """
-    if not isinstance(said, str):
+    if not isinstance(raw, str):
         raise ValueError("no text")  # noqa: TRY004  # as above.
-    # Half a character cannot be written out again, which would end the telling of all that comes after it.
-    return said.encode(errors="replace").decode()
+    # A lone surrogate cannot be encoded again, which would end the output of every row after it.
+    return raw.encode(errors="replace").decode()
 
 
-def moment_of(said: Any) -> datetime:
-    """Return a moment that a row holds.
+def parse_moment(raw: Any) -> datetime:
+    """Parse a moment of a row; it has a zone.
 
     Raises:
-        ValueError: It holds something else there.
+        ValueError: It is something else.
     """
-    moment = datetime.fromisoformat(text_of(said))
+    moment = datetime.fromisoformat(parse_text(raw))
     if moment.tzinfo is None:
         raise ValueError("a moment without a zone")
     return moment
 
 
-def caller_of(planned: dict[str, Any]) -> Caller:
-    """Return who asked for a plan.
+def parse_caller(planned: dict[str, Any]) -> Caller:
+    """Parse who asked for a plan.
 
     Raises:
         ValueError: The row is damaged.
     """
     principal, client = planned["caller"]
-    return Caller(text_of(principal), text_of(client))
+    return Caller(parse_text(principal), parse_text(client))
 
 
-def outcome_of(body: dict[str, Any]) -> Outcome:
-    """Return an outcome that a row holds.
+def parse_outcome(body: dict[str, Any]) -> Outcome:
+    """Parse an outcome.
 
     Raises:
         ValueError: The row is damaged.
     """
-    before, after, note = (text_of(body.get(name)) for name in ("before", "after", "note"))
+    before, after, note = (parse_text(body.get(name)) for name in ("before", "after", "note"))
     request = body.get("request")
     kind: Any = body.get("kind")
     if kind not in get_args(OutcomeKind):
         raise ValueError(f"an outcome of another version: {kind}")
-    return Outcome(kind, before, after, note, None if request is None else text_of(request))
+    return Outcome(kind, before, after, note, None if request is None else parse_text(request))
 
 
-def told_outcome(said: Any) -> Outcome:
-    """Return an outcome that a row holds; what cannot be read is a doubt, for something was settled."""
+def parse_outcome_or_doubt(raw: Any) -> Outcome:
+    """Parse an outcome; one that cannot be read becomes unknown, since something was settled."""
     try:
-        return outcome_of(body_of(said))
+        return parse_outcome(parse_body(raw))
     except UNREADABLE:
         return Outcome("unknown", "?", "?", "what is on record of it cannot be read by this version")
 
 
-def plan_of(planned: dict[str, Any], rows: list[tuple[Any, Any]], *, agreed: bool) -> Plan:
-    """Return a plan of the row that it was made by, and of its items with their places; who never agreed needs none.
+def parse_plan(planned: dict[str, Any], rows: list[tuple[Any, Any]], *, agreed: bool) -> Plan:
+    """Parse a plan from its row and its items with their places; a plan nobody agreed to may lack its items.
 
     Raises:
         ValueError: A row is damaged, or of a newer version, or is missing.
     """
-    plan = Plan.model_validate({**planned["plan"], "items": [body_of(body) for _, body in rows]})
+    plan = Plan.model_validate({**planned["plan"], "items": [parse_body(body) for _, body in rows]})
     # What was sent is known by an item's place: where one is missing, another would be sent in its stead.
     whole = [place for place, _ in rows] == [*range(len(rows))]
     if not whole or ((rows or agreed) and planned.get("to_do", len(plan.to_do)) != len(plan.to_do)):
@@ -99,23 +99,23 @@ def plan_of(planned: dict[str, Any], rows: list[tuple[Any, Any]], *, agreed: boo
     return plan
 
 
-def progress_of(rows: Iterable[tuple[str, int, Any]]) -> Progress:
-    """Return what rows of a plan's items say, by kind, place and body, oldest first; a later reading stands."""
+def parse_progress(rows: Iterable[tuple[str, int, Any]]) -> Progress:
+    """Return the progress from rows of kind, place and body, oldest first; a later reading replaces an outcome."""
     sent: set[int] = set()
     answers: dict[int, Answer] = {}
     settled: dict[int, Outcome] = {}
     read: dict[int, Outcome] = {}
-    for kind, item, said in rows:
+    for kind, item, raw in rows:
         if kind == "intent":
             sent.add(item)
         elif kind == "outcome":
-            settled[item] = told_outcome(said)
+            settled[item] = parse_outcome_or_doubt(raw)
         else:
             # What cannot be read adds nothing: the first word stands.
             with suppress(*UNREADABLE):
-                body = body_of(said)
+                body = parse_body(raw)
                 if kind == "answer":
                     answers[item] = Answer(body["request"], body["doubt"])
                 else:
-                    read[item] = outcome_of(body)
+                    read[item] = parse_outcome(body)
     return Progress(frozenset(sent), {**settled, **read}, answers, frozenset(read))

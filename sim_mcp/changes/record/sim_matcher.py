@@ -1,4 +1,4 @@
-"""Whether a SIM on record is the one a person means, spelled in any way that the tools understand."""
+"""Whether a SIM on record is the one a person match_sim, spelled in any way that the tools understand."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,14 +12,14 @@ Item = dict[str, Any]
 """An item of a plan as the record has it."""
 
 
-def means(said: str) -> Callable[[Item, str], bool]:
-    """Return what tells whether an item is the SIM or batch that was named: by number, part of a number, or device."""
-    digits = compact(said).removesuffix("F").removesuffix("f").upper()
+def match_sim(raw: str) -> Callable[[Item, str], bool]:
+    """Return a predicate over an item and its batch: by number, part of a number, or device name."""
+    digits = compact(raw).removesuffix("F").removesuffix("f").upper()
     known: dict[str, str] = {}
-    # Whose check digit is wrong names no SIM, but what has these digits is still worth telling.
+    # With a wrong check digit it identifies no SIM, but the record may still hold these digits.
     with suppress(InvalidValueError):
-        known = {reading.kind: reading.value for reading in parse_candidates(said)}
-    name = clean(said).casefold()
+        known = {reading.kind: reading.value for reading in parse_candidates(raw)}
+    name = clean(raw).casefold()
 
     def fits(item: Item, batch: str = "") -> bool:
         iccid = str(item.get("iccid") or "")
