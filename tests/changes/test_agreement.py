@@ -16,7 +16,7 @@ from sim_mcp.sandbox.settings import Unknowns
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_approval import claude_desktop, press, suspend
-from tests.changes.test_record import CALLER, parse_plan
+from tests.changes.test_record import CALLER, plan_of
 from tests.support import Fleet, fleet_of, structured, text_of
 
 NOON = datetime(2026, 3, 15, 12, 0, tzinfo=UTC)
@@ -41,7 +41,7 @@ def test_only_what_was_sent_is_begun(tmp_path: Path) -> None:
     """A plan with a SIM that was so already used to be taken for begun, and never lapsed."""
     clock = Clock()
     journal = Journal(tmp_path, now=clock)
-    plan = journal.keep(parse_plan(3), CALLER)
+    plan = journal.keep(plan_of(3), CALLER)
     journal.decide(plan.id, approved=True, how="page")
     journal.settle(plan.id, {0: Outcome("already", "a", "a", "already so")})
     clock.time += timedelta(minutes=15)
@@ -51,7 +51,7 @@ def test_only_what_was_sent_is_begun(tmp_path: Path) -> None:
 def test_what_is_left_of_a_change_wants_a_new_yes_after_a_day(tmp_path: Path) -> None:
     clock = Clock()
     journal = Journal(tmp_path, now=clock)
-    plan = journal.keep(parse_plan(3), CALLER)
+    plan = journal.keep(plan_of(3), CALLER)
     journal.decide(plan.id, approved=True, how="page")
     journal.intend(plan.id, 0, "x", hourly=9)
     clock.time += AGREEMENT_LASTS - timedelta(seconds=1)
@@ -65,9 +65,9 @@ def test_what_is_left_of_a_change_wants_a_new_yes_after_a_day(tmp_path: Path) ->
 def test_a_clock_that_goes_back_revives_nothing(tmp_path: Path, back: timedelta, restarted: bool) -> None:
     clock = Clock()
     journal = Journal(tmp_path, now=clock)
-    expired = journal.keep(parse_plan(1), CALLER)
+    expired = journal.keep(plan_of(1), CALLER)
     clock.time += timedelta(minutes=16)
-    journal.keep(parse_plan(2), CALLER)
+    journal.keep(plan_of(2), CALLER)
     clock.time -= back
     journal = Journal(tmp_path, now=clock) if restarted else journal
     assert state_of(journal, expired.id) == "expired"
@@ -80,14 +80,14 @@ def test_a_clock_that_goes_back_gains_nobody_time(tmp_path: Path, back: timedelt
     """Minutes that pass after the clock went back count as they would have without."""
     clock = Clock()
     journal = Journal(tmp_path, now=clock)
-    waiting, approved = journal.keep(parse_plan(1), CALLER), journal.keep(parse_plan(2), CALLER)
+    waiting, approved = journal.keep(plan_of(1), CALLER), journal.keep(plan_of(2), CALLER)
     journal.decide(approved.id, approved=True, how="page")
     clock.time -= back
     journal = Journal(tmp_path, now=clock) if restarted else journal
     assert state_of(journal, waiting.id) == "expired"
     assert state_of(journal, approved.id) == "expired"
     # Who asks anew is asked anew, and has no longer than anybody.
-    anew = journal.keep(parse_plan(1), CALLER)
+    anew = journal.keep(plan_of(1), CALLER)
     assert anew.id != waiting.id
     clock.time += timedelta(minutes=14)
     assert state_of(journal, anew.id) == "waiting"
@@ -98,7 +98,7 @@ def test_a_clock_that_goes_back_gains_nobody_time(tmp_path: Path, back: timedelt
 def test_time_that_passes_while_the_clock_stands_still_counts(tmp_path: Path) -> None:
     elapsed = [0.0]
     journal = Journal(tmp_path, now=Clock(), elapsed_s=lambda: elapsed[0])
-    plan = journal.keep(parse_plan(), CALLER)
+    plan = journal.keep(plan_of(), CALLER)
     elapsed[0] = timedelta(minutes=15).total_seconds()
     assert state_of(journal, plan.id) == "expired"
 
@@ -106,7 +106,7 @@ def test_time_that_passes_while_the_clock_stands_still_counts(tmp_path: Path) ->
 def test_the_hour_of_the_limit_is_no_shorter_for_a_clock_that_went_back(tmp_path: Path) -> None:
     clock = Clock()
     journal = Journal(tmp_path, now=clock)
-    plan = journal.keep(parse_plan(3), CALLER)
+    plan = journal.keep(plan_of(3), CALLER)
     assert journal.intend(plan.id, 0, "x", hourly=1) == "now"
     clock.time -= timedelta(days=1)
     assert journal.intend(plan.id, 1, "x", hourly=1) == "over the limit"
@@ -118,11 +118,11 @@ def test_the_hour_of_the_limit_is_no_shorter_for_a_clock_that_went_back(tmp_path
 def test_plans_nobody_agreed_to_are_thinned_out_and_that_they_were_made_stays(tmp_path: Path) -> None:
     clock = Clock()
     journal = Journal(tmp_path, now=clock)
-    idle, rejected, agreed = (journal.keep(parse_plan(number), CALLER).id for number in (3, 4, 5))
+    idle, rejected, agreed = (journal.keep(plan_of(number), CALLER).id for number in (3, 4, 5))
     journal.decide(rejected, approved=False, how="page")
     journal.decide(agreed, approved=True, how="page")
     clock.time += IDLE_PLANS_KEPT + timedelta(days=1)
-    journal.keep(parse_plan(1), CALLER)
+    journal.keep(plan_of(1), CALLER)
     kept = {plan_id: journal.plan(plan_id) for plan_id in (idle, rejected, agreed)}
     assert {plan_id: len(found.plan.items) for plan_id, found in kept.items() if found} == {
         idle: 0,

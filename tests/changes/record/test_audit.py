@@ -17,7 +17,7 @@ from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.record_file import FILE
-from tests.changes.test_record import CALLER, parse_plan
+from tests.changes.test_record import CALLER, plan_of
 
 FEW, MANY = 1000, 3000
 QUESTIONS: dict[str, Callable[[Path], object]] = {
@@ -35,7 +35,7 @@ def a_change_of(sims: int, place: Path) -> Path:
     """Put a change of so many SIMs on record, sent and settled."""
     place.mkdir()
     journal = Journal(place)
-    plan = journal.keep(parse_plan(sims), CALLER)
+    plan = journal.keep(plan_of(sims), CALLER)
     journal.decide(plan.id, approved=True, how="a form")
     with closing(sqlite3.connect(place / FILE)) as db, db:
         # As Journal.intend would, which takes a transaction for each.

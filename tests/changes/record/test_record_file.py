@@ -19,7 +19,7 @@ from sim_mcp.changes.record.migrations import MIGRATIONS, VERSION
 from sim_mcp.changes.record.record_file import FILE, JournalError
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
-from tests.changes.test_record import CALLER, parse_plan
+from tests.changes.test_record import CALLER, plan_of
 from tests.cli.test_commands import run_on
 from tests.support import Fleet, structured, text_of
 
@@ -47,7 +47,7 @@ def empty_the_directory_anew(place: Path, _backup: Path) -> None:
 
 def replace_it_by_a_new_one(place: Path, _backup: Path) -> None:
     (place / FILE).unlink()
-    Journal(place).keep(parse_plan(), CALLER)
+    Journal(place).keep(plan_of(), CALLER)
 
 
 def cut_it_short(place: Path, _backup: Path) -> None:
@@ -136,12 +136,12 @@ async def test_the_audit_of_a_directory_without_a_record_says_so_and_fails(fleet
 
 def test_what_is_kept_is_its_owners_alone_whatever_the_directory_allows(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    Journal(tmp_path).keep(parse_plan(), CALLER)
+    Journal(tmp_path).keep(plan_of(), CALLER)
     assert {oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()} == {"0o600"}
 
 
 def test_a_record_that_others_could_read_is_theirs_no_more(tmp_path: Path) -> None:
-    Journal(tmp_path).keep(parse_plan(), CALLER)
+    Journal(tmp_path).keep(plan_of(), CALLER)
     (tmp_path / FILE).chmod(0o644)
     Journal(tmp_path).check_writable()
     assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
@@ -176,16 +176,16 @@ def test_a_record_of_an_earlier_version_is_read_and_gone_on_with(tmp_path: Path,
         ("set_sim_status", "rejected"),
         ("set_sim_status", "done"),
     ]
-    kept = journal.keep(parse_plan(), CALLER)
+    kept = journal.keep(plan_of(), CALLER)
     assert journal.plan(kept.id)
 
 
 def test_a_record_of_a_newer_version_is_not_written_to(tmp_path: Path) -> None:
-    Journal(tmp_path).keep(parse_plan(), CALLER)
+    Journal(tmp_path).keep(plan_of(), CALLER)
     with closing(sqlite3.connect(tmp_path / FILE)) as db:
         db.execute(f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(JournalError, match="newer version"):
-        Journal(tmp_path).keep(parse_plan(3), CALLER)
+        Journal(tmp_path).keep(plan_of(3), CALLER)
     assert list(audit(tmp_path)) == []
 
 

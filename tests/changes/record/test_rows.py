@@ -21,7 +21,7 @@ from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.record_file import FILE, UnreadablePlanError
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
-from tests.changes.test_record import CALLER, parse_plan
+from tests.changes.test_record import CALLER, plan_of
 from tests.cli.test_commands import run_on
 from tests.support import Fleet, structured, text_of
 
@@ -93,7 +93,7 @@ def damage(directory: Path, plan_id: str, kind: str, column: str, bad: Any) -> N
 
 def a_record_of_three(directory: Path) -> list[str]:
     journal = Journal(directory)
-    plans = [carried_out(journal, parse_plan(number)) for number in (2, 3, 4)]
+    plans = [carried_out(journal, plan_of(number)) for number in (2, 3, 4)]
     journal.read_again(plans[1], {0: Outcome("changed", "Issued", "Deleted", "read again")})
     with tampering(directory) as db:
         db.execute(
@@ -125,8 +125,8 @@ def test_a_damaged_row_hides_no_other(tmp_path: Path, kind: str, column: str, ba
     assert listed[third].counts == {"changed": 4}
     assert [change.plan for change in changes(journal, sim="4")] == [third]
 
-    assert journal.keep(parse_plan(2), CALLER).id != first
-    fourth = journal.keep(parse_plan(5), CALLER)
+    assert journal.keep(plan_of(2), CALLER).id != first
+    fourth = journal.keep(plan_of(5), CALLER)
     assert journal.decide(fourth.id, approved=True, how="a form")
     assert journal.intend(fourth.id, 0, "x", hourly=10_000) == "now"
     assert journal.plan(first)
@@ -140,7 +140,7 @@ def test_a_damaged_row_hides_no_other(tmp_path: Path, kind: str, column: str, ba
 @pytest.mark.parametrize("bad", ["{", "null", json.dumps({**OUTCOME, "kind": "teleported"})])
 def test_an_outcome_that_cannot_be_read_is_a_doubt_and_never_open_to_be_sent(tmp_path: Path, bad: str) -> None:
     journal = Journal(tmp_path)
-    plan_id = carried_out(journal, parse_plan(3))
+    plan_id = carried_out(journal, plan_of(3))
     damage(tmp_path, plan_id, "outcome", "body", bad)
     journal = Journal(tmp_path)
     assert {outcome.kind for outcome in journal.progress(plan_id).settled.values()} == {"unknown"}
@@ -152,9 +152,9 @@ def test_an_outcome_that_cannot_be_read_is_a_doubt_and_never_open_to_be_sent(tmp
 def test_a_plan_of_which_rows_are_missing_is_told_and_not_gone_on_with(tmp_path: Path, lost: str) -> None:
     """What was sent is known by its place: without one item, the next would be taken for it, and sent twice."""
     journal = Journal(tmp_path)
-    other = carried_out(journal, parse_plan(2))
-    first, *rest = parse_plan(3).items
-    plan = parse_plan(3).model_copy(update={"items": (first.model_copy(update={"verdict": "already"}), *rest)})
+    other = carried_out(journal, plan_of(2))
+    first, *rest = plan_of(3).items
+    plan = plan_of(3).model_copy(update={"items": (first.model_copy(update={"verdict": "already"}), *rest)})
     plan_id = carried_out(journal, plan, settled=1)
     with tampering(tmp_path) as db:
         if lost == "planned":
