@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import AsyncFileLock, FileLock
+from filelock import AsyncFileLock
 
 OWNER_READS_WRITES = 0o600
 OWNER_ENTERS = 0o700
@@ -42,13 +42,6 @@ def make_private_directory(directory: Path) -> None:
     directory.mkdir(mode=OWNER_ENTERS, exist_ok=True)
     if directory.stat().st_mode & _OTHERS:
         directory.chmod(OWNER_ENTERS)
-
-
-def private_lock(file: Path) -> FileLock:
-    """Return a lock on a private file; where the file cannot be made, acquiring the lock fails."""
-    with suppress(OSError):
-        make_private(file)
-    return FileLock(file, mode=OWNER_READS_WRITES, thread_local=False)
 
 
 def private_async_lock(file: Path) -> AsyncFileLock:

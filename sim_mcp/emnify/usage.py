@@ -1,12 +1,11 @@
 """What a SIM used and cost: data in MB, SMS as a count; rx is what the device received."""
 
-from decimal import Decimal
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from sim_mcp.emnify.money import Money
-from sim_mcp.emnify.values import AnyObject, DayOnly, Moment, Number, Record, Text, number_in
+from sim_mcp.emnify.values import AnyObject, DayOnly, Moment, Number, Record, Text, number_or_none
 
 
 class Currency(Record):
@@ -100,7 +99,7 @@ class SimUsage(Record):
             return None
         minutes = [minute for way in ("rx", "tx") for minute in _list(data.get(way))]
         volumes = [minute[1] for minute in minutes if isinstance(minute, list) and len(minute) > 1]
-        numbers = [_number(volume) for volume in volumes]
+        numbers = [number_or_none(volume) for volume in volumes]
         known = [number for number in numbers if number is not None]
         return float(sum(known)) if known else None
 
@@ -134,13 +133,6 @@ class DailyUsage(Record):
             except ValueError:
                 unreadable += 1
         return cls(days=tuple(sorted(days, key=lambda day: day.date)), total=total, unreadable=unreadable)
-
-
-def _number(value: Any) -> Decimal | None:
-    try:
-        return number_in(value)
-    except ValueError:
-        return None
 
 
 def _list(value: Any) -> list[Any]:

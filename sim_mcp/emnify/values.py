@@ -134,7 +134,7 @@ def number_in(value: Any) -> Decimal:
 def number_or_none(value: Any) -> Decimal | None:
     """Return a number, also where it comes as a string, or None where it is not one."""
     try:
-        return number_in(value)
+        return None if isinstance(value, bool) else number_in(value)
     except ValueError:
         return None
 

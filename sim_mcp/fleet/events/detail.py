@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from sim_mcp.emnify import Event as RawEvent
-from sim_mcp.emnify.values import number_in
+from sim_mcp.emnify.values import number_or_none
 from sim_mcp.formatting import as_utc
 from sim_mcp.sanitize import clean
 
@@ -36,15 +36,15 @@ def parse_detail(event: RawEvent) -> EventDetail:
     detail = event.detail or {}
     context, operator = _object(detail.get("pdp_context")), _object(detail.get("operator"))
     country = _object(detail.get("country")) or _object(operator.get("country"))
-    volume, rat_type = _object(detail.get("volume")), _number(context.get("rat_type"))
+    volume, rat_type = _object(detail.get("volume")), number_or_none(context.get("rat_type"))
     return EventDetail(
         network=_text(detail.get("name")) or _text(operator.get("name")),
         country=_text(country.get("name")),
         rat_type=None if rat_type is None else int(rat_type),
         apn=_text(context.get("apn")),
-        volume=_number(volume.get("total")),
-        volume_rx=_number(volume.get("rx")),
-        volume_tx=_number(volume.get("tx")),
+        volume=number_or_none(volume.get("total")),
+        volume_rx=number_or_none(volume.get("rx")),
+        volume_tx=number_or_none(volume.get("tx")),
         session_key=_key("session", detail.get("session_id")) or _key("context", context.get("pdp_context_id")),
         session_created=_moment(context.get("tunnel_created")),
     )
@@ -56,15 +56,6 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and clean(value) else None
-
-
-def _number(value: Any) -> Decimal | None:
-    if isinstance(value, bool):
-        return None
-    try:
-        return number_in(value)
-    except ValueError:
-        return None
 
 
 def _key(kind: str, value: Any) -> str | None:

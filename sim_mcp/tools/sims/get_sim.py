@@ -63,9 +63,7 @@ def build(sim: Sim) -> SimAnswer:
         msisdn=sim.msisdn,
         eid=sim.eid,
         status=status_label(sim),
-        status_means=f"{lifecycle.SERVICE[status]}; {lifecycle.BILL[status]}"
-        if status is not None
-        else "not known here",
+        status_means=_means(status),
         may_become=lifecycle.may_become(sim.status_id),
         device=called(device.name, device.id) if device else None,
         device_id=device.id if device else None,
