@@ -43,6 +43,8 @@ class RequestTimeoutProtocol(H11Protocol):
         # Paths of the approval page are secrets. uvicorn's setting works on a logger that other servers share.
         self.access_log = False
         self._request_timer: asyncio.TimerHandle | None = None
+        self._was_paused = False
+        """Whether reading was paused since the timer was started."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Accept the connection, or answer 503 and close it."""
@@ -58,6 +60,7 @@ class RequestTimeoutProtocol(H11Protocol):
         if self.transport.is_closing():
             return
         super().data_received(data)
+        self._was_paused = self._was_paused or self.flow.read_paused
         self._update_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -83,8 +86,10 @@ class RequestTimeoutProtocol(H11Protocol):
 
     def _on_timeout(self) -> None:
         self._request_timer = None
-        if self.flow.read_paused:
-            # The client is not late: reading is paused until the application has taken what was read ahead.
+        if self.flow.read_paused or self._was_paused:
+            # The client is not late: nothing is read until the application has taken what was read ahead. From then on
+            # it has the whole time for the rest.
+            self._was_paused = self.flow.read_paused
             self._update_timer()
         elif not self.transport.is_closing():
             self.transport.close()
