@@ -1,8 +1,9 @@
 """MCP prompts: Markdown files with YAML front matter that declares their arguments."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -72,14 +73,38 @@ def read_prompt(name: str, text: str) -> PromptFile:
     return PromptFile(name, head, body)
 
 
-def load_prompts() -> list[PromptFile]:
+@cache
+def load_prompts() -> tuple[PromptFile, ...]:
     """Return every prompt that ships with the package, sorted by name."""
     files = sorted(_folder().iterdir(), key=lambda file: file.name)
-    return [
+    return tuple(
         read_prompt(file.name.removesuffix(".md"), file.read_text(encoding="utf-8"))
         for file in files
         if file.name.endswith(".md") and file.name != "README.md"
-    ]
+    )
+
+
+class PromptArgumentsError(Exception):
+    """There is no such prompt, or its arguments do not fit; the message says what would."""
+
+
+def check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
+    """Check the arguments of a prompt before it is rendered.
+
+    Raises:
+        PromptArgumentsError: The prompt is not known, an argument is missing or not known.
+    """
+    known = {prompt.name: prompt for prompt in load_prompts()}
+    if name not in known:
+        raise PromptArgumentsError(f"There is no prompt {name[:40]!r}. Prompts: {', '.join(known)}.")
+    declared = known[name].head.arguments
+    listed = ", ".join(f"{each.name} ({each.description})" for each in declared)
+    missing = [each.name for each in declared if each.default is None and not arguments.get(each.name)]
+    if missing:
+        raise PromptArgumentsError(f"The prompt {name} needs {' and '.join(missing)}. Its arguments: {listed}.")
+    unknown = [repr(word[:40]) for word in arguments if word not in {each.name for each in declared}]
+    if unknown:
+        raise PromptArgumentsError(f"The prompt {name} has no argument {', '.join(unknown)}. Its arguments: {listed}.")
 
 
 def add_prompts(server: MCPServer[Any]) -> None:

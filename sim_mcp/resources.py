@@ -7,11 +7,11 @@ from typing import Any
 import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ResourceError
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.record_file import JournalError
-from sim_mcp.exports.files import ExportRefusedError
+from sim_mcp.exports.files import ExportNotFoundError, ExportRefusedError
 from sim_mcp.exports.formats import MIME_TYPES, Format
 from sim_mcp.settings import Settings
 from sim_mcp.tools.context import NoTokenError, exports_of
@@ -69,6 +69,8 @@ def _exported(file_format: Format) -> Callable[[str, Context[Any]], Coroutine[An
     async def read(name: str, ctx: Context[Any]) -> str:
         try:
             return await anyio.to_thread.run_sync(exports_of(ctx).read_text, f"{name}.{file_format}")
+        except ExportNotFoundError as error:
+            raise ResourceNotFoundError(f"Resource not found. {error}") from None
         except (ExportRefusedError, NoTokenError) as error:
             raise ResourceError(str(error)) from None
 

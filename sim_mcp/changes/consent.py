@@ -23,7 +23,7 @@ _CLEAR_NO = {"n", "nein", "no", "non"}
 """What somebody types who means no, where a number was asked for."""
 
 _SHOWN = 25
-"""Lines a form can hold and a person can read; the rest is counted."""
+"""SIMs a form can list and a person can read; the rest is counted."""
 
 
 class Agreement(BaseModel):
@@ -131,8 +131,12 @@ def question(stored: StoredPlan) -> str:
 
     The id in it is what makes an answer good for one plan only: an answer sent again meets a new question.
     """
-    lines = [f"• {line}" for line in stored.plan.lines[:_SHOWN]]
-    more = [f"• and {len(stored.plan.lines) - _SHOWN:,} more"] if len(stored.plan.lines) > _SHOWN else []
+    groups, left_out = stored.plan.outline(_SHOWN)
+    lines: list[str] = []
+    for group in groups:
+        lines.append(f"• {group.heading}")
+        lines += [] if group.is_single else [f"  {item.identity}" for item in group.listed]
+    more = [f"• and {left_out:,} more"] if left_out else []
     head = f"{stored.plan.summary}? (plan {stored.id})"
     return "\n".join([head, *lines, *more, stored.plan.confirmation_request]).rstrip()
 

@@ -34,7 +34,17 @@ class PlannedItem(BaseModel):
         return f"SIM {self.iccid or f'id {self.sim_id}'}{device}"
 
     @property
+    def short_identity(self) -> str:
+        """Return the ICCID and the device, for a list of many."""
+        return f"{self.iccid or f'id {self.sim_id}'}{f' {quoted(self.device, 40)}' if self.device else ''}"
+
+    @property
+    def effect(self) -> str:
+        """Return what happens to it as two sentences: from what to what, and what that means."""
+        step = f"{self.before} → {self.after}" if self.verdict == "change" else self.before
+        return f"{step}. {self.reason[:1].upper()}{self.reason[1:]}."
+
+    @property
     def line(self) -> str:
         """Return it and its change in one line."""
-        step = f"{self.before} → {self.after}" if self.verdict == "change" else self.before
-        return f"{self.identity}: {step}. {self.reason[:1].upper()}{self.reason[1:]}."
+        return f"{self.identity}: {self.effect}"

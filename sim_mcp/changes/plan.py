@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,6 +13,23 @@ from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.formatting import format_quantity
 
 _LEFT_ALONE: tuple[tuple[Verdict, str], ...] = (("already", "already so"), ("refused", "refused by emnify's rules"))
+
+
+_ORDER: tuple[Verdict, ...] = ("change", "refused", "already")
+
+
+class Group(NamedTuple):
+    """Items of a plan to which the same happens."""
+
+    heading: str
+    """What happens to each, with their number; where there is one, the item too."""
+    listed: list[PlannedItem]
+    total: int
+
+    @property
+    def is_single(self) -> bool:
+        """Tell whether the heading says all."""
+        return self.total == 1
 
 
 class Plan(BaseModel):
@@ -53,16 +70,28 @@ class Plan(BaseModel):
     @property
     def summary(self) -> str:
         """Return what would be done in a few words."""
+        if self.items and not self.to_do:
+            return f"{self.change.summarize(format_quantity(len(self.items), 'SIM'))}: nothing to do"
         left = [f"{len(found)} {words}" for verdict, words in _LEFT_ALONE if (found := self.having(verdict))]
         everything = format_quantity(len(self.items), "SIM")
         chosen = f", chosen from all {everything} with {self.selection}" if self.selection else ""
         suffix = f" (and leave {', '.join(left)})" if left else ""
         return self.change.summarize(format_quantity(len(self.to_do), "SIM")) + chosen + suffix
 
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """Return every item of the plan, a line each."""
-        return tuple(self.change.describe(item) for item in self.items)
+    def outline(self, most: int) -> tuple[list["Group"], int]:
+        """Return the items in groups that are alike, what changes first, and how many are left out after `most`."""
+        alike: dict[tuple[str, str, str, str], list[PlannedItem]] = {}
+        for item in sorted(self.items, key=lambda item: _ORDER.index(item.verdict)):
+            alike.setdefault((item.verdict, item.before, item.after, item.reason), []).append(item)
+        groups: list[Group] = []
+        room = most
+        for items in alike.values():
+            several = f"{format_quantity(len(items), 'SIM')}: {items[0].effect}"
+            groups.append(
+                Group(several if len(items) > 1 else self.change.describe(items[0]), items[:room], len(items))
+            )
+            room -= len(groups[-1].listed)
+        return groups, len(self.items) - (most - room)
 
     @property
     def confirmation_request(self) -> str:

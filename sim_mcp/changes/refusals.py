@@ -21,7 +21,7 @@ def not_confirmed(plan: Plan) -> str:
 
 def no_way_to_ask(plan: Plan) -> str:
     """Word the refusal where a person can be asked neither by form nor by page."""
-    lines = "\n".join(f"- {line}" for line in plan.lines[:10])
+    lines = "\n".join(f"- {group.heading}" for group in plan.outline(0)[0])
     return (
         "Not done. Nothing changed. A person has to agree first, and this client cannot show a form and the approval "
         f"page is switched off. It would have been:\n{fence(f'{plan.summary}.{chr(10)}{lines}')}\n"

@@ -33,6 +33,10 @@ class ExportRefusedError(Exception):
     """A file cannot be written as asked; the message says why, what to do, and that nothing was written."""
 
 
+class ExportNotFoundError(ExportRefusedError):
+    """No such file was written since this server started; the message names it."""
+
+
 @dataclass(frozen=True)
 class Written:
     """A complete file; `size` in bytes."""

@@ -11,7 +11,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sim_mcp.emnify import in_background
-from sim_mcp.exports.files import ExportFile, ExportRefusedError, Written, preview_of, read_back
+from sim_mcp.exports.files import ExportFile, ExportNotFoundError, ExportRefusedError, Written, preview_of, read_back
 from sim_mcp.exports.formats import Cell, Format
 from sim_mcp.exports.paging import consume
 from sim_mcp.exports.rows import COLUMNS, PREVIEW_COLUMNS
@@ -125,10 +125,11 @@ class ExportService:
         """Return the text of a file that this service wrote; other files of the directory are never read.
 
         Raises:
-            ExportRefusedError: There is no such file, or it is too large.
+            ExportNotFoundError: There is no such file.
+            ExportRefusedError: It is too large.
         """
         if name not in self._written:
-            raise ExportRefusedError(f"No export called {quoted(name)} was written since this server started.")
+            raise ExportNotFoundError(f"No export called {quoted(name)} was written since this server started.")
         return read_back(self._written[name])
 
     def _forget(self, export: Export) -> None:

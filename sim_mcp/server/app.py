@@ -14,7 +14,8 @@ from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, ToolAnnotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -25,7 +26,7 @@ from sim_mcp.exports.service import WAITS_S, ExportService
 from sim_mcp.exports.sources import rows_of
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.usage.scan import UsageScan
-from sim_mcp.prompts import add_prompts
+from sim_mcp.prompts import PromptArgumentsError, add_prompts, check_arguments
 from sim_mcp.resources import add_resources
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.settings import Settings
@@ -57,6 +58,20 @@ class SimServer(MCPServer[AppState]):
         self._reading = {tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint}
         self._parameters = {tool.name: tool.parameters for tool in tools}
         self._changing = {tool.name for tool in tools if tool.annotations and tool.annotations.destructive_hint}
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[AppState, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """Get a prompt.
+
+        Raises:
+            MCPError: Invalid params (-32602): there is no such prompt, or its arguments do not fit.
+        """
+        try:
+            check_arguments(name, arguments or {})
+        except PromptArgumentsError as error:
+            raise MCPError(INVALID_PARAMS, str(error)) from None
+        return await super().get_prompt(name, arguments, context)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[AppState, Any] | None = None

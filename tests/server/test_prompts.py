@@ -1,11 +1,22 @@
 """Prompts are files whose arguments are declared and used."""
 
+import re
+from pathlib import Path
+from typing import Literal
+
 import pytest
+from mcp import Client
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS
 
 from sim_mcp.prompts import load_prompts, read_prompt
+from sim_mcp.server.app import build_server
+from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 
 GOOD = "---\ntitle: T\ndescription: D\narguments:\n  - name: sim\n    description: which\n---\nLook at {sim}."
+
+FILES = sorted((Path(__file__).parents[2] / "prompts").glob("[a-z]*.md"))
 
 
 def test_the_four_promised_prompts_are_there() -> None:
@@ -15,6 +26,36 @@ def test_the_four_promised_prompts_are_there() -> None:
         "onboard_batch",
         "retire_sims",
     }
+
+
+@pytest.mark.parametrize(
+    "file", sorted((Path(__file__).parents[2] / "prompts").glob("[a-z]*.md")), ids=lambda file: file.stem
+)
+def test_no_description_is_cut_by_what_yaml_takes_for_a_comment(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    written = [line.strip().strip('"') for line in re.findall(r"^ *(?:- )?description: (.*)$", text, re.MULTILINE)]
+    head = read_prompt(file.stem, text).head
+    assert written == [head.description, *(argument.description for argument in head.arguments)]
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+@pytest.mark.parametrize(
+    ("name", "arguments", "says"),
+    [
+        ("onboard_bach", {}, "There is no prompt 'onboard_bach'. Prompts: diagnose_sim, "),
+        ("onboard_batch", {}, "The prompt onboard_batch needs bic. Its arguments: bic (The 16-character code"),
+        ("onboard_batch", {"bic": ""}, "needs bic"),
+        ("retire_sims", {"sims": "1", "why": "old"}, "has no argument 'why'"),
+    ],
+)
+async def test_a_prompt_asked_for_wrongly_is_refused_in_words(
+    mode: Literal["legacy", "2026-07-28"], name: str, arguments: dict[str, str], says: str
+) -> None:
+    async with Client(build_server(Settings()), mode=mode) as client:
+        with pytest.raises(MCPError) as refused:
+            await client.get_prompt(name, arguments)
+    assert refused.value.error.code == INVALID_PARAMS
+    assert says in refused.value.error.message
 
 
 def test_a_prompt_names_only_tools_that_exist() -> None:

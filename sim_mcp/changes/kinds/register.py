@@ -101,17 +101,29 @@ class Register(Kind):
 
     async def _read_sims(self, client: EmnifyClient, sent: Sent) -> Outcome:
         statuses = Counter[str]()
+        others: list[str] = []
         for sim_id in sent.sims[:READ_BACK]:
             try:
                 sim = await client.get_sim(sim_id)
             except EmnifyError:
                 continue
-            statuses[sim.known_status.label if sim.known_status is not None else "unknown"] += 1
+            label = lifecycle.status_label(sim)
+            statuses[label] += 1
+            if sim.known_status is not self.target:
+                others.append(sim.printed_iccid or f"id {sim.id}")
         read = ", ".join(f"{count} {label}" for label, count in statuses.items()) or "none"
         note = f"{format_quantity(len(sent.sims), 'SIM')} registered, read back: {read}"
-        if any(label != self.target.label for label in statuses):
-            note += f"; those not yet {self.target.label} may follow late, look again in a while"
-        return Outcome("changed", _BEFORE, f"registered as {self.target.label}", note, sent.request)
+        if others:
+            note += f"; not {self.target.label}, which may follow late: {', '.join(others)}"
+        return Outcome("changed", _BEFORE, self._registered(len(sent.sims), len(others)), note, sent.request)
+
+    def _registered(self, sims: int, others: int) -> str:
+        """Return what the batch is now, never as plainly registered where SIMs are missing or read otherwise."""
+        if self.quantity is not None and sims < self.quantity:
+            return f"only {sims:,} of {self.quantity:,} SIMs registered"
+        if others:
+            return f"registered, {others:,} of its SIMs not {self.target.label} yet"
+        return f"registered as {self.target.label}"
 
     async def _validate(self, client: EmnifyClient, doubt: str | None, request: str | None) -> Outcome:
         """Ask emnify whether it would still register the batch, where the answer to registering it is not known."""

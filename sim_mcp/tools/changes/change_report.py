@@ -12,7 +12,7 @@ from sim_mcp.changes.item import PlannedItem
 from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.changes.report import Report
-from sim_mcp.formatting import format_quantity, join_lines
+from sim_mcp.formatting import format_quantity, format_timestamp, join_lines
 from sim_mcp.sanitize import fence, quoted
 from sim_mcp.tools.changes.proposal import Proposal
 from sim_mcp.tools.context import ToolContext, changes_of, wants_progress
@@ -84,25 +84,20 @@ def build(report: Report, *, form_was_shown: bool = False) -> ChangeReport:
         counts=dict(Counter(outcome.kind for _, outcome in report.outcomes)),
         sims=[_row(stored, item, outcome) for item, outcome in ranked[:ROWS]],
         not_shown=max(0, len(ranked) - ROWS) or None,
-        planned=list(stored.plan.lines[:ROWS]) if waiting else None,
-        note=_note(report, form_failed=waiting and form_was_shown),
+        planned=_planned(stored) if waiting else None,
+        note=_note(report, form_failed=waiting and form_was_shown, waiting=waiting),
         next=ready_call("continue_change", {"plan": stored.id}) if report.open_items or in_doubt else None,
     )
 
 
 def render(answer: ChangeReport) -> str:
     """Return the totals, then each SIM before and after, or what waits for approval where."""
-    counts = ", ".join(f"{number:,} {kind}" for kind, number in answer.counts.items())
     rows = [
-        f"{row.iccid}{f' {quoted(row.device)}' if row.device else ''} {row.outcome}: "
-        f"{row.before} → {row.after} ({row.note})"
+        f"{row.iccid}{f' {quoted(row.device)}' if row.device else ''} {row.outcome}: {_step(row)} ({row.note})"
         for row in answer.sims
     ]
     return join_lines(
-        f"Plan {answer.plan}: {answer.state}.",
-        f"Nothing changed yet. A person has to approve it at {answer.approve_at}" if answer.approve_at else None,
-        "Tell them now; continue_change then waits for them." if answer.approve_at else None,
-        f"Result: {counts}. Agreed by: {answer.agreed or 'nobody had to'}." if counts else None,
+        *_render_head(answer),
         # What is changed may name an organisation, which may have chosen that name.
         fence(join_lines(f"{answer.summary}.", *rows, *(answer.planned or ()))),
         f"{answer.not_shown:,} more not shown; sim-mcp audit has them all." if answer.not_shown else None,
@@ -111,11 +106,39 @@ def render(answer: ChangeReport) -> str:
     )
 
 
-def _note(report: Report, *, form_failed: bool) -> str | None:
+def _render_head(answer: ChangeReport) -> list[str | None]:
+    counts = ", ".join(f"{number:,} {kind}" for kind, number in answer.counts.items())
+    if answer.agreed is None and counts and not set(answer.counts) - {"refused", "already"}:
+        return [f"Nothing changed: {counts}. Plan {answer.plan} is {answer.state}."]
+    return [
+        f"Plan {answer.plan}: {answer.state}.",
+        f"Nothing changed yet. A person has to approve it at {answer.approve_at}" if answer.approve_at else None,
+        "Tell them now; continue_change then waits for them." if answer.approve_at else None,
+        f"Result: {counts}. Agreed by: {answer.agreed or 'nobody had to'}." if counts else None,
+    ]
+
+
+def _step(row: OutcomeRow) -> str:
+    return row.before if row.before == row.after else f"{row.before} → {row.after}"
+
+
+def _planned(stored: StoredPlan) -> list[str]:
+    """Return what waits, the effect told once for all SIMs that it is the same for."""
+    groups, left_out = stored.plan.outline(ROWS)
+    lines: list[str] = []
+    for group in groups:
+        lines.append(group.heading)
+        if group.listed and not group.is_single:
+            lines.append(", ".join(item.short_identity for item in group.listed))
+    return [*lines, f"and {left_out:,} more, on the approval page"] if left_out else lines
+
+
+def _note(report: Report, *, form_failed: bool, waiting: bool) -> str | None:
+    until = f"It waits until {format_timestamp(report.stored.expires_at)}." if waiting else None
     form = "The form came back without a yes; perhaps nobody saw it." if form_failed else None
     others = f"{format_quantity(report.besides, 'other change')} of this client" if report.besides else ""
     besides = f"{others} not finished: list_changes tells which." if others else None
-    return " ".join(filter(None, [form, report.note, besides])) or None
+    return " ".join(filter(None, [form, until, report.note, besides])) or None
 
 
 def _state(report: Report) -> str:

@@ -15,12 +15,14 @@ KIND = Register(bic="#31F 6E2S 6XTR 3NEY", size="3 SIMs", quantity=3, target=Sim
 ITEM = PlannedItem(
     sim_id=0, iccid=None, before="not registered", after="registered as Activated", verdict="change", reason="it is new"
 )
+ISSUED_ICCID = "89883030000000000122"
+LATE = "not Activated, which may follow late"
 TAKEN, FOREIGN, UNREADABLE = Reply(400), Reply(422), Reply(200, body=b"<html>")
 FREE = Reply(json={"bic": KIND.bic, "quantity": 3})
 
 
-def sim(status: int) -> Reply:
-    return Reply(json={"id": 1, "status": {"id": status}})
+def sim(status: int, iccid: str | None = None) -> Reply:
+    return Reply(json={"id": 1, "iccid": iccid, "status": {"id": status}})
 
 
 @asynccontextmanager
@@ -58,22 +60,29 @@ async def test_where_the_answer_is_not_known_the_batch_is_validated(
 
 
 @pytest.mark.parametrize(
-    ("replies", "note"),
+    ("quantity", "replies", "after", "note"),
     [
-        ([sim(1), sim(1)], "2 SIMs registered, read back: 2 Activated"),
+        (2, [sim(1), sim(1)], "registered as Activated", "2 SIMs registered, read back: 2 Activated"),
+        (None, [sim(1)], "registered as Activated", "1 SIM registered, read back: 1 Activated"),
+        (3, [sim(1), sim(1)], "only 2 of 3 SIMs registered", "2 SIMs registered, read back: 2 Activated"),
         (
-            [sim(1), sim(0), sim(99), UNREADABLE],
-            "4 SIMs registered, read back: 1 Activated, 1 Issued, 1 unknown; "  # noqa: ISC004  # one sentence.
-            "those not yet Activated may follow late, look again in a while",
+            4,
+            [sim(1), sim(0, ISSUED_ICCID[:-1]), sim(99), UNREADABLE],
+            "registered, 2 of its SIMs not Activated yet",
+            f"4 SIMs registered, read back: 1 Activated, 1 Issued, 1 unknown status; {LATE}: {ISSUED_ICCID}, id 1",
         ),
-        ([UNREADABLE], "1 SIM registered, read back: none"),
-        ([sim(1)] * 30, f"30 SIMs registered, read back: {READ_BACK} Activated"),
+        (1, [UNREADABLE], "registered as Activated", "1 SIM registered, read back: none"),
+        (30, [sim(1)] * 30, "registered as Activated", f"30 SIMs registered, read back: {READ_BACK} Activated"),
     ],
+    ids=["all", "of unknown number", "fewer", "another status", "unreadable", "many"],
 )
-async def test_the_sims_that_emnify_names_are_read_back(replies: list[Reply], note: str) -> None:
+async def test_the_sims_that_emnify_names_are_read_back(
+    quantity: int | None, replies: list[Reply], after: str, note: str
+) -> None:
+    kind = KIND.model_copy(update={"quantity": quantity})
     async with answering(*replies) as client:
-        found = await KIND.read_back(client, [ITEM], [Sent(None, "r", sims=tuple(range(1, len(replies) + 1)))])
-    assert found == ([Outcome("changed", "not registered", "registered as Activated", note, "r")], None)
+        found = await kind.read_back(client, [ITEM], [Sent(None, "r", sims=tuple(range(1, len(replies) + 1)))])
+    assert found == ([Outcome("changed", "not registered", after, note, "r")], None)
 
 
 async def test_a_doubt_is_read_again_without_the_inventory_being_read_anew() -> None:
