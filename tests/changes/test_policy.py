@@ -11,7 +11,7 @@ from sim_mcp.changes.plan import Plan
 from sim_mcp.changes.policy import Policy, PolicyError, read_policy
 from sim_mcp.emnify import SimStatus
 from sim_mcp.settings import Confirm
-from tests.cli.test_commands import run
+from tests.processes.test_commands import run
 from tests.server.test_serving import environment
 
 ITEM = PlannedItem(sim_id=1, iccid="8988303000006000000", before="Activated", after="x", verdict="change", reason="")

@@ -36,24 +36,27 @@ def suspended(sims: list[str]) -> dict[str, Any]:
 async def test_parallel_changes_share_the_hours_limit_and_go_on_when_it_frees_up(fleet: Fleet) -> None:
     sims = await active(fleet, 4 * FIVE)
     told: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
     settings = fleet.settings(confirm=Confirm.HOST, max_sims_per_hour=2 * FIVE)
     servers = [build_server(settings) for _ in range(2)]
     async with Client(servers[0]) as one, Client(servers[1]) as other, anyio.create_task_group() as group:
 
         async def change(client: Client, part: list[str]) -> None:
-            told.append(structured(await client.call_tool("set_sim_status", suspended(part))))
+            result = await client.call_tool("set_sim_status", suspended(part))
+            # On a slow machine the last is planned only once the hour is used up, and refused at once.
+            (refused if result.is_error else told).append(result.structured_content or {})
 
         for place in range(4):
             group.start_soon(change, (one, other)[place % 2], sims[place * FIVE : (place + 1) * FIVE])
     assert len(await fleet.writes()) == 2 * FIVE
     assert sum(report["counts"].get("changed", 0) for report in told) == 2 * FIVE
     left = [report for report in told if report["state"] != "done"]
-    assert left
+    assert len(left) + len(refused) >= 2
     assert all("10 SIMs an hour (SIM_MCP_MAX_SIMS_PER_HOUR) are used up until" in report["state"] for report in left)
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
         for report in left:
             assert structured(await client.call_tool("continue_change", {"plan": report["plan"]}))["state"] == "done"
-    assert len(await fleet.writes()) == 4 * FIVE
+    assert len(await fleet.writes()) == (4 - len(refused)) * FIVE
 
 
 async def test_plans_kept_before_and_approved_after_count_too(fleet: Fleet) -> None:

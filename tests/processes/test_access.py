@@ -11,7 +11,7 @@ import pytest
 from mcp import Client
 from mcp.types import ElicitRequestParams, ElicitResult
 
-from tests.cli.test_commands import invoked
+from tests.processes.test_commands import invoked
 from tests.server.test_serving import Era, agree, environment, served
 from tests.support import Fleet, bearer, key_in, structured, text_of, with_key
 

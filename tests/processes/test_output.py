@@ -6,7 +6,7 @@ import sys
 import anyio
 import pytest
 
-from tests.cli.test_commands import run_on
+from tests.processes.test_commands import run_on
 from tests.server.test_serving import environment
 from tests.support import Fleet
 

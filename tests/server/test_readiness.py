@@ -15,7 +15,7 @@ from mcp import Client, StdioServerParameters
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
-from tests.cli.test_commands import invoked
+from tests.processes.test_commands import invoked
 from tests.server.test_serving import environment, served
 from tests.support import Fleet, text_of
 

@@ -22,7 +22,7 @@ from sim_mcp.changes.record.record_file import FILE, UnreadablePlanError
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_record import CALLER, plan_of
-from tests.cli.test_commands import run_on
+from tests.processes.test_commands import run_on
 from tests.support import Fleet, structured, text_of
 
 RECORDS = Path(__file__).with_name("records")
