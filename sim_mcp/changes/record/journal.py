@@ -148,7 +148,7 @@ class Journal:
         return "now"
 
     def answered(self, plan_id: str, answers: Mapping[int, Answer]) -> None:
-        """Record what emnify raw to what was sent, item by item; the first word stays.
+        """Record emnify's answer to each item that was sent; an earlier answer stays.
 
         Raises:
             JournalError: The record cannot be written.
