@@ -12,7 +12,7 @@ from sim_mcp.changes.policy import Policy, PolicyError, read_policy
 from sim_mcp.emnify import SimStatus
 from sim_mcp.settings import Confirm
 from tests.processes.test_commands import run
-from tests.server.test_serving import environment
+from tests.processes.test_serving import environment
 
 ITEM = PlannedItem(sim_id=1, iccid="8988303000006000000", before="Activated", after="x", verdict="change", reason="")
 DELETES = Plan(tool="delete_sims", change=Delete(), items=(ITEM,))

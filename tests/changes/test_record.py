@@ -33,7 +33,7 @@ from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.processes.test_commands import run_on
-from tests.server.test_serving import environment, server_process
+from tests.processes.test_serving import environment, server_process
 from tests.support import Fleet, fleet_of, structured, text_of, with_key
 
 CALLER = Caller("this machine", "a test")

@@ -20,7 +20,7 @@ from sim_mcp.changes.record.journal import Journal
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
-from tests.server.test_serving import environment
+from tests.processes.test_serving import environment
 from tests.support import Fleet, fleet_of
 
 SEED = 20261122

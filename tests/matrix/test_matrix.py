@@ -22,7 +22,7 @@ from mcp.types import (
 
 from sim_mcp.sandbox import SandboxSettings
 from tests.processes.test_commands import invoked
-from tests.server.test_serving import environment, served
+from tests.processes.test_serving import environment, served
 from tests.support import Fleet, UrlOnlyClient, fleet_of, with_key
 
 Era = Literal["auto", "legacy"]

@@ -12,7 +12,7 @@ from mcp import Client
 from mcp.types import ElicitRequestParams, ElicitResult
 
 from tests.processes.test_commands import invoked
-from tests.server.test_serving import Era, agree, environment, served
+from tests.processes.test_serving import Era, agree, environment, served
 from tests.support import Fleet, bearer, key_in, structured, text_of, with_key
 
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "localhost", "::1", "0:0:0:0:0:0:0:1")

@@ -17,7 +17,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from tests.changes.test_approval import press, suspend
-from tests.server.test_serving import environment
+from tests.processes.test_serving import environment
 from tests.support import Fleet, structured
 
 

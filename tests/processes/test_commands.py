@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from sim_mcp.cli.commands import main
 from sim_mcp.tools import registry
-from tests.server.test_serving import environment
+from tests.processes.test_serving import environment
 from tests.support import Fleet
 
 

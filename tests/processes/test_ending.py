@@ -17,7 +17,7 @@ import pytest
 from anyio.abc import Process
 from mcp import Client
 
-from tests.server.test_serving import Era, environment
+from tests.processes.test_serving import Era, environment
 from tests.support import Fleet, with_key
 
 SOON_S = 15.0

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from sim_mcp.logs import hide, log_to_stderr, without_secrets
 from tests.changes.test_approval import press, suspend
-from tests.server.test_serving import EVERY_WAY, Era, Wire, environment
+from tests.processes.test_serving import EVERY_WAY, Era, Wire, environment
 from tests.support import Fleet, key_in, structured, with_key
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/mcp")

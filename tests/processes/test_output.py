@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from tests.processes.test_commands import run_on
-from tests.server.test_serving import environment
+from tests.processes.test_serving import environment
 from tests.support import Fleet
 
 CONFIRMED = {"SIM_MCP_CONFIRM": "host"}

@@ -16,7 +16,7 @@ from sim_mcp.changes.record.record_file import FILE as JOURNAL
 from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotInfo
 from sim_mcp.fleet.usage.cache import FILE as USAGE
 from tests.changes.test_approval import suspend
-from tests.server.test_serving import environment
+from tests.processes.test_serving import environment
 from tests.support import Fleet, structured
 
 WITHOUT_UMASK = (

@@ -18,7 +18,7 @@ from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_approval import claude_desktop, press, suspend
 from tests.processes.test_commands import run_on
-from tests.server.test_serving import environment
+from tests.processes.test_serving import environment
 from tests.support import Fleet, structured, text_of
 
 THREE = ("healthy", "went_silent", "euicc")

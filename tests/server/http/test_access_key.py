@@ -12,7 +12,7 @@ from sim_mcp.logs import without_secrets
 from sim_mcp.server.http.access_key import access_key
 from sim_mcp.settings import Settings
 from tests.processes.test_commands import invoked
-from tests.server.test_serving import environment, served
+from tests.processes.test_serving import environment, served
 from tests.support import key_in, with_key
 
 

@@ -31,7 +31,7 @@ from sim_mcp.server.app import build_server
 from sim_mcp.settings import Settings
 from sim_mcp.tools.exports.export_sims import _tool_error, build, render
 from tests.emnify.upstream import Reply, Upstream, upstream_running
-from tests.server.test_serving import environment
+from tests.processes.test_serving import environment
 from tests.support import Fleet, fleet_of, structured, text_of
 from tests.tools.checking import leaves, shown, tokens
 

@@ -16,7 +16,7 @@ from sim_mcp.server.app import build_server
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from tests.processes.test_commands import invoked
-from tests.server.test_serving import environment, served
+from tests.processes.test_serving import environment, served
 from tests.support import Fleet, text_of
 
 TOOLS = len(registry.tools(may_write=True))
