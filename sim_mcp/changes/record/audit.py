@@ -11,6 +11,7 @@ from sim_mcp.changes.kinds import label_recorded
 from sim_mcp.changes.record.record_file import RecordFile
 from sim_mcp.changes.record.rows import UNREADABLE, parse_body, parse_caller, parse_text
 from sim_mcp.changes.record.sim_matcher import match_sim
+from sim_mcp.formatting import as_utc, format_quantity
 
 NOT_KNOWN_YET = "sent, outcome not known yet"
 
@@ -76,7 +77,7 @@ def audit(directory: Path, since: datetime | None = None, sim: str | None = None
         wanted = _items_that(db, plans, fits) if fits is not None else None
         about = {plan_id for plan_id, _ in wanted} if wanted is not None else set()
         for number, at, kind, plan_id, item, body, planned, answer in db.execute(
-            _ROWS, (since.isoformat() if since else "",)
+            _ROWS, (as_utc(since).isoformat() if since else "",)
         ):
             if wanted is not None and (plan_id not in about if item is None else (plan_id, item) not in wanted):
                 continue
@@ -158,7 +159,7 @@ def _fields(kind: str, raw: Any, item: dict[str, Any], answer: dict[str, Any], p
         }
     body = parse_body(raw)
     if kind == "decided":
-        sims = plan.batch or (f"{plan.sims:,} SIM{'' if plan.sims == 1 else 's'}" if plan.sims is not None else "")
+        sims = plan.batch or ("" if plan.sims is None else format_quantity(plan.sims, "SIM"))
         decision = "approved" if body["approved"] is True else "rejected"
         return {"event": "decided", "sim": sims, "outcome": decision, "note": plan.summary}
     events = {"outcome": "outcome", "reading": "read again"}

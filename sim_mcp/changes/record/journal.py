@@ -174,7 +174,7 @@ class Journal:
                 self._append(db, "reading", plan_id, asdict(outcome), item=item)
 
     def progress(self, plan_id: str) -> Progress:
-        """Return what is on record about the items of a plan; a later reading stands for what was told before.
+        """Return what is on record about the items of a plan; a later reading replaces an outcome.
 
         Raises:
             JournalError: The record cannot be read.

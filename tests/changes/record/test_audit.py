@@ -5,7 +5,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -77,3 +77,13 @@ def test_three_times_as_much_takes_about_three_times_the_work(tmp_path: Path, qu
     assert len(list(audit(many))) == MANY + 1
     # Where the whole plan is parsed for each row, it is nine times.
     assert work(QUESTIONS[question], many) < 4 * work(QUESTIONS[question], few)
+
+
+def test_since_means_the_same_moment_in_every_zone(tmp_path: Path) -> None:
+    noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    journal = Journal(tmp_path, now=lambda: noon)
+    journal.decide(journal.keep(plan_of(1), CALLER).id, approved=True, how="form")
+    ahead = timezone(timedelta(hours=5))
+    for since in (noon, noon.astimezone(ahead), noon.astimezone(UTC).replace(tzinfo=None)):
+        assert [row.event for row in audit(tmp_path, since)] == ["decided"]
+    assert list(audit(tmp_path, (noon + timedelta(seconds=1)).astimezone(timezone(-timedelta(hours=5))))) == []
