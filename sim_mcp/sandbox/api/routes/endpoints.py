@@ -4,6 +4,7 @@ from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, express
 from sim_mcp.sandbox.api.core import Call, RouteEntry, bad_request, reference
 from sim_mcp.sandbox.api.query import ENDPOINT_ORDER, Page, main_page, order
 from sim_mcp.sandbox.api.routes.connectivity import connectivity, subscriber_info
+from sim_mcp.sandbox.api.routes.sims import days_answer, months_answer
 from sim_mcp.sandbox.api.shapes import SERVICE_PROFILE, TARIFF_PROFILE, endpoint_shape
 from sim_mcp.sandbox.store.store import EndpointRow, SimRow
 from sim_mcp.sandbox.world.catalogue import OPERATORS, DeviceStatus, EventType
@@ -157,21 +158,13 @@ def list_limit_extensions(call: Call) -> Answer:
 def get_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/endpoint/{id}/stats`."""
     endpoint = _endpoint_or_empty(call)
-    sim = call.store.sim_of_endpoint(endpoint.id)
-    if sim is None:
-        return php([] if call.unknowns.stats_shape == "array" else {})
-    return php(call.core.usage.months(sim, "endpoint_id", endpoint.id))
+    return months_answer(call, call.store.sim_of_endpoint(endpoint.id), "endpoint_id", endpoint.id)
 
 
 def get_daily_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/endpoint/{id}/stats/daily`."""
     endpoint = _endpoint_or_empty(call)
-    sim = call.store.sim_of_endpoint(endpoint.id)
-    try:
-        first, last = call.core.usage.range(call.query.get("start_date"), call.query.get("end_date"))
-    except ValueError:
-        return nothing(Backend.PHP, 400)
-    return php(call.core.usage.daily(sim, first, last) if sim else [])
+    return days_answer(call, call.store.sim_of_endpoint(endpoint.id))
 
 
 def _endpoint_or_empty(call: Call) -> EndpointRow:

@@ -97,14 +97,23 @@ def delete_sims(call: Call) -> Answer:
 def get_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/sim/{id}/stats`."""
     sim = _sim_for_usage(call)
-    if sim is None:
-        return php([] if call.unknowns.stats_shape == "array" else {})
-    return php(call.core.usage.months(sim, "sim_id", sim.id))
+    return months_answer(call, sim, "sim_id", sim.id if sim else 0)
 
 
 def get_daily_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/sim/{id}/stats/daily`."""
-    sim = _sim_for_usage(call)
+    return days_answer(call, _sim_for_usage(call))
+
+
+def months_answer(call: Call, sim: SimRow | None, key: str, number: int) -> Answer:
+    """Return a SIM's usage of this month and last, each row with the id it was asked for by."""
+    if sim is None:
+        return php([] if call.unknowns.stats_shape == "array" else {})
+    return php(call.core.usage.months(sim, key, number))
+
+
+def days_answer(call: Call, sim: SimRow | None) -> Answer:
+    """Return a SIM's usage of the days that the query asks for."""
     try:
         first, last = call.core.usage.range(call.query.get("start_date"), call.query.get("end_date"))
     except ValueError:
