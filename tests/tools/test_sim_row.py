@@ -1,6 +1,6 @@
 """A SIM as a row: its names in full, or once for all rows."""
 
-from sim_mcp.tools.usage.sim_row import build_sim_row, extract_customer, render_sim_row
+from sim_mcp.tools.sim_row import build_sim_row, extract_customer, render_sim_row
 from tests.tools.usage.calls import fleet_sim
 
 

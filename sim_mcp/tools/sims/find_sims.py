@@ -10,26 +10,22 @@ from sim_mcp.emnify.identifiers import PRINTED_ICCID_LENGTH
 from sim_mcp.fleet.inventory.filters import FleetSim, Found, Match
 from sim_mcp.fleet.inventory.inventory import StillReadingError
 from sim_mcp.formatting import format_next, format_timestamp, join_lines
-from sim_mcp.sanitize import called, clean, fence, quoted
+from sim_mcp.sanitize import called, clean, fence
 from sim_mcp.tools.context import ToolContext, inventory_of
 from sim_mcp.tools.parameters import Name, ready_call
 from sim_mcp.tools.registry import Entry
-from sim_mcp.tools.result import Answer, join_hints, respond
+from sim_mcp.tools.result import join_hints, respond
+from sim_mcp.tools.sim_row import NAME_LIMIT, SimRow, render_sim_row
 from sim_mcp.tools.sims.fleet_answer import FleetAnswer, query_snapshot, render_totals, render_unfinished
-from sim_mcp.tools.sims.row import NAME_LIMIT
 
 _MOST_SHOWN = 20
 _FILTERS = {"ICCID": "iccid", "IMSI": "imsi", "MSISDN": "msisdn", "EID": "eid", "device": "device"}
 """The parameter of list_sims that searches a field."""
 
 
-class FoundSim(Answer):
+class FoundSim(SimRow):
     """One SIM with the field that matched, and how well: exact, prefix or part."""
 
-    iccid: str
-    status: str | None = None
-    device: str | None = None
-    customer: str | None = None
     matched: str
     fit: str
 
@@ -100,9 +96,7 @@ def _build_row(match: Match) -> FoundSim:
 
 
 def _render_row(row: FoundSim) -> str:
-    device = quoted(row.device) if row.device else "no device"
-    customer = quoted(row.customer) if row.customer else None
-    return " ".join(filter(None, [row.iccid, row.status, device, customer, f"({row.fit} {row.matched})"]))
+    return f"{render_sim_row(row)} ({row.fit} {row.matched})"
 
 
 def _label_match(sim: FleetSim, field: str) -> str:

@@ -15,8 +15,9 @@ from sim_mcp.tools.context import ToolContext
 from sim_mcp.tools.parameters import Day, Month, Name, Page, PerPage, PlainDay, Statuses, ready_call, to_statuses
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, join_hints, render_shared_customer, respond
+from sim_mcp.tools.sim_row import extract_customer
 from sim_mcp.tools.sims.query import SimPage, SimQuery, SortField, read_page
-from sim_mcp.tools.sims.row import SimRow, render_row
+from sim_mcp.tools.sims.row import ListedSim, render_row
 
 MOST_IN_FULL = 40
 """Rows in full that fit into what a model is given at once."""
@@ -34,7 +35,7 @@ class SimListAnswer(Answer):
     pages: int | None = None
     customer: str | None = Field(default=None, description="of all rows")
     as_of: str | None = Field(default=None, description="if from the inventory")
-    sims: list[SimRow]
+    sims: list[ListedSim]
     next: str | None = None
     hint: str | None = None
 
@@ -124,17 +125,15 @@ def build(found: SimPage, filters: dict[str, Any], shape: dict[str, Any]) -> Sim
         filters: the arguments that choose SIMs, by parameter.
         shape: the other arguments, for the next call.
     """
-    customers = {row.customer for row in found.rows}
-    shared = customers.pop() if len(customers) == 1 else None
     following = found.page + 1 if found.complete else found.page
     goes_on = found.has_next or not found.complete
     return SimListAnswer(
         total=found.total,
         page=found.page,
         pages=found.pages,
-        customer=shared,
+        customer=extract_customer(found.rows),
         as_of=found.as_of,
-        sims=[row.model_copy(update={"customer": None}) if shared else row for row in found.rows],
+        sims=found.rows,
         next=ready_call("list_sims", filters | shape, page=following if following > 1 else None) if goes_on else None,
         hint=join_hints(None if found.rows or not found.complete else _hint_nothing(found, filters), *found.notes),
     )

@@ -14,7 +14,7 @@ from sim_mcp.formatting import format_timestamp
 from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of
 from sim_mcp.tools.parameters import Month
 from sim_mcp.tools.sims.fleet_answer import query_snapshot
-from sim_mcp.tools.sims.row import SimRow, build_fleet_row, build_row
+from sim_mcp.tools.sims.row import ListedSim, build_fleet_row, build_row
 from sim_mcp.tools.usage.unused import unused_sims
 
 SortField = Literal["id", "iccid", "eid", "status", "production_date", "device", "model", "organisation"]
@@ -77,7 +77,7 @@ class SimQuery:
 class SimPage:
     """Hold one page of rows, and how much it tells."""
 
-    rows: list[SimRow]
+    rows: list[ListedSim]
     page: int
     total: int | None
     pages: int | None

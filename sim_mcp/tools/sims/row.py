@@ -4,20 +4,13 @@ from sim_mcp.emnify import Sim
 from sim_mcp.emnify.lifecycle import status_label
 from sim_mcp.fleet.inventory.filters import FleetSim
 from sim_mcp.formatting import join_pairs
-from sim_mcp.sanitize import called, clean, quoted
-from sim_mcp.tools.result import Answer
-
-NAME_LIMIT = 60
-"""Characters of a device's name that a row shows."""
+from sim_mcp.sanitize import called, clean
+from sim_mcp.tools.sim_row import NAME_LIMIT, SimRow, render_sim_row
 
 
-class SimRow(Answer):
-    """One SIM of a list; from `id` on only with detail=full."""
+class ListedSim(SimRow):
+    """One SIM of a list; all of these only with detail=full."""
 
-    iccid: str
-    status: str
-    device: str | None = None
-    customer: str | None = None
     id: int | None = None
     imsi: str | None = None
     msisdn: str | None = None
@@ -28,9 +21,9 @@ class SimRow(Answer):
     activated: str | None = None
 
 
-def build_row(sim: Sim, *, full: bool) -> SimRow:
+def build_row(sim: Sim, *, full: bool) -> ListedSim:
     """Return a SIM from emnify as a row."""
-    row = SimRow(
+    row = ListedSim(
         iccid=sim.printed_iccid or f"id {sim.id}",
         status=status_label(sim),
         device=called(sim.device.name, sim.device.id, NAME_LIMIT) if sim.device else None,
@@ -52,9 +45,9 @@ def build_row(sim: Sim, *, full: bool) -> SimRow:
     )
 
 
-def build_fleet_row(sim: FleetSim, *, full: bool) -> SimRow:
+def build_fleet_row(sim: FleetSim, *, full: bool) -> ListedSim:
     """Return a SIM from the inventory as a row."""
-    row = SimRow(
+    row = ListedSim(
         iccid=sim.iccid or f"id {sim.id}",
         status=clean(sim.status_label, 30),
         device=called(sim.device, sim.device_id, NAME_LIMIT) if sim.device_id is not None else None,
@@ -76,9 +69,8 @@ def build_fleet_row(sim: FleetSim, *, full: bool) -> SimRow:
     )
 
 
-def render_row(row: SimRow) -> str:
+def render_row(row: ListedSim) -> str:
     """Return a row as one line."""
-    device = quoted(row.device) if row.device else "no device"
     more = join_pairs(
         ("id", row.id),
         ("IMSI", row.imsi),
@@ -89,4 +81,4 @@ def render_row(row: SimRow) -> str:
         ("produced", row.produced),
         ("activated", row.activated),
     )
-    return " ".join(filter(None, [row.iccid, row.status, device, quoted(row.customer) if row.customer else "", more]))
+    return f"{render_sim_row(row)} {more}".rstrip()

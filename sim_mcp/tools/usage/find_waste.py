@@ -32,6 +32,7 @@ from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, emnify_of, inven
 from sim_mcp.tools.parameters import Name, ready_call
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, render_shared_customer, respond
+from sim_mcp.tools.sim_row import SimRow, build_sim_row, extract_customer, render_sim_row
 from sim_mcp.tools.usage.scan_state import (
     SNAPSHOT_WITHIN_S,
     collect_notes,
@@ -44,7 +45,6 @@ from sim_mcp.tools.usage.scan_state import (
     load_sims,
     render_progress,
 )
-from sim_mcp.tools.usage.sim_row import SimRow, build_sim_row, extract_customer, render_sim_row
 
 _DEVICES_WITHIN_S = 12.0
 _EXAMPLES, _MOST_EXAMPLES = 3, 100
