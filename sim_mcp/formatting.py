@@ -99,6 +99,11 @@ def format_counted(shown: int, total: int | None, noun: str) -> str:
     return f"{shown:,} of {format_quantity(total, noun)}"
 
 
+def format_counts(counts: Mapping[str, int]) -> str:
+    """Return the number of each kind, such as `2 changed, 1 refused`."""
+    return ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
+
+
 def format_page(page: int, pages: int | None) -> str:
     """Return the number of a page, and of how many where that is known, such as `page 1 of 34`."""
     return f"page {page}" if pages is None else f"page {page} of {pages:,}"

@@ -1,6 +1,7 @@
 """The application state, which lives as long as the server, and how a tool gets at its parts."""
 
 import getpass
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -69,8 +70,7 @@ def emnify_of(ctx: ToolContext) -> EmnifyClient:
     Raises:
         NoTokenError: No token can be used.
     """
-    state = _state_of(ctx)
-    return _require(state, state.client)
+    return _require(ctx, lambda state: state.client)
 
 
 def changes_of(ctx: ToolContext) -> ChangeService:
@@ -79,8 +79,7 @@ def changes_of(ctx: ToolContext) -> ChangeService:
     Raises:
         NoTokenError: No token can be used.
     """
-    state = _state_of(ctx)
-    return _require(state, state.changes)
+    return _require(ctx, lambda state: state.changes)
 
 
 def forms_count(ctx: ToolContext) -> bool:
@@ -99,8 +98,7 @@ def inventory_of(ctx: ToolContext) -> Inventory:
     Raises:
         NoTokenError: No token can be used.
     """
-    state = _state_of(ctx)
-    return _require(state, state.inventory)
+    return _require(ctx, lambda state: state.inventory)
 
 
 def usage_of(ctx: ToolContext) -> UsageScan:
@@ -109,8 +107,7 @@ def usage_of(ctx: ToolContext) -> UsageScan:
     Raises:
         NoTokenError: No token can be used.
     """
-    state = _state_of(ctx)
-    return _require(state, state.usage)
+    return _require(ctx, lambda state: state.usage)
 
 
 def exports_of(ctx: ToolContext) -> ExportService:
@@ -119,8 +116,7 @@ def exports_of(ctx: ToolContext) -> ExportService:
     Raises:
         NoTokenError: No token can be used.
     """
-    state = _state_of(ctx)
-    return _require(state, state.exports)
+    return _require(ctx, lambda state: state.exports)
 
 
 def caller_of(ctx: ToolContext) -> Caller:
@@ -149,7 +145,9 @@ def _state_of(ctx: ToolContext) -> AppState:
     return state
 
 
-def _require(state: AppState, part: T | None) -> T:
+def _require(ctx: ToolContext, pick: Callable[[AppState], T | None]) -> T:
+    state = _state_of(ctx)
+    part = pick(state)
     if part is None:
         raise NoTokenError(state.settings)
     return part

@@ -1,14 +1,16 @@
 """A SIM is written the same whether it is taken apart quickly or goes through the lenient models."""
 
 from copy import deepcopy
+from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sim_mcp.emnify import Sim
-from sim_mcp.exports.rows import COLUMNS, SimRow, sim_row, sim_row_of_json
+from sim_mcp.emnify import DayUsage, Sim
+from sim_mcp.exports.rows import COLUMNS, SimRow, sim_row, sim_row_of_json, usage_row
 
 Path = tuple[str, ...]
 
@@ -103,3 +105,16 @@ def test_what_is_no_sim_is_none() -> None:
     nothings: list[Any] = [None, 3, "SIM", [], {}, {"id": None}, {"id": "x"}, {"iccid": "8988"}]
     for raw in nothings:
         assert sim_row_of_json(raw) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "sms", "currency"),
+    [("EUR", "EUR", "EUR"), ("EUR", None, "EUR"), (None, "USD", "USD"), ("EUR", "USD", "data EUR, SMS USD")],
+)
+def test_each_cost_has_its_own_currency(data: str | None, sms: str | None, currency: str) -> None:
+    def traffic(cost: int, code: str | None) -> dict[str, Any]:
+        return {"volume": 1, "cost": cost, "currency": {"code": code} if code else None}
+
+    day = DayUsage.model_validate({"date": "2026-11-01", "data": traffic(2, data), "sms": traffic(3, sms)})
+    row = usage_row({}, day)
+    assert (row["data_cost"], row["sms_cost"], row["currency"]) == (Decimal(2), Decimal(3), currency)

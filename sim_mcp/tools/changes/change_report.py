@@ -12,12 +12,12 @@ from sim_mcp.changes.item import PlannedItem
 from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.changes.report import Report
-from sim_mcp.formatting import format_quantity, format_timestamp, join_lines
+from sim_mcp.formatting import format_counts, format_next, format_quantity, format_timestamp, join_lines
 from sim_mcp.sanitize import fence, quoted
 from sim_mcp.tools.changes.proposal import Proposal
 from sim_mcp.tools.context import ToolContext, changes_of, wants_progress
 from sim_mcp.tools.parameters import ready_call
-from sim_mcp.tools.result import Answer, respond
+from sim_mcp.tools.result import Answer, join_hints, respond
 
 ROWS = 40
 """Outcomes listed one by one: what fits into an answer. What needs a look comes first."""
@@ -102,12 +102,12 @@ def render(answer: ChangeReport) -> str:
         fence(join_lines(f"{answer.summary}.", *rows, *(answer.planned or ()))),
         f"{answer.not_shown:,} more not shown; sim-mcp audit has them all." if answer.not_shown else None,
         answer.note,
-        f"Next: {answer.next}" if answer.next else None,
+        format_next(answer.next),
     )
 
 
 def _render_head(answer: ChangeReport) -> list[str | None]:
-    counts = ", ".join(f"{number:,} {kind}" for kind, number in answer.counts.items())
+    counts = format_counts(answer.counts)
     if answer.agreed is None and counts and not set(answer.counts) - {"refused", "already"}:
         return [f"Nothing changed: {counts}. Plan {answer.plan} is {answer.state}."]
     return [
@@ -138,7 +138,7 @@ def _note(report: Report, *, form_failed: bool, waiting: bool) -> str | None:
     form = "The form came back without a yes; perhaps nobody saw it." if form_failed else None
     others = f"{format_quantity(report.besides, 'other change')} of this client" if report.besides else ""
     besides = f"{others} not finished: list_changes tells which." if others else None
-    return " ".join(filter(None, [form, until, report.note, besides])) or None
+    return join_hints(form, until, report.note, besides)
 
 
 def _state(report: Report) -> str:

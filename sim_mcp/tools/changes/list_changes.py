@@ -1,6 +1,6 @@
 """List changes: what waits, what is open, what was done."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 from mcp.types import CallToolResult
@@ -9,7 +9,7 @@ from pydantic import Field
 from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.history import Change
 from sim_mcp.emnify import InvalidValueError
-from sim_mcp.formatting import format_quantity, join_lines
+from sim_mcp.formatting import as_utc, format_counts, format_next, format_quantity, join_lines
 from sim_mcp.sanitize import fence
 from sim_mcp.tools.context import ToolContext, caller_of, changes_of
 from sim_mcp.tools.parameters import Moment, Name, Page, ready_call
@@ -96,7 +96,7 @@ def render(answer: ChangeList) -> str:
     return join_lines(
         f"{counted}, page {answer.page}.",
         fence("\n".join(map(_render_row, answer.changes))),
-        f"Next: {calls}" if calls else None,
+        format_next(calls),
         f"Next page: {answer.next}" if answer.next else None,
     )
 
@@ -105,7 +105,7 @@ def _row(change: Change, *, mine: bool) -> ChangeRow:
     unfinished = change.standing in ("waiting", "open")
     return ChangeRow(
         plan=change.plan,
-        at=f"{change.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        at=f"{as_utc(change.at):%Y-%m-%d %H:%M} UTC",
         state=change.standing,
         summary=change.summary,
         agreed=change.agreed,
@@ -120,7 +120,7 @@ def _row(change: Change, *, mine: bool) -> ChangeRow:
 
 
 def _render_row(row: ChangeRow) -> str:
-    counts = ", ".join(f"{number:,} {kind}" for kind, number in (row.counts or {}).items())
+    counts = format_counts(row.counts or {})
     return join_lines(
         f"{row.at} plan {row.plan} {row.state}: {row.summary}.",
         f"  {counts}." if counts else None,
@@ -139,7 +139,7 @@ def _hint(found: list[Change]) -> str:
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    return moment.astimezone(UTC) if moment else None
+    return as_utc(moment) if moment else None
 
 
 TOOL = Entry(list_changes, "List changes of SIMs")
