@@ -1,27 +1,29 @@
 """export_sims: SIMs, their daily usage or their events in a file. It sends nothing but GET."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated
 from urllib.parse import quote
 
 import anyio
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ResourceLink
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
-from sim_mcp.emnify import EmnifyError, InvalidValueError, SimFilter, SimStatus
+from sim_mcp.emnify import EmnifyError, InvalidValueError
 from sim_mcp.exports.files import ExportRefusedError, check_file_name
 from sim_mcp.exports.formats import MIME_TYPES, Cell, Format
 from sim_mcp.exports.rows import COLUMNS, What
 from sim_mcp.exports.service import Export, Order
 from sim_mcp.exports.sources import Selection
 from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError
+from sim_mcp.fleet.lookup.selection import SimSelection
 from sim_mcp.fleet.lookup.sims import LookupFailedError
 from sim_mcp.formatting import format_quantity, format_timestamp, join_lines
 from sim_mcp.sanitize import clean, fence
 from sim_mcp.tools.context import ToolContext, exports_of
 from sim_mcp.tools.errors import explain
-from sim_mcp.tools.parameters import Day, Name, Status, ready_call, wrap_scalar
+from sim_mcp.tools.order import emnify_order, parse_order
+from sim_mcp.tools.parameters import FirstDay, LastDay, Name, Names, Statuses, ready_call, to_statuses
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, respond
 
@@ -30,6 +32,7 @@ EXPORT_URI = "export://files/"
 
 _DEFAULT_DAYS, _MAX_DAYS = 30, 366
 _MAX_NAMES = 1000
+_FILTERS = ("status", "customer", "reseller", "issuer", "model", "has_device", "sort")
 _CELL_LIMIT = 60
 _NOUNS: dict[What, tuple[str, str]] = {
     "sims": ("SIM", ""),
@@ -61,17 +64,16 @@ class ExportAnswer(Answer):
 async def export_sims(
     ctx: ToolContext,
     what: What = "sims",
-    sims: Annotated[
-        list[Name] | None,
-        Field(max_length=_MAX_NAMES, description="only these, e.g. by ICCID"),
-        BeforeValidator(wrap_scalar),
-    ] = None,
-    status: Status | None = None,
-    organisation: Annotated[Name | None, Field(description="customer: name or id")] = None,
-    model: Name | None = None,
+    sims: Annotated[list[Name] | None, Field(max_length=_MAX_NAMES, description="only these, e.g. by ICCID")] = None,
+    status: Statuses | None = None,
+    customer: Names | None = None,
+    reseller: Names | None = None,
+    issuer: Names | None = None,
+    model: Names | None = None,
     has_device: bool | None = None,
-    start: Annotated[Day | None, Field(description="of usage, events; default: 30 days")] = None,
-    end: Day | None = None,
+    sort: Annotated[list[str] | None, Field(description="as list_sims")] = None,
+    start: Annotated[FirstDay | None, Field(description="of usage, events; day or month; default: 30 days")] = None,
+    end: LastDay | None = None,
     format: Format = "csv",  # noqa: A002  # the word people use.
     file_name: Annotated[str | None, Field(description="without folder")] = None,
 ) -> Annotated[CallToolResult, ExportAnswer]:
@@ -84,31 +86,55 @@ async def export_sims(
         "what": None if what == "sims" else what,
         "sims": sims,
         "status": status,
-        "organisation": organisation,
+        "customer": customer,
+        "reseller": reseller,
+        "issuer": issuer,
         "model": model,
         "has_device": has_device,
+        "sort": sort,
         "start": start,
         "end": end,
         "format": None if format == "csv" else format,
         "file_name": file_name,
     }
-    if sims and any(given[name] is not None for name in ("status", "organisation", "model", "has_device")):
+    if sims and any(given[name] is not None for name in _FILTERS):
         raise InvalidValueError("sims names the SIMs already; leave it out to filter, or the filters out")
+    now = service.now()
+    first, last = _days(what, start, end, now.date())
+    selection = Selection(
+        what,
+        first,
+        last,
+        tuple(sims or ()),
+        SimSelection(to_statuses(status), models=tuple(model or ()), has_device=has_device),
+        tuple(customer or ()),
+        tuple(reseller or ()),
+        tuple(issuer or ()),
+        emnify_order(parse_order(sort)),
+    )
+    str(selection.sims.filter)  # what cannot be expressed is refused before anything is sent.
+    name = check_file_name(file_name or f"{what}-{now:%Y%m%dT%H%M%SZ}", format)
+    order = Order(ready_call("export_sims", given), selection, format, name)
+    return _respond(await service.export(order, lambda export: _report_progress(ctx, export)))
+
+
+def _days(what: What, start: date | None, end: date | None, today: date) -> tuple[date, date]:
+    """Return the first and the last day of the usage or events that are wanted.
+
+    Raises:
+        InvalidValueError: The days do not go with what is exported, lie in the future, are swapped or too many.
+    """
     if what == "sims" and (start or end):
         raise InvalidValueError("SIMs are exported as they are now; start and end go with what=usage or what=events")
-    now = service.now()
-    last = end or now.date()
+    last = end or today
     first = start or last - timedelta(days=_DEFAULT_DAYS - 1)
     if first > last:
         raise InvalidValueError(f"start {first} is after end {last}; swap them")
+    if first > today:
+        raise InvalidValueError(f"start {first} is still to come: by emnify's clock it is {today} (UTC)")
     if (last - first).days >= _MAX_DAYS:
         raise InvalidValueError(f"{first} to {last} is longer than {_MAX_DAYS} days; export it in parts")
-    chosen = SimFilter(status=SimStatus.from_word(status) if status else None, model=model)
-    str(chosen)  # what cannot be expressed is refused before anything is sent.
-    name = check_file_name(file_name or f"{what}-{now:%Y%m%dT%H%M%SZ}", format)
-    selection = Selection(what, chosen, organisation, has_device, tuple(sims or ()), first, last)
-    order = Order(ready_call("export_sims", given), selection, format, name)
-    return _respond(await service.export(order, lambda export: _report_progress(ctx, export)))
+    return first, last
 
 
 TOOL = Entry(export_sims, "Export SIMs to a file", effect="files", idempotent=False)
@@ -208,6 +234,8 @@ def _build_hint(export: Export) -> str | None:
         parts.append(f"{export.unreadable:,} records were left out, for emnify sent them in a form nobody knows.")
     if export.gone:
         parts.append(f"{format_quantity(export.gone, 'SIM')} went away meanwhile.")
+    if export.order.selection.end > (today := export.began.date()):
+        parts.append(f"Days after {today} are still to come.")
     if export.over.is_set() and not export.rows:
         parts.append(
             "Leave a filter out to see what there is."
