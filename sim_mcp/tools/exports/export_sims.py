@@ -128,10 +128,10 @@ def _days(what: What, start: date | None, end: date | None, today: date) -> tupl
         raise InvalidValueError("SIMs are exported as they are now; start and end go with what=usage or what=events")
     last = end or today
     first = start or last - timedelta(days=_DEFAULT_DAYS - 1)
-    if first > last:
-        raise InvalidValueError(f"start {first} is after end {last}; swap them")
     if first > today:
         raise InvalidValueError(f"start {first} is still to come: by emnify's clock it is {today} (UTC)")
+    if first > last:
+        raise InvalidValueError(f"start {first} is after end {last}; swap them")
     if (last - first).days >= _MAX_DAYS:
         raise InvalidValueError(f"{first} to {last} is longer than {_MAX_DAYS} days; export it in parts")
     return first, last
