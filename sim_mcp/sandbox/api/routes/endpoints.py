@@ -158,13 +158,13 @@ def list_limit_extensions(call: Call) -> Answer:
 def get_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/endpoint/{id}/stats`."""
     endpoint = _endpoint_or_empty(call)
-    return months_answer(call, call.store.sim_of_endpoint(endpoint.id), "endpoint_id", endpoint.id)
+    return months_answer(call, call.core.traffic.sims_in(endpoint), "endpoint_id", endpoint.id, endpoint.id)
 
 
 def get_daily_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/endpoint/{id}/stats/daily`."""
     endpoint = _endpoint_or_empty(call)
-    return days_answer(call, call.store.sim_of_endpoint(endpoint.id))
+    return days_answer(call, call.core.traffic.sims_in(endpoint), endpoint.id)
 
 
 def _endpoint_or_empty(call: Call) -> EndpointRow:

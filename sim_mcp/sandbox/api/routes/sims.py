@@ -96,29 +96,29 @@ def delete_sims(call: Call) -> Answer:
 
 def get_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/sim/{id}/stats`."""
-    sim = _sim_for_usage(call)
-    return months_answer(call, sim, "sim_id", sim.id if sim else 0)
+    sims = _sims_for_usage(call)
+    return months_answer(call, sims, "sim_id", sims[0].id if sims else 0)
 
 
 def get_daily_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/sim/{id}/stats/daily`."""
-    return days_answer(call, _sim_for_usage(call))
+    return days_answer(call, _sims_for_usage(call))
 
 
-def months_answer(call: Call, sim: SimRow | None, key: str, number: int) -> Answer:
-    """Return a SIM's usage of this month and last, each row with the id it was asked for by."""
-    if sim is None:
+def months_answer(call: Call, sims: list[SimRow], key: str, number: int, device: int | None = None) -> Answer:
+    """Return the usage of SIMs, in one device or in any, this month and last, by the id that was asked for."""
+    if not sims:
         return php([] if call.unknowns.stats_shape == "array" else {})
-    return php(call.core.usage.months(sim, key, number))
+    return php(call.core.usage.months(sims, key, number, device))
 
 
-def days_answer(call: Call, sim: SimRow | None) -> Answer:
-    """Return a SIM's usage of the days that the query asks for."""
+def days_answer(call: Call, sims: list[SimRow], device: int | None = None) -> Answer:
+    """Return the usage of SIMs, in one device or in any, on the days that the query asks for."""
     try:
         first, last = call.core.usage.range(call.query.get("start_date"), call.query.get("end_date"))
     except ValueError:
         return nothing(Backend.PHP, 400)
-    return php(call.core.usage.daily(sim, first, last) if sim else [])
+    return php(call.core.usage.daily(sims, first, last, device) if sims else [])
 
 
 def get_installation_code(call: Call) -> Answer:
@@ -143,11 +143,11 @@ def get_unlinked_products(_: Call) -> Answer:
     return scala([{"product": {"id": 1, "name": model_shape(53)["description"]}, "quantity": 3}])
 
 
-def _sim_for_usage(call: Call) -> SimRow | None:
+def _sims_for_usage(call: Call) -> list[SimRow]:
     sim = call.find_sim(call.number())
     if sim is None and call.unknowns.unknown_sim_stats == "404_1201":
         raise Refusal(unknown_sim(call.unknowns, call.number()))
-    return sim
+    return [sim] if sim else []
 
 
 def _wanted_status(call: Call, sim: SimRow, value: object) -> Status | None:
