@@ -21,9 +21,9 @@ class Filters:
         self._unknowns = unknowns
         self._sim: dict[str, Callable[[str], Condition | None]] = {
             "id": lambda value: _number("id", value),
-            "issuer_org": lambda value: _organisation("issuer", value),
-            "reseller_org": lambda value: _organisation("reseller", value),
-            "customer_org": lambda value: _organisation("customer", value),
+            "issuer_org": lambda value: self._organisation("issuer", value),
+            "reseller_org": lambda value: self._organisation("reseller", value),
+            "customer_org": lambda value: self._organisation("customer", value),
             "iccid": lambda value: self._digits("iccid", value, 19),
             "iccid_with_luhn": self._printed,
             "status": lambda value: _number("status", value),
@@ -58,12 +58,37 @@ class Filters:
         Raises:
             Refusal: 422 1301, if a filter is unknown or has an impossible value.
         """
+        return _select(self._visible(role, org), self._sim, text, order_by)
+
+    def sims_of_events(self, role: Role, org: int, wanted: list[tuple[str, str]]) -> Selection:
+        """Select the SIMs whose events can pass a filter of event lists, as far as it names SIMs or devices."""
+        conditions = self._visible(role, org)
+        for name, value in wanted:
+            each = [self._of_event(name, part) for part in value.split("|")]
+            known = [condition for condition in each if condition is not None]
+            if len(known) == len(each):
+                either = " OR ".join(f"({where})" for where, _ in known)
+                conditions.append((f"({either})", tuple(one for _, values in known for one in values)))
+        return _joined(conditions, "id")
+
+    def _visible(self, role: Role, org: int) -> list[Condition]:
         scope = {Role.ENTERPRISE: "customer", Role.RESELLER: "reseller", Role.ISSUER: "issuer"}[role]
-        hidden = self._unknowns.deleted_sims == "hidden"
-        first: list[Condition] = [_among(scope, family(org, role))]
-        if hidden:
-            first.append((f"status <> {Status.DELETED:d}", ()))
-        return _select(first, self._sim, text, order_by)
+        conditions: list[Condition] = [_among(scope, family(org, role))]
+        if self._unknowns.deleted_sims == "hidden":
+            conditions.append((f"status <> {Status.DELETED:d}", ()))
+        return conditions
+
+    def _of_event(self, name: str, value: str) -> Condition | None:
+        if name in {"iccid", "iccid_with_luhn", "imsi"}:
+            return self._sim[name](value)
+        field = {"endpoint": "name"}.get(name, name)
+        device = self._endpoint[field](value) if field in {"name", "tags", "ip_address", "imei"} else None
+        if device is None:
+            return None
+        where, values = device
+        ids = f"SELECT id FROM endpoint WHERE {where}"  # noqa: S608  # columns are ours, values are bound
+        in_past = f"id IN (SELECT sim FROM span WHERE device IN ({ids}))"  # noqa: S608  # as above
+        return f"endpoint IN ({ids}) OR {in_past}", (*values, *values)
 
     def endpoints(self, org: int, text: str | None, order_by: str) -> Selection:
         """Select devices of an organisation.
@@ -99,6 +124,24 @@ class Filters:
         where, values = condition
         return f"id IN (SELECT endpoint FROM sim WHERE endpoint IS NOT NULL AND {where})", values  # noqa: S608  # columns are ours, values are bound
 
+    def _organisation(self, column: str, value: str) -> Condition | None:
+        if value.lower() == "null":
+            return f"{column} IS NULL", ()
+        meant, by_id = self._unknowns.org_filter, _number(column, value)
+        if meant == "id" or (meant == "either" and by_id is not None):
+            return by_id
+        return _among(column, [each.id for each in ORGANISATIONS.values() if self._alike(each.name, value)])
+
+    def _alike(self, text: str, value: str) -> bool:
+        text, value = text.casefold(), value.casefold()
+        match self._unknowns.q_match:
+            case "exact":
+                return text == value
+            case "prefix":
+                return text.startswith(value)
+            case _:
+                return value in text
+
     def _device(self, value: str) -> Condition | None:
         if value.lower() == "null":
             return "endpoint IS NULL", ()
@@ -120,21 +163,16 @@ def _select(
         if condition is None:
             raise bad_filter(f"{name}:{value}")
         conditions.append(condition)
+    return _joined(conditions, order_by)
+
+
+def _joined(conditions: list[Condition], order_by: str) -> Selection:
     where = " AND ".join(where for where, _ in conditions)
     return Selection(where, tuple(value for _, values in conditions for value in values), order_by)
 
 
 def _number(column: str, value: str) -> Condition | None:
     return (f"{column} = ?", (int(value),)) if _DIGITS.fullmatch(value) else None
-
-
-def _organisation(column: str, value: str) -> Condition | None:
-    if value.lower() == "null":
-        return f"{column} IS NULL", ()
-    if _DIGITS.fullmatch(value):
-        return _number(column, value)
-    ids = [each.id for each in ORGANISATIONS.values() if value.lower() in each.name.lower()]
-    return _among(column, ids)
 
 
 def _model(value: str) -> Condition | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sim_mcp.sandbox.api.answers import Headers, Refusal, error
+from sim_mcp.sandbox.world.catalogue import ORGANISATIONS
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def order(text: str | None, columns: Mapping[str, str]) -> tuple[str, str]:
     return ", ".join(found), ",".join(names) or "id"
 
 
+_BY_NAME = {org.id: rank for rank, org in enumerate(sorted(ORGANISATIONS.values(), key=lambda each: each.name))}
 SIM_ORDER = {
     "id": "id",
     "issuer_org": "issuer",
@@ -109,6 +111,11 @@ SIM_ORDER = {
     "endpoint": "endpoint",
     "model": "model",
 }
+SIM_ORDER_BY_NAME = SIM_ORDER | {
+    f"{column}_org": f"CASE {column} {' '.join(f'WHEN {org} THEN {rank}' for org, rank in _BY_NAME.items())} END"
+    for column in ("issuer", "reseller", "customer")
+}
+"""The same, with organisations in the order of their names."""
 ENDPOINT_ORDER = {
     "id": "id",
     "name": "name",

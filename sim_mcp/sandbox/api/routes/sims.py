@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, forbidden, not_allowed, nothing, php, scala
 from sim_mcp.sandbox.api.core import Call, RouteEntry, bad_request, reference, unknown_sim
-from sim_mcp.sandbox.api.query import SIM_ORDER, Page, main_page, order
+from sim_mcp.sandbox.api.query import SIM_ORDER, SIM_ORDER_BY_NAME, Page, main_page, order
 from sim_mcp.sandbox.api.shapes import model_shape, sim_shape, status_shape
 from sim_mcp.sandbox.store.store import SimRow
 from sim_mcp.sandbox.world.catalogue import ISSUER_ORG, ORGANISATIONS, TRANSITIONS, Role, Status
@@ -21,7 +21,8 @@ _MAY_CHANGE = {
 
 def list_sims(call: Call) -> Answer:
     """Answer `GET /api/v1/sim`."""
-    columns, sort = order(call.query.get("sort"), SIM_ORDER)
+    by_name = call.unknowns.org_sort == "name"
+    columns, sort = order(call.query.get("sort"), SIM_ORDER_BY_NAME if by_name else SIM_ORDER)
     selection = call.core.filters.sims(call.identity.role, call.org, call.query.get("q"), columns)
     number, size = main_page(call.query, _DEFAULT_PAGE, _LARGEST_PAGE)
     page = Page(number, size, call.store.count("sim", selection), call.unknowns.last_page_overflow)
@@ -193,7 +194,8 @@ def _wanted_organisation(call: Call, sim: SimRow, name: str, value: object) -> i
 
 
 def _check_deletion(call: Call, sim: SimRow) -> None:
-    if call.identity.role is Role.RESELLER and sim.customer is not None:
+    sold = call.identity.role is Role.RESELLER and sim.customer is not None
+    if sold or sim.reseller == call.org:
         raise Refusal(forbidden())
     if sim.status == Status.DELETED:
         raise Refusal(unknown_sim(call.unknowns, sim.id))

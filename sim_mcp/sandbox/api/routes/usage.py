@@ -122,7 +122,7 @@ class UsageReports:
                     **self._volumes(rx, tx),
                     "traffic_type_id": kind,
                     "last_updated": zulu_date(use.last // SECOND * SECOND),
-                    "cost": self._number(cost, digits),
+                    **(self._data_cost(cost, digits) if kind == _DATA else {"cost": self._number(cost, digits)}),
                     "currency_id": currency["id"],
                     "id": int(f"{owner_id}{first:%Y%m}{kind}"),
                     "traffic_type": _TYPES[kind],
@@ -136,7 +136,7 @@ class UsageReports:
         if use.rx + use.tx or idle:
             row["data"] = {
                 **self._volumes(use.rx, use.tx),
-                "cost": self._number(use.cost, 2),
+                **self._data_cost(use.cost, 2),
                 "traffic_type": {"id": _DATA, "description": "Data", "unit": "MB"},
                 "currency": _DAILY_CURRENCY,
             }
@@ -150,6 +150,15 @@ class UsageReports:
     def _volumes(self, rx: float, tx: float) -> dict[str, object]:
         number: Callable[[float], object] = lambda value: self._number(value, 6)  # noqa: E731  # used three times below
         return {"volume": number(rx + tx), "volume_tx": number(tx), "volume_rx": number(rx)}
+
+    def _data_cost(self, cost: float, digits: int) -> dict[str, object]:
+        match self._unknowns.inclusive_volume:
+            case "none":
+                return {"cost": self._number(cost, digits)}
+            case "cost_zero":
+                return {"cost": self._number(0, digits)}
+            case "cost_absent":
+                return {}
 
     def _number(self, value: float, digits: int) -> object:
         return f"{value:.{digits}f}" if self._unknowns.stats_numbers == "string" else round(value, digits)
