@@ -496,4 +496,4 @@ def export_of(directory: Path, what: What = "sims", **made: Any) -> Export:
     file = ExportFile(directory, "a.csv", "csv", ["id"])
     file.discard()
     order = Order("export_sims()", selection, "csv", "a.csv")
-    return Export(order, file, datetime(2026, 11, 22, 12, tzinfo=UTC), 0.0, **made)
+    return Export(order, file, 0.0, as_of=datetime(2026, 11, 22, 12, tzinfo=UTC), **made)
