@@ -65,10 +65,11 @@ _STATUSES = {status.value: status.label for status in SimStatus}
 
 
 class SimRow(NamedTuple):
-    """A row, and the id of its SIM, by which pages are compared."""
+    """A row, with the SIM it is of and its id, by which pages are compared."""
 
     id: int
     row: Row
+    sim: FlatSim
 
 
 def sim_row_of_json(raw: Any) -> SimRow | None:
@@ -147,7 +148,7 @@ def _sim_row(sim: FlatSim) -> SimRow:
         "produced": sim.produced,
         "activated": sim.activated,
     }
-    return SimRow(sim.id, row)
+    return SimRow(sim.id, row, sim)
 
 
 def in_groups(digits: str | None) -> str | None:

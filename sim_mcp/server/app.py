@@ -1,6 +1,5 @@
 """The composition root: build the MCP server from the settings."""
 
-import difflib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -30,7 +29,8 @@ from sim_mcp.prompts import PromptArgumentsError, add_prompts, check_arguments
 from sim_mcp.resources import add_resources
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.settings import Settings
-from sim_mcp.tools import blank_arguments, registry
+from sim_mcp.tools import registry
+from sim_mcp.tools.arguments import prepare
 from sim_mcp.tools.context import AppState
 from sim_mcp.tools.errors import explain
 from sim_mcp.tools.schema import slim_input, slim_output
@@ -82,8 +82,7 @@ class SimServer(MCPServer[AppState]):
             ToolError: The call failed in a way the model can read and act upon.
         """
         if name in self._parameters:
-            _refuse_unknown(arguments, tuple(self._parameters[name]["properties"]))
-            arguments = self._without_nothing(name, arguments)
+            arguments = self._prepare(name, arguments)
         try:
             if name not in self._reading:
                 return await super().call_tool(name, arguments, context)
@@ -100,15 +99,14 @@ class SimServer(MCPServer[AppState]):
                 raise
             raise ToolError(explained) from None
 
-    def _without_nothing(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Leave out what says nothing in a question; refuse it in a change."""
-        if name not in self._changing:
-            return blank_arguments.leave_out_blanks(arguments, self._parameters[name])
+    def _prepare(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
-            blank_arguments.refuse_blanks(arguments, self._parameters[name])
+            prepared, ignored = prepare(arguments, self._parameters[name], changes=name in self._changing)
         except InvalidValueError as error:
             raise ToolError(explain(error) or str(error)) from None
-        return arguments
+        if ignored:
+            log.info("%s: the host's own arguments %s were left out", name, ", ".join(ignored))
+        return prepared
 
 
 def build_server(settings: Settings, *, waits_s: float = WAITS_S, forms_count: bool = True) -> SimServer:
@@ -198,14 +196,3 @@ def _tool(entry: registry.Entry) -> Tool:
 
 async def _health(_: Request) -> Response:
     return JSONResponse({"status": "ok", "version": __version__})
-
-
-def _refuse_unknown(arguments: dict[str, Any], known: Sequence[str]) -> None:
-    for name in arguments:
-        if name not in known:
-            near = difflib.get_close_matches(name, list(known), n=1)
-            hint = f"Did you mean {near[0]}? " if near else ""
-            raise ToolError(
-                f"There is no parameter {name[:40]!r}. {hint}Known: {', '.join(known)}. "
-                "Nothing was sent, nothing changed."
-            )

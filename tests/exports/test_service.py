@@ -1,21 +1,20 @@
 """How long an export will still take, and who gets which."""
 
 from collections.abc import AsyncGenerator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
 import pytest
 from anyio.abc import TaskGroup
 
-from sim_mcp.emnify import SimFilter
 from sim_mcp.exports.files import ExportFile, ExportRefusedError
 from sim_mcp.exports.rows import COLUMNS
 from sim_mcp.exports.service import MAX_AT_ONCE, Export, ExportService, Order
 from sim_mcp.exports.sources import Batch, Selection
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-SELECTION = Selection("sims", SimFilter(), None, None, (), date(2026, 11, 1), date(2026, 11, 2))
+SELECTION = Selection("sims")
 
 
 def order(name: str) -> Order:

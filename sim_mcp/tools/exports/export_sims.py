@@ -6,21 +6,23 @@ from urllib.parse import quote
 import anyio
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ResourceLink
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
-from sim_mcp.emnify import EmnifyError, InvalidValueError, SimFilter, SimStatus
+from sim_mcp.emnify import EmnifyError, InvalidValueError
 from sim_mcp.exports.files import ExportRefusedError, check_file_name
 from sim_mcp.exports.formats import MIME_TYPES, SUFFIXES, Cell, Format
 from sim_mcp.exports.rows import IN_GROUPS, What
 from sim_mcp.exports.service import Export, Order
 from sim_mcp.exports.sources import Selection, period
 from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError
+from sim_mcp.fleet.lookup.selection import SimSelection
 from sim_mcp.fleet.lookup.sims import LookupFailedError
 from sim_mcp.formatting import format_quantity, format_timestamp, join_lines
 from sim_mcp.sanitize import clean, fence
 from sim_mcp.tools.context import ToolContext, exports_of
 from sim_mcp.tools.errors import explain
-from sim_mcp.tools.parameters import Day, Name, Status, ready_call, wrap_scalar
+from sim_mcp.tools.order import emnify_order, parse_order
+from sim_mcp.tools.parameters import FirstDay, LastDay, Name, Names, Statuses, ready_call, to_statuses
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, respond
 
@@ -28,6 +30,7 @@ EXPORT_URI = "export://files/"
 """A place in front of the name: the first part of an address is lower-cased by whoever normalises it."""
 
 _MAX_NAMES = 1000
+_FILTERS = ("status", "customer", "reseller", "issuer", "model", "has_device", "sort")
 _CELL_LIMIT = 60
 _NOUNS: dict[What, tuple[str, str]] = {
     "sims": ("SIM", ""),
@@ -58,17 +61,16 @@ class ExportAnswer(Answer):
 async def export_sims(
     ctx: ToolContext,
     what: What = "sims",
-    sims: Annotated[
-        list[Name] | None,
-        Field(max_length=_MAX_NAMES, description="only these, e.g. by ICCID"),
-        BeforeValidator(wrap_scalar),
-    ] = None,
-    status: Status | None = None,
-    organisation: Annotated[Name | None, Field(description="customer: name or id")] = None,
-    model: Name | None = None,
+    sims: Annotated[list[Name] | None, Field(max_length=_MAX_NAMES, description="only these, e.g. by ICCID")] = None,
+    status: Statuses | None = None,
+    customer: Names | None = None,
+    reseller: Names | None = None,
+    issuer: Names | None = None,
+    model: Names | None = None,
     has_device: bool | None = None,
-    start: Annotated[Day | None, Field(description="of usage, events; default: 30 days")] = None,
-    end: Day | None = None,
+    sort: Annotated[list[str] | None, Field(description="as list_sims")] = None,
+    start: Annotated[FirstDay | None, Field(description="of usage, events; day or month; default: 30 days")] = None,
+    end: LastDay | None = None,
     format: Annotated[Format, Field(description="csv_eu: semicolons, decimal commas")] = "csv",  # noqa: A002  # the word people use.
     file_name: Annotated[str | None, Field(description="without folder")] = None,
 ) -> Annotated[CallToolResult, ExportAnswer]:
@@ -81,24 +83,36 @@ async def export_sims(
         "what": None if what == "sims" else what,
         "sims": sims,
         "status": status,
-        "organisation": organisation,
+        "customer": customer,
+        "reseller": reseller,
+        "issuer": issuer,
         "model": model,
         "has_device": has_device,
+        "sort": sort,
         "start": start,
         "end": end,
         "format": None if format == "csv" else format,
         "file_name": file_name,
     }
-    if sims and any(given[name] is not None for name in ("status", "organisation", "model", "has_device")):
+    if sims and any(given[name] is not None for name in _FILTERS):
         raise InvalidValueError("sims names the SIMs already; leave it out to filter, or the filters out")
     if what == "sims" and (start or end):
         raise InvalidValueError("SIMs are exported as they are now; start and end go with what=usage or what=events")
     if end:
         period(start, end, end)
-    chosen = SimFilter(status=SimStatus.from_word(status) if status else None, model=model)
-    str(chosen)  # what cannot be expressed is refused before anything is sent.
+    selection = Selection(
+        what,
+        tuple(sims or ()),
+        SimSelection(to_statuses(status), models=tuple(model or ()), has_device=has_device),
+        tuple(customer or ()),
+        tuple(reseller or ()),
+        tuple(issuer or ()),
+        emnify_order(parse_order(sort)),
+        start,
+        end,
+    )
+    str(selection.sims.filter)  # what cannot be expressed is refused before anything is sent.
     name = check_file_name(file_name, format) if file_name else None
-    selection = Selection(what, chosen, organisation, has_device, tuple(sims or ()), start, end)
     order = Order(ready_call("export_sims", given), selection, format, name)
     return _respond(await service.export(order, lambda export: _report_progress(ctx, export)))
 
@@ -205,6 +219,9 @@ def _build_hint(export: Export) -> str | None:
         parts.append(
             f"The columns …{IN_GROUPS} are for spreadsheets, which round long numbers; tools find a SIM by them."
         )
+    end = export.order.selection.end
+    if end is not None and export.as_of is not None and end > (today := export.as_of.date()):
+        parts.append(f"Days after {today} are still to come.")
     if export.over.is_set() and not export.rows:
         parts.append(
             "Leave a filter out to see what there is."

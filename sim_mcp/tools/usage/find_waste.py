@@ -29,7 +29,7 @@ from sim_mcp.fleet.usage.waste import (
 from sim_mcp.formatting import format_costs, format_next, format_quantity, join_lines
 from sim_mcp.sanitize import fence
 from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of, usage_of
-from sim_mcp.tools.parameters import Name, ready_call
+from sim_mcp.tools.parameters import Names, ready_call
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, render_shared_customer, respond
 from sim_mcp.tools.sim_row import SimRow, build_sim_row, extract_customer, render_sim_row
@@ -98,7 +98,7 @@ class WasteAnswer(Answer):
 
 async def find_waste(
     ctx: ToolContext,
-    customer: Name | None = None,
+    customer: Names | None = None,
     group: Literal["no_device", "disabled_device", "no_traffic", "factory_test_ending"] | None = None,
     examples: Annotated[int, Field(ge=1, le=_MOST_EXAMPLES, description="per group")] = _EXAMPLES,
 ) -> Annotated[CallToolResult, WasteAnswer]:
@@ -109,7 +109,7 @@ async def find_waste(
     client = emnify_of(ctx)
     given = {"customer": customer, "group": group, "examples": examples}
     whys = tuple(Why) if group is None else (Why(group),)
-    chosen = FleetFilter(statuses=statuses_of(whys), customer=customer)
+    chosen = FleetFilter(statuses=statuses_of(whys), customers=tuple(customer or ()))
     try:
         snapshot = await inventory_of(ctx).snapshot(progress=ctx.report_progress, wait_s=SNAPSHOT_WITHIN_S)
     except StillReadingError as error:
@@ -199,7 +199,7 @@ def _build_group(
     if len(examples) < min(len(sims), _MOST_EXAMPLES):
         more = _same_call(given, group=why.value, examples=min(len(sims), _MOST_EXAMPLES))
     elif len(examples) < len(sims) and why is Why.NO_DEVICE:
-        filters = {"status": "activated", "has_device": False, "organisation": given["customer"]}
+        filters = {"status": ["activated"], "has_device": False, "customer": given["customer"]}
         more = ready_call("list_sims", filters)
     return WasteGroup(
         why=why.value,

@@ -22,10 +22,10 @@ async def of_status(fleet: Fleet, status: str, **more: Any) -> list[str]:
     [
         ({"with_status": "activated", "has_device": False}, {"status": "activated", "has_device": False}),
         ({"with_status": "activated", "has_device": True}, {"status": "activated", "has_device": True}),
-        ({"with_status": "activated", "of_customer": "13886"}, {"status": "activated", "organisation": "13886"}),
+        ({"with_status": "activated", "of_customer": "13886"}, {"status": "activated", "customer": "13886"}),
         (
             {"with_status": "activated", "of_customer": "alpenwerk devices"},
-            {"status": "activated", "organisation": "13886"},
+            {"status": "activated", "customer": "13886"},
         ),
     ],
 )

@@ -19,12 +19,12 @@ async def test_events_come_newest_first_and_filter_by_type_severity_text_and_tim
     everything = structured(await client.call_tool("list_sim_events", {"sim": sim, "per_page": 40}))
     times = [row["time"] for row in everything["events"]]
     assert times == sorted(times, reverse=True)
-    oldest = structured(await client.call_tool("list_sim_events", {"sim": sim, "newest_first": False}))
+    oldest = structured(await client.call_tool("list_sim_events", {"sim": sim, "sort": "time"}))
     assert oldest["events"][0]["time"] < times[-1]
     located = structured(await client.call_tool("list_sim_events", {"sim": sim, "type": ["update location"]}))
     assert {row["type"] for row in located["events"]} == {"Update location"}
     since = times[3]
-    newer = structured(await client.call_tool("list_sim_events", {"sim": sim, "since": since}))
+    newer = structured(await client.call_tool("list_sim_events", {"sim": sim, "start": since}))
     assert 1 <= len(newer["events"]) <= 4
     assert all(row["time"] >= since for row in newer["events"])
 
@@ -43,6 +43,6 @@ async def test_events_come_newest_first_and_filter_by_type_severity_text_and_tim
 async def test_the_cause_of_a_story_stands_in_its_events(
     fleet: Fleet, client: Client, story: str, severity: str, words: str
 ) -> None:
-    arguments = {"sim": fleet.scenarios[story]["iccid"], "severity": severity, "text_contains": words[:20]}
+    arguments = {"sim": fleet.scenarios[story]["iccid"], "severity": severity, "text": words[:20]}
     page = structured(await client.call_tool("list_sim_events", arguments))
     assert any(words in row["text"] for row in page["events"])

@@ -58,7 +58,7 @@ async def test_the_days_of_usage_are_counted_from_emnifys_today(fleet: Fleet, cl
     assert (rows[0]["date"], rows[-1]["date"]) == ("2026-01-31", "2026-03-01")
 
 
-@pytest.mark.parametrize(("start", "says"), [("2026-03-02", "swap them"), ("2025-01-01", "366 days")])
+@pytest.mark.parametrize(("start", "says"), [("2026-03-02", "still to come"), ("2025-01-01", "366 days")])
 async def test_a_start_that_fits_no_end_is_refused_and_leaves_no_file(
     client: Client, tmp_path: Path, start: str, says: str
 ) -> None:
@@ -67,6 +67,14 @@ async def test_a_start_that_fits_no_end_is_refused_and_leaves_no_file(
     assert says in text_of(result)
     assert "Nothing was written" in text_of(result)
     assert names(tmp_path) == []
+
+
+async def test_days_after_emnifys_today_are_said_to_be_still_to_come(fleet: Fleet, client: Client) -> None:
+    asked = {"what": "usage", "sims": [fleet.scenarios["healthy"]["iccid"]], "start": "2026-02-20", "end": "2026-03-09"}
+    result = await client.call_tool("export_sims", asked)
+    assert "Days after 2026-03-01 are still to come." in text_of(result)
+    rows = rows_in(structured(result)["path"])
+    assert (rows[0]["date"], rows[-1]["date"]) == ("2026-02-20", "2026-03-01")
 
 
 @pytest.mark.parametrize("what", WHATS)

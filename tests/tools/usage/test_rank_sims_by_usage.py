@@ -117,7 +117,7 @@ async def test_a_token_revoked_in_the_middle_leaves_a_partial_answer_that_says_s
         assert answer["read"] == some["read"] > 0
         assert "stopped" in answer["state"]
         assert "renew EMNIFY_APPLICATION_TOKEN" in answer["state"]
-        assert answer["next"] == 'rank_sims_by_usage(customer="Alpenwerk Devices")'
+        assert answer["next"] == 'rank_sims_by_usage(customer=["Alpenwerk Devices"])'
         assert "renew EMNIFY_APPLICATION_TOKEN" in text_of(result)
 
 
