@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from sim_mcp.emnify import (
     EventFilter,
     EventPages,
     EventSort,
+    InvalidValueError,
     NotFoundError,
     Page,
     SimSort,
@@ -29,6 +30,7 @@ from sim_mcp.fleet.lookup.sims import find_sims
 MAX_SIMS = 10_000
 """SIMs whose usage or events one file may hold: a request each, which takes 25 minutes at 2,000 in five minutes."""
 
+_DEFAULT_DAYS, _MAX_DAYS = 30, 366
 _SIMS_AT_ONCE = 20
 _REQUEST_DEADLINE_S = 600.0
 """The longest one request waits for its turn: emnify's window of five minutes, with others before it."""
@@ -36,11 +38,9 @@ _REQUEST_DEADLINE_S = 600.0
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows to export: of SIMs by name or by filter, and of which days, for usage and events."""
+    """Which rows to export: of SIMs by name or by filter, and for usage and events, of which days (see `period`)."""
 
     what: What
-    start: date
-    end: date
     names: tuple[str, ...] = ()
     sims: SimSelection = field(default_factory=SimSelection)
     """What is known of them without asking emnify: all but the organisations."""
@@ -49,6 +49,8 @@ class Selection:
     resellers: tuple[str, ...] = ()
     issuers: tuple[str, ...] = ()
     order: tuple[SimSort, ...] = (SimSort("id"),)
+    start: date | None = None
+    end: date | None = None
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,28 @@ class Batch:
     gone: int = 0
 
 
+def period(start: date | None, end: date | None, today: date) -> tuple[date, date]:
+    """Return the first and the last day of usage or events, up to today; without a start, the last 30 of them.
+
+    Raises:
+        InvalidValueError: The days lie in the future, are swapped, or more than a year.
+    """
+    last = end or today
+    first = start or last - timedelta(days=_DEFAULT_DAYS - 1)
+    if end and first > end:
+        raise InvalidValueError(f"start {first} is after end {end}; swap them")
+    if first > today:
+        raise InvalidValueError(f"start {first} is still to come: by emnify's clock it is {today} (UTC)")
+    if (last - first).days >= _MAX_DAYS:
+        raise InvalidValueError(f"{first} to {last} is longer than {_MAX_DAYS} days; export it in parts")
+    return first, min(last, today)
+
+
 async def rows_of(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> AsyncGenerator[Batch]:
     """Yield the rows of an export, a few thousand at a time; the next ones are read ahead in the task group.
 
     Raises:
-        ExportRefusedError: Usage or events of more than MAX_SIMS SIMs.
+        ExportRefusedError: Usage or events of more than MAX_SIMS SIMs, or of days that are no period.
         LookupFailedError: A name leads to no SIM, or to several.
         OrganisationNotFoundError: No organisation goes by that name, or several do.
         NotAllSeenError: Several organisations may go by that name.
@@ -78,7 +97,12 @@ async def rows_of(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> 
             yield Batch(sims, len(page.items), page.total, page.unreadable)
         return
     owners = await _owners(client, wanted, group)
-    read = partial(_usage if wanted.what == "usage" else _events, client, wanted)
+    # Only now has emnify answered, and told what day it is.
+    try:
+        first, last = period(wanted.start, wanted.end, client.now().date())
+    except InvalidValueError as error:
+        raise ExportRefusedError(f"{error}. Nothing was written.") from None
+    read = partial(_usage if wanted.what == "usage" else _events, client, first, last)
     for at in range(0, len(owners), _SIMS_AT_ONCE):
         some = owners[at : at + _SIMS_AT_ONCE]
         of_each = await gather([partial(read, owner) for owner in some])
@@ -142,20 +166,19 @@ async def _owners(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> 
     return owners
 
 
-async def _usage(client: EmnifyClient, wanted: Selection, owner: Row) -> Batch:
+async def _usage(client: EmnifyClient, first: date, last: date, owner: Row) -> Batch:
     try:
-        end = min(wanted.end, client.now().date())
-        read = await client.get_sim_daily_usage(_id(owner), wanted.start, end, deadline_s=_REQUEST_DEADLINE_S)
+        read = await client.get_sim_daily_usage(_id(owner), first, last, deadline_s=_REQUEST_DEADLINE_S)
     except NotFoundError:
         return Batch([], 1, gone=1)
     return Batch([usage_row(owner, day) for day in read.days], 1, unreadable=read.unreadable)
 
 
-async def _events(client: EmnifyClient, wanted: Selection, owner: Row) -> Batch:
+async def _events(client: EmnifyClient, first: date, last: date, owner: Row) -> Batch:
     """Read a SIM's events, the oldest first: what happens meanwhile comes last."""
     chosen = EventFilter(
-        since=datetime.combine(wanted.start, time.min, UTC),
-        until=min(datetime.combine(wanted.end, time.max, UTC), client.now()),
+        since=datetime.combine(first, time.min, UTC),
+        until=min(datetime.combine(last, time.max, UTC), client.now()),
     )
 
     pages = EventPages(client, _id(owner), chosen, sort=EventSort("timestamp"), per_page=MAX_EVENTS_PER_PAGE)

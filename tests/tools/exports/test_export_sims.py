@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -539,8 +539,8 @@ async def test_where_nothing_matches_the_likeliest_reason_is_given(directory: Pa
 
 
 def export_of(directory: Path, what: What = "sims", **made: Any) -> Export:
-    selection = Selection(what, date(2026, 11, 1), date(2026, 11, 2))
+    selection = Selection(what)
     file = ExportFile(directory, "a.csv", "csv", ["id"])
     file.discard()
     order = Order("export_sims()", selection, "csv", "a.csv")
-    return Export(order, file, datetime(2026, 11, 22, 12, tzinfo=UTC), 0.0, **made)
+    return Export(order, file, 0.0, as_of=datetime(2026, 11, 22, 12, tzinfo=UTC), **made)

@@ -1,4 +1,4 @@
-"""The routes of an organisation: its SIMs by status, its traffic, its fees and its tariff plan."""
+"""The routes of an organisation: its SIMs by status, its traffic, fees, tariff plan and inclusive volume."""
 
 from sim_mcp.sandbox.api.answers import Answer, php
 from sim_mcp.sandbox.api.core import Call, RouteEntry
@@ -55,6 +55,16 @@ def get_tariff_plan(call: Call) -> Answer:
     )
 
 
+def list_inclusive_volumes(call: Call) -> Answer:
+    """Answer `GET /api/v1/organisation/my/inclusive_volume/active`: volumes in MB; without any, an empty list."""
+    if call.unknowns.inclusive_volume == "none":
+        return php([])
+    ratezone = {"id": 4711, "name": "Europe", "ratezone_status_id": 1}
+    tariff = {"id": 398, "name": "Sandbox Inclusive", "tariff_status_id": 1, "ratezone": ratezone}
+    volume = {"id": 77, "volume": 5000.0, "rate": 75.0, "pooled": True, "start_date": "2024-01-01T00:00:00.000+0000"}
+    return php([{**volume, "currency": _EUR, "tariff": tariff}])
+
+
 def _by_status(call: Call) -> dict[int, int]:
     scope = call.core.filters.sims(call.identity.role, call.org, None, "id")
     counted = call.store.rows(f"SELECT status, count(*) FROM sim WHERE {scope.where} GROUP BY status", *scope.values)  # noqa: S608  # conditions come from query.py
@@ -63,5 +73,6 @@ def _by_status(call: Call) -> dict[int, int]:
 
 ROUTES: tuple[RouteEntry, ...] = (
     ("GET", "/organisation/my/stats", get_stats),
+    ("GET", "/organisation/my/inclusive_volume/active", list_inclusive_volumes),
     ("GET", "/tariff_plan/active", get_tariff_plan),
 )
