@@ -10,6 +10,7 @@ import anyio
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, EventFilter, NotFoundError, Page, Sim
 from sim_mcp.emnify import Event as RawEvent
 from sim_mcp.fleet.diagnosis.evidence import Evidence, Source
+from sim_mcp.fleet.diagnosis.spending import is_jump
 from sim_mcp.fleet.events.event import CLOCK_TOLERANCE, RETENTION, newest_first, parse_event
 from sim_mcp.fleet.events.event_type import FROM_NETWORK, EventType
 
@@ -56,7 +57,7 @@ async def collect_evidence(client: EmnifyClient, sim: Sim, within_s: float = WIT
 
     emnify API: /endpoint/{id}, …/connectivity, …/connectivity_info, …/quota/data, …/quota/sms,
     …/operator_blacklist, …/event, /sim/{id}/event, /sim/{id}/stats, /event, and where an event mentions a limit
-    …/traffic_limit_extension.
+    …/traffic_limit_extension, and where this month exceeds the last by far /sim/{id}/stats/daily.
 
     Raises:
         AuthenticationError: The token is not accepted any more, so that nothing can be read.
@@ -89,14 +90,27 @@ async def collect_evidence(client: EmnifyClient, sim: Sim, within_s: float = WIT
     newest: Page[RawEvent] | None = found.values.get("events")
     more = await _read_older_events(client, sim, kept, newest, found, within_s * _LATER)
     evidence = _build_evidence(now, sim, found, newest, more)
-    if device is None or not any(each.hit_traffic_limit for each in evidence.events):
-        return evidence
-    later = _Reader(within_s * _LATER)
-    await later.read("limit extensions", lambda s: ask.list_limit_extensions(device.id, deadline_s=s))
+    return await _read_what_it_calls_for(client, evidence, _Reader(within_s * _LATER))
+
+
+async def _read_what_it_calls_for(client: EmnifyClient, evidence: Evidence, later: "_Reader") -> Evidence:
+    """Read what only some evidence calls for: limits that were extended, and the days of a dear month."""
+    device, today = evidence.sim.device, evidence.now.date()
+    async with anyio.create_task_group() as group:
+        if device is not None and any(each.hit_traffic_limit for each in evidence.events):
+            number = device.id
+            ask = client.reachability
+            group.start_soon(later.read, "limit extensions", lambda s: ask.list_limit_extensions(number, deadline_s=s))
+        if is_jump(evidence.usage):
+            first, sim_id = today.replace(day=1), evidence.sim.id
+            group.start_soon(
+                later.read, "daily usage", lambda s: client.get_sim_daily_usage(sim_id, first, today, deadline_s=s)
+            )
     granted = later.values.get("limit extensions")
     return replace(
         evidence,
         limit_extensions=None if granted is None else tuple(granted),
+        daily=later.values.get("daily usage"),
         unread=evidence.unread | later.unread,
     )
 

@@ -11,7 +11,7 @@ from sim_mcp.fleet.diagnosis import rules_quota as quota
 from sim_mcp.fleet.diagnosis.collect import WITHIN_S, collect_evidence
 from sim_mcp.fleet.diagnosis.evidence import DEVICE_SOURCES, Evidence
 from sim_mcp.fleet.diagnosis.findings import Certainty, Finding, Rule, label_sim
-from sim_mcp.fleet.events.event_type import FROM_NETWORK
+from sim_mcp.fleet.events.event_type import FROM_DEVICE
 from sim_mcp.fleet.events.sessions import is_late, usual_gap
 from sim_mcp.formatting import format_minute
 
@@ -21,6 +21,11 @@ FAULT_RULES: tuple[Rule, ...] = (*account.BLOCK_RULES, *quota.RULES, *account.RE
 _KINDS = ("fault", "cost", "note")
 _CERTAINTIES: tuple[Certainty, ...] = ("certain", "likely", "possible", "unknown")
 _JUST_NOW = timedelta(days=1)
+_WELL = {
+    "online": "Its connection is not at fault: the device is online with a data session.",
+    "resting": "Its connection is not at fault: the device is between data sessions, no longer than usual for it.",
+}
+"""What is told beside a cost that is certain, by the rule that found nothing wrong."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,10 @@ def apply_rules(evidence: Evidence) -> Diagnosis:
     hit = {rule.rules_out for rule in rules for finding in found if finding.rule == rule.name}
     ranked = sorted(found, key=lambda each: (_KINDS.index(each.kind), _CERTAINTIES.index(each.certainty)))
     most_likely = ranked.pop(0) if ranked and ranked[0].kind == "fault" else _without_fault(evidence)
+    if most_likely.rule in _WELL and ranked and (ranked[0].kind, ranked[0].certainty) == ("cost", "certain"):
+        # Nobody who asks about a SIM that costs too much wants to read first that all is well.
+        well = replace(most_likely, kind="note", cause=_WELL[most_likely.rule], steps=())
+        most_likely, ranked = ranked[0], [*ranked[1:], well]
     return Diagnosis(
         evidence=evidence,
         most_likely=most_likely,
@@ -111,7 +120,7 @@ def resting(evidence: Evidence) -> Finding | None:
 
 def cannot_tell(evidence: Evidence) -> Finding:
     """Return the finding that no rule explains the evidence, and what to collect (emnify docs: contacting support)."""
-    newest = evidence.last(lambda each: each.type in FROM_NETWORK)
+    newest = evidence.last(lambda each: each.type in FROM_DEVICE)
     again = "Call diagnose_sim again in a minute: part of what it looks at could not be read."
     sim = label_sim(evidence)
     seen = f"last heard of {format_minute(newest.at)}" if newest is not None else "nothing heard of it in what was read"

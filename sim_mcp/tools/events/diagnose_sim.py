@@ -12,7 +12,7 @@ from sim_mcp.fleet.diagnosis.diagnosis import Diagnosis, diagnose, unread
 from sim_mcp.fleet.diagnosis.evidence import Evidence
 from sim_mcp.fleet.diagnosis.findings import Certainty, Finding
 from sim_mcp.fleet.events.event import format_label
-from sim_mcp.fleet.events.event_type import FROM_NETWORK
+from sim_mcp.fleet.events.event_type import FROM_DEVICE
 from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.formatting import format_minute, format_number, format_timestamp, join_lines, round_volume
 from sim_mcp.sanitize import called, clean, fence, quoted
@@ -28,6 +28,7 @@ _LABELS = {
     "session_since": "session since",
     "network_answers": "asked, the network answers",
     "last_heard": "last heard of",
+    "last_data": "data last seen to be sent",
     "last_session": "last data session began",
     "data_mb_this_month": "MB this month",
     "data_mb_last_month": "MB last month",
@@ -53,6 +54,7 @@ class SimState(Answer):
     network_answers: str | None = None
     last_heard: str | None = None
     last_session: str | None = None
+    last_data: str | None = None
     data_mb_this_month: float | None = None
     data_mb_last_month: float | None = None
     data_quota: str | None = None
@@ -122,7 +124,7 @@ def build_state(evidence: Evidence) -> SimState:
     info = evidence.network_query.subscriber_info if evidence.network_query else None
     operator = location.operator if location else None
     country = (location.country or (operator.country if operator else None)) if location else None
-    heard = evidence.last(lambda event: event.type in FROM_NETWORK)
+    heard = evidence.last(lambda event: event.type in FROM_DEVICE)
     newest = evidence.sessions[0] if evidence.sessions else None
     blocked = [clean(each.name) or f"id {each.id}" for each in evidence.blocked_operators]
     return SimState(
@@ -137,6 +139,7 @@ def build_state(evidence: Evidence) -> SimState:
         network_answers=(clean(info.error or info.state) or None) if info else None,
         last_heard=f"{format_minute(heard.at)} ({heard.name})" if heard else None,
         last_session=format_minute(newest.start or newest.end) if newest else None,
+        last_data=format_minute(evidence.last_data) if evidence.last_data else None,
         data_mb_this_month=_megabytes_in(usage.current_month) if usage else None,
         data_mb_last_month=_megabytes_in(usage.last_month) if usage else None,
         data_quota=_format_quota(evidence.data_quota, "MB"),

@@ -35,6 +35,47 @@ async def test_a_diagnosis_says_things_in_the_order_a_person_wants_them(known: F
     assert "Could not be read" not in text
 
 
+async def test_an_expensive_sim_is_told_the_money_first(known: Fleet, support: Client) -> None:
+    text = text_of(await asked(support, known, "diagnose_sim", "roaming_spike"))
+    assert "Nothing wrong to see" not in text
+    order = places(
+        text,
+        "Most likely: It cost ",
+        "EUR this month already (",
+        "of last month. (certain, cost)",
+        "this month so far: data ",
+        ", SMS ",
+        "more than before from 2026-11-1",
+        "data cost of the days with sessions in: ",
+        "Also found:",
+        "Its connection is not at fault",
+        "Ruled out:",
+    )
+    assert order == sorted(order)
+    assert '"Turkey"' in text[order[6] : order[7]]
+
+
+async def test_a_purge_is_not_a_word_of_the_device_and_data_was_last_sent_when_its_session_ended(
+    known: Fleet, support: Client
+) -> None:
+    result = await asked(support, known, "diagnose_sim", "went_silent")
+    assert result.structured_content
+    state = result.structured_content["state"]
+    assert "Purge" not in state["last_heard"]
+    assert state["last_session"] < state["last_data"] <= state["last_heard"][:17]
+    assert f"data last seen to be sent {state['last_data']}" in text_of(result)
+
+
+async def test_days_that_cannot_be_read_do_not_hide_what_the_month_cost(known: Fleet, support: Client) -> None:
+    await known.faults("error=403@GET /stats/daily")
+    try:
+        text = text_of(await asked(support, known, "diagnose_sim", "roaming_spike"))
+    finally:
+        await known.faults()
+    assert "Most likely: It cost " in text
+    assert "daily usage: " in text[text.index("Could not be read:") :]
+
+
 async def test_what_could_not_be_read_stands_at_the_end_with_its_reason(known: Fleet, support: Client) -> None:
     await known.faults("error=403@GET /quota/data", "error=403@GET /operator_blacklist", "error=403@GET /stats")
     try:
