@@ -46,13 +46,13 @@ class PeriodUsage(Record):
 
     @property
     def data_cost(self) -> Money:
-        """Return what the data cost; without a currency of its own it is in that of the SMS."""
-        return self._cost(self.data)
+        """Return what the data cost."""
+        return _cost(self.data)
 
     @property
     def sms_cost(self) -> Money:
-        """Return what the SMS cost; without a currency of their own they are in that of the data."""
-        return self._cost(self.sms)
+        """Return what the SMS cost."""
+        return _cost(self.sms)
 
     @property
     def costs(self) -> Money:
@@ -63,9 +63,6 @@ class PeriodUsage(Record):
     def currency(self) -> str | None:
         """Return the first currency that is known, that of the data before that of the SMS."""
         return next((each.currency for each in (self.data, self.sms) if each and each.currency), None)
-
-    def _cost(self, traffic: Traffic | None) -> Money:
-        return Money.of(traffic.cost, traffic.currency or self.currency) if traffic else Money()
 
 
 class MonthUsage(PeriodUsage):
@@ -133,6 +130,11 @@ class DailyUsage(Record):
             except ValueError:
                 unreadable += 1
         return cls(days=tuple(sorted(days, key=lambda day: day.date)), total=total, unreadable=unreadable)
+
+
+def _cost(traffic: Traffic | None) -> Money:
+    # That data and SMS are billed in one currency is not documented: a cost without one is in an unknown currency.
+    return Money.of(traffic.cost, traffic.currency) if traffic else Money()
 
 
 def _list(value: Any) -> list[Any]:

@@ -77,6 +77,8 @@ class Unknowns:
     """`month` as `2026-11-01T00:00:00.000Z` or as `2026-11-01`; both are in use."""
     sms_currency: Literal["EUR", "USD"] = "EUR"
     """The currency of SMS: that of the data, or another; whether one workspace can have several is not documented."""
+    inclusive_volume: bool = False
+    """Whether the workspaces have inclusive volume, so that the cost of a SIM says nothing."""
     unknown_sim_stats: Literal["404_1201", "empty"] = "404_1201"
     """Answer of `/stats` and `/stats/daily` for an unknown SIM; "empty" is 200 without traffic."""
     daily_total_row: bool = True

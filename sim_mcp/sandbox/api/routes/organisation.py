@@ -1,4 +1,4 @@
-"""The routes of an organisation: its SIMs by status, its traffic, its fees and its tariff plan."""
+"""The routes of an organisation: its SIMs by status, its traffic, its fees, its tariff plan and its inclusive volume."""
 
 from sim_mcp.sandbox.api.answers import Answer, php
 from sim_mcp.sandbox.api.core import Call, RouteEntry
@@ -55,6 +55,12 @@ def get_tariff_plan(call: Call) -> Answer:
     )
 
 
+def list_inclusive_volumes(call: Call) -> Answer:
+    """Answer `GET /api/v1/organisation/my/inclusive_volume/active`; its form is from emnify's OpenAPI description."""
+    volume = {"id": 7, "volume": 5000, "rate": 250, "pooled": True, "start_date": "2024-01-01", "currency": _EUR}
+    return php([volume] if call.unknowns.inclusive_volume else [])
+
+
 def _by_status(call: Call) -> dict[int, int]:
     scope = call.core.filters.sims(call.identity.role, call.org, None, "id")
     counted = call.store.rows(f"SELECT status, count(*) FROM sim WHERE {scope.where} GROUP BY status", *scope.values)  # noqa: S608  # conditions come from query.py
@@ -64,4 +70,5 @@ def _by_status(call: Call) -> dict[int, int]:
 ROUTES: tuple[RouteEntry, ...] = (
     ("GET", "/organisation/my/stats", get_stats),
     ("GET", "/tariff_plan/active", get_tariff_plan),
+    ("GET", "/organisation/my/inclusive_volume/active", list_inclusive_volumes),
 )
