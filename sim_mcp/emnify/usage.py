@@ -1,5 +1,6 @@
 """What a SIM used and cost: data in MB, SMS as a count; rx is what the device received."""
 
+from datetime import date, timedelta
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -68,6 +69,12 @@ class PeriodUsage(Record):
 class MonthUsage(PeriodUsage):
     """One month."""
 
+    @property
+    def label(self) -> str | None:
+        """Return the month as the answer states it, such as `2026-11`, or None where it does not."""
+        stated = next((each.month for each in (self.data, self.sms) if each and each.month), None)
+        return f"{stated:%Y-%m}" if stated else None
+
 
 class SimUsage(Record):
     """This month and last (GET /api/v1/sim/{id}/stats); a month without traffic is absent."""
@@ -87,6 +94,13 @@ class SimUsage(Record):
                     merged |= part
             return merged
         return {} if value is None else value
+
+    def label_months(self, today: date) -> tuple[str, str]:
+        """Return this month and the last, such as `2026-11` and `2026-10`: as stated, or by emnify's day."""
+        first = today.replace(day=1)
+        supposed = f"{first:%Y-%m}", f"{first - timedelta(days=1):%Y-%m}"
+        stated = (self.current_month and self.current_month.label, self.last_month and self.last_month.label)
+        return stated[0] or supposed[0], stated[1] or supposed[1]
 
     @property
     def last_hour_mb(self) -> float | None:

@@ -56,8 +56,9 @@ async def collect_evidence(client: EmnifyClient, sim: Sim, within_s: float = WIT
     At most three rounds and `within_s` seconds; a source that does not answer in time has failed.
 
     emnify API: /endpoint/{id}, …/connectivity, …/connectivity_info, …/quota/data, …/quota/sms,
-    …/operator_blacklist, …/event, /sim/{id}/event, /sim/{id}/stats, /event, and where an event mentions a limit
-    …/traffic_limit_extension, and where this month exceeds the last by far /sim/{id}/stats/daily.
+    …/operator_blacklist, …/event, /sim/{id}/event, /sim/{id}/stats, /event,
+    /organisation/my/inclusive_volume/active; where an event mentions a limit …/traffic_limit_extension, and where this
+    month exceeds the last by far /sim/{id}/stats/daily.
 
     Raises:
         AuthenticationError: The token is not accepted any more, so that nothing can be read.
@@ -74,6 +75,7 @@ async def collect_evidence(client: EmnifyClient, sim: Sim, within_s: float = WIT
 
         read("events", lambda s: client.list_sim_events(sim.id, kept, per_page=_NEWEST, deadline_s=s))
         read("usage", lambda s: client.get_sim_usage(sim.id, deadline_s=s))
+        read("inclusive volume", lambda s: client.organisation.has_inclusive_volume(deadline_s=s))
         blocks = replace(kept, types=(EventType.WORKSPACE_BLOCKED,))
         read("workspace events", lambda s: ask.list_workspace_events(blocks, deadline_s=s))
         if device is not None:
@@ -101,7 +103,7 @@ async def _read_what_it_calls_for(client: EmnifyClient, evidence: Evidence, late
             number = device.id
             ask = client.reachability
             group.start_soon(later.read, "limit extensions", lambda s: ask.list_limit_extensions(number, deadline_s=s))
-        if is_jump(evidence.usage):
+        if is_jump(evidence):
             first, sim_id = today.replace(day=1), evidence.sim.id
             group.start_soon(
                 later.read, "daily usage", lambda s: client.get_sim_daily_usage(sim_id, first, today, deadline_s=s)
@@ -164,6 +166,7 @@ def _build_evidence(
         all_events=newest is not None and not newest.has_next and not newest.unreadable,
         workspace_blocks=newest_first(map(parse_event, blocks.items if blocks else ())),
         usage=values.get("usage"),
+        inclusive_volume=values.get("inclusive volume"),
         data_quota=values.get("data quota"),
         sms_quota=values.get("SMS quota"),
         blocked_operators=tuple(values.get("blocked operators") or ()),

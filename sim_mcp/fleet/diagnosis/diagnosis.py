@@ -65,19 +65,40 @@ def apply_rules(evidence: Evidence) -> Diagnosis:
         readable = evidence.was_read(*rule.needs)
         clear[rule.rules_out] = clear.get(rule.rules_out, True) and finding is None and readable
     hit = {rule.rules_out for rule in rules for finding in found if finding.rule == rule.name}
-    ranked = sorted(found, key=lambda each: (_KINDS.index(each.kind), _CERTAINTIES.index(each.certainty)))
-    most_likely = ranked.pop(0) if ranked and ranked[0].kind == "fault" else _without_fault(evidence)
-    if most_likely.rule in _WELL and ranked and (ranked[0].kind, ranked[0].certainty) == ("cost", "certain"):
-        # Nobody who asks about a SIM that costs too much wants to read first that all is well.
-        well = replace(most_likely, kind="note", cause=_WELL[most_likely.rule], steps=())
-        most_likely, ranked = ranked[0], [*ranked[1:], well]
+    most_likely, *others = _rank(found, evidence)
     return Diagnosis(
         evidence=evidence,
         most_likely=most_likely,
-        others=tuple(ranked),
+        others=tuple(others),
         ruled_out=tuple(what for what, is_clear in clear.items() if is_clear and what),
         not_checked=tuple(what for what, is_clear in clear.items() if not is_clear and what not in hit and what),
     )
+
+
+def _rank(found: list[Finding], evidence: Evidence) -> list[Finding]:
+    """Return the findings, faults before costs and the surer first; a cost that is certain gives way to faults only.
+
+    Nobody who asks about a SIM that costs too much wants to read first that all is well, or that nothing is known.
+    """
+    ranked = sorted(found, key=lambda each: (_KINDS.index(each.kind), _CERTAINTIES.index(each.certainty)))
+    fault = ranked.pop(0) if ranked and ranked[0].kind == "fault" else _without_fault(evidence)
+    dear = next((each for each in ranked if (each.kind, each.certainty) == ("cost", "certain")), None)
+    if dear is None or not _gives_way(fault, dear):
+        return [fault, *ranked]
+    ranked.remove(dear)
+    if fault.rule in _WELL:
+        return [dear, *ranked, replace(fault, kind="note", cause=_WELL[fault.rule], steps=())]
+    return [dear, fault, *ranked]
+
+
+def _gives_way(fault: Finding, dear: Finding) -> bool:
+    """Tell whether a cost that is certain is the better answer: that of a jump also than a fault that is only possible.
+
+    A SIM that is charged without use is no answer to why it does not connect.
+    """
+    if fault.rule in _WELL or fault.certainty == "unknown":
+        return True
+    return fault.certainty == "possible" and dear.rule == cost.usage_jumped.__name__
 
 
 def _without_fault(evidence: Evidence) -> Finding:

@@ -31,6 +31,7 @@ Source = Literal[
     "workspace events",
     "usage",
     "daily usage",
+    "inclusive volume",
     "data quota",
     "SMS quota",
     "blocked operators",
@@ -65,6 +66,8 @@ class Evidence:
     usage: SimUsage | None = None
     daily: DailyUsage | None = None
     """This month by day; None where the month is no dearer than the last, so that it was not requested."""
+    inclusive_volume: bool | None = None
+    """Whether the workspace has inclusive volume, so that costs say nothing; None where that was not read."""
     data_quota: Quota | None = None
     sms_quota: Quota | None = None
     blocked_operators: tuple[Network, ...] = ()

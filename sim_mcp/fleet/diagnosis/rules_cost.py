@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from sim_mcp.emnify import MonthUsage, SimStatus
+from sim_mcp.emnify import SimStatus
 from sim_mcp.fleet.diagnosis.evidence import Evidence
 from sim_mcp.fleet.diagnosis.findings import Finding, Rule, format_events, label_sim
-from sim_mcp.fleet.diagnosis.spending import compare_months, is_jump, list_spending, megabytes
+from sim_mcp.fleet.diagnosis.spending import compare_months, is_jump, list_spending, megabytes, messages
 from sim_mcp.fleet.events.event_type import DEVICE_CHANGES, STATUS_CHANGES, EventType
 from sim_mcp.sanitize import quoted
 
@@ -40,7 +40,7 @@ def billed_without_traffic(evidence: Evidence) -> Finding | None:
         return None
     if megabytes(evidence.usage.current_month) or megabytes(evidence.usage.last_month):
         return None
-    if _messages(evidence.usage.current_month) or _messages(evidence.usage.last_month):
+    if messages(evidence.usage.current_month) or messages(evidence.usage.last_month):
         return None
     return _billed(evidence, "It is charged every month and had no traffic this month or last.")
 
@@ -94,14 +94,14 @@ def traffic_abroad(evidence: Evidence) -> Finding | None:
 
 def usage_jumped(evidence: Evidence) -> Finding | None:
     """Find far more cost or data this month than in all of last (GET /sim/{id}/stats and /stats/daily)."""
-    if evidence.usage is None or not is_jump(evidence.usage):
+    if evidence.usage is None or not is_jump(evidence):
         return None
     days = f'get_sim_daily_usage(sim="{label_sim(evidence)}", start="{evidence.now:%Y-%m}-01")'
     return Finding(
-        compare_months(evidence.usage),
+        compare_months(evidence, evidence.usage),
         "certain",
         list_spending(evidence),
-        (f"See each day: {days}.",),
+        (f"See every day: {days}.",),
         kind="cost",
     )
 
@@ -158,17 +158,13 @@ def _billed(evidence: Evidence, cause: str) -> Finding:
     return Finding(cause, "certain", (), (step,), kind="cost")
 
 
-def _messages(month: MonthUsage | None) -> float:
-    return float(month.sms.volume) if month and month.sms and month.sms.volume is not None else 0.0
-
-
 RULES: tuple[Rule, ...] = (
     Rule(billed_without_device, "charged without use"),
     Rule(billed_on_disabled_device, "charged without use", ("device",)),
     Rule(billed_without_traffic, "charged without use", ("usage", "events")),
     Rule(factory_test_ended, "factory test that ended by itself", ("events",)),
     Rule(traffic_abroad, "traffic in an unusual country", ("events",)),
-    Rule(usage_jumped, "usage far above last month's", ("usage",)),
+    Rule(usage_jumped, "cost or usage far above last month's", ("usage",)),
     Rule(in_factory_test, ""),
     Rule(sms_quota_used_up, "SMS quota used up", ("events", "SMS quota")),
     Rule(changed_of_late, "changes within 24 hours", ("events", "device events")),

@@ -55,7 +55,7 @@ CAUSES = [
     ("carries_nothing", "sessions_carry_nothing", "possible", "0 MB"),
     ("healthy", "online", "likely", "session open since 2026-11-22"),
     ("factory_test_ended", "factory_test_ended", "certain", ""),
-    ("roaming_spike", "usage_jumped", "certain", "more than before from 2026-11-15 on"),
+    ("roaming_spike", "usage_jumped", "certain", "far more data than usual from 2026-11-15 to 2026-11-19"),
     ("found_another", "resting", "likely", "late after"),
 ]
 

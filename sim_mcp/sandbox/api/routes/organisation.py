@@ -1,4 +1,4 @@
-"""The routes of an organisation: its SIMs by status, its traffic, its fees, its tariff plan and its inclusive volume."""
+"""The routes of an organisation: its SIMs by status, its traffic, fees, tariff plan and inclusive volume."""
 
 from sim_mcp.sandbox.api.answers import Answer, php
 from sim_mcp.sandbox.api.core import Call, RouteEntry
