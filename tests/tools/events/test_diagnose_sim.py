@@ -1,16 +1,19 @@
 """A diagnosis, as a host receives it: in order, and honest about what is missing."""
 
+import json
 import re
 
 import pytest
 from mcp import Client
 
-from sim_mcp.emnify import Network, Quota, Sim
+from sim_mcp.emnify import ConnectivityInfo, Network, Quota, Sim, SimUsage
 from sim_mcp.fleet.diagnosis.evidence import Evidence
+from sim_mcp.sandbox import SandboxSettings, Unknowns
 from sim_mcp.server.app import build_server
 from sim_mcp.tools.events.diagnose_sim import build_state
-from tests.support import Fleet, text_of
+from tests.support import Fleet, fleet_of, structured, text_of
 from tests.tools.asking import NOON, asked
+from tests.tools.checking import tokens
 
 
 def places(text: str, *parts: str) -> list[int]:
@@ -106,6 +109,65 @@ async def test_a_sim_whose_device_is_not_to_be_read_is_still_judged_by_its_event
 def test_blocked_operators_beyond_the_fifth_are_left_out(number: int, text: str | None) -> None:
     blocked = tuple(Network(name=f"N{each}") for each in range(number))
     assert build_state(Evidence(now=NOON, sim=Sim(id=7), blocked_operators=blocked)).blocked_operators == text
+
+
+async def test_every_diagnosis_stays_under_900_tokens(known: Fleet, support: Client) -> None:
+    spent = {}
+    for key, story in known.scenarios.items():
+        if "iccid" not in story:
+            continue
+        result = await asked(support, known, "diagnose_sim", key)
+        if not result.is_error:
+            spent[key] = max(
+                tokens(text_of(result)), tokens(json.dumps(result.structured_content, separators=(",", ":")))
+            )
+    assert len(spent) > 35
+    assert {key: count for key, count in spent.items() if count >= 900} == {}
+
+
+async def test_what_costs_cannot_tell_is_said_in_the_state() -> None:
+    settings = SandboxSettings(sims=60, clock=NOON, unknowns=Unknowns(inclusive_volume=True))
+    async with fleet_of(settings) as pooled, Client(build_server(pooled.settings())) as client:
+        result = await asked(client, pooled, "diagnose_sim", "roaming_spike")
+    text = text_of(result)
+    assert structured(result)["state"]["costs"] == "cannot be known: the workspace has inclusive volume"
+    assert "costs cannot be known: the workspace has inclusive volume" in text
+    assert "Most likely: It used " in text
+    assert " EUR" not in text
+
+
+async def test_the_last_change_by_this_server_is_told_with_its_plan() -> None:
+    async with fleet_of(SandboxSettings(sims=60)) as fleet:
+        settings = fleet.settings(policy=fleet.trusting())
+        async with Client(build_server(settings)) as client:
+            before = structured(await asked(client, fleet, "diagnose_sim", "healthy"))
+            sim = fleet.scenarios["healthy"]["iccid"]
+            changed = structured(await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"}))
+            result = await asked(client, fleet, "diagnose_sim", "healthy")
+            other = structured(await asked(client, fleet, "diagnose_sim", "wrong_apn"))
+    assert "last_change" not in before["state"]
+    assert "last_change" not in other["state"]
+    told = structured(result)["state"]["last_change"]
+    assert told.endswith(f"Activated → Suspended (changed), plan {changed['plan']}")
+    assert f"last change by this server {told}" in text_of(result)
+
+
+def test_what_a_network_answers_is_explained_where_its_word_is_known() -> None:
+    for state, told in (
+        ("assumedIdle", "assumedIdle (registered and idle)"),
+        ("camelBusy", "camelBusy (registered and busy)"),
+        ("somethingElse", "somethingElse"),
+    ):
+        info = ConnectivityInfo.model_validate({"subscriber_info": {"state": state}})
+        assert build_state(Evidence(now=NOON, sim=Sim(id=7), network_query=info)).network_answers == told
+
+
+def test_what_the_last_hour_carried_is_the_last_data() -> None:
+    minutes = {"last_hour": {"data": {"rx": [["11:58", 0.25]], "tx": []}}}
+    evidence = Evidence(now=NOON, sim=Sim(id=7), usage=SimUsage.model_validate(minutes))
+    state = build_state(evidence)
+    assert state.last_data == "within the last hour, 0.25 MB"
+    assert (state.this_month, state.last_month) == ("2026-11 so far: no traffic", "2026-10: no traffic")
 
 
 def test_a_quota_says_what_is_left_and_until_when() -> None:
