@@ -1,9 +1,10 @@
 """How a SIM stands now, in the words that several tools share. Pure: text of networks is cleaned here."""
 
+from typing import NamedTuple
+
 from sim_mcp.changes.record.last_change import LastChange
 from sim_mcp.emnify import MonthUsage
 from sim_mcp.emnify.models.connectivity import SubscriberInfo
-from sim_mcp.emnify.money import Money
 from sim_mcp.fleet.diagnosis.evidence import Evidence
 from sim_mcp.formatting import (
     format_costs,
@@ -24,6 +25,32 @@ _SUBSCRIBER_STATES = {
     "notprovidedfromvlr": "state not told",
 }
 """What the states mean that networks answer with (3GPP TS 29.002: SubscriberState)."""
+
+
+class Reach(NamedTuple):
+    """Whether and where a device is online; what is not known is None."""
+
+    connectivity: str | None
+    network: str | None
+    country: str | None
+    radio: str | None
+    session_since: str | None
+
+
+def read_reach(evidence: Evidence) -> Reach:
+    """Return whether and where the device is online."""
+    connectivity = evidence.connectivity
+    location = connectivity.location if connectivity else None
+    session = connectivity.pdp_context if connectivity else None
+    operator = location.operator if location else None
+    country = (location.country or (operator.country if operator else None)) if location else None
+    return Reach(
+        connectivity=clean(evidence.state) or None,
+        network=(clean(operator.name) or None) if operator else None,
+        country=(clean(country.name) or None) if country else None,
+        radio=(clean(session.radio.description) or None) if session and session.radio else None,
+        session_since=format_minute(session.created) if session and session.created else None,
+    )
 
 
 def format_last_data(evidence: Evidence) -> str | None:
@@ -73,15 +100,6 @@ def _format_month(month: MonthUsage | None, *, costs: bool) -> str:
     used = [
         None if data is None else format_megabytes(round_volume(float(data))),
         None if sms is None else f"{format_count(sms)} SMS",
-        _format_sum(month.data_cost, month.sms_cost) if costs else None,
+        clean(format_costs(month.costs)) if costs else None,
     ]
     return ", ".join(filter(None, used)) or "no traffic"
-
-
-def _format_sum(data: Money, sms: Money) -> str | None:
-    """Return data and SMS together, and each by itself where both cost something."""
-    whole = Money.total((data, sms))
-    if any(data.values()) and any(sms.values()):
-        return clean(f"{format_costs(whole)} (data {format_costs(data)}, SMS {format_costs(sms)})")
-    told = {code: amount for code, amount in whole.items() if amount or len(whole) == 1}
-    return clean(format_costs(told)) or None

@@ -16,8 +16,14 @@ from sim_mcp.fleet.events.event_type import FROM_NETWORK, EventType
 
 _NEWEST = 100
 _SELECTED = 50
+_LAST_ENDS = 10
+"""Ends of data sessions among which a glance looks for the last that carried data."""
+
 WITHIN_S = 35.0
 """The most seconds that reading takes: together with finding the SIM, less than hosts wait."""
+
+BRIEF_WITHIN_S = 12.0
+"""The most seconds that a glance takes: what emnify does not answer in that time is left out of it."""
 
 _LEAST_S = 1.0
 _FIRST, _LATER = 3 / 7, 2 / 7
@@ -93,6 +99,33 @@ async def collect_evidence(client: EmnifyClient, sim: Sim, within_s: float = WIT
     more = await _read_older_events(client, sim, kept, newest, found, within_s * _LATER)
     evidence = _build_evidence(now, sim, found, newest, more)
     return await _read_what_it_calls_for(client, evidence, _Reader(within_s * _LATER))
+
+
+async def collect_brief(client: EmnifyClient, sim: Sim, within_s: float) -> Evidence:
+    """Read what a glance takes: whether the device is online, its last data sessions, usage and whether costs hold.
+
+    emnify API: /endpoint/{id}/connectivity, /sim/{id}/event, /sim/{id}/stats, /organisation/my/inclusive_volume/active.
+
+    Raises:
+        AuthenticationError: The token is not accepted any more.
+    """
+    now, device = client.now(), sim.device
+    ends = EventFilter(types=(EventType.DELETE_PDP_CONTEXT,), since=now - RETENTION, until=now + CLOCK_TOLERANCE)
+    found = _Reader(max(_LEAST_S, min(within_s, BRIEF_WITHIN_S)))
+    async with anyio.create_task_group() as group:
+
+        def read(source: Source, ask: Callable[[float], Awaitable[Any]]) -> None:
+            group.start_soon(found.read, source, ask)
+
+        read("events", lambda s: client.list_sim_events(sim.id, ends, per_page=_LAST_ENDS, deadline_s=s))
+        read("usage", lambda s: client.get_sim_usage(sim.id, deadline_s=s))
+        read("inclusive volume", lambda s: client.organisation.has_inclusive_volume(deadline_s=s))
+        if device is not None:
+            number = device.id
+            read("connectivity", lambda s: client.get_connectivity(number, deadline_s=s))
+    if found.token_error is not None:
+        raise found.token_error
+    return _build_evidence(now, sim, found, found.values.get("events"), [])
 
 
 async def _read_what_it_calls_for(client: EmnifyClient, evidence: Evidence, later: "_Reader") -> Evidence:

@@ -27,6 +27,7 @@ from sim_mcp.tools.sim_state import (
     format_last_change,
     format_last_data,
     format_network_answer,
+    read_reach,
 )
 
 _MOST_OPERATORS = 5
@@ -130,12 +131,8 @@ def build(diagnosis: Diagnosis, change: LastChange | None = None) -> DiagnosisAn
 
 def build_state(evidence: Evidence, change: LastChange | None = None) -> SimState:
     """Return how SIM and device stand now; what was not read is None."""
-    device, connectivity = evidence.device, evidence.connectivity
-    location = connectivity.location if connectivity else None
-    session = connectivity.pdp_context if connectivity else None
+    device = evidence.device
     info = evidence.network_query.subscriber_info if evidence.network_query else None
-    operator = location.operator if location else None
-    country = (location.country or (operator.country if operator else None)) if location else None
     heard = evidence.last(lambda event: event.type in FROM_DEVICE)
     newest = evidence.sessions[0] if evidence.sessions else None
     blocked = [clean(each.name) or f"id {each.id}" for each in evidence.blocked_operators]
@@ -143,11 +140,7 @@ def build_state(evidence: Evidence, change: LastChange | None = None) -> SimStat
         sim_status=status_label(evidence.sim),
         device=called(device.name, device.id, WHOLE_NAME) if device else None,
         device_status=format_label(device.status) if device else None,
-        connectivity=clean(evidence.state) or None,
-        network=(clean(operator.name) or None) if operator else None,
-        country=(clean(country.name) or None) if country else None,
-        radio=(clean(session.radio.description) or None) if session and session.radio else None,
-        session_since=format_minute(session.created) if session and session.created else None,
+        **read_reach(evidence)._asdict(),
         network_answers=format_network_answer(info),
         last_heard=f"{format_minute(heard.at)} ({heard.name})" if heard else None,
         last_session=format_minute(newest.start or newest.end) if newest else None,
