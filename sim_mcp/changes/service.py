@@ -19,11 +19,12 @@ from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError, read_policy
 from sim_mcp.changes.record.entries import Caller, StoredPlan
 from sim_mcp.changes.record.history import Change, changes
 from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.last_change import LastChange, last_change
 from sim_mcp.changes.record.record_file import JournalError
 from sim_mcp.changes.recovery import Recovery
 from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed, which_one
 from sim_mcp.changes.report import Report, ReportProgress
-from sim_mcp.emnify import EmnifyClient, InvalidValueError
+from sim_mcp.emnify import EmnifyClient, InvalidValueError, Sim
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.formatting import format_quantity
 from sim_mcp.recorder import Recorder
@@ -177,6 +178,15 @@ class ChangeService:
         """
         await Recovery(self._backend).reread_doubts()
         return await self._record(changes, self._journal, sim=sim, start=start, end=end)
+
+    async def last_change(self, sim: Sim) -> LastChange | None:
+        """Return the last change that was sent for a SIM, or None where the record has or tells none."""
+        try:
+            return await self._record(last_change, self._journal.file, sim.id, sim.iccid)
+        except JournalError as error:
+            # It is told beside other facts, which do not depend on it.
+            log.warning("%s", error)
+            return None
 
     async def recover(self) -> None:
         """Log which changes are not finished, and read again what was left in doubt."""

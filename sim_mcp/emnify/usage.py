@@ -1,5 +1,6 @@
 """What a SIM used and cost: data in MB, SMS as a count; rx is what the device received."""
 
+from datetime import date, timedelta
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -46,13 +47,13 @@ class PeriodUsage(Record):
 
     @property
     def data_cost(self) -> Money:
-        """Return what the data cost; without a currency of its own it is in that of the SMS."""
-        return self._cost(self.data)
+        """Return what the data cost."""
+        return _cost(self.data)
 
     @property
     def sms_cost(self) -> Money:
-        """Return what the SMS cost; without a currency of their own they are in that of the data."""
-        return self._cost(self.sms)
+        """Return what the SMS cost."""
+        return _cost(self.sms)
 
     @property
     def costs(self) -> Money:
@@ -64,12 +65,15 @@ class PeriodUsage(Record):
         """Return the first currency that is known, that of the data before that of the SMS."""
         return next((each.currency for each in (self.data, self.sms) if each and each.currency), None)
 
-    def _cost(self, traffic: Traffic | None) -> Money:
-        return Money.of(traffic.cost, traffic.currency or self.currency) if traffic else Money()
-
 
 class MonthUsage(PeriodUsage):
     """One month."""
+
+    @property
+    def label(self) -> str | None:
+        """Return the month as the answer states it, such as `2026-11`, or None where it does not."""
+        stated = next((each.month for each in (self.data, self.sms) if each and each.month), None)
+        return f"{stated:%Y-%m}" if stated else None
 
 
 class SimUsage(Record):
@@ -90,6 +94,13 @@ class SimUsage(Record):
                     merged |= part
             return merged
         return {} if value is None else value
+
+    def label_months(self, today: date) -> tuple[str, str]:
+        """Return this month and the last, such as `2026-11` and `2026-10`: as stated, or by emnify's day."""
+        first = today.replace(day=1)
+        supposed = f"{first:%Y-%m}", f"{first - timedelta(days=1):%Y-%m}"
+        stated = (self.current_month and self.current_month.label, self.last_month and self.last_month.label)
+        return stated[0] or supposed[0], stated[1] or supposed[1]
 
     @property
     def last_hour_mb(self) -> float | None:
@@ -133,6 +144,11 @@ class DailyUsage(Record):
             except ValueError:
                 unreadable += 1
         return cls(days=tuple(sorted(days, key=lambda day: day.date)), total=total, unreadable=unreadable)
+
+
+def _cost(traffic: Traffic | None) -> Money:
+    # That data and SMS are billed in one currency is not documented: a cost without one is in an unknown currency.
+    return Money.of(traffic.cost, traffic.currency) if traffic else Money()
 
 
 def _list(value: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 """One answer in both forms: some hosts show the model only the text, some only the structure."""
 
+from collections.abc import Callable
 from typing import Any
 
 from mcp.types import CallToolResult, TextContent
@@ -14,6 +15,16 @@ class Answer(BaseModel):
     def wire(self) -> dict[str, Any]:
         """Return the structured content as JSON, without nulls."""
         return self.model_dump(mode="json", exclude_none=True, by_alias=True)
+
+
+def keep_properties(*names: str) -> Callable[[dict[str, Any]], None]:
+    """Return a `json_schema_extra` that leaves only these properties in a schema, which allows the others unnamed."""
+
+    def slim(schema: dict[str, Any]) -> None:
+        schema["properties"] = {name: {"type": schema["properties"][name]["type"]} for name in names}
+        schema.pop("required", None)
+
+    return slim
 
 
 def respond(answer: Answer, text: str) -> CallToolResult:

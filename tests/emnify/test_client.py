@@ -129,6 +129,12 @@ Ask = Callable[[EmnifyClient], Awaitable[Any]]
             "GET /api/v1/tariff_plan/active",
             id="tariff plan",
         ),
+        pytest.param(
+            lambda c: c.organisation.has_inclusive_volume(),
+            Reply(json=[]),
+            "GET /api/v1/organisation/my/inclusive_volume/active",
+            id="inclusive volume",
+        ),
     ],
 )
 async def test_reading_sends_this_and_no_body(
@@ -137,6 +143,16 @@ async def test_reading_sends_this_and_no_body(
     upstream.script(reply)
     await ask(client)
     assert [(seen.line, seen.body) for seen in upstream.calls] == [(line, b"")]
+
+
+@pytest.mark.parametrize(("volumes", "has_any"), [([], False), ([{"id": 7, "volume": 5000}], True)])
+async def test_inclusive_volume_is_asked_for_once(
+    client: EmnifyClient, upstream: Upstream, volumes: list[Any], has_any: bool
+) -> None:
+    upstream.script(Reply(json=volumes))
+    assert await client.organisation.has_inclusive_volume() is has_any
+    assert await client.organisation.has_inclusive_volume() is has_any
+    assert len(upstream.calls) == 1
 
 
 @pytest.mark.parametrize(

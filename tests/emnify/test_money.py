@@ -30,7 +30,7 @@ def test_money_is_a_value() -> None:
     assert (one.largest, Money().largest) == (Decimal(3), Decimal(0))
 
 
-def test_a_cost_without_a_currency_has_that_of_the_other_kind() -> None:
+def test_a_cost_without_a_currency_is_in_an_unknown_one() -> None:
     data = {"volume": 1, "cost": "2", "currency": {"code": "EUR"}}
     sms = {"volume": 50, "cost": "3", "currency": {"symbol": "$"}}
     both = MonthUsage.model_validate({"data": data, "sms": sms})
@@ -39,7 +39,7 @@ def test_a_cost_without_a_currency_has_that_of_the_other_kind() -> None:
     assert both.costs == {"$": Decimal(3), "EUR": Decimal(2)}
     assert both.currency == "EUR"
     day = DayUsage.model_validate({"date": "2026-11-01", "data": data, "sms": {"volume": 50, "cost": "3"}})
-    assert day.costs == {"EUR": Decimal(5)}
+    assert day.costs == {"": Decimal(3), "EUR": Decimal(2)}
     unknown = MonthUsage.model_validate({"sms": {"volume": 50, "cost": "3"}})
     assert unknown.costs == {"": Decimal(3)}
     assert MonthUsage().costs == {}

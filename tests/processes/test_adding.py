@@ -285,7 +285,7 @@ def test_a_reading_tool_costs_four_files(copy: Copy) -> None:
 
 def test_a_diagnosis_rule_costs_three_files(copy: Copy) -> None:
     rules, scenarios = "sim_mcp/fleet/diagnosis/rules_network.py", "sim_mcp/sandbox/world/scenarios/network.py"
-    last = '    Rule(sessions_carry_nothing, "data sessions without data", ("events",)),\n'
+    last = '    Rule(sessions_carry_nothing, "right APN but no data", ("events",)),\n'
     copy.edit(rules, last, f'{last}    Rule(tagged_as_lost, "mislaid"),\n')
     copy.edit(rules, "\n\ndef sessions_carry_nothing(", f"{RULE}\n\ndef sessions_carry_nothing(")
     copy.edit(scenarios, "\nSCENARIOS = (\n", SCENARIO)

@@ -121,7 +121,7 @@ async def test_diagnosis_and_timeline_send_nothing_but_get(known: Fleet, support
     await known.control.delete("/sandbox/requests")
     await asked(support, known, "diagnose_sim", "went_silent")
     sent = await known.requests()
-    assert len(sent) <= 16
+    assert len(sent) <= 17
     await asked(support, known, "get_sim_timeline", "went_silent")
     assert {request["method"] for request in await known.requests()} == {"GET"}
 

@@ -66,6 +66,8 @@ class Quota(Record):
     status: Label | None = None
     volume: Number | None = None
     expiry_date: Moment | None = None
+    auto_refill: bool | None = None
+    """Whether it is filled up again every day."""
     action_on_exhaustion: Label | None = None
 
 

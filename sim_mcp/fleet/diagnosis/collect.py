@@ -10,13 +10,20 @@ import anyio
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, EventFilter, NotFoundError, Page, Sim
 from sim_mcp.emnify import Event as RawEvent
 from sim_mcp.fleet.diagnosis.evidence import Evidence, Source
+from sim_mcp.fleet.diagnosis.spending import is_jump
 from sim_mcp.fleet.events.event import CLOCK_TOLERANCE, RETENTION, newest_first, parse_event
 from sim_mcp.fleet.events.event_type import FROM_NETWORK, EventType
 
 _NEWEST = 100
 _SELECTED = 50
+_LAST_ENDS = 10
+"""Ends of data sessions among which a glance looks for the last that carried data."""
+
 WITHIN_S = 35.0
 """The most seconds that reading takes: together with finding the SIM, less than hosts wait."""
+
+BRIEF_WITHIN_S = 12.0
+"""The most seconds that a glance takes: what emnify does not answer in that time is left out of it."""
 
 _LEAST_S = 1.0
 _FIRST, _LATER = 3 / 7, 2 / 7
@@ -55,8 +62,9 @@ async def collect_evidence(client: EmnifyClient, sim: Sim, within_s: float = WIT
     At most three rounds and `within_s` seconds; a source that does not answer in time has failed.
 
     emnify API: /endpoint/{id}, …/connectivity, …/connectivity_info, …/quota/data, …/quota/sms,
-    …/operator_blacklist, …/event, /sim/{id}/event, /sim/{id}/stats, /event, and where an event mentions a limit
-    …/traffic_limit_extension.
+    …/operator_blacklist, …/event, /sim/{id}/event, /sim/{id}/stats, /event,
+    /organisation/my/inclusive_volume/active; where an event mentions a limit …/traffic_limit_extension, and where this
+    month exceeds the last by far /sim/{id}/stats/daily.
 
     Raises:
         AuthenticationError: The token is not accepted any more, so that nothing can be read.
@@ -73,6 +81,7 @@ async def collect_evidence(client: EmnifyClient, sim: Sim, within_s: float = WIT
 
         read("events", lambda s: client.list_sim_events(sim.id, kept, per_page=_NEWEST, deadline_s=s))
         read("usage", lambda s: client.get_sim_usage(sim.id, deadline_s=s))
+        read("inclusive volume", lambda s: client.organisation.has_inclusive_volume(deadline_s=s))
         blocks = replace(kept, types=(EventType.WORKSPACE_BLOCKED,))
         read("workspace events", lambda s: ask.list_workspace_events(blocks, deadline_s=s))
         if device is not None:
@@ -89,14 +98,54 @@ async def collect_evidence(client: EmnifyClient, sim: Sim, within_s: float = WIT
     newest: Page[RawEvent] | None = found.values.get("events")
     more = await _read_older_events(client, sim, kept, newest, found, within_s * _LATER)
     evidence = _build_evidence(now, sim, found, newest, more)
-    if device is None or not any(each.hit_traffic_limit for each in evidence.events):
-        return evidence
-    later = _Reader(within_s * _LATER)
-    await later.read("limit extensions", lambda s: ask.list_limit_extensions(device.id, deadline_s=s))
+    return await _read_what_it_calls_for(client, evidence, _Reader(within_s * _LATER))
+
+
+async def collect_brief(client: EmnifyClient, sim: Sim, within_s: float) -> Evidence:
+    """Read what a glance takes: whether the device is online, its last data sessions, usage and whether costs hold.
+
+    emnify API: /endpoint/{id}/connectivity, /sim/{id}/event, /sim/{id}/stats, /organisation/my/inclusive_volume/active.
+
+    Raises:
+        AuthenticationError: The token is not accepted any more.
+    """
+    now, device = client.now(), sim.device
+    ends = EventFilter(types=(EventType.DELETE_PDP_CONTEXT,), since=now - RETENTION, until=now + CLOCK_TOLERANCE)
+    found = _Reader(max(_LEAST_S, min(within_s, BRIEF_WITHIN_S)))
+    async with anyio.create_task_group() as group:
+
+        def read(source: Source, ask: Callable[[float], Awaitable[Any]]) -> None:
+            group.start_soon(found.read, source, ask)
+
+        read("events", lambda s: client.list_sim_events(sim.id, ends, per_page=_LAST_ENDS, deadline_s=s))
+        read("usage", lambda s: client.get_sim_usage(sim.id, deadline_s=s))
+        read("inclusive volume", lambda s: client.organisation.has_inclusive_volume(deadline_s=s))
+        if device is not None:
+            number = device.id
+            read("connectivity", lambda s: client.get_connectivity(number, deadline_s=s))
+    if found.token_error is not None:
+        raise found.token_error
+    return _build_evidence(now, sim, found, found.values.get("events"), [])
+
+
+async def _read_what_it_calls_for(client: EmnifyClient, evidence: Evidence, later: "_Reader") -> Evidence:
+    """Read what only some evidence calls for: limits that were extended, and the days of a dear month."""
+    device, today = evidence.sim.device, evidence.now.date()
+    async with anyio.create_task_group() as group:
+        if device is not None and any(each.hit_traffic_limit for each in evidence.events):
+            number = device.id
+            ask = client.reachability
+            group.start_soon(later.read, "limit extensions", lambda s: ask.list_limit_extensions(number, deadline_s=s))
+        if is_jump(evidence):
+            first, sim_id = today.replace(day=1), evidence.sim.id
+            group.start_soon(
+                later.read, "daily usage", lambda s: client.get_sim_daily_usage(sim_id, first, today, deadline_s=s)
+            )
     granted = later.values.get("limit extensions")
     return replace(
         evidence,
         limit_extensions=None if granted is None else tuple(granted),
+        daily=later.values.get("daily usage"),
         unread=evidence.unread | later.unread,
     )
 
@@ -150,6 +199,7 @@ def _build_evidence(
         all_events=newest is not None and not newest.has_next and not newest.unreadable,
         workspace_blocks=newest_first(map(parse_event, blocks.items if blocks else ())),
         usage=values.get("usage"),
+        inclusive_volume=values.get("inclusive volume"),
         data_quota=values.get("data quota"),
         sms_quota=values.get("SMS quota"),
         blocked_operators=tuple(values.get("blocked operators") or ()),

@@ -11,7 +11,7 @@ from sim_mcp.fleet.diagnosis import rules_quota as quota
 from sim_mcp.fleet.diagnosis.collect import WITHIN_S, collect_evidence
 from sim_mcp.fleet.diagnosis.evidence import DEVICE_SOURCES, Evidence
 from sim_mcp.fleet.diagnosis.findings import Certainty, Finding, Rule, label_sim
-from sim_mcp.fleet.events.event_type import FROM_NETWORK
+from sim_mcp.fleet.events.event_type import FROM_DEVICE
 from sim_mcp.fleet.events.sessions import is_late, usual_gap
 from sim_mcp.formatting import format_minute
 
@@ -21,6 +21,11 @@ FAULT_RULES: tuple[Rule, ...] = (*account.BLOCK_RULES, *quota.RULES, *account.RE
 _KINDS = ("fault", "cost", "note")
 _CERTAINTIES: tuple[Certainty, ...] = ("certain", "likely", "possible", "unknown")
 _JUST_NOW = timedelta(days=1)
+_WELL = {
+    "online": "Its connection is not at fault: the device is online with a data session.",
+    "resting": "Its connection is not at fault: the device is between data sessions, no longer than usual for it.",
+}
+"""What is told beside a cost that is certain, by the rule that found nothing wrong."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +65,40 @@ def apply_rules(evidence: Evidence) -> Diagnosis:
         readable = evidence.was_read(*rule.needs)
         clear[rule.rules_out] = clear.get(rule.rules_out, True) and finding is None and readable
     hit = {rule.rules_out for rule in rules for finding in found if finding.rule == rule.name}
-    ranked = sorted(found, key=lambda each: (_KINDS.index(each.kind), _CERTAINTIES.index(each.certainty)))
-    most_likely = ranked.pop(0) if ranked and ranked[0].kind == "fault" else _without_fault(evidence)
+    most_likely, *others = _rank(found, evidence)
     return Diagnosis(
         evidence=evidence,
         most_likely=most_likely,
-        others=tuple(ranked),
+        others=tuple(others),
         ruled_out=tuple(what for what, is_clear in clear.items() if is_clear and what),
         not_checked=tuple(what for what, is_clear in clear.items() if not is_clear and what not in hit and what),
     )
+
+
+def _rank(found: list[Finding], evidence: Evidence) -> list[Finding]:
+    """Return the findings, faults before costs and the surer first; a cost that is certain gives way to faults only.
+
+    Nobody who asks about a SIM that costs too much wants to read first that all is well, or that nothing is known.
+    """
+    ranked = sorted(found, key=lambda each: (_KINDS.index(each.kind), _CERTAINTIES.index(each.certainty)))
+    fault = ranked.pop(0) if ranked and ranked[0].kind == "fault" else _without_fault(evidence)
+    dear = next((each for each in ranked if (each.kind, each.certainty) == ("cost", "certain")), None)
+    if dear is None or not _gives_way(fault, dear):
+        return [fault, *ranked]
+    ranked.remove(dear)
+    if fault.rule in _WELL:
+        return [dear, *ranked, replace(fault, kind="note", cause=_WELL[fault.rule], steps=())]
+    return [dear, fault, *ranked]
+
+
+def _gives_way(fault: Finding, dear: Finding) -> bool:
+    """Tell whether a cost that is certain is the better answer: that of a jump also than a fault that is only possible.
+
+    A SIM that is charged without use is no answer to why it does not connect.
+    """
+    if fault.rule in _WELL or fault.certainty == "unknown":
+        return True
+    return fault.certainty == "possible" and dear.rule == cost.usage_jumped.__name__
 
 
 def _without_fault(evidence: Evidence) -> Finding:
@@ -111,7 +141,7 @@ def resting(evidence: Evidence) -> Finding | None:
 
 def cannot_tell(evidence: Evidence) -> Finding:
     """Return the finding that no rule explains the evidence, and what to collect (emnify docs: contacting support)."""
-    newest = evidence.last(lambda each: each.type in FROM_NETWORK)
+    newest = evidence.last(lambda each: each.type in FROM_DEVICE)
     again = "Call diagnose_sim again in a minute: part of what it looks at could not be read."
     sim = label_sim(evidence)
     seen = f"last heard of {format_minute(newest.at)}" if newest is not None else "nothing heard of it in what was read"

@@ -9,6 +9,7 @@ from typing import Literal
 from sim_mcp.emnify import (
     Connectivity,
     ConnectivityInfo,
+    DailyUsage,
     Device,
     LimitExtension,
     Network,
@@ -18,7 +19,7 @@ from sim_mcp.emnify import (
     SimUsage,
 )
 from sim_mcp.fleet.events.event import Event
-from sim_mcp.fleet.events.sessions import Session, pair_sessions
+from sim_mcp.fleet.events.sessions import Session, last_data, pair_sessions
 
 Source = Literal[
     "device",
@@ -29,6 +30,8 @@ Source = Literal[
     "device events",
     "workspace events",
     "usage",
+    "daily usage",
+    "inclusive volume",
     "data quota",
     "SMS quota",
     "blocked operators",
@@ -61,6 +64,10 @@ class Evidence:
     all_events: bool = True
     workspace_blocks: tuple[Event, ...] = ()
     usage: SimUsage | None = None
+    daily: DailyUsage | None = None
+    """This month by day; None where the month is no dearer than the last, so that it was not requested."""
+    inclusive_volume: bool | None = None
+    """Whether the workspace has inclusive volume, so that costs say nothing; None where that was not read."""
     data_quota: Quota | None = None
     sms_quota: Quota | None = None
     blocked_operators: tuple[Network, ...] = ()
@@ -114,6 +121,11 @@ class Evidence:
     def sessions(self) -> tuple[Session, ...]:
         """Return the data sessions in the events, the newest first."""
         return pair_sessions(self.events)[0][::-1]
+
+    @property
+    def last_data(self) -> datetime | None:
+        """Return when the newest data session that carried anything ended: the last time data is known to be sent."""
+        return last_data(self.sessions)
 
     @property
     def open_refusals(self) -> list[Event]:

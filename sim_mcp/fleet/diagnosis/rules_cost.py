@@ -2,16 +2,16 @@
 
 from datetime import timedelta
 
-from sim_mcp.emnify import MonthUsage, SimStatus
+from sim_mcp.emnify import SimStatus
 from sim_mcp.fleet.diagnosis.evidence import Evidence
 from sim_mcp.fleet.diagnosis.findings import Finding, Rule, format_events, label_sim
+from sim_mcp.fleet.diagnosis.spending import compare_months, is_jump, list_spending, megabytes, messages
 from sim_mcp.fleet.events.event_type import DEVICE_CHANGES, STATUS_CHANGES, EventType
 from sim_mcp.sanitize import quoted
 
 _RECENT = timedelta(hours=24)
 _SMS_EXHAUSTED = 2
 _ABROAD_MB, _ABROAD_SHARE = 1.0, 0.1
-_JUMP, _JUMP_MB = 3.0, 10.0
 _DISABLED = 1
 
 
@@ -38,9 +38,9 @@ def billed_without_traffic(evidence: Evidence) -> Finding | None:
     if first is not None and evidence.now - first <= _RECENT:
         # So new, it has hardly had the time.
         return None
-    if _megabytes(evidence.usage.current_month) or _megabytes(evidence.usage.last_month):
+    if megabytes(evidence.usage.current_month) or megabytes(evidence.usage.last_month):
         return None
-    if _messages(evidence.usage.current_month) or _messages(evidence.usage.last_month):
+    if messages(evidence.usage.current_month) or messages(evidence.usage.last_month):
         return None
     return _billed(evidence, "It is charged every month and had no traffic this month or last.")
 
@@ -87,23 +87,21 @@ def traffic_abroad(evidence: Evidence) -> Finding | None:
         "It used data in another country than usual, where a MB may cost more.",
         "possible",
         (f"usual country {quoted(home)} {volumes[home]:.1f} MB in {counts[home]} sessions; {listed}",),
-        ("Compare the days and their cost with get_sim_daily_usage, and the prices with the tariff in the portal.",),
+        ("Compare the prices of the countries in the tariff (emnify portal).",),
         kind="cost",
     )
 
 
 def usage_jumped(evidence: Evidence) -> Finding | None:
-    """Find far more data this month than in all of last (GET /sim/{id}/stats; emnify docs: spikes in daily stats)."""
-    if evidence.usage is None or evidence.usage.last_month is None:
+    """Find far more cost or data this month than in all of last (GET /sim/{id}/stats and /stats/daily)."""
+    if evidence.usage is None or not is_jump(evidence):
         return None
-    now, before = _megabytes(evidence.usage.current_month), _megabytes(evidence.usage.last_month)
-    if now < _JUMP_MB or now < _JUMP * before or before == 0:
-        return None
+    days = f'get_sim_daily_usage(sim="{label_sim(evidence)}", start="{evidence.now:%Y-%m}-01")'
     return Finding(
-        f"It used {now:.1f} MB this month already, after {before:.1f} MB in all of last month.",
+        compare_months(evidence, evidence.usage),
         "certain",
-        (),
-        (f'Find the day it began: get_sim_daily_usage(sim="{label_sim(evidence)}").',),
+        list_spending(evidence),
+        (f"See every day: {days}.",),
         kind="cost",
     )
 
@@ -160,21 +158,13 @@ def _billed(evidence: Evidence, cause: str) -> Finding:
     return Finding(cause, "certain", (), (step,), kind="cost")
 
 
-def _megabytes(month: MonthUsage | None) -> float:
-    return float(month.data.volume) if month and month.data and month.data.volume is not None else 0.0
-
-
-def _messages(month: MonthUsage | None) -> float:
-    return float(month.sms.volume) if month and month.sms and month.sms.volume is not None else 0.0
-
-
 RULES: tuple[Rule, ...] = (
     Rule(billed_without_device, "charged without use"),
     Rule(billed_on_disabled_device, "charged without use", ("device",)),
     Rule(billed_without_traffic, "charged without use", ("usage", "events")),
     Rule(factory_test_ended, "factory test that ended by itself", ("events",)),
     Rule(traffic_abroad, "traffic in an unusual country", ("events",)),
-    Rule(usage_jumped, "usage far above last month's", ("usage",)),
+    Rule(usage_jumped, "cost or usage far above last month's", ("usage",)),
     Rule(in_factory_test, ""),
     Rule(sms_quota_used_up, "SMS quota used up", ("events", "SMS quota")),
     Rule(changed_of_late, "changes within 24 hours", ("events", "device events")),

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sim_mcp.fleet.diagnosis.evidence import Evidence
 from sim_mcp.fleet.diagnosis.findings import Finding, Rule, format_events
 from sim_mcp.fleet.events.event import RETENTION, Event
-from sim_mcp.fleet.events.event_type import FROM_NETWORK, PURGES
+from sim_mcp.fleet.events.event_type import FROM_DEVICE, FROM_NETWORK, PURGES
 from sim_mcp.fleet.events.sessions import Session, is_late, usual_gap
 from sim_mcp.formatting import format_minute
 from sim_mcp.sanitize import clean, quoted
@@ -149,7 +149,8 @@ def reported_absent(evidence: Evidence) -> Finding | None:
     newest = evidence.sessions[0] if evidence.sessions else None
     last = (f"last data session ended {format_minute(newest.end)}",) if newest and newest.end else ()
     return Finding(
-        "The network reports the device absent: it lost power or coverage, or was switched off, up to 2 days before.",
+        "The network reports the device absent: it lost power or coverage, or was switched off, at most 2 days before "
+        "that report.",
         "likely",
         (*format_events(evidence, [purge]), *last, *_network_answer(evidence)),
         _POWER_STEPS,
@@ -158,7 +159,7 @@ def reported_absent(evidence: Evidence) -> Finding | None:
 
 def attach_is_stale(evidence: Evidence) -> Finding | None:
     """Find that ATTACHED may be out of date: networks report absence after 1 to 2 days only (emnify docs)."""
-    newest = evidence.last(lambda each: each.type in FROM_NETWORK)
+    newest = evidence.last(lambda each: each.type in FROM_DEVICE)
     if evidence.state != "ATTACHED" or newest is None or evidence.now - newest.when <= _ABSENCE:
         return None
     if not is_late(evidence.sessions, evidence.now):
@@ -269,6 +270,6 @@ RULES: tuple[Rule, ...] = (
     Rule(sessions_break_off, "data sessions that break off", ("events",)),
     Rule(attach_is_stale, _NO_LIFE, ("events", "connectivity")),
     Rule(offline_without_word, _NO_LIFE, ("events", "connectivity")),
-    Rule(sessions_carry_nothing, "data sessions without data", ("events",)),
+    Rule(sessions_carry_nothing, "right APN but no data", ("events",)),
 )
 """Among equally certain causes, the likelier first."""

@@ -41,6 +41,9 @@ FROM_NETWORK = (
 )
 """Types that only a device in reach of a network causes, or its absence (emnify docs: event types)."""
 
+FROM_DEVICE = FROM_NETWORK - PURGES
+"""Types in which a device was heard; a purge is the network's word that it was not."""
+
 STATUS_CHANGES = frozenset({EventType.ACTIVATION, EventType.SUSPENSION, EventType.DELETION, EventType.FACTORY_TEST})
 DEVICE_CHANGES = frozenset(
     {

@@ -74,6 +74,11 @@ def pair_sessions(events: Iterable[Event]) -> tuple[tuple[Session, ...], tuple[E
     return tuple(sorted(map(_session, found), key=_start_order)), tuple(rest)
 
 
+def last_data(sessions: Iterable[Session]) -> datetime | None:
+    """Return when the newest session that carried data ended; what one sends before its end is not told by events."""
+    return max((each.end for each in sessions if each.end is not None and each.mb), default=None)
+
+
 def usual_gap(sessions: Sequence[Session]) -> timedelta | None:
     """Return the longest time between sessions that is usual for this SIM, or None for fewer than three sessions."""
     starts = sorted(session.start for session in sessions if session.start is not None)

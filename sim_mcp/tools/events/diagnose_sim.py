@@ -6,20 +6,29 @@ import anyio
 from mcp.types import CallToolResult
 from pydantic import WithJsonSchema
 
-from sim_mcp.emnify import MonthUsage, Quota
+from sim_mcp.changes.record.last_change import LastChange
 from sim_mcp.emnify.lifecycle import status_label
 from sim_mcp.fleet.diagnosis.diagnosis import Diagnosis, diagnose, unread
 from sim_mcp.fleet.diagnosis.evidence import Evidence
 from sim_mcp.fleet.diagnosis.findings import Certainty, Finding
+from sim_mcp.fleet.diagnosis.rules_quota import format_quota
 from sim_mcp.fleet.events.event import format_label
-from sim_mcp.fleet.events.event_type import FROM_NETWORK
+from sim_mcp.fleet.events.event_type import FROM_DEVICE
 from sim_mcp.fleet.lookup.sims import find_sim
-from sim_mcp.formatting import format_minute, format_number, format_timestamp, join_lines, round_volume
+from sim_mcp.formatting import format_minute, format_timestamp, join_lines
 from sim_mcp.sanitize import called, clean, fence, quoted
-from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, emnify_of
+from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, changes_of, emnify_of
 from sim_mcp.tools.parameters import SimName
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, respond
+from sim_mcp.tools.sim_state import (
+    WHOLE_NAME,
+    describe_months,
+    format_last_change,
+    format_last_data,
+    format_network_answer,
+    read_reach,
+)
 
 _MOST_OPERATORS = 5
 _LABELS = {
@@ -28,12 +37,14 @@ _LABELS = {
     "session_since": "session since",
     "network_answers": "asked, the network answers",
     "last_heard": "last heard of",
+    "last_data": "data last sent",
     "last_session": "last data session began",
-    "data_mb_this_month": "MB this month",
-    "data_mb_last_month": "MB last month",
+    "this_month": "this month",
+    "last_month": "last month",
     "data_quota": "data quota",
     "sms_quota": "SMS quota",
     "blocked_operators": "blocked operators",
+    "last_change": "last change by this server",
 }
 _QUOTED = {"device", "network", "country", "blocked_operators", "network_answers"}
 """Fields of the state that customers or networks write."""
@@ -53,11 +64,14 @@ class SimState(Answer):
     network_answers: str | None = None
     last_heard: str | None = None
     last_session: str | None = None
-    data_mb_this_month: float | None = None
-    data_mb_last_month: float | None = None
+    last_data: str | None = None
+    this_month: str | None = None
+    last_month: str | None = None
+    costs: str | None = None
     data_quota: str | None = None
     sms_quota: str | None = None
     blocked_operators: str | None = None
+    last_change: str | None = None
 
 
 class FindingRow(Answer):
@@ -93,20 +107,21 @@ async def diagnose_sim(ctx: ToolContext, sim: SimName) -> Annotated[CallToolResu
     client, over_at = emnify_of(ctx), anyio.current_time() + ANSWER_WITHIN_S
     found = await find_sim(client, sim)
     # Where finding it took long, a diagnosis of what still can be read is better than none.
-    answer = build(await diagnose(client, found, over_at - anyio.current_time()))
+    diagnosis = await diagnose(client, found, over_at - anyio.current_time())
+    answer = build(diagnosis, await changes_of(ctx).last_change(found))
     return respond(answer, render(answer))
 
 
 TOOL = Entry(diagnose_sim, "Diagnose a SIM")
 
 
-def build(diagnosis: Diagnosis) -> DiagnosisAnswer:
-    """Return a diagnosis, the likeliest cause before the others."""
+def build(diagnosis: Diagnosis, change: LastChange | None = None) -> DiagnosisAnswer:
+    """Return a diagnosis, the likeliest cause before the others, and the last change that this server made."""
     evidence = diagnosis.evidence
     return DiagnosisAnswer(
         iccid=evidence.sim.printed_iccid or f"id {evidence.sim.id}",
         as_of=format_timestamp(evidence.now),
-        state=build_state(evidence),
+        state=build_state(evidence, change),
         findings=[_build_finding(each) for each in (diagnosis.most_likely, *diagnosis.others)],
         ruled_out=list(diagnosis.ruled_out),
         next_steps=list(diagnosis.steps),
@@ -114,35 +129,28 @@ def build(diagnosis: Diagnosis) -> DiagnosisAnswer:
     )
 
 
-def build_state(evidence: Evidence) -> SimState:
+def build_state(evidence: Evidence, change: LastChange | None = None) -> SimState:
     """Return how SIM and device stand now; what was not read is None."""
-    device, connectivity, usage = evidence.device, evidence.connectivity, evidence.usage
-    location = connectivity.location if connectivity else None
-    session = connectivity.pdp_context if connectivity else None
+    device = evidence.device
     info = evidence.network_query.subscriber_info if evidence.network_query else None
-    operator = location.operator if location else None
-    country = (location.country or (operator.country if operator else None)) if location else None
-    heard = evidence.last(lambda event: event.type in FROM_NETWORK)
+    heard = evidence.last(lambda event: event.type in FROM_DEVICE)
     newest = evidence.sessions[0] if evidence.sessions else None
     blocked = [clean(each.name) or f"id {each.id}" for each in evidence.blocked_operators]
     return SimState(
         sim_status=status_label(evidence.sim),
-        device=called(device.name, device.id) if device else None,
+        device=called(device.name, device.id, WHOLE_NAME) if device else None,
         device_status=format_label(device.status) if device else None,
-        connectivity=clean(evidence.state) or None,
-        network=(clean(operator.name) or None) if operator else None,
-        country=(clean(country.name) or None) if country else None,
-        radio=(clean(session.radio.description) or None) if session and session.radio else None,
-        session_since=format_minute(session.created) if session and session.created else None,
-        network_answers=(clean(info.error or info.state) or None) if info else None,
+        **read_reach(evidence)._asdict(),
+        network_answers=format_network_answer(info),
         last_heard=f"{format_minute(heard.at)} ({heard.name})" if heard else None,
         last_session=format_minute(newest.start or newest.end) if newest else None,
-        data_mb_this_month=_megabytes_in(usage.current_month) if usage else None,
-        data_mb_last_month=_megabytes_in(usage.last_month) if usage else None,
-        data_quota=_format_quota(evidence.data_quota, "MB"),
-        sms_quota=_format_quota(evidence.sms_quota, "SMS"),
+        last_data=format_last_data(evidence),
+        data_quota=format_quota(evidence.data_quota, "MB", evidence.now),
+        sms_quota=format_quota(evidence.sms_quota, "SMS", evidence.now),
         blocked_operators=", ".join(blocked[:_MOST_OPERATORS]) + (" …" if len(blocked) > _MOST_OPERATORS else "")
         or None,
+        last_change=format_last_change(change),
+        **describe_months(evidence),
     )
 
 
@@ -190,18 +198,3 @@ def _list_unread(diagnosis: Diagnosis) -> list[str]:
     if diagnosis.not_checked:
         lines.append(f"so not to be ruled out: {'; '.join(diagnosis.not_checked)}")
     return lines
-
-
-def _format_quota(quota: Quota | None, unit: str) -> str | None:
-    if quota is None or quota.status is None:
-        return None
-    left = None if quota.volume is None else f"{format_number(quota.volume)} {unit} left"
-    until = None if quota.expiry_date is None else f"until {format_minute(quota.expiry_date)}"
-    return ", ".join(filter(None, [format_label(quota.status), left, until])) or None
-
-
-def _megabytes_in(month: MonthUsage | None) -> float:
-    # emnify leaves months without traffic out.
-    if month is None or month.data is None or month.data.volume is None:
-        return 0.0
-    return round_volume(float(month.data.volume))

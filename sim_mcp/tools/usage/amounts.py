@@ -24,16 +24,22 @@ class Amounts(CostRow):
     sms_rx: float | None = None
     sms_tx: float | None = None
     sms_cost: float | None = None
+    cost: float | None = None
+    """Of data and SMS together, where both cost something."""
     currency: str | None = None
 
 
-def build_amounts(*periods: PeriodUsage) -> Amounts:
-    """Return what was used in those periods together; what is known of none of them is None."""
+def build_amounts(*periods: PeriodUsage, costs: bool = True) -> Amounts:
+    """Return what was used in those periods together, with `costs` or without; what none of them has is None."""
     data = [period.data for period in periods if period.data]
     sms = [period.sms for period in periods if period.sms]
-    data_cost = Money.total(period.data_cost for period in periods)
-    sms_cost = Money.total(period.sms_cost for period in periods)
-    costs = Money.total((data_cost, sms_cost))
+    priced = periods if costs else ()
+    data_cost = Money.total(period.data_cost for period in priced)
+    sms_cost = Money.total(period.sms_cost for period in priced)
+    whole = Money.total((data_cost, sms_cost))
+    named = {"data_cost": data_cost, "sms_cost": sms_cost}
+    if any(data_cost.values()) and any(sms_cost.values()):
+        named["cost"] = whole
     return Amounts(
         data_mb=_sum(data, lambda traffic: traffic.volume),
         data_rx_mb=_sum(data, lambda traffic: traffic.rx),
@@ -41,8 +47,8 @@ def build_amounts(*periods: PeriodUsage) -> Amounts:
         sms=_sum(sms, lambda traffic: traffic.volume),
         sms_rx=_sum(sms, lambda traffic: traffic.rx),
         sms_tx=_sum(sms, lambda traffic: traffic.tx),
-        currency=single_currency(costs) if costs else next(filter(None, (each.currency for each in periods)), None),
-        **cost_fields({"data_cost": data_cost, "sms_cost": sms_cost}),
+        currency=single_currency(whole) if whole else next(filter(None, (each.currency for each in priced)), None),
+        **cost_fields(named),
     )
 
 
@@ -57,7 +63,9 @@ def render_amounts(row: Amounts) -> str:
         detail = _detail(("rx", row.sms_rx), ("tx", row.sms_tx), format_count)
         costs = format_row_costs(row, "sms_cost", row.sms_cost, row.currency)
         kinds.append(", ".join([f"{format_count(row.sms)} SMS{detail}", *costs]))
-    return "; ".join(kinds) or "nothing"
+    if together := format_row_costs(row, "cost", row.cost, row.currency):
+        kinds.append(f"together {', '.join(together)}")
+    return "; ".join(kinds) or "no traffic"
 
 
 def _sum(traffic: Sequence[Traffic], value_of: Callable[[Traffic], Decimal | None]) -> float | None:

@@ -4,11 +4,16 @@ from collections.abc import Mapping
 
 from pydantic import ConfigDict
 
+from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError
 from sim_mcp.emnify.money import Money
 from sim_mcp.formatting import format_money, round_cost
 from sim_mcp.tools.result import Answer
 
 _UNKNOWN = "unknown_currency"
+_CONTRACT_WITHIN_S = 8.0
+NO_COSTS = "What it costs cannot be known: the workspace has inclusive volume."
+"""emnify's OpenAPI description: the cost of a SIM is meaningful only without inclusive volumes."""
+PERHAPS_NO_COSTS = "Whether the workspace has inclusive volume could not be read; if so, these costs say nothing."
 
 
 class CostRow(Answer):
@@ -16,6 +21,20 @@ class CostRow(Answer):
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, float]
+
+
+async def read_cost_note(client: EmnifyClient) -> str | None:
+    """Return `NO_COSTS` where costs say nothing, `PERHAPS_NO_COSTS` where that cannot be read, None where they hold.
+
+    Raises:
+        AuthenticationError: emnify does not accept the token.
+    """
+    try:
+        return NO_COSTS if await client.organisation.has_inclusive_volume(deadline_s=_CONTRACT_WITHIN_S) else None
+    except AuthenticationError:
+        raise
+    except EmnifyError:
+        return PERHAPS_NO_COSTS
 
 
 def cost_fields(costs: Mapping[str, Money]) -> dict[str, float]:

@@ -31,7 +31,7 @@ from sim_mcp.sanitize import fence
 from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of, usage_of
 from sim_mcp.tools.parameters import Names, ready_call
 from sim_mcp.tools.registry import Entry
-from sim_mcp.tools.result import Answer, render_shared_customer, respond
+from sim_mcp.tools.result import Answer, keep_properties, render_shared_customer, respond
 from sim_mcp.tools.sim_row import SimRow, build_sim_row, extract_customer, render_sim_row
 from sim_mcp.tools.usage.scan_state import (
     SNAPSHOT_WITHIN_S,
@@ -41,7 +41,6 @@ from sim_mcp.tools.usage.scan_state import (
     format_no_sims,
     format_snapshot_note,
     format_state,
-    keep_properties,
     load_sims,
     render_progress,
 )

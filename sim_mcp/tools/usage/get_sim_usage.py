@@ -1,25 +1,40 @@
 """The tool that gets one SIM's usage this month and last."""
 
+from datetime import datetime
 from typing import Annotated
 
 from mcp.types import CallToolResult
 
-from sim_mcp.emnify import Sim, SimUsage
+from sim_mcp.emnify import MonthUsage, Sim, SimUsage
 from sim_mcp.fleet.lookup.sims import find_sim
-from sim_mcp.formatting import format_megabytes, join_lines
+from sim_mcp.formatting import format_megabytes, format_timestamp, join_lines
 from sim_mcp.tools.context import ToolContext, emnify_of
 from sim_mcp.tools.parameters import SimName
 from sim_mcp.tools.registry import Entry
-from sim_mcp.tools.result import Answer, respond
+from sim_mcp.tools.result import Answer, join_hints, respond
 from sim_mcp.tools.usage.amounts import Amounts, build_amounts, render_amounts
+from sim_mcp.tools.usage.costs import NO_COSTS, read_cost_note
+
+_FEES = "Costs are those of traffic; hosting fees come on top."
+
+
+class _Named(Answer):
+    """A base of its own, so that the month comes first in the row."""
+
+    month: str
+
+
+class MonthRow(Amounts, _Named):
+    """One month's usage."""
 
 
 class UsageAnswer(Answer):
     """One SIM's usage this month and last."""
 
     iccid: str
-    current_month: Amounts | None = None
-    last_month: Amounts | None = None
+    as_of: str
+    current_month: MonthRow
+    last_month: MonthRow
     last_hour_mb: float | None = None
     hint: str | None = None
 
@@ -30,28 +45,48 @@ async def get_sim_usage(ctx: ToolContext, sim: SimName) -> Annotated[CallToolRes
     """  # noqa: D205  # the description is one paragraph for the model.
     client = emnify_of(ctx)
     found = await find_sim(client, sim)
-    answer = build_usage(found, await client.get_sim_usage(found.id))
+    usage = await client.get_sim_usage(found.id)
+    answer = build_usage(found, usage, client.now(), await read_cost_note(client))
     return respond(answer, render_usage(answer))
 
 
-def build_usage(sim: Sim, usage: SimUsage) -> UsageAnswer:
-    """Return the answer for a SIM and its usage."""
-    nothing = usage.current_month is None and usage.last_month is None
+def build_usage(sim: Sim, usage: SimUsage, now: datetime, cost_note: str | None = None) -> UsageAnswer:
+    """Return the answer for a SIM and its usage.
+
+    Args:
+        sim: the SIM.
+        usage: its usage, as emnify has it.
+        now: emnify's time.
+        cost_note: why its costs may say nothing, if they may.
+    """
+    this, last = usage.label_months(now.date())
+    used = (usage.current_month, usage.last_month)
+    has_costs = cost_note != NO_COSTS and any(month and any(month.costs.values()) for month in used)
     return UsageAnswer(
         iccid=sim.printed_iccid or f"id {sim.id}",
-        current_month=build_amounts(usage.current_month) if usage.current_month else None,
-        last_month=build_amounts(usage.last_month) if usage.last_month else None,
+        as_of=format_timestamp(now),
+        current_month=_build_month(this, usage.current_month, cost_note),
+        last_month=_build_month(last, usage.last_month, cost_note),
         last_hour_mb=usage.last_hour_mb,
-        hint="No traffic this month or last: emnify leaves months without traffic out." if nothing else None,
+        hint=join_hints(cost_note if has_costs or cost_note == NO_COSTS else None, _FEES if has_costs else None),
     )
 
 
 def render_usage(answer: UsageAnswer) -> str:
-    """Return the answer as text, a line for each month."""
-    months = [("This month", answer.current_month), ("Last month", answer.last_month)]
-    lines = [f"{name}: {render_amounts(month)}" for name, month in months if month is not None]
-    last_hour = None if answer.last_hour_mb is None else f"Last hour: {format_megabytes(answer.last_hour_mb)}"
-    return join_lines(f"Usage of SIM {answer.iccid}", *lines, last_hour, answer.hint)
+    """Return the answer as text, a line for each month; one without traffic says so."""
+    this, last = answer.current_month, answer.last_month
+    return join_lines(
+        f"Usage of SIM {answer.iccid}, as of {answer.as_of}",
+        f"This month, {this.month} so far: {render_amounts(this)}",
+        f"Last month, {last.month}: {render_amounts(last)}",
+        None if answer.last_hour_mb is None else f"Last hour: {format_megabytes(answer.last_hour_mb)}",
+        answer.hint,
+    )
+
+
+def _build_month(name: str, month: MonthUsage | None, cost_note: str | None) -> MonthRow:
+    amounts = build_amounts(month, costs=cost_note != NO_COSTS) if month else Amounts()
+    return MonthRow(month=name, **amounts.wire())
 
 
 TOOL = Entry(get_sim_usage, "Get a SIM's monthly usage")

@@ -1,6 +1,6 @@
 """How far a scan of the fleet's usage is, and what a person should know of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anyio.to_thread
@@ -15,16 +15,6 @@ from sim_mcp.tools.parameters import ready_call
 
 SNAPSHOT_WITHIN_S = 30.0
 """How long a tool waits for the SIMs themselves."""
-
-
-def keep_properties(*names: str) -> Callable[[dict[str, Any]], None]:
-    """Return a `json_schema_extra` that leaves only these properties in a schema, which allows the others unnamed."""
-
-    def slim(schema: dict[str, Any]) -> None:
-        schema["properties"] = {name: {"type": schema["properties"][name]["type"]} for name in names}
-        schema.pop("required", None)
-
-    return slim
 
 
 def format_as_of(reading: UsageResult) -> str | None:

@@ -54,7 +54,8 @@ CAUSES = [
     ("breaks_off", "sessions_break_off", "likely", "shorter than 40 s"),
     ("carries_nothing", "sessions_carry_nothing", "possible", "0 MB"),
     ("healthy", "online", "likely", "session open since 2026-11-22"),
-    ("factory_test_ended", "online", "likely", ""),
+    ("factory_test_ended", "factory_test_ended", "certain", ""),
+    ("roaming_spike", "usage_jumped", "certain", "far more data than usual from 2026-11-15 to 2026-11-19"),
     ("found_another", "resting", "likely", "late after"),
 ]
 
@@ -63,11 +64,14 @@ BESIDE = [
     ("no_device", "billed_without_device"),
     ("disabled_device", "billed_on_disabled_device"),
     ("never_seen", "billed_without_traffic"),
-    ("factory_test_ended", "factory_test_ended"),
-    ("roaming_spike", "traffic_abroad"),
-    ("roaming_spike", "usage_jumped"),
     ("factory_test", "in_factory_test"),
     ("no_sms_left", "sms_quota_used_up"),
+]
+
+
+LED_BY_COST = [
+    ("roaming_spike", "usage_jumped", {"traffic_abroad", "resting"}),
+    ("factory_test_ended", "factory_test_ended", {"online"}),
 ]
 
 
@@ -94,6 +98,16 @@ async def test_what_costs_or_changed_is_told_beside_the_cause(
     found = await diagnosed(known, client, story)
     assert rule in {each.rule for each in found.others}
     assert found.most_likely.kind == "fault"
+
+
+@pytest.mark.parametrize(("story", "leads", "beside"), LED_BY_COST)
+async def test_a_cost_that_is_certain_leads_where_the_connection_is_well(
+    known: Fleet, client: EmnifyClient, story: str, leads: str, beside: set[str]
+) -> None:
+    found = await diagnosed(known, client, story)
+    assert (found.most_likely.rule, found.most_likely.kind) == (leads, "cost")
+    assert {each.rule for each in found.others} == beside
+    assert "Nothing wrong" not in "".join(each.cause for each in (found.most_likely, *found.others))
 
 
 @pytest.mark.parametrize(
@@ -132,6 +146,7 @@ async def test_a_sim_that_was_deleted_is_told_to_be_lost_for_good() -> None:
 
 def test_every_rule_has_a_story() -> None:
     told = {rule for _, rule, *_ in CAUSES} | {rule for _, rule in BESIDE} | ACTED
+    told |= set().union(*({leads, *beside} for _, leads, beside in LED_BY_COST))
     assert {rule.name for rule in RULES} <= told
 
 

@@ -12,6 +12,14 @@ from sim_mcp.fleet.diagnosis.evidence import Evidence
 from tests.fleet.diagnosis.building import event, evidence, quota, session, usage
 
 
+def paid(this: str, last: str) -> SimUsage:
+    """The same little data this month and last, at other costs."""
+    month = {"volume": 1, "currency": {"code": "EUR"}}
+    return SimUsage.model_validate(
+        {"current_month": {"data": month | {"cost": this}}, "last_month": {"data": month | {"cost": last}}}
+    )
+
+
 @pytest.mark.parametrize(
     ("rule", "given_", "wanted"),
     [
@@ -39,6 +47,11 @@ from tests.fleet.diagnosis.building import event, evidence, quota, session, usag
         (cost.usage_jumped, evidence(usage=usage(29, 10)), None),
         (cost.usage_jumped, evidence(usage=usage(9, 1)), None),
         (cost.usage_jumped, evidence(usage=usage(31, 0)), None),
+        (cost.usage_jumped, evidence(usage=paid("30", "10")), "certain"),
+        (cost.usage_jumped, evidence(usage=paid("29.99", "10")), None),
+        (cost.usage_jumped, evidence(usage=paid("9.99", "3")), None),
+        (cost.usage_jumped, evidence(usage=paid("30", "10"), inclusive_volume=True), None),
+        (cost.usage_jumped, evidence(usage=None), None),
         (cost.sms_quota_used_up, evidence(event(5, 21, "used up")), "likely"),
         (cost.sms_quota_used_up, evidence(event(5, 21, "used up"), event(4, 58, "assigned")), None),
         (cost.sms_quota_used_up, evidence(event(5, 21, "used up"), sms_quota=quota(1)), None),

@@ -27,19 +27,24 @@ def test_two_euros_of_data_and_three_dollars_of_sms_are_never_five_of_anything()
         "sms_tx": 30.0,
         "data_cost_EUR": 2.0,
         "sms_cost_USD": 3.0,
+        "cost_EUR": 2.0,
+        "cost_USD": 3.0,
     }
     assert render_amounts(row) == (
-        "12.346 MB (rx 10.001, tx 2.345), 2.00 EUR; 50 SMS (rx 20, tx 30), 3.00 USD"
-    )  # fmt: skip
+        "12.346 MB (rx 10.001, tx 2.345), 2.00 EUR; 50 SMS (rx 20, tx 30), 3.00 USD; together 2.00 EUR, 3.00 USD"
+    )
 
 
 def test_one_currency_stands_beside_the_costs() -> None:
     row = build_amounts(MonthUsage.model_validate({"data": DATA, "sms": SMS | {"currency": EUR}}))
-    assert (row.data_cost, row.sms_cost, row.currency) == (2.0, 3.0, "EUR")
+    assert (row.data_cost, row.sms_cost, row.cost, row.currency) == (2.0, 3.0, 5.0, "EUR")
     assert not row.model_extra
     assert render_amounts(row) == (
-        "12.346 MB (rx 10.001, tx 2.345), 2.00 EUR; 50 SMS (rx 20, tx 30), 3.00 EUR"
-    )  # fmt: skip
+        "12.346 MB (rx 10.001, tx 2.345), 2.00 EUR; 50 SMS (rx 20, tx 30), 3.00 EUR; together 5.00 EUR"
+    )
+    plain = build_amounts(MonthUsage.model_validate({"data": DATA, "sms": SMS | {"currency": EUR}}), costs=False)
+    assert render_amounts(plain) == "12.346 MB (rx 10.001, tx 2.345); 50 SMS (rx 20, tx 30)"
+    assert plain.currency is None
 
 
 def test_days_are_added_up_exactly_and_each_currency_apart() -> None:
@@ -63,7 +68,7 @@ def test_costs_are_in_cents_unless_that_would_make_them_vanish(cost: str, rounde
 
 def test_what_is_not_known_is_left_out() -> None:
     assert build_amounts(MonthUsage()).wire() == {}
-    assert render_amounts(build_amounts(MonthUsage())) == "nothing"
+    assert render_amounts(build_amounts(MonthUsage())) == "no traffic"
     unknown = build_amounts(MonthUsage.model_validate({"sms": SMS}))
     assert unknown.wire() == {"sms": 50.0, "sms_rx": 20.0, "sms_tx": 30.0, "sms_cost": 3.0}
     assert render_amounts(unknown) == "50 SMS (rx 20, tx 30), 3.00 (currency unknown)"
