@@ -32,7 +32,7 @@ from sim_mcp.server.readiness import Readiness
 from sim_mcp.settings import Settings
 from sim_mcp.tools import blank_arguments, registry
 from sim_mcp.tools.context import AppState
-from sim_mcp.tools.errors import explain
+from sim_mcp.tools.errors import explain, leave_out_effect
 from sim_mcp.tools.schema import slim_input, slim_output
 
 log = logging.getLogger(__name__)
@@ -92,13 +92,13 @@ class SimServer(MCPServer[AppState]):
         except TimeoutError:
             raise ToolError(
                 f"{name} did not finish within {READING_TAKES_S:.0f} s: emnify is slow or its rate limits are spent. "
-                "Ask for less at once, or try again in a minute. Nothing changed."
+                "Ask for less at once, or try again in a minute."
             ) from None
         except ToolError as error:
             explained = explain(error.__cause__)
             if explained is None:
                 raise
-            raise ToolError(explained) from None
+            raise ToolError(leave_out_effect(explained) if name in self._reading else explained) from None
 
     def _without_nothing(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Leave out what says nothing in a question; refuse it in a change."""

@@ -31,7 +31,7 @@ from sim_mcp.tools.context import ToolContext, emnify_of
 from sim_mcp.tools.parameters import Name, ready_call
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, keep_properties, render_shared_customer, respond
-from sim_mcp.tools.sim_row import SimRow, build_sim_row, extract_customer, render_sim_row
+from sim_mcp.tools.sim_row import SimRow, build_sim_row, extract_customer, note_cut_names, render_sim_row
 from sim_mcp.tools.usage.fleet_usage import open_fleet, read_usage_of
 from sim_mcp.tools.usage.scan_state import (
     collect_notes,
@@ -124,6 +124,7 @@ async def find_waste(
         None,
         (
             _NO_DEVICES if disabled is None else None,
+            note_cut_names([row for each in answer.groups for row in each.examples]),
             None if sims else format_no_sims(customer=customer),
             format_snapshot_note(fleet.snapshot),
         ),

@@ -29,7 +29,7 @@ from sim_mcp.tools.context import ToolContext, emnify_of
 from sim_mcp.tools.parameters import Name, Status
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, keep_properties, render_shared_customer, respond
-from sim_mcp.tools.sim_row import SimRow, build_sim_row, extract_customer, render_sim_row
+from sim_mcp.tools.sim_row import SimRow, build_sim_row, extract_customer, note_cut_names, render_sim_row
 from sim_mcp.tools.usage.asked_period import parse_period, resolve_period
 from sim_mcp.tools.usage.costs import (
     NO_COSTS,
@@ -148,6 +148,7 @@ async def rank_sims_by_usage(
         None,
         (
             asked.note,
+            note_cut_names(answer.sims),
             _note_issued(len(fleet.sims) - len(serving), order),
             *_cost_notes(reading, asked.period, by, cost_note),
             None if fleet.sims else format_no_sims(customer=customer, status=status),
