@@ -21,7 +21,7 @@ from anyio.streams.text import TextReceiveStream
 
 from benchmarks.common import Row, run_for_sizes, times
 from sim_mcp.emnify import EmnifyClient
-from sim_mcp.fleet.inventory.filters import FleetFilter, Found, GroupBy
+from sim_mcp.fleet.inventory.filters import FleetFilter, Found, GroupBy, Order
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.inventory.snapshot import Snapshot
 from sim_mcp.server.serving import freeze_garbage_collection
@@ -131,7 +131,7 @@ def findings(snapshot: Snapshot) -> list[Callable[[], object]]:
         lambda: snapshot.search("71238"),
         lambda: snapshot.search("8988303"),
         lambda: snapshot.search("meter zürich"),
-        lambda: list(snapshot.sims(FleetFilter(name_contains="bern"), order="device", limit=25)),
+        lambda: list(snapshot.sims(FleetFilter(name_contains="bern"), order=(Order("device"),), limit=25)),
     ]
 
 

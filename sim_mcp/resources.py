@@ -12,7 +12,7 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.record_file import JournalError
 from sim_mcp.exports.files import ExportNotFoundError, ExportRefusedError
-from sim_mcp.exports.formats import MIME_TYPES, Format
+from sim_mcp.exports.formats import MIME_TYPES
 from sim_mcp.settings import Settings
 from sim_mcp.tools.context import NoTokenError, exports_of
 from sim_mcp.tools.exports.export_sims import EXPORT_URI
@@ -41,14 +41,14 @@ def add_resources(server: MCPServer[Any], settings: Settings) -> None:
         """How one plan was agreed to, what was sent and what became of each item, newest first."""
         return await _read_record(settings, plan=plan)
 
-    for file_format, mime_type in MIME_TYPES.items():
+    for suffix, mime_type in MIME_TYPES.items():
         server.resource(
-            f"{EXPORT_URI}{{name}}.{file_format}",
-            name=f"export_{file_format}",
-            title=f"Exported file ({file_format.upper()})",
-            description=f"A {file_format.upper()} file that export_sims wrote since this server started.",
+            f"{EXPORT_URI}{{name}}.{suffix}",
+            name=f"export_{suffix}",
+            title=f"Exported file ({suffix.upper()})",
+            description=f"A {suffix.upper()} file that export_sims wrote since this server started.",
             mime_type=mime_type,
-        )(_exported(file_format))
+        )(_exported(suffix))
 
 
 async def _read_record(settings: Settings, *, sim: str | None = None, plan: str | None = None) -> str:
@@ -65,10 +65,10 @@ async def _read_record(settings: Settings, *, sim: str | None = None, plan: str 
     return json.dumps(body, ensure_ascii=False, indent=1)
 
 
-def _exported(file_format: Format) -> Callable[[str, Context[Any]], Coroutine[Any, Any, str]]:
+def _exported(suffix: str) -> Callable[[str, Context[Any]], Coroutine[Any, Any, str]]:
     async def read(name: str, ctx: Context[Any]) -> str:
         try:
-            return await anyio.to_thread.run_sync(exports_of(ctx).read_text, f"{name}.{file_format}")
+            return await anyio.to_thread.run_sync(exports_of(ctx).read_text, f"{name}.{suffix}")
         except ExportNotFoundError as error:
             raise ResourceNotFoundError(f"Resource not found. {error}") from None
         except (ExportRefusedError, NoTokenError) as error:

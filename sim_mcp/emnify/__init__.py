@@ -19,7 +19,17 @@ from sim_mcp.emnify.errors import (
     UpstreamError,
 )
 from sim_mcp.emnify.event_pages import EventPages
-from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort, SimSortField, event_type_id
+from sim_mcp.emnify.filters import (
+    NEWEST_FIRST,
+    DeviceFilter,
+    EventFilter,
+    EventSort,
+    EventSortField,
+    SimFilter,
+    SimSort,
+    SimSortField,
+    event_type_id,
+)
 from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Rate, Window, in_background
 from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, Candidate, compact, luhn_digit, parse_candidates, parse_iccid
 from sim_mcp.emnify.models import (
@@ -50,6 +60,7 @@ __all__ = [
     "MAX_DEVICES_PER_PAGE",
     "MAX_EVENTS_PER_PAGE",
     "MAX_SIMS_PER_PAGE",
+    "NEWEST_FIRST",
     "PUBLISHED_LIMITS",
     "AuthenticationError",
     "Batch",
@@ -69,6 +80,8 @@ __all__ = [
     "Event",
     "EventFilter",
     "EventPages",
+    "EventSort",
+    "EventSortField",
     "FlatSim",
     "ForbiddenError",
     "InvalidValueError",

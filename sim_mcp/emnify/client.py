@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from sim_mcp.emnify.change import SimChange
 from sim_mcp.emnify.errors import InvalidValueError, RuleError
-from sim_mcp.emnify.filters import DeviceFilter, EventFilter, SimFilter, SimSort
+from sim_mcp.emnify.filters import NEWEST_FIRST, DeviceFilter, EventFilter, EventSort, SimFilter, SimSort
 from sim_mcp.emnify.http.calls import Answer, Call, check_page, collection, on_batch, on_device, on_sim
 from sim_mcp.emnify.http.error_mapping import batch_refusal
 from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Pacer
@@ -137,17 +137,18 @@ class EmnifyClient:
         self,
         filter: SimFilter | None = None,  # noqa: A002  # as above.
         *,
+        sort: Sequence[SimSort] = (SimSort("id"),),
         page: int = 1,
         per_page: int = MAX_SIMS_PER_PAGE,
         on_sent: Callable[[], None] | None = None,
         deadline_s: float | None = None,
     ) -> Page[Any]:
-        """List SIMs by id, filtered, as decoded JSON (GET /api/v1/sim): parsing takes longer than fetching them.
+        """List SIMs, filtered and sorted, as decoded JSON (GET /api/v1/sim): parsing takes longer than fetching them.
 
         `on_sent` is called when the request is sent, and again with each further attempt.
         """
         check_page(page, per_page, MAX_SIMS_PER_PAGE)
-        params = collection(str(filter or ""), "id", page, per_page)
+        params = collection(str(filter or ""), ",".join(map(str, sort)), page, per_page)
         call = Call("GET", "/api/v1/sim", "the SIMs", params=params, on_sent=on_sent)
         return parse_raw_page(await self._send(call, deadline_s), page=page, per_page=per_page)
 
@@ -189,7 +190,7 @@ class EmnifyClient:
         sim_id: int,
         filter: EventFilter | None = None,  # noqa: A002  # as above.
         *,
-        newest_first: bool = True,
+        sort: EventSort = NEWEST_FIRST,
         page: int = 1,
         per_page: int = 100,
         deadline_s: float | None = None,
@@ -202,8 +203,7 @@ class EmnifyClient:
         check_page(page, per_page, MAX_EVENTS_PER_PAGE)
         allowed_s = self._deadline_s if deadline_s is None else deadline_s
         over_at = anyio.current_time() + allowed_s
-        sort = "-timestamp" if newest_first else "timestamp"
-        params = collection(str(filter or ""), sort, page, per_page)
+        params = collection(str(filter or ""), str(sort), page, per_page)
         answer = await self._send(on_sim("GET", "/event", sim_id, params=params), allowed_s)
         events = parse_page(Event, answer, page=page, per_page=per_page)
         if not events.items and not events.unreadable and not events.total:

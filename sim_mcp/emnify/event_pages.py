@@ -2,7 +2,7 @@
 
 from sim_mcp.emnify.client import EmnifyClient
 from sim_mcp.emnify.errors import RuleError
-from sim_mcp.emnify.filters import EventFilter
+from sim_mcp.emnify.filters import NEWEST_FIRST, EventFilter, EventSort
 from sim_mcp.emnify.models import Event
 from sim_mcp.emnify.pages import SAFE_EVENTS_PER_PAGE, Page
 
@@ -19,9 +19,9 @@ class EventPages:
         filter: EventFilter,  # noqa: A002  # the word emnify uses.
         *,
         per_page: int,
-        newest_first: bool = True,
+        sort: EventSort = NEWEST_FIRST,
     ) -> None:
-        self._client, self._sim_id, self._filter, self._newest_first = client, sim_id, filter, newest_first
+        self._client, self._sim_id, self._filter, self._sort = client, sim_id, filter, sort
         self._per_page = min(per_page, client.max_events_per_page)
 
     async def read(self, page: int, *, deadline_s: float) -> Page[Event]:
@@ -45,7 +45,7 @@ class EventPages:
         return await self._client.list_sim_events(
             self._sim_id,
             self._filter,
-            newest_first=self._newest_first,
+            sort=self._sort,
             page=page,
             per_page=self._per_page,
             deadline_s=deadline_s,

@@ -2,6 +2,7 @@
 
 import difflib
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Literal
@@ -24,11 +25,41 @@ SimSortField = Literal[
     "endpoint",
     "model",
 ]
+EventSortField = Literal[
+    "timestamp",
+    "id",
+    "source",
+    "severity",
+    "alert",
+    "organisation",
+    "user",
+    "endpoint",
+    "tags",
+    "ip_address",
+    "iccid",
+    "imsi",
+    "type",
+]
 MAX_ALTERNATIVES = 6
 _MAX_VALUE_LENGTH = 500
 _FORBIDDEN_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _JOINERS = "\u200c\u200d"
 """Invisible, but part of how some scripts and emoji are written."""
+
+_EVENT_TEXTS = {
+    "user": "user",
+    "device": "endpoint",
+    "tags": "tags",
+    "ip_address": "ip_address",
+    "imei": "imei",
+    "iccid": "iccid",
+    "imsi": "imsi",
+    "network": "network",
+    "country": "country",
+    "rat": "rat",
+}
+_WITH_ALTERNATIVES = frozenset({"endpoint", "iccid", "network", "country", "rat"})
+"""Fields of events for which emnify documents several values (emnify docs: events)."""
 
 SEVERITIES = {"info": 0, "warn": 1, "critical": 2}
 SOURCES = {"network": 0, "policy_control": 1, "api": 2}
@@ -43,6 +74,20 @@ class SimSort:
 
     def __str__(self) -> str:
         return f"-{self.field}" if self.descending else self.field
+
+
+@dataclass(frozen=True)
+class EventSort:
+    """One sort order of the event lists."""
+
+    field: EventSortField
+    descending: bool = False
+
+    def __str__(self) -> str:
+        return f"-{self.field}" if self.descending else self.field
+
+
+NEWEST_FIRST = EventSort("timestamp", descending=True)
 
 
 @dataclass(frozen=True)
@@ -100,12 +145,29 @@ class DeviceFilter:
 
 @dataclass(frozen=True)
 class EventFilter:
-    """A filter of GET /api/v1/sim/{id}/event; `since` and `until` go together only."""
+    """A filter of GET /api/v1/event and /api/v1/sim/{id}/event; `since` and `until` go together only.
+
+    Several values of one field mean any of them, which emnify knows for device, iccid, network, country and rat.
+    """
 
     types: tuple[int, ...] = ()
     severity: Literal["info", "warn", "critical"] | None = None
     source: Literal["network", "policy_control", "api"] | None = None
     description: str | None = None
+    alert: bool | None = None
+    user: tuple[str, ...] = ()
+    device: tuple[str, ...] = ()
+    """By name."""
+    tags: tuple[str, ...] = ()
+    ip_address: tuple[str, ...] = ()
+    imei: tuple[str, ...] = ()
+    iccid: tuple[str, ...] = ()
+    """19 digits or a part of them."""
+    imsi: tuple[str, ...] = ()
+    network: tuple[str, ...] = ()
+    country: tuple[str, ...] = ()
+    rat: tuple[str, ...] = ()
+    """Radio access technologies, by number."""
     since: datetime | None = None
     until: datetime | None = None
 
@@ -135,7 +197,24 @@ class EventFilter:
             terms.append(f"source:{SOURCES[self.source]}")
         if self.description is not None:
             terms.append(term("description", self.description))
+        if self.alert is not None:
+            terms.append(f"alert:{str(self.alert).lower()}")
+        terms += [
+            alternatives(field, getattr(self, name)) for name, field in _EVENT_TEXTS.items() if getattr(self, name)
+        ]
         return ",".join(terms)
+
+
+def alternatives(field: str, values: Sequence[str]) -> str:
+    """Return one term of an event list's `q`, `field:value` or `field:value|value`.
+
+    Raises:
+        InvalidValueError: A value cannot be expressed, or emnify takes fewer values for that field.
+    """
+    most = MAX_ALTERNATIVES if field in _WITH_ALTERNATIVES else 1
+    if len(values) > most:
+        raise InvalidValueError(f"{len(values)} values of {field} are too many at once: emnify takes {most}")
+    return term(field, values[0]) + "".join("|" + term(field, value).partition(":")[2] for value in values[1:])
 
 
 def term(field: str, value: str | date | SimStatus | int) -> str:

@@ -1,10 +1,9 @@
 """Operations that explain why a device cannot be reached: called rarely, to find a fault."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-from sim_mcp.emnify.filters import EventFilter
-from sim_mcp.emnify.http.calls import Answer, Call, on_device
+from sim_mcp.emnify.filters import NEWEST_FIRST, EventFilter, EventSort
+from sim_mcp.emnify.http.calls import Answer, Call, collection, on_device
 from sim_mcp.emnify.models import ConnectivityInfo, Event, LimitExtension, Network, Quota
 from sim_mcp.emnify.pages import Page
 from sim_mcp.emnify.parsing import parse_page, parse_record, parse_records
@@ -46,20 +45,20 @@ class Reachability:
         deadline_s: float | None = None,
     ) -> Page[Event]:
         """List the newest events of a device, whichever SIM was in it (GET /api/v1/endpoint/{id}/event)."""
-        call = on_device("/event", device_id, _newest(filter, per_page))
+        params = collection(str(filter), str(NEWEST_FIRST), 1, per_page)
+        call = on_device("/event", device_id, params)
         return parse_page(Event, await self._send(call, deadline_s), page=1, per_page=per_page)
 
     async def list_workspace_events(
         self,
         filter: EventFilter,  # noqa: A002  # as above.
         *,
+        sort: EventSort = NEWEST_FIRST,
+        page: int = 1,
         per_page: int = 20,
         deadline_s: float | None = None,
     ) -> Page[Event]:
-        """List the newest events of the whole workspace (GET /api/v1/event)."""
-        call = Call("GET", "/api/v1/event", "the workspace's events", params=_newest(filter, per_page))
-        return parse_page(Event, await self._send(call, deadline_s), page=1, per_page=per_page)
-
-
-def _newest(filter: EventFilter, per_page: int) -> dict[str, Any]:  # noqa: A002  # as above.
-    return {"q": str(filter), "sort": "-timestamp", "page": 1, "per_page": per_page}
+        """List the events of the whole workspace (GET /api/v1/event)."""
+        params = collection(str(filter), str(sort), page, per_page)
+        call = Call("GET", "/api/v1/event", "the workspace's events", params=params)
+        return parse_page(Event, await self._send(call, deadline_s), page=page, per_page=per_page)

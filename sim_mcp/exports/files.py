@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from sim_mcp.exports.formats import ENCODINGS, Cell, Format, Row, body, foot, head
+from sim_mcp.exports.formats import ENCODINGS, SUFFIXES, Format, Row, body, foot, head
 from sim_mcp.private_files import OWNER_READS_WRITES, open_private
 from sim_mcp.sanitize import quoted
 
@@ -59,7 +59,7 @@ def check_file_name(name: str, file_format: Format) -> str:
             f"file_name={quoted(name)} is not a plain name: up to 60 letters, digits, blanks and . ( ) _ - without "
             "folders, beginning with a letter or digit. Give another or leave it out. Nothing was written."
         )
-    return f"{plain}.{file_format}"
+    return f"{plain}.{SUFFIXES[file_format]}"
 
 
 class ExportFile:
@@ -76,7 +76,7 @@ class ExportFile:
         self._rows = 0
         with _as_refusal(directory):
             _remove_abandoned(directory)
-            self._file = _create(self._part, ENCODINGS[file_format])
+            self._file = _create(self._part, ENCODINGS[SUFFIXES[file_format]])
         try:
             with _as_refusal(directory):
                 self._file.write(head(file_format, columns))
@@ -94,8 +94,11 @@ class ExportFile:
             self._file.write(body(self._format, self._columns, rows, first=self._rows == 0))
         self._rows += len(rows)
 
-    def publish(self) -> Written:
+    def publish(self, name: str | None = None) -> Written:
         """Give the complete file its name, or where that is taken, the next that is free, such as `name-2.csv`.
+
+        Args:
+            name: another name than it was begun with.
 
         Raises:
             ExportRefusedError: The disk is full, or failed.
@@ -107,8 +110,8 @@ class ExportFile:
             os.fsync(self._file.fileno())
             size = os.fstat(self._file.fileno()).st_size
             self._file.close()
-            for name in _alternatives(self._name):
-                path = self._directory / name
+            for free in _alternatives(name or self._name):
+                path = self._directory / free
                 try:
                     move_without_overwriting(self._part, path)
                 except FileExistsError:
@@ -161,11 +164,6 @@ def read_back(path: Path) -> str:
                 f"{path.name} has {found.st_size:,} bytes; up to {MAX_READ_BACK:,} are read back. Open {path} instead."
             )
         return file.read(MAX_READ_BACK).decode("utf-8-sig", errors="replace")
-
-
-def preview_of(row: Row, columns: Sequence[str]) -> dict[str, Cell]:
-    """Return the cells of some columns, without those that are empty."""
-    return {column: value for column in columns if (value := row.get(column)) is not None}
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from sim_mcp.formatting import format_timestamp
 What = Literal["sims", "usage", "events"]
 
 _AMOUNTS = ("data_mb", "data_rx_mb", "data_tx_mb", "data_cost", "sms", "sms_rx", "sms_tx", "sms_cost", "currency")
-_OWNER = ("iccid", "sim_id", "device", "device_id", "customer", "customer_id")
+_OWNER = ("iccid", "iccid_in_groups", "sim_id", "device", "device_id", "customer", "customer_id")
 COLUMNS: Mapping[What, Sequence[str]] = {
     "sims": (
         "id",
@@ -21,11 +21,13 @@ COLUMNS: Mapping[What, Sequence[str]] = {
         "imsi",
         "msisdn",
         "eid",
+        "eid_in_groups",
         "status",
         "device",
         "device_id",
         "ip",
         "imei",
+        "imei_in_groups",
         "tags",
         "customer",
         "customer_id",
@@ -42,6 +44,7 @@ COLUMNS: Mapping[What, Sequence[str]] = {
         "time",
         *_OWNER,
         "event_id",
+        "event_id_in_groups",
         "severity",
         "type",
         "type_id",
@@ -53,21 +56,20 @@ COLUMNS: Mapping[What, Sequence[str]] = {
         "data_mb",
     ),
 }
-PREVIEW_COLUMNS: Mapping[What, Sequence[str]] = {
-    "sims": ("iccid", "status", "device", "customer"),
-    "usage": ("date", "iccid", "data_mb", "data_cost", "sms", "sms_cost", "currency"),
-    "events": ("time", "iccid", "severity", "type", "text"),
-}
+IN_GROUPS = "_in_groups"
+"""How the columns end that a spreadsheet leaves as they are: it keeps 15 digits of a number and rounds the rest."""
 
 
+_SHORT = 8
 _STATUSES = {status.value: status.label for status in SimStatus}
 
 
 class SimRow(NamedTuple):
-    """A row, and the id of its SIM, by which pages are compared."""
+    """A row, with the SIM it is of and its id, by which pages are compared."""
 
     id: int
     row: Row
+    sim: FlatSim
 
 
 def sim_row_of_json(raw: Any) -> SimRow | None:
@@ -105,6 +107,7 @@ def event_row(of: Row, event: Event) -> Row:
         "time": format_timestamp(event.timestamp) if event.timestamp else None,
         **of,
         "event_id": event.id,
+        "event_id_in_groups": in_groups(str(event.id)),
         "severity": event.severity.text if event.severity else None,
         "type": event.type.text if event.type else None,
         "type_id": event.type.id if event.type else None,
@@ -123,15 +126,17 @@ def _sim_row(sim: FlatSim) -> SimRow:
         "id": sim.id,
         "iccid": sim.iccid,
         "iccid_19": sim.iccid_19,
-        "iccid_in_groups": _grouped(sim.iccid),
+        "iccid_in_groups": in_groups(sim.iccid),
         "imsi": sim.imsi,
         "msisdn": sim.msisdn,
         "eid": sim.eid,
+        "eid_in_groups": in_groups(sim.eid),
         "status": status,
         "device": sim.device,
         "device_id": sim.device_id,
         "ip": sim.ip,
         "imei": sim.imei,
+        "imei_in_groups": in_groups(sim.imei),
         "tags": sim.tags,
         "customer": sim.customer,
         "customer_id": sim.customer_id,
@@ -143,12 +148,17 @@ def _sim_row(sim: FlatSim) -> SimRow:
         "produced": sim.produced,
         "activated": sim.activated,
     }
-    return SimRow(sim.id, row)
+    return SimRow(sim.id, row, sim)
 
 
-def _grouped(iccid: str | None) -> str | None:
-    """Return an ICCID in the groups of its card, with dashes: blanks could be taken for thousands."""
-    return "-".join(iccid[start : start + 4] for start in range(0, len(iccid), 4)) if iccid else None
+def in_groups(digits: str | None) -> str | None:
+    """Return a number in groups of four as on a card, with dashes: blanks could be taken for thousands.
+
+    Up to eight digits stay together: no spreadsheet rounds them, and 2026-11 would be a month.
+    """
+    if not digits or len(digits) <= _SHORT:
+        return digits or None
+    return "-".join(digits[start : start + 4] for start in range(0, len(digits), 4))
 
 
 def _traffic(kind: str, unit: str, traffic: Traffic | None) -> Row:

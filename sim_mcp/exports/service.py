@@ -11,10 +11,10 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sim_mcp.emnify import in_background
-from sim_mcp.exports.files import ExportFile, ExportNotFoundError, ExportRefusedError, Written, preview_of, read_back
-from sim_mcp.exports.formats import Cell, Format
+from sim_mcp.exports.files import ExportFile, ExportNotFoundError, ExportRefusedError, Written, read_back
+from sim_mcp.exports.formats import SUFFIXES, Cell, Format
 from sim_mcp.exports.paging import consume
-from sim_mcp.exports.rows import COLUMNS, PREVIEW_COLUMNS
+from sim_mcp.exports.rows import COLUMNS
 from sim_mcp.exports.sources import Batch, Selection
 from sim_mcp.sanitize import quoted
 
@@ -27,7 +27,6 @@ WAITS_S = 45.0
 MAX_AT_ONCE = 3
 """Exports under way: they share emnify's rate limits, and questions asked meanwhile need some of them."""
 
-_PREVIEW_ROWS = 3
 _REPORT_EVERY_S = 1.0
 _KEPT_S = 3600.0
 """How long a finished export waits for the call that picks it up; after that, the same call begins a new one."""
@@ -40,7 +39,12 @@ class Order:
     words: str
     selection: Selection
     format: Format
-    name: str
+    name: str | None = None
+    """What the file is to be called; None is what it holds, and as of when."""
+
+    def name_at(self, as_of: datetime) -> str:
+        """Return the name of the file, by the moment its rows are of."""
+        return self.name or f"{self.selection.what}-{as_of:%Y%m%dT%H%M%SZ}.{SUFFIXES[self.format]}"
 
 
 @dataclass(eq=False)
@@ -49,14 +53,16 @@ class Export:
 
     order: Order
     file: ExportFile
-    began: datetime
     started_at: float
+    as_of: datetime | None = None
+    """Emnify's time when the first rows were read: before its first answer, only this machine's would be known."""
     rows: int = 0
     sims: int = 0
     of: int | None = None
     unreadable: int = 0
     gone: int = 0
-    preview: list[dict[str, Cell]] = field(default_factory=list)
+    preview: dict[str, Cell] = field(default_factory=dict)
+    """The first row, with every column."""
     written: Written | None = None
     failure: Exception | None = None
     over: anyio.Event = field(default_factory=anyio.Event)
@@ -150,12 +156,13 @@ class ExportService:
             )
         running = [export for export in self._exports.values() if not export.over.is_set()]
         if len(running) >= MAX_AT_ONCE:
-            names = ", ".join(quoted(export.order.name) for export in running)
+            names = ", ".join(quoted(export.order.name or export.order.words) for export in running)
             raise ExportRefusedError(
                 f"{len(running)} exports are in the making: {names}. Wait until one is done. Nothing was written."
             )
-        file = ExportFile(self._directory, order.name, order.format, COLUMNS[order.selection.what])
-        export = Export(order, file, self.now(), anyio.current_time())
+        columns = COLUMNS[order.selection.what]
+        file = ExportFile(self._directory, order.name_at(self.now()), order.format, columns)
+        export = Export(order, file, anyio.current_time())
         self._exports[order.words] = export
         self._background.start_soon(self._run, export)
         return export
@@ -166,9 +173,12 @@ class ExportService:
             with export.scope:
                 # Questions asked meanwhile go first.
                 with in_background():
-                    await consume(partial(self._source, export.order.selection), partial(_add, export))
+                    await consume(partial(self._source, export.order.selection), partial(self._add, export))
+                if export.as_of is None:
+                    export.as_of = self.now()
                 if export.rows:
-                    export.written = await anyio.to_thread.run_sync(export.file.publish)
+                    name = export.order.name_at(export.as_of)
+                    export.written = await anyio.to_thread.run_sync(export.file.publish, name)
                     self._written[export.written.path.name] = export.written.path
         except Exception as failure:  # noqa: BLE001  # whoever picks the export up gets it, and other exports go on.
             export.failure = failure
@@ -177,13 +187,13 @@ class ExportService:
             export.over_at = anyio.current_time()
             export.over.set()
 
-
-async def _add(export: Export, batch: Batch) -> None:
-    # Not cancellable: a thread that still wrote while the file is removed would leave one behind.
-    await anyio.to_thread.run_sync(export.file.add, batch.rows)
-    columns = PREVIEW_COLUMNS[export.order.selection.what]
-    missing = _PREVIEW_ROWS - len(export.preview)
-    export.preview += [preview_of(row, columns) for row in batch.rows[:missing]]
-    export.rows += len(batch.rows)
-    export.sims, export.of = export.sims + batch.sims, batch.of
-    export.unreadable, export.gone = export.unreadable + batch.unreadable, export.gone + batch.gone
+    async def _add(self, export: Export, batch: Batch) -> None:
+        if export.as_of is None:
+            export.as_of = self.now()
+        # Not cancellable: a thread that still wrote while the file is removed would leave one behind.
+        await anyio.to_thread.run_sync(export.file.add, batch.rows)
+        if not export.preview and batch.rows:
+            export.preview = {column: batch.rows[0].get(column) for column in COLUMNS[export.order.selection.what]}
+        export.rows += len(batch.rows)
+        export.sims, export.of = export.sims + batch.sims, batch.of
+        export.unreadable, export.gone = export.unreadable + batch.unreadable, export.gone + batch.gone

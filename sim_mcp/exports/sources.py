@@ -1,8 +1,8 @@
 """Where the rows of an export come from: SIMs by filter or by name, and the usage or events of each."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,20 +14,23 @@ from sim_mcp.emnify import (
     EmnifyClient,
     EventFilter,
     EventPages,
+    EventSort,
+    InvalidValueError,
     NotFoundError,
     Page,
-    SimFilter,
+    SimSort,
 )
 from sim_mcp.exports.files import ExportRefusedError
 from sim_mcp.exports.formats import Row
 from sim_mcp.exports.paging import ReadAhead, every_row, gather
 from sim_mcp.exports.rows import SimRow, What, event_row, owner_columns, sim_row, sim_row_of_json, usage_row
-from sim_mcp.fleet.lookup.organisations import find_organisation
+from sim_mcp.fleet.lookup.selection import SimSelection, find_organisations
 from sim_mcp.fleet.lookup.sims import find_sims
 
 MAX_SIMS = 10_000
 """SIMs whose usage or events one file may hold: a request each, which takes 25 minutes at 2,000 in five minutes."""
 
+_DEFAULT_DAYS, _MAX_DAYS = 30, 366
 _SIMS_AT_ONCE = 20
 _REQUEST_DEADLINE_S = 600.0
 """The longest one request waits for its turn: emnify's window of five minutes, with others before it."""
@@ -35,15 +38,19 @@ _REQUEST_DEADLINE_S = 600.0
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows to export: of SIMs by name or by filter, and of which days, for usage and events."""
+    """Which rows to export: of SIMs by name or by filter, and for usage and events, of which days (see `period`)."""
 
     what: What
-    filter: SimFilter
-    organisation: str | None
-    has_device: bool | None
-    names: tuple[str, ...]
-    start: date
-    end: date
+    names: tuple[str, ...] = ()
+    sims: SimSelection = field(default_factory=SimSelection)
+    """What is known of them without asking emnify: all but the organisations."""
+    customers: tuple[str, ...] = ()
+    """By name or id, as the two below."""
+    resellers: tuple[str, ...] = ()
+    issuers: tuple[str, ...] = ()
+    order: tuple[SimSort, ...] = (SimSort("id"),)
+    start: date | None = None
+    end: date | None = None
 
 
 @dataclass(frozen=True)
@@ -57,25 +64,45 @@ class Batch:
     gone: int = 0
 
 
+def period(start: date | None, end: date | None, today: date) -> tuple[date, date]:
+    """Return the first and the last day of usage or events, up to today; without a start, the last 30 of them.
+
+    Raises:
+        InvalidValueError: The days lie in the future, are swapped, or more than a year.
+    """
+    last = end or today
+    first = start or last - timedelta(days=_DEFAULT_DAYS - 1)
+    if end and first > end:
+        raise InvalidValueError(f"start {first} is after end {end}; swap them")
+    if first > today:
+        raise InvalidValueError(f"start {first} is still to come: by emnify's clock it is {today} (UTC)")
+    if (last - first).days >= _MAX_DAYS:
+        raise InvalidValueError(f"{first} to {last} is longer than {_MAX_DAYS} days; export it in parts")
+    return first, min(last, today)
+
+
 async def rows_of(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> AsyncGenerator[Batch]:
     """Yield the rows of an export, a few thousand at a time; the next ones are read ahead in the task group.
 
     Raises:
-        ExportRefusedError: Usage or events of more than MAX_SIMS SIMs.
+        ExportRefusedError: Usage or events of more than MAX_SIMS SIMs, or of days that are no period.
         LookupFailedError: A name leads to no SIM, or to several.
         OrganisationNotFoundError: No organisation goes by that name, or several do.
         NotAllSeenError: Several organisations may go by that name.
         EmnifyError: emnify could not be asked.
     """
-    if wanted.organisation is not None:
-        found = await find_organisation(client, wanted.organisation, among_all=True)
-        wanted = replace(wanted, filter=replace(wanted.filter, customer_org=found.id))
+    wanted = replace(wanted, sims=await _with_organisations(client, wanted))
     if wanted.what == "sims":
         async for sims, page in _sims(client, wanted, group):
             yield Batch(sims, len(page.items), page.total, page.unreadable)
         return
     owners = await _owners(client, wanted, group)
-    read = partial(_usage if wanted.what == "usage" else _events, client, wanted)
+    # Only now has emnify answered, and told what day it is.
+    try:
+        first, last = period(wanted.start, wanted.end, client.now().date())
+    except InvalidValueError as error:
+        raise ExportRefusedError(f"{error}. Nothing was written.") from None
+    read = partial(_usage if wanted.what == "usage" else _events, client, first, last)
     for at in range(0, len(owners), _SIMS_AT_ONCE):
         some = owners[at : at + _SIMS_AT_ONCE]
         of_each = await gather([partial(read, owner) for owner in some])
@@ -96,16 +123,28 @@ async def _sims(
         sims = [sim_row(sim) for sim in await find_sims(client, wanted.names)]
         yield [sim.row for sim in sims], Page(items=sims, page=1, per_page=len(sims), total=len(sims), pages=1)
         return
-    narrowed = replace(wanted.filter, without_device=wanted.has_device is False)
 
     async def read(number: int) -> Page[SimRow]:
-        page = await client.list_raw_sims(narrowed, page=number, deadline_s=_REQUEST_DEADLINE_S)
+        page = await client.list_raw_sims(
+            wanted.sims.filter, sort=wanted.order, page=number, deadline_s=_REQUEST_DEADLINE_S
+        )
         # In a thread, so that questions asked meanwhile are answered in between.
         return await anyio.to_thread.run_sync(_parse_page, page)
 
     async for fresh, page in every_row(ReadAhead(read, group)):
-        # emnify can filter for SIMs without a device, not for those with one.
-        yield [sim.row for sim in fresh if not wanted.has_device or sim.row["device_id"] is not None], page
+        yield [each.row for each in fresh if wanted.sims.fits(each.sim)], page
+
+
+async def _with_organisations(client: EmnifyClient, wanted: Selection) -> SimSelection:
+    async def find(names: tuple[str, ...]) -> tuple[int, ...]:
+        return tuple(each.id for each in await find_organisations(client, names))
+
+    return replace(
+        wanted.sims,
+        customers=await find(wanted.customers),
+        resellers=await find(wanted.resellers),
+        issuers=await find(wanted.issuers),
+    )
 
 
 def _parse_page(page: Page[Any]) -> Page[SimRow]:
@@ -118,31 +157,31 @@ async def _owners(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> 
     owners: list[Row] = []
     async for sims, page in _sims(client, wanted, group):
         owners += [owner_columns(sim) for sim in sims]
-        many = len(owners) if wanted.has_device else max(len(owners), page.total or 0)
+        many = max(len(owners), page.total or 0) if wanted.sims.is_filter else len(owners)
         if many > MAX_SIMS:
             raise ExportRefusedError(
                 f"{many:,} SIMs or more match; {wanted.what} of up to {MAX_SIMS:,} fit into one export, for emnify "
-                "tells them SIM by SIM. Filter by status, organisation or model. Nothing was written."
+                "tells them SIM by SIM. Filter by status, customer or model. Nothing was written."
             )
     return owners
 
 
-async def _usage(client: EmnifyClient, wanted: Selection, owner: Row) -> Batch:
+async def _usage(client: EmnifyClient, first: date, last: date, owner: Row) -> Batch:
     try:
-        read = await client.get_sim_daily_usage(_id(owner), wanted.start, wanted.end, deadline_s=_REQUEST_DEADLINE_S)
+        read = await client.get_sim_daily_usage(_id(owner), first, last, deadline_s=_REQUEST_DEADLINE_S)
     except NotFoundError:
         return Batch([], 1, gone=1)
     return Batch([usage_row(owner, day) for day in read.days], 1, unreadable=read.unreadable)
 
 
-async def _events(client: EmnifyClient, wanted: Selection, owner: Row) -> Batch:
+async def _events(client: EmnifyClient, first: date, last: date, owner: Row) -> Batch:
     """Read a SIM's events, the oldest first: what happens meanwhile comes last."""
     chosen = EventFilter(
-        since=datetime.combine(wanted.start, time.min, UTC),
-        until=min(datetime.combine(wanted.end, time.max, UTC), client.now()),
+        since=datetime.combine(first, time.min, UTC),
+        until=min(datetime.combine(last, time.max, UTC), client.now()),
     )
 
-    pages = EventPages(client, _id(owner), chosen, newest_first=False, per_page=MAX_EVENTS_PER_PAGE)
+    pages = EventPages(client, _id(owner), chosen, sort=EventSort("timestamp"), per_page=MAX_EVENTS_PER_PAGE)
 
     rows: list[Row] = []
     unreadable = 0

@@ -37,6 +37,10 @@ class Unknowns:
     """Answer to a status id that does not exist."""
     forbidden_target: Literal["422_1406", "400"] = "422_1406"
     """Answer to an organisation that exists but may not be given the SIM."""
+    org_filter: Literal["either", "name", "id"] = "either"
+    """What `q=customer_org:`, `reseller_org:` and `issuer_org:` mean on `/sim`: a name, or a part of it, or an id."""
+    org_sort: Literal["id", "name"] = "id"
+    """What `sort=customer_org`, `reseller_org` and `issuer_org` compare on `/sim`."""
     deleted_sims: Literal["hidden", "listed"] = "hidden"
     """Whether deleted SIMs are gone (404) or stay in the list with status 3."""
     delete_with_device: Literal["409", "422_1406"] = "409"
@@ -61,6 +65,8 @@ class Unknowns:
     """Whether `X-Filter` repeats the filter, which is documented but was never seen."""
     event_bad_page: Literal["400", "default"] = "400"
     """Answer of event lists to page or per_page below 1 or not a number."""
+    timestamp_filter: Literal["calendar_day", "day_from_then"] = "calendar_day"
+    """What `q=timestamp:` of event lists finds: the UTC day of the moment, or the 24 hours that follow it."""
     event_error_body: Literal["json", "empty"] = "json"
     """Whether errors of event lists have a body."""
     max_event_page: int = 1000
@@ -77,8 +83,6 @@ class Unknowns:
     """`month` as `2026-11-01T00:00:00.000Z` or as `2026-11-01`; both are in use."""
     sms_currency: Literal["EUR", "USD"] = "EUR"
     """The currency of SMS: that of the data, or another; whether one workspace can have several is not documented."""
-    inclusive_volume: bool = False
-    """Whether the workspaces have inclusive volume, so that the cost of a SIM says nothing."""
     unknown_sim_stats: Literal["404_1201", "empty"] = "404_1201"
     """Answer of `/stats` and `/stats/daily` for an unknown SIM; "empty" is 200 without traffic."""
     daily_total_row: bool = True
@@ -88,7 +92,14 @@ class Unknowns:
     daily_start_only: Literal["end_of_month", "six_months"] = "end_of_month"
     """The range when only `start_date` is given; two pages of the documentation disagree."""
 
+    inclusive_volume: Literal["none", "cost_absent", "cost_zero"] = "none"
+    """Whether workspaces have inclusive volume, for which emnify returns no costs of data: absent then, or zero."""
+
     # Batches and devices
+    register_without_status: Literal["issued", "activated"] = "issued"
+    """The status of SIMs whose batch is registered without saying one, with or without a body."""
+    reset_values: Literal["taken", "422"] = "taken"
+    """Answer to a reset of connectivity whose members are not null; emnify's schema allows any value."""
     register_lag_s: float = 0.0
     """Seconds between registering a batch and its SIMs showing the new status; 25 minutes were recorded."""
     batch_answer: Literal["id_iccid", "full"] = "id_iccid"

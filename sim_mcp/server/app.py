@@ -1,6 +1,5 @@
 """The composition root: build the MCP server from the settings."""
 
-import difflib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -30,7 +29,8 @@ from sim_mcp.prompts import PromptArgumentsError, add_prompts, check_arguments
 from sim_mcp.resources import add_resources
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.settings import Settings
-from sim_mcp.tools import blank_arguments, registry
+from sim_mcp.tools import registry
+from sim_mcp.tools.arguments import prepare
 from sim_mcp.tools.context import AppState
 from sim_mcp.tools.errors import explain, leave_out_effect
 from sim_mcp.tools.schema import slim_input, slim_output
@@ -82,8 +82,7 @@ class SimServer(MCPServer[AppState]):
             ToolError: The call failed in a way the model can read and act upon.
         """
         if name in self._parameters:
-            _refuse_unknown(arguments, tuple(self._parameters[name]["properties"]))
-            arguments = self._without_nothing(name, arguments)
+            arguments = self._prepare(name, arguments)
         try:
             if name not in self._reading:
                 return await super().call_tool(name, arguments, context)
@@ -95,20 +94,24 @@ class SimServer(MCPServer[AppState]):
                 "Ask for less at once, or try again in a minute."
             ) from None
         except ToolError as error:
-            explained = explain(error.__cause__)
+            explained = self._explain(name, error.__cause__)
             if explained is None:
                 raise
-            raise ToolError(leave_out_effect(explained) if name in self._reading else explained) from None
+            raise ToolError(explained) from None
 
-    def _without_nothing(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Leave out what says nothing in a question; refuse it in a change."""
-        if name not in self._changing:
-            return blank_arguments.leave_out_blanks(arguments, self._parameters[name])
+    def _explain(self, name: str, error: BaseException | None) -> str | None:
+        """Return the text for an expected error; a question changes nothing anyway, so it is not told that."""
+        explained = explain(error)
+        return leave_out_effect(explained) if explained and name in self._reading else explained
+
+    def _prepare(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
-            blank_arguments.refuse_blanks(arguments, self._parameters[name])
+            prepared, ignored = prepare(arguments, self._parameters[name], changes=name in self._changing)
         except InvalidValueError as error:
-            raise ToolError(explain(error) or str(error)) from None
-        return arguments
+            raise ToolError(self._explain(name, error) or str(error)) from None
+        if ignored:
+            log.info("%s: the host's own arguments %s were left out", name, ", ".join(ignored))
+        return prepared
 
 
 def build_server(settings: Settings, *, waits_s: float = WAITS_S, forms_count: bool = True) -> SimServer:
@@ -198,14 +201,3 @@ def _tool(entry: registry.Entry) -> Tool:
 
 async def _health(_: Request) -> Response:
     return JSONResponse({"status": "ok", "version": __version__})
-
-
-def _refuse_unknown(arguments: dict[str, Any], known: Sequence[str]) -> None:
-    for name in arguments:
-        if name not in known:
-            near = difflib.get_close_matches(name, list(known), n=1)
-            hint = f"Did you mean {near[0]}? " if near else ""
-            raise ToolError(
-                f"There is no parameter {name[:40]!r}. {hint}Known: {', '.join(known)}. "
-                "Nothing was sent, nothing changed."
-            )

@@ -4,10 +4,14 @@ from typing import Any
 
 _OPEN = ("additionalProperties", True)
 """What a schema means by default."""
+_UNSAID = frozenset({"title", "minLength", "maxLength", "minItems"})
+"""What costs every conversation tokens and helps no model to choose a value: a refusal tells it where it matters."""
+_NO_LIMIT = 1000
+"""From here on a maximum is there for safety, and nobody meets it."""
 
 
 def slim_input(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return an input schema without titles and nulls, closed to unknown arguments."""
+    """Return an input schema without titles, nulls and lengths, closed to unknown arguments."""
     return {**_slim(schema), "additionalProperties": False}
 
 
@@ -16,13 +20,19 @@ def slim_output(schema: dict[str, Any]) -> dict[str, Any]:
 
     Definitions of rows are left out too: every conversation would pay for them, and their keys explain themselves.
     """
-    return {key: value for key, value in _slim(schema).items() if key not in {"description", "$defs"}}
+    slimmed = {key: value for key, value in _slim(schema).items() if key not in {"description", "$defs"}}
+    for shape in slimmed["properties"].values():
+        if shape.get("items") == {"type": "object"}:
+            del shape["items"]
+    return slimmed
 
 
 def _slim(schema: dict[str, Any]) -> dict[str, Any]:
     slimmed: dict[str, Any] = {}
     for key, value in schema.items():
-        if key == "title" or (key == "default" and value in (None, [])) or (key, value) == _OPEN:
+        if key in _UNSAID or (key == "default" and value in (None, [])) or (key, value) == _OPEN:
+            continue
+        if key in ("maximum", "maxItems") and value >= _NO_LIMIT:
             continue
         if key == "$ref":
             slimmed["type"] = "object"

@@ -12,6 +12,7 @@ from sim_mcp.emnify import (
     DeviceFilter,
     EmnifyClient,
     EventFilter,
+    EventSort,
     InvalidValueError,
     SimChange,
     SimFilter,
@@ -54,7 +55,7 @@ Ask = Callable[[EmnifyClient], Awaitable[Any]]
             id="SIM events",
         ),
         pytest.param(
-            lambda c: c.list_sim_events(250, newest_first=False),
+            lambda c: c.list_sim_events(250, sort=EventSort("timestamp")),
             Reply(json=[{"id": 1}]),
             "GET /api/v1/sim/250/event?sort=timestamp&page=1&per_page=100",
             id="SIM events, oldest first",

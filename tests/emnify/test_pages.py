@@ -11,6 +11,7 @@ from sim_mcp.emnify import (
     DeviceFilter,
     EmnifyClient,
     EventFilter,
+    EventSort,
     InvalidValueError,
     Limits,
     NotFoundError,
@@ -298,7 +299,7 @@ async def test_events_come_newest_first_unless_asked_otherwise(fleet: Fleet) -> 
     ) as client:
         sim_id = fleet.scenarios["went_silent"]["sim_id"]
         newest = [event.timestamp for event in (await client.list_sim_events(sim_id, per_page=1000)).items]
-        oldest = await client.list_sim_events(sim_id, newest_first=False, per_page=1000)
+        oldest = await client.list_sim_events(sim_id, sort=EventSort("timestamp"), per_page=1000)
         known = [moment for moment in newest if moment is not None]
         assert len(known) == len(newest) == oldest.total
         assert known == sorted(known, reverse=True)

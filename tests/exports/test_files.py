@@ -134,6 +134,10 @@ def test_a_plain_name_gets_the_suffix_of_its_format(said: str, name: str) -> Non
     assert check_file_name(said, "csv") == name
 
 
+def test_the_european_variant_is_a_csv_file_too() -> None:
+    assert check_file_name("flotte.csv", "csv_eu") == "flotte.csv"
+
+
 @given(st.text(max_size=80))
 def test_no_name_leads_out_of_the_directory(said: str) -> None:
     try:

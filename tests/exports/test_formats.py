@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim_mcp.exports.formats import Cell, Row, body, csv_cell, foot, head
+from sim_mcp.exports.formats import Cell, Row, body, csv_cell, european_cell, foot, head
 from sim_mcp.sanitize import is_visible, spreadsheet_safe, visible
 
 COLUMNS = ("a", "b", "c")
@@ -39,6 +39,32 @@ def test_csv_comes_back_cell_by_cell_however_it_was_split(rows: list[Row], sizes
     # One row is one line: tools that work by the line read it too.
     assert len(written.splitlines()) >= len(rows) + 1
     assert written.count("\r\n") == len(rows) + 1
+
+
+@given(tables)
+def test_the_european_variant_has_semicolons_and_comes_back_too(rows: list[Row]) -> None:
+    written = head("csv_eu", COLUMNS) + body("csv_eu", COLUMNS, rows, first=True) + foot("csv_eu")
+    read = list(csv.reader(io.StringIO(written, newline=""), delimiter=";"))
+    assert read == [list(COLUMNS), *([european_cell(row[column]) for column in COLUMNS] for row in rows)]
+    assert written.startswith("a;b;c\r\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (Decimal("0.848157"), "0,848157"),
+        (Decimal("-1234.50"), "-1234,50"),
+        (0.5, "0,5"),
+        (1234, "1234"),
+        ("10.128.0.0", "10.128.0.0"),
+        ("2026-11-22T12:00:00Z", "2026-11-22T12:00:00Z"),
+        ("=1.5", "'=1.5"),
+        (True, "true"),
+        (None, ""),
+    ],
+)
+def test_only_numbers_get_a_decimal_comma(value: Cell, cell: str) -> None:
+    assert european_cell(value) == cell
 
 
 @given(tables, st.integers(1, 4))

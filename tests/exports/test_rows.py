@@ -9,8 +9,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sim_mcp.emnify import DayUsage, Sim
-from sim_mcp.exports.rows import COLUMNS, SimRow, sim_row, sim_row_of_json, usage_row
+from sim_mcp.emnify import DayUsage, Event, Sim
+from sim_mcp.exports.formats import Row
+from sim_mcp.exports.rows import (
+    COLUMNS,
+    IN_GROUPS,
+    SimRow,
+    What,
+    event_row,
+    in_groups,
+    owner_columns,
+    sim_row,
+    sim_row_of_json,
+    usage_row,
+)
 
 Path = tuple[str, ...]
 
@@ -99,6 +111,46 @@ def test_a_sim_as_it_is_documented_has_every_column() -> None:
     assert found.row["status"] == "Factory Test"
     assert found.row["produced"] == "2026-05-06T08:47:00Z"
     assert found.row["iccid_in_groups"] == "8988-3030-0000-6000-0004"
+
+
+def rounded(text: str) -> str:
+    """What a spreadsheet makes of a cell: a number has 15 digits, and a text stays."""
+    if not text.isdigit() or len(text) <= 15:
+        return text
+    return text[:15] + "0" * (len(text) - 15)
+
+
+def test_every_long_number_has_a_column_that_a_spreadsheet_leaves_as_it_is() -> None:
+    sim = sim_row_of_json(PLAIN)
+    assert sim is not None
+    usage = usage_row(owner_columns(sim.row), DayUsage.model_validate({"date": "2026-11-01"}))
+    event = event_row(owner_columns(sim.row), Event.model_validate({"id": 1732310000123456}))
+    of: dict[What, Row] = {"sims": sim.row, "usage": usage, "events": event}
+    for what, row in of.items():
+        assert set(row) <= set(COLUMNS[what])
+        for name, cell in row.items():
+            if rounded(str(cell)) != str(cell) and name != "iccid_19":
+                grouped = str(row[f"{name}{IN_GROUPS}"])
+                assert rounded(grouped) == grouped != str(cell)
+                assert grouped.replace("-", "") == str(cell)
+    assert sim.row["eid_in_groups"] == "8900-0000-0000-0000-0000-0000-0000-0000"
+    assert sim.row["imei_in_groups"] == "3567-2011-6621-6588"
+    assert event["event_id_in_groups"] == "1732-3100-0012-3456"
+
+
+@pytest.mark.parametrize(
+    ("digits", "grouped"),
+    [
+        (None, None),
+        ("", None),
+        ("7", "7"),
+        ("202611", "202611"),
+        ("12345678", "12345678"),
+        ("123456789", "1234-5678-9"),
+    ],
+)
+def test_what_no_spreadsheet_rounds_is_not_taken_apart_into_a_date(digits: str | None, grouped: str | None) -> None:
+    assert in_groups(digits) == grouped
 
 
 def test_what_is_no_sim_is_none() -> None:

@@ -1,20 +1,20 @@
 """How long an export will still take, and who gets which."""
 
 from collections.abc import AsyncGenerator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
 import pytest
 from anyio.abc import TaskGroup
 
-from sim_mcp.emnify import SimFilter
 from sim_mcp.exports.files import ExportFile, ExportRefusedError
+from sim_mcp.exports.rows import COLUMNS
 from sim_mcp.exports.service import MAX_AT_ONCE, Export, ExportService, Order
 from sim_mcp.exports.sources import Batch, Selection
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-SELECTION = Selection("sims", SimFilter(), None, None, (), date(2026, 11, 1), date(2026, 11, 2))
+SELECTION = Selection("sims")
 
 
 def order(name: str) -> Order:
@@ -35,7 +35,7 @@ async def test_the_time_left_is_that_of_the_rest_at_the_pace_so_far(
     tmp_path: Path, of: int | None, sims: int, now: float, left_s: float | None
 ) -> None:
     file = ExportFile(tmp_path, "fleet.csv", "csv", ["id"])
-    assert Export(order("fleet"), file, NOW, 100.0, sims=sims, of=of).left_s(now) == left_s
+    assert Export(order("fleet"), file, 100.0, sims=sims, of=of).left_s(now) == left_s
     file.discard()
 
 
@@ -76,7 +76,8 @@ async def test_what_is_finished_waits_for_the_call_that_picks_it_up_but_not_for_
         assert await service.export(order("fleet"), quietly) is begun
         assert begun.written is not None
         assert (begun.written.path.name, begun.rows, begun.sims) == ("fleet.csv", 1, 1)
-        assert begun.preview == [{"iccid": "8988"}]
+        assert begun.preview == dict.fromkeys(COLUMNS["sims"]) | {"id": 1, "iccid": "8988"}
+        assert begun.as_of == NOW
         another = await service.export(order("fleet"), quietly)
         assert another is not begun
         await another.over.wait()

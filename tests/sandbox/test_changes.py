@@ -205,11 +205,16 @@ def test_a_sim_in_a_device_is_not_deleted_before_its_release(start: Start) -> No
     assert api.http.delete(api.sim_path("healthy")).status_code == 204
 
 
-def test_a_reseller_deletes_only_what_is_not_sold(start: Start) -> None:
+@pytest.mark.parametrize("key", ["resold", "stock"])
+def test_a_reseller_deletes_nothing_that_carries_its_own_reseller_org(start: Start, key: str) -> None:
     api = start("reseller")
-    answer = api.http.delete(api.sim_path("resold"))
-    assert (answer.status_code, answer.json()["error_token"]) == (403, "Forbidden")
-    assert api.http.delete(api.sim_path("stock")).status_code == 204
+    assert api.sim(key)["reseller_org"]["id"] == 9100
+    alone = api.http.delete(api.sim_path(key))
+    assert (alone.status_code, alone.json()["error_token"]) == (403, "Forbidden")
+    among = api.http.request("DELETE", f"{API}/sim/multi", json=[{"id": api.sim_id(key)}])
+    assert among.status_code == 403
+    assert api.sim(key)["status"]["id"] in {ISSUED, ACTIVATED}
+    assert api.as_role("issuer").http.delete(api.sim_path("stock")).status_code == 204
 
 
 def test_several_sims_are_deleted_by_a_body(start: Start) -> None:
@@ -273,6 +278,15 @@ def test_registering_hands_over_the_sims_in_the_wanted_status(start: Start, stat
 def test_a_batch_is_not_registered_in_another_status(api: RoleClient, sent: object) -> None:
     answer = api.http.patch(bic_path(api, "batch_registrable"), json=sent)
     assert (answer.status_code, answer.content) == (422, b"")
+
+
+@pytest.mark.parametrize(("choice", "status"), [("issued", ISSUED), ("activated", ACTIVATED)])
+@pytest.mark.parametrize("sent", [b"", b"{}"])
+def test_a_batch_is_registered_without_a_body(start: Start, sent: bytes, choice: str, status: int) -> None:
+    api = start(sims=60, unknowns=Unknowns.parse([f"register_without_status={choice}"]))
+    answer = api.http.patch(bic_path(api, "batch_second"), content=sent)
+    assert answer.status_code == 200
+    assert {api.get(f"/sim/{sim['id']}").json()["status"]["id"] for sim in answer.json()["sim"]} == {status}
 
 
 def test_a_batch_may_show_its_status_later(start: Start) -> None:
@@ -349,6 +363,14 @@ def test_touching_a_device_ends_its_factory_test(start: Start, path: str, sent: 
     event = api.events("factory_test", "type:8")[-1]
     assert event["event_source"]["description"] == "Policy Control"
     assert event["detail"]["transition"]["sim"]["status"]["from"] == {"id": 4, "description": "FACTORY TEST"}
+
+
+@pytest.mark.parametrize(("choice", "status"), [("taken", 204), ("422", 422)])
+@pytest.mark.parametrize("sent", [{"pdp_context": {"id": 1}}, {"location": "now", "pdp_context": None}])
+def test_a_reset_may_name_what_it_resets(start: Start, sent: object, choice: str, status: int) -> None:
+    api = start(sims=60, unknowns=Unknowns.parse([f"reset_values={choice}"]))
+    assert api.http.patch(api.device_path("healthy", "/connectivity"), json=sent).status_code == status
+    assert len(api.events("healthy", "type:68")) == (status == 204)
 
 
 def test_a_device_is_renamed(start: Start) -> None:

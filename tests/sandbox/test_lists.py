@@ -1,6 +1,5 @@
-"""Lists: pages, orders and filters of SIMs, devices and events."""
+"""Lists: pages, orders and filters of SIMs and devices."""
 
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -62,6 +61,59 @@ def test_sims_are_sorted_up_and_down(api: RoleClient, field: str) -> None:
     for sign in ("", "-"):
         keys = [key(sim) for sim in api.found("/sim", sort=f"{sign}{field},id")]
         assert keys == sorted(keys, reverse=bool(sign))
+
+
+def org(sim: dict[str, Any], field: str) -> Any:
+    return sim.get(field, {})
+
+
+@pytest.mark.parametrize("field", ["issuer_org", "reseller_org", "customer_org"])
+@pytest.mark.parametrize("sort", ["id", "name"])
+def test_sims_are_sorted_by_organisations_and_then_by_more(start_once: Start, field: str, sort: str) -> None:
+    api = start_once("issuer", sims=120, unknowns=Unknowns.parse([f"org_sort={sort}"]))
+    for sign in ("", "-"):
+        found = api.found("/sim", sort=f"{sign}{field},-status,id")
+        orgs = [str(org(sim, field).get(sort, "")) for sim in found]
+        assert orgs == sorted(
+            orgs, key=lambda one: (one != "", len(one) if sort == "id" else 0, one), reverse=bool(sign)
+        )
+        for one in set(orgs):
+            of_one = [sim for sim, other in zip(found, orgs, strict=True) if other == one]
+            keys = [(-sim["status"]["id"], sim["id"]) for sim in of_one]
+            assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize("field", ["issuer_org", "reseller_org", "customer_org"])
+def test_sims_are_found_by_the_id_and_the_name_of_an_organisation(api: RoleClient, field: str) -> None:
+    issuer = api.as_role("issuer")
+    everything = issuer.found("/sim")
+    one = next(sim[field] for sim in everything if field in sim)
+    wanted = [sim["id"] for sim in everything if org(sim, field).get("id") == one["id"]]
+    assert [sim["id"] for sim in issuer.found("/sim", q=f"{field}:{one['id']}")] == wanted
+    assert [sim["id"] for sim in issuer.found("/sim", q=f"{field}:{one['name']}")] == wanted
+    nobody = [sim["id"] for sim in everything if field not in sim]
+    assert [sim["id"] for sim in issuer.found("/sim", q=f"{field}:null")] == nobody
+
+
+@pytest.mark.parametrize(("meant", "by_id", "by_name"), [("id", 200, 422), ("name", 200, 200)])
+def test_what_a_filter_for_an_organisation_means_can_be_chosen(
+    start: Start, meant: str, by_id: int, by_name: int
+) -> None:
+    api = start("issuer", sims=60, unknowns=Unknowns.parse([f"org_filter={meant}"]))
+    assert api.get("/sim", q="customer_org:Alpenwerk Devices").status_code == by_name
+    assert api.get("/sim", q="customer_org:13886").status_code == by_id
+    assert bool(api.found("/sim", q="customer_org:13886")) is (meant == "id")
+
+
+def test_filters_by_organisation_status_and_number_are_joined(api: RoleClient) -> None:
+    issuer = api.as_role("issuer")
+    found = issuer.found("/sim", q="reseller_org:9100,customer_org:13887,status:1,iccid:8988303", sort="-iccid")
+    assert found
+    assert {(sim["reseller_org"]["id"], sim["customer_org"]["id"], sim["status"]["id"]) for sim in found} == {
+        (9100, 13887, 1)
+    }
+    iccids = [sim["iccid"] for sim in found]
+    assert iccids == sorted(iccids, reverse=True)
 
 
 def test_a_second_field_decides_between_equals(api: RoleClient) -> None:
@@ -134,79 +186,6 @@ def test_devices_are_filtered_and_sorted(api: RoleClient) -> None:
     assert names == sorted(names, reverse=True)
     assert api.get("/endpoint", q="imsi:1").status_code == 422
     assert api.get("/endpoint", per_page=5000).headers["x-per-page"] == "1000"
-
-
-def test_events_come_oldest_first_a_hundred_at_a_time(api: RoleClient) -> None:
-    answer = api.get(api.sim_path("rejected_by_network", "/event"))
-    ids = [event["id"] for event in answer.json()]
-    assert len(ids) == 100
-    assert ids == sorted(ids)
-    newest = api.found(api.sim_path("rejected_by_network", "/event"), sort="-id", per_page=3)
-    assert [event["id"] for event in newest] == sorted((event["id"] for event in newest), reverse=True)
-
-
-@pytest.mark.parametrize("path", ["/sim/1/event", "/endpoint/1/event"])
-def test_an_unknown_number_has_no_events(api: RoleClient, path: str) -> None:
-    assert api.found(path) == []
-
-
-def test_a_foreign_sim_has_no_events(api: RoleClient) -> None:
-    assert api.events("foreign") == []
-
-
-@pytest.mark.parametrize(
-    ("params", "status"),
-    [
-        ({"page": "0"}, 400),
-        ({"per_page": "many"}, 400),
-        ({"sort": "nonsense"}, 400),
-        ({"q": "nonsense:1"}, 422),
-        ({"q": "from:2026-11-01T00:00:00Z"}, 422),
-        ({"q": "from:yesterday,until:today"}, 422),
-        ({"q": "severity:1|2"}, 422),
-        ({"q": "type:1|2|3|4|5|6|7"}, 422),
-        ({"q": "alert:maybe"}, 422),
-    ],
-)
-def test_event_lists_refuse_what_they_cannot_read(api: RoleClient, params: dict[str, str], status: int) -> None:
-    for path in ("/event", "/sim/1/event", api.sim_path("healthy", "/event")):
-        assert api.get(path, **params).status_code == status
-
-
-def test_events_are_filtered(api: RoleClient) -> None:
-    rejected = api.events("quota_exhausted", "type:3,severity:1")
-    assert rejected
-    assert all("rejected" in event["description"] for event in rejected)
-    both = api.events("quota_exhausted", "type:18|19")
-    assert [event["event_type"]["id"] for event in both] == [18, 19]
-    assert {event["alert"] for event in api.events("quota_exhausted", "alert:true")} == {True}
-    abroad = api.events("roaming_spike", "country:Turkey,type:3")
-    assert abroad
-    assert {event["detail"]["name"] for event in abroad} == {"Turkcell"}
-    assert api.events("roaming_spike", "network:turk") == api.events("roaming_spike", "country:turkey")
-    assert {event["detail"]["pdp_context"]["rat_type"] for event in api.events("healthy", "rat:6")} == {6}
-    assert api.events("healthy", "rat:8") == []
-    assert api.events("healthy", "endpoint:Hafentor|Nowhere") == api.events("healthy")
-
-
-def test_events_of_a_time_are_within_it(api: RoleClient) -> None:
-    span = "from:2026-11-20T06:00:00Z,until:2026-11-21T06:00:00Z"
-    found = api.events("healthy", span)
-    assert found
-    assert all("2026-11-20T06:00" <= event["timestamp"] <= "2026-11-21T06:00:01" for event in found)
-    assert len(api.events("healthy")) > len(found)
-
-
-def test_events_are_kept_for_thirty_days(api: RoleClient) -> None:
-    oldest = api.events("healthy")[0]["timestamp"]
-    assert datetime.fromisoformat(oldest) >= datetime.fromisoformat("2026-10-23T12:00:00Z")
-
-
-def test_events_of_an_organisation_include_what_is_stored(api: RoleClient) -> None:
-    found = api.found("/event", q="type:19", per_page=1000)
-    assert api.sim_id("quota_exhausted") in {event["sim"]["id"] for event in found}
-    iccid = api.scenario("roaming_spike")["iccid"]
-    assert {event["sim"]["iccid"] for event in api.found("/event", q=f"iccid:{iccid}")} == {iccid}
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

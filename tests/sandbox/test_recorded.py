@@ -93,12 +93,54 @@ def test_the_backend_of_usage_is_the_old_one(api: RoleClient) -> None:
 
 def test_the_backend_of_events_writes_its_headers_small(api: RoleClient) -> None:
     answer, _ = raw(api, "GET", api.sim_path("healthy", "/event"))
-    assert ("content-type", "application/json; charset=utf-8") in answer.getheaders()
-    assert ("x-count-per-page", "100") in answer.getheaders()
-    assert ("x-sort", "id") in answer.getheaders()
-    assert ("link", "") in answer.getheaders()
-    assert ("x-powered-by", "Express") in answer.getheaders()
+    assert {
+        ("Content-Type", "application/json; charset=utf-8"),
+        ("x-count-per-page", "100"),
+        ("x-sort", "id"),
+        ("Link", ""),
+        ("x-dns-prefetch-control", "off"),
+        ("x-download-options", "noopen"),
+        ("x-xss-protection", "1; mode=block"),
+        ("x-amzn-Remapped-connection", "close"),
+    } <= set(answer.getheaders())
     assert any(name == "etag" and value.startswith('W/"') for name, value in answer.getheaders())
+
+
+def test_the_backend_of_devices_and_tokens_is_express(api: RoleClient) -> None:
+    device, _ = raw(api, "GET", api.device_path("healthy"))
+    assert {("X-Powered-By", "Express")} <= set(device.getheaders())
+    assert "Etag" in names(device)
+    sent = {"application_token": api.sandbox.tokens["enterprise"]}
+    token, _ = raw(api, "POST", f"{API}/authenticate", sent)
+    assert {("x-powered-by", "Express")} <= set(token.getheaders())
+    assert "etag" in names(token)
+
+
+def test_the_oldest_backend_says_what_it_does_with_what_it_knows(api: RoleClient) -> None:
+    found, _ = raw(api, "GET", api.sim_path("healthy", "/stats"))
+    p3p = ("P3P", 'CP="NOI ADM DEV PSAi COM NAV OUR OTRo STP IND DEM"')
+    remapped = {("x-amzn-Remapped-Connection", "keep-alive"), ("x-amzn-Remapped-Server", "nginx")}
+    assert {p3p, *remapped, ("Expires", found.getheader("Date"))} <= set(found.getheaders())
+    refused, _ = raw(api, "PATCH", f"{API}/sim_batch/bic/%230000", {})
+    assert refused.status == 422
+    assert p3p in refused.getheaders()
+    assert "Expires" not in names(refused)
+
+
+def test_the_gateway_allows_the_headers_and_methods_that_were_recorded(api: RoleClient) -> None:
+    allowed = (
+        "Authorization,DNT,X-CustomHeader,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,"
+        "Content-Type,X-Count-Per-Page,X-Current-Page,X-Sort,X-Total-Count,X-Total-Pages"
+    )
+    for path in (f"{API}/sim/1", f"{API}/event", f"{API}/endpoint", api.sim_path("healthy", "/stats")):
+        answer, _ = raw(api, "GET", path)
+        assert {
+            ("Access-Control-Allow-Headers", allowed),
+            ("Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE"),
+            ("Access-Control-Allow-Origin", "*"),
+            ("Access-Control-Expose-Headers", f"{allowed},Location,X-Count,X-Per-Page,X-Pages,X-Page"),
+            ("Access-Control-Max-Age", "86400"),
+        } <= set(answer.getheaders())
 
 
 def test_the_old_backend_escapes_slashes(api: RoleClient) -> None:
@@ -125,7 +167,7 @@ def test_every_answer_came_through_cloudfront(api: RoleClient) -> None:
 
 def test_answers_are_zipped_for_those_who_accept_it(api: RoleClient) -> None:
     zipped, body = raw(api, "GET", api.sim_path("healthy"), **{"Accept-Encoding": "gzip, deflate"})
-    assert zipped.getheader("Content-Encoding") == "gzip"
+    assert (zipped.getheader("Content-Encoding"), zipped.getheader("Vary")) == ("gzip", "Accept-Encoding")
     plain, same = raw(api, "GET", api.sim_path("healthy"))
     assert plain.getheader("Content-Encoding") is None
     assert gzip.decompress(body) == same

@@ -119,7 +119,7 @@ def test_a_range_that_is_none_is_a_bad_request(api: RoleClient, params: dict[str
         ("went_silent", "OFFLINE"),
         ("disabled_device", "OFFLINE"),
         ("traffic_limit", "BLOCKED"),
-        ("imei_lock", "ATTACHED"),
+        ("imei_lock", "BLOCKED"),
         ("suspended", "OFFLINE"),
         ("factory_test_ended", "ONLINE"),
     ],

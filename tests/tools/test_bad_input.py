@@ -33,7 +33,7 @@ NOT_SIMS: list[Any] = [
     {},
     ["x"],
 ]
-SIM_TOOLS = ["get_sim", "get_sim_usage", "get_sim_daily_usage", "list_sim_events"]
+SIM_TOOLS = ["get_sim", "get_sim_usage", "get_sim_daily_usage", "get_sim_timeline"]
 WRITING: list[tuple[str, dict[str, Any]]] = [
     ("set_sim_status", {"status": "suspended"}),
     ("assign_sims", {"customer": "none"}),
@@ -127,7 +127,7 @@ async def test_other_peoples_sims_are_not_found(fleet: Fleet, client: Client, to
         ("list_sims", {"iccid": "89883030000060000005"}, "should be 4"),
         ("list_sims", {"produced": "yesterday"}, "produced='yesterday'"),
         ("list_sims", {"sort": "imsi"}, "sort='imsi'"),
-        ("list_sims", {"organisation": "Nobody Ltd"}, "Nobody Ltd"),
+        ("list_sims", {"customer": "Nobody Ltd"}, "Nobody Ltd"),
         ("list_sims", {"state": "suspended"}, "Did you mean status"),
         ("get_sim", {}, "sim is required"),
         ("get_sim", {"sim": "1", "confirm": True}, "no parameter 'confirm'"),
@@ -135,14 +135,14 @@ async def test_other_peoples_sims_are_not_found(fleet: Fleet, client: Client, to
         ("get_sim_daily_usage", {"sim": "1", "start": "2020-01-01", "end": "2026-01-01"}, "longer than"),
         ("get_sim_daily_usage", {"sim": "1", "start": "2026-02-30"}, "start='2026-02-30'"),
         ("get_sim_daily_usage", {"sim": "1", "end": "0001-01-01"}, "between 2000 and 2100"),
-        ("list_sim_events", {"sim": "1", "until": "0001-01-01T00:00:00Z"}, "between 2000 and 2100"),
-        ("list_sim_events", {"sim": "1", "since": "9999-12-31T23:59:59-14:00"}, "between 2000 and 2100"),
+        ("list_sim_events", {"sim": "1", "end": "0001-01-01T00:00:00Z"}, "between 2000 and 2100"),
+        ("list_sim_events", {"sim": "1", "start": "9999-12-31T23:59:59-14:00"}, "between 2000 and 2100"),
         ("list_sim_events", {"sim": "1", "type": ["no such thing"]}, "no event type"),
         ("list_sim_events", {"sim": "1", "type": ["1"] * 7}, "at most 6"),
         ("list_sim_events", {"sim": "1", "severity": "bad"}, "severity='bad'"),
-        ("list_sim_events", {"sim": "1", "since": "soon"}, "since='soon'"),
-        ("list_sim_events", {"sim": "1", "since": "2026-03-02", "until": "2026-03-01"}, "swap them"),
-        ("list_sim_events", {"sim": "1", "text_contains": "a,b"}, "comma"),
+        ("list_sim_events", {"sim": "1", "start": "soon"}, "start='soon'"),
+        ("list_sim_events", {"sim": "1", "start": "2026-03-02", "end": "2026-03-01"}, "swap them"),
+        ("list_sim_events", {"sim": "1", "text": "a,b"}, "comma"),
         ("list_sim_events", {"sim": "1", "per_page": 0}, "per_page=0"),
         ("set_sim_status", {"sims": [], "status": "suspended"}, "at least 1 item"),
         ("set_sim_status", {"sims": ["1"] * 3001, "status": "suspended"}, "at most 3000 items"),

@@ -24,14 +24,14 @@ WORDS: list[Any] = [
 ]
 QUESTIONS: list[tuple[str, str, dict[str, Any]]] = [
     ("list_sims", "status", {}),
-    ("list_sims", "organisation", {"status": "activated"}),
+    ("list_sims", "customer", {"status": "activated"}),
     ("list_sims", "device", {"status": "activated"}),
     ("list_sims", "iccid", {"status": "issued"}),
     ("list_sims", "has_device", {"status": "activated"}),
     ("list_sims", "produced", {"status": "activated"}),
     ("summarize_sims", "customer", {"group_by": ["status"]}),
     ("list_sim_events", "type", {"sim": "healthy"}),
-    ("list_sim_events", "since", {"sim": "healthy"}),
+    ("list_sim_events", "start", {"sim": "healthy"}),
     ("rank_sims_by_usage", "customer", {}),
     ("find_waste", "group", {}),
 ]

@@ -30,7 +30,7 @@ def calls_of_every_reading_tool(stories: dict[str, Any]) -> list[tuple[str, dict
         ("get_sim_daily_usage", {"sim": sim}),
         ("get_sim_daily_usage", {"sim": stories["fresh"]["iccid"]}),
         ("list_sim_events", {"sim": sim}),
-        ("list_sim_events", {"sim": sim, "text_contains": "nothing like this"}),
+        ("list_sim_events", {"sim": sim, "text": "nothing like this"}),
         ("validate_sim_batch", {"bic": stories["batch_registrable"]["bic"]}),
     ]
 

@@ -43,7 +43,7 @@ def tokens(text: str) -> int:
 
 async def test_the_whole_list_stays_under_its_budget() -> None:
     whole = await listed()
-    assert tokens(whole.model_dump_json(by_alias=True, exclude_none=True)) < 6800
+    assert tokens(whole.model_dump_json(by_alias=True, exclude_none=True)) < 6500
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -27,10 +27,10 @@ async def names_in(fleet: Fleet) -> set[str]:
 
 CALLS: list[tuple[str, dict[str, Any]]] = [
     ("list_sims", {"status": "activated"}),
-    ("list_sims", {"organisation": "13886"}),
-    ("list_sims", {"organisation": "no such customer"}),
-    ("list_sims", {"status": ["activated", "issued"], "organisation": "no such customer"}),
-    ("list_sims", {"status": ["activated", "suspended"], "organisation": "13886"}),
+    ("list_sims", {"customer": "13886"}),
+    ("list_sims", {"customer": "no such customer"}),
+    ("list_sims", {"status": ["activated", "issued"], "customer": "no such customer"}),
+    ("list_sims", {"status": ["activated", "suspended"], "customer": "13886"}),
     ("summarize_sims", {"group_by": ["customer", "issuer"]}),
     ("summarize_sims", {"group_by": ["status"], "customer": "no such customer"}),
     ("find_sims", {"text": "tracker"}),
@@ -47,7 +47,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("rank_sims_by_usage", {"customer": "no such customer"}),
     ("find_waste", {"customer": "13886"}),
     ("find_waste", {}),
-    ("export_sims", {"organisation": "no such customer"}),
+    ("export_sims", {"customer": "no such customer"}),
     ("set_sim_status", {"status": "suspended", "sims": ["healthy"]}),
     ("set_sim_status", {"status": "suspended", "with_status": "activated", "of_customer": "13886"}),
     ("set_sim_status", {"status": "suspended", "with_status": "factory test", "of_customer": "13886"}),

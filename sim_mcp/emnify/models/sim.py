@@ -19,6 +19,11 @@ class SimRef(Record):
     msisdn: Text | None = None
     eid: Text | None = None
 
+    @property
+    def printed_iccid(self) -> str | None:
+        """Return the ICCID as printed on the card: with its check digit."""
+        return self.iccid_with_luhn or iccid_with_check_digit(self.iccid)
+
 
 class Device(Record):
     """A device, which emnify calls an endpoint (GET /api/v1/endpoint)."""

@@ -44,6 +44,8 @@ class Event:
     mb: float | None = None
     rx_mb: float | None = None
     tx_mb: float | None = None
+    user: str | None = None
+    """Who did it; emnify knows only those who sign in with a password (emnify docs: events)."""
     session: str | None = field(default=None, repr=False)
     """What the events of one data session share."""
     opened: datetime | None = field(default=None, repr=False)
@@ -101,6 +103,7 @@ def parse_event(raw: RawEvent) -> Event:
         mb=_megabytes(detail.volume),
         rx_mb=_megabytes(detail.volume_rx),
         tx_mb=_megabytes(detail.volume_tx),
+        user=format_label(raw.user),
         session=detail.session_key,
         opened=detail.session_created,
         rejected=type_id in ATTACHES | {EventType.CREATE_PDP_CONTEXT} and _is_rejection(raw, text),

@@ -17,12 +17,31 @@ GroupBy = Literal[
     "production_month",
     "activation_month",
 ]
-OrderBy = Literal["id", "iccid", "eid", "status", "production_date", "activation_date", "device", "model", "customer"]
+OrderBy = Literal[
+    "id",
+    "iccid",
+    "eid",
+    "status",
+    "production_date",
+    "activation_date",
+    "device",
+    "model",
+    "customer",
+    "reseller",
+    "issuer",
+]
+
+
+class Order(NamedTuple):
+    """One key to sort by; SIMs without it come last in either direction."""
+
+    by: OrderBy
+    descending: bool = False
 
 
 @dataclass(frozen=True)
 class FleetFilter:
-    """Select the SIMs that match every part that is given.
+    """Select the SIMs that match every part that is given, and of a part with several values any of them.
 
     Organisations are compared by id or whole name, ignoring case. Model, form factor, numbers and `name_contains` match
     anywhere in the value, names ignoring case. `before` and `after` exclude the day itself; a SIM without the date
@@ -30,11 +49,11 @@ class FleetFilter:
     """
 
     statuses: tuple[SimStatus, ...] = ()
-    customer: str | None = None
-    reseller: str | None = None
-    issuer: str | None = None
-    model: str | None = None
-    form_factor: str | None = None
+    customers: tuple[str, ...] = ()
+    resellers: tuple[str, ...] = ()
+    issuers: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    form_factors: tuple[str, ...] = ()
     name_contains: str | None = None
     has_device: bool | None = None
     iccid: str | None = None

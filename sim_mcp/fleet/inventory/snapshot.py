@@ -9,13 +9,13 @@ name slower. So a plain scan it is: within the second allowed, and the standard 
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
 from sim_mcp.emnify import SimStatus
 from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotInfo
-from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, Found, GroupBy, Match, OrderBy
+from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, Found, GroupBy, Match, Order, OrderBy
 from sim_mcp.fleet.inventory.rows import Kind, Row, number_to_day
 from sim_mcp.fleet.inventory.sql import Names, condition, search
 from sim_mcp.sanitize import clean
@@ -47,7 +47,10 @@ _ORDERS: dict[OrderBy, str] = {
     "activation_date": "activated",
     "device": "folded",
     "model": "(SELECT text FROM name WHERE kind = 'model' AND name.id = model)",
-    "customer": "(SELECT text FROM name WHERE kind = 'organisation' AND name.id = customer)",
+    **{
+        role: f"(SELECT text FROM name WHERE kind = 'organisation' AND name.id = {role})"  # noqa: S608  # names of ours.
+        for role in ("customer", "reseller", "issuer")
+    },
 }
 
 
@@ -87,21 +90,21 @@ class Snapshot:
         self,
         where: FleetFilter = EVERYTHING,
         *,
-        order: OrderBy = "id",
-        descending: bool = False,
+        order: Sequence[Order] = (Order("id"),),
         limit: int | None = None,
         offset: int = 0,
     ) -> Iterator[FleetSim]:
         """Yield the SIMs that fit, those without what is sorted by last; one that is deleted meanwhile is left out.
 
+        SIMs alike in all that is sorted by come by id, in the direction of the last key.
+
         Raises:
             UnknownNameError: No organisation, model or form factor goes by a name that was given.
         """
         fits = condition(where, self._names())
-        by = _ORDERS.get(order, order)
-        desc = " DESC" if descending else ""
+        keys = ", ".join(_order(each) for each in (*order, Order("id", descending=order[-1].descending)))
         ids = self._database.ids(
-            f"SELECT id FROM sim WHERE {fits.sql} ORDER BY {by} IS NULL, {by}{desc}, id{desc} LIMIT ? OFFSET ?",  # noqa: S608  # as above.
+            f"SELECT id FROM sim WHERE {fits.sql} ORDER BY {keys} LIMIT ? OFFSET ?",  # noqa: S608  # as above.
             (*fits.values, -1 if limit is None else limit, offset),
         )
         return self._of(ids)
@@ -156,6 +159,11 @@ class Snapshot:
                 json.dumps(chunk),
             )
             yield from (_sim(Row._make(row), names) for row in rows)
+
+
+def _order(key: Order) -> str:
+    by = _ORDERS.get(key.by, key.by)
+    return f"{by} IS NULL, {by}{' DESC' if key.descending else ''}"
 
 
 def _labels(by: GroupBy, values: set[int | None], names: Names) -> dict[int | None, str]:

@@ -102,12 +102,13 @@ def _kind_conditions(where: FleetFilter, names: Names) -> Iterator[Condition]:
         yield _in("id", set(where.ids))
     if where.has_device is not None:
         yield Condition(f"device_id IS {'NOT ' if where.has_device else ''}NULL", ())
-    for role, text in (("customer", where.customer), ("reseller", where.reseller), ("issuer", where.issuer)):
-        if text is not None:
-            yield Condition(f"{role} = ?", (_organisation(role, text, names),))
-    for kind, text in (("model", where.model), ("form_factor", where.form_factor)):
-        if text is not None:
-            yield _in(kind, _kinds_named(kind, text, names))
+    for role, texts in (("customer", where.customers), ("reseller", where.resellers), ("issuer", where.issuers)):
+        if texts:
+            yield _in(role, {_organisation(role, text, names) for text in texts})
+    kinds: tuple[tuple[Kind, tuple[str, ...]], ...] = (("model", where.models), ("form_factor", where.form_factors))
+    for kind, texts in kinds:
+        if texts:
+            yield _in(kind, {number for text in texts for number in _kinds_named(kind, text, names)})
 
 
 def _text_conditions(where: FleetFilter) -> Iterator[Condition]:

@@ -1,6 +1,6 @@
 """Which SIMs fit: by emnify's SIM filters, by device name through the devices, or by being in any device at all."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from sim_mcp.emnify import (
     MAX_SIMS_PER_PAGE,
@@ -12,7 +12,9 @@ from sim_mcp.emnify import (
     Sim,
     SimFilter,
     SimSort,
+    flatten,
 )
+from sim_mcp.fleet.lookup.selection import SimSelection
 
 _MAX_SCANNED_PAGES = 10
 
@@ -24,7 +26,7 @@ class Listing:
     filter: SimFilter
     device_name: str | None = None
     has_device: bool | None = None
-    sort: SimSort = field(default_factory=lambda: SimSort("id"))
+    sort: tuple[SimSort, ...] = (SimSort("id"),)
     page: int = 1
     per_page: int = 25
 
@@ -41,25 +43,22 @@ async def list_matching(client: EmnifyClient, wanted: Listing) -> Page[Sim]:
     if wanted.has_device:
         return await _with_device(client, wanted)
     narrowed = replace(wanted.filter, without_device=wanted.has_device is False)
-    return await client.list_sims(narrowed, sort=[wanted.sort], page=wanted.page, per_page=wanted.per_page)
+    return await client.list_sims(narrowed, sort=wanted.sort, page=wanted.page, per_page=wanted.per_page)
 
 
-async def all_matching(client: EmnifyClient, wanted: SimFilter, *, has_device: bool | None, most: int) -> list[Sim]:
-    """Return every SIM that matches, by id, so that a SIM that moves to another page is neither lost nor counted twice.
+async def all_matching(client: EmnifyClient, wanted: SimSelection, *, most: int) -> list[Sim]:
+    """Return every SIM that is meant, by id, so that one that moves to another page is neither lost nor counted twice.
 
     Raises:
-        InvalidValueError: More than `most` match.
+        InvalidValueError: More than `most` are.
         EmnifyError: emnify could not be asked.
     """
-    narrowed = replace(wanted, without_device=has_device is False)
     found: dict[int, Sim] = {}
-    async for page in client.iter_sim_pages(narrowed, sort=[SimSort("id")]):
-        found.update(
-            {sim.id: sim for sim in page.items if has_device is None or (sim.device is not None) is has_device}
-        )
-        # What emnify counts includes SIMs without a device, which it cannot leave out.
-        if len(found) > most or (not has_device and (page.total or 0) > most):
-            counted = f"More than {most:,}" if has_device else f"{page.total or len(found):,}"
+    async for page in client.iter_sim_pages(wanted.filter, sort=[SimSort("id")]):
+        found.update({sim.id: sim for sim in page.items if wanted.fits(flatten(sim))})
+        # Where emnify cannot filter by all of it, it counts others too.
+        if len(found) > most or (wanted.is_filter and (page.total or 0) > most):
+            counted = f"{page.total or len(found):,}" if wanted.is_filter else f"More than {most:,}"
             raise InvalidValueError(
                 f"{counted} SIMs match, and {most:,} at most can be changed at once; narrow the filter; nothing changed"
             )
@@ -69,14 +68,14 @@ async def all_matching(client: EmnifyClient, wanted: SimFilter, *, has_device: b
 async def _by_device_name(client: EmnifyClient, wanted: Listing, name: str) -> Page[Sim]:
     """List devices by name (GET /api/v1/endpoint), for the SIM collection cannot be searched by it."""
     other = replace(wanted.filter, status=None, iccid=None, eid=None) != SimFilter()
-    if other or wanted.has_device is False or wanted.sort.field != "id":
+    if other or wanted.has_device is False or wanted.sort[0].field != "id":
         raise InvalidValueError(
             "emnify searches device names among devices, where only status, iccid and eid can be combined with it, "
             "in order of the device's id; leave the other filters and the sort order out"
         )
     found = await client.list_devices(
         DeviceFilter(name=name, iccid=wanted.filter.iccid, eid=wanted.filter.eid, sim_status=wanted.filter.status),
-        sort="-id" if wanted.sort.descending else "id",
+        sort="-id" if wanted.sort[0].descending else "id",
         page=wanted.page,
         per_page=wanted.per_page,
     )
@@ -95,7 +94,7 @@ async def _with_device(client: EmnifyClient, wanted: Listing) -> Page[Sim]:
     found: list[Sim] = []
     everything: int | None = None
     scanned = 0
-    async for page in client.iter_sim_pages(wanted.filter, sort=[wanted.sort]):
+    async for page in client.iter_sim_pages(wanted.filter, sort=wanted.sort):
         everything, scanned = page.total, scanned + 1
         found += [sim for sim in page.items if sim.device is not None]
         if len(found) >= last or scanned == _MAX_SCANNED_PAGES:

@@ -15,8 +15,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from sim_mcp.sandbox.api import control, routes
-from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, gateway, nothing, wire_headers
+from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, gateway, nothing
 from sim_mcp.sandbox.api.core import Call, Core, Handler, RouteEntry
+from sim_mcp.sandbox.api.headers import wire_headers
 from sim_mcp.sandbox.faults import Fault, Kind
 from sim_mcp.sandbox.world.catalogue import EventType
 from sim_mcp.sandbox.world.clock import http_date, zulu_date
@@ -95,7 +96,7 @@ class Gateway:
         zipped = bool(answer.body) and "gzip" in request.headers.get("accept-encoding", "")
         if zipped:
             answer = replace(answer, body=gzip.compress(answer.body, 1, mtime=0)).with_headers(
-                ("Content-Encoding", "gzip")
+                ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")
             )
         headers = wire_headers(answer, http_date(core.clock.now()), number, core.settings.seed)
         entry["request_id"] = next(value for name, value in headers if name.lower() == "x-amzn-requestid")

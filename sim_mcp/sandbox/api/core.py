@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sim_mcp.sandbox.api.answers import Answer, Refusal, error
 from sim_mcp.sandbox.api.auth import Authority, Identity
+from sim_mcp.sandbox.api.filters import Filters
 from sim_mcp.sandbox.api.limits import Limits
-from sim_mcp.sandbox.api.query import Filters
 from sim_mcp.sandbox.api.request_log import RequestLog
 from sim_mcp.sandbox.api.routes.usage import UsageReports
 from sim_mcp.sandbox.faults import FaultPlan

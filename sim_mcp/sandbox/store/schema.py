@@ -3,7 +3,7 @@
 `story` holds the scenarios; it keeps the name that older files have.
 """
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE endpoint (
@@ -16,7 +16,8 @@ CREATE TABLE sim (
     activated INTEGER, since INTEGER NOT NULL, customer INTEGER, reseller INTEGER, issuer INTEGER NOT NULL,
     endpoint INTEGER, batch INTEGER);
 CREATE TABLE batch (id INTEGER PRIMARY KEY, bic TEXT NOT NULL UNIQUE, bsn TEXT NOT NULL);
-CREATE TABLE span (sim INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER, kind INTEGER, home INTEGER);
+CREATE TABLE span (sim INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER, device INTEGER NOT NULL,
+    kind INTEGER NOT NULL, home INTEGER NOT NULL);
 CREATE TABLE excursion (sim INTEGER, start INTEGER, stop INTEGER, operator INTEGER, factor REAL);
 CREATE TABLE quota (endpoint INTEGER PRIMARY KEY, status INTEGER, volume REAL, assigned REAL, expiry INTEGER,
     changed INTEGER);
@@ -51,6 +52,7 @@ CREATE INDEX sim_resold ON sim (reseller, id, status) WHERE reseller IS NOT NULL
 CREATE INDEX endpoint_org ON endpoint (org, id, status);
 CREATE INDEX endpoint_name ON endpoint (org, name);
 CREATE INDEX span_sim ON span (sim);
+CREATE INDEX span_device ON span (device);
 CREATE INDEX excursion_sim ON excursion (sim);
 CREATE INDEX event_sim ON event (sim);
 CREATE INDEX event_endpoint ON event (endpoint);
@@ -60,4 +62,5 @@ SIM_COLUMNS = (
     "id iccid luhn eid imsi msisdn model status produced activated since customer reseller issuer endpoint batch"
 )
 ENDPOINT_COLUMNS = "id org name tags imei imei_lock status created updated ip kind home"
+SPAN_COLUMNS = "start, stop, device, kind, home"
 EVENT_COLUMNS = "id at type source severity alert org sim endpoint text detail user"

@@ -9,7 +9,6 @@ from sim_mcp.sandbox.store.store import STORED, EndpointRow, EventRow, SimRow, S
 from sim_mcp.sandbox.world import catalogue
 from sim_mcp.sandbox.world.catalogue import EventType, Operator, Severity, Source
 from sim_mcp.sandbox.world.clock import DAY, SECOND, Clock, bare_date, zulu_date
-from sim_mcp.sandbox.world.devices import KINDS
 from sim_mcp.sandbox.world.identifiers import ip_address
 from sim_mcp.sandbox.world.rng import mix
 from sim_mcp.sandbox.world.traffic_model import Session, TrafficModel
@@ -54,13 +53,13 @@ class EventLog:
     def of_endpoint(self, endpoint: EndpointRow) -> list[Event]:
         """Return the events of a device within the retention, oldest first."""
         first, last = self._kept()
-        sim = self._store.sim_of_endpoint(endpoint.id)
         stored = [
             Event(row, self._store.sim(row.sim) if row.sim is not None else None)
             for row in self._store.events("endpoint", endpoint.id, first, last)
         ]
-        everyday = list(self._everyday(sim, first, last)) if sim else []
-        return sorted(stored + everyday, key=_by_id)
+        for sim in self._traffic.sims_in(endpoint):
+            stored += self._everyday(sim, first, last, endpoint.id)
+        return sorted(stored, key=_by_id)
 
     def of_organisation(self, org: int, sims: list[SimRow]) -> list[Event]:
         """Return the stored events of an organisation and the computed ones of some of its SIMs, oldest first."""
@@ -139,15 +138,21 @@ class EventLog:
         now = self._clock.now()
         return now - RETENTION, now
 
-    def _everyday(self, sim: SimRow, first: int, last: int) -> Iterator[Event]:
-        for session in self._traffic.sessions(sim, first - DAY, last):
+    def _everyday(self, sim: SimRow, first: int, last: int, device: int | None = None) -> Iterator[Event]:
+        for session in self._traffic.sessions(sim, first - DAY, last, device):
+            then = self._as_it_was(sim, session)
             for at, kind, text in _session_events(sim, session):
                 if first <= at <= last:
                     number = event_id(at, mix(sim.id, at, kind) % _GENERATED)
                     org = sim.customer or sim.issuer
-                    device, info = sim.endpoint_id, Severity.INFO
-                    row = EventRow(number, at, kind, Source.NETWORK, info, 0, org, sim.id, device, text, None, None)
-                    yield Event(row, sim, session)
+                    info, where = Severity.INFO, session.device
+                    row = EventRow(number, at, kind, Source.NETWORK, info, 0, org, sim.id, where, text, None, None)
+                    yield Event(row, then, session)
+
+    def _as_it_was(self, sim: SimRow, session: Session) -> SimRow:
+        if sim.endpoint_id == session.device:
+            return sim
+        return sim._replace(endpoint_id=session.device, endpoint=self._store.endpoint(session.device))
 
 
 def _by_id(event: Event) -> int:
@@ -201,7 +206,7 @@ def session_detail(row: EventRow, sim: SimRow, session: Session) -> dict[str, ob
     """Return the `detail` object of a computed event."""
     if row.type in {EventType.UPDATE_LOCATION, EventType.UPDATE_GPRS_LOCATION}:
         return operator_detail(session.operator)
-    habits = KINDS[sim.endpoint.kind if sim.endpoint else 1].habits
+    habits = session.kind.habits
     volume = (session.rx, session.tx) if row.type == EventType.DELETE_PDP else None
     return pdp_detail(
         sim, session.operator, session.start, bits=session.bits, apn=habits.apn, rat=habits.rat, volume=volume

@@ -126,16 +126,16 @@ class SimBuilder:
         alert: bool = False,
         detail: dict[str, object] | None = None,
         to_workspace: bool = False,
+        user: dict[str, object] | None = None,
     ) -> None:
         """Add an event `ago` milliseconds before the world begins, of the SIM or of its whole workspace."""
         at = self.anchor - ago
         sim = None if to_workspace else self.id
         endpoint = None if to_workspace or self.name is None else self.endpoint_id
         number = event_id(at, STORED + len(self.events) % 90)
-        org, detail_text = self.customer or ISSUER_ORG, None if detail is None else as_json(detail)
-        self.events.append(
-            EventRow(number, at, kind, source, severity, int(alert), org, sim, endpoint, text, detail_text, None)
-        )
+        org = self.customer or ISSUER_ORG
+        extra = [None if each is None else as_json(each) for each in (detail, user)]
+        self.events.append(EventRow(number, at, kind, source, severity, int(alert), org, sim, endpoint, text, *extra))
 
     def add_warning(self, ago: int, kind: EventType, text: str, detail: dict[str, object] | None = None) -> None:
         """Add a refusal or warning by emnify's policy control."""
@@ -165,9 +165,11 @@ class SimBuilder:
         detail = pdp_detail(sim, operator, start, bits=bits, apn=apn, rat=6, volume=volume)
         self.add_event(ago - length, EventType.DELETE_PDP, "PDP Context deleted.", detail=detail)
 
-    def add_status_change(self, ago: int, before: str, after: str, kind: EventType) -> None:
-        """Add a change of status made through the API."""
-        self.add_event(ago, kind, PREPARED.format(before, after), source=Source.API)
+    def add_status_change(
+        self, ago: int, before: str, after: str, kind: EventType, user: dict[str, object] | None = None
+    ) -> None:
+        """Add a change of status, by an application or by a user."""
+        self.add_event(ago, kind, PREPARED.format(before, after), source=Source.API, user=user)
 
     def add_device_assignment(self, ago: int) -> None:
         """Add the event of the assignment to the device."""

@@ -196,8 +196,9 @@ def _insert_scenario(store: Store, scenario: Scenario, builder: SimBuilder) -> N
     _insert(store, [builder.build()])
     store.add_events(builder.events)
     with store.changing() as sql:
-        spans = [(builder.id, start, stop, builder.kind, builder.home) for start, stop in builder.spans]
-        sql.executemany("INSERT INTO span VALUES (?, ?, ?, ?, ?)", spans)
+        habits = (builder.endpoint_id, builder.kind, builder.home)
+        spans = [(builder.id, start, stop, *habits) for start, stop in builder.spans]
+        sql.executemany("INSERT INTO span VALUES (?, ?, ?, ?, ?, ?)", spans)
         trips = [(builder.id, *trip) for trip in builder.trips]
         sql.executemany("INSERT INTO excursion VALUES (?, ?, ?, ?, ?)", trips)
         sql.executemany(

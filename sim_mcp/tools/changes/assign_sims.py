@@ -16,7 +16,7 @@ from sim_mcp.tools.changes.change_report import ChangeReport, carry_out
 from sim_mcp.tools.changes.choice import Chosen, OfCustomer, WithModel
 from sim_mcp.tools.changes.proposal import Proposal, ask, propose
 from sim_mcp.tools.context import ToolContext, emnify_of
-from sim_mcp.tools.parameters import Name, SimNames, Status
+from sim_mcp.tools.parameters import Name, SimNames, Statuses
 from sim_mcp.tools.registry import Entry
 
 _OrganisationName = Annotated[Name | None, Field(description='organisation name or id; "none" to clear')]
@@ -60,7 +60,7 @@ async def assign_sims(
     customer: _OrganisationName = None,
     reseller: _OrganisationName = None,
     issuer: _OrganisationName = None,
-    with_status: Status | None = None,
+    with_status: Statuses | None = None,
     of_customer: OfCustomer = None,
     with_model: WithModel = None,
     has_device: bool | None = None,

@@ -1,23 +1,24 @@
 """Which SIMs a change is about: named one by one, or all that fit a filter."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from mcp.server.mcpserver import Resolve
 from pydantic import Field
 
-from sim_mcp.emnify import EmnifyClient, InvalidValueError, Sim, SimFilter, SimStatus
+from sim_mcp.emnify import EmnifyClient, InvalidValueError, Sim, SimStatus
 from sim_mcp.fleet.lookup.listing import all_matching
-from sim_mcp.fleet.lookup.organisations import find_organisation
+from sim_mcp.fleet.lookup.selection import SimSelection, find_organisations
 from sim_mcp.fleet.lookup.sims import find_sims
 from sim_mcp.sanitize import clean, quoted
-from sim_mcp.tools.parameters import Name, Status
+from sim_mcp.tools.parameters import Names, to_statuses
 
 MOST = 3000
 """SIMs one plan can hold, and a person can still search on the approval page."""
 
-OfCustomer = Annotated[Name | None, Field(description="all of this customer: name or id")]
-WithModel = Annotated[Name | None, Field(description="all of this SIM model")]
+OfCustomer = Annotated[Names | None, Field(description="all of these customers, by name or id")]
+WithModel = Annotated[Names | None, Field(description="all of these SIM models")]
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,9 @@ class Choice:
     """The SIMs that are meant: by name, or by a filter."""
 
     names: tuple[str, ...] = ()
-    status: str | None = None
-    customer: str | None = None
-    model: str | None = None
+    statuses: tuple[SimStatus, ...] = ()
+    customers: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
     has_device: bool | None = None
 
     async def find(self, client: EmnifyClient) -> tuple[list[Sim], str]:
@@ -40,7 +41,7 @@ class Choice:
             NotAllSeenError: Several customers may be called so.
             EmnifyError: emnify could not be asked.
         """
-        filtered = (self.status, self.customer, self.model, self.has_device) != (None, None, None, None)
+        filtered = any((self.statuses, self.customers, self.models)) or self.has_device is not None
         if self.names and filtered:
             raise InvalidValueError("name the SIMs in sims, or choose them by a filter, not both")
         if self.names:
@@ -52,41 +53,42 @@ class Choice:
         return await self._matching(client)
 
     async def _matching(self, client: EmnifyClient) -> tuple[list[Sim], str]:
-        customer = await find_organisation(client, self.customer, among_all=True) if self.customer is not None else None
-        wanted = SimFilter(
-            status=SimStatus.from_word(self.status) if self.status is not None else None,
-            customer_org=customer.id if customer is not None else None,
-            model=self.model,
-        )
-        parts = [
-            f"status {SimStatus.from_word(self.status).label}" if self.status is not None else "",
-            f"customer {quoted(customer.name, 40) if clean(customer.name) else f'id {customer.id}'}"
-            if customer
-            else "",
-            f"model {quoted(self.model, 40)}" if self.model is not None else "",
-            {True: "a device", False: "no device", None: ""}[self.has_device],
-        ]
-        found = await all_matching(client, wanted, has_device=self.has_device, most=MOST)
+        customers = await find_organisations(client, self.customers)
+        ids = tuple(customer.id for customer in customers)
+        wanted = SimSelection(self.statuses, customers=ids, models=self.models, has_device=self.has_device)
+        found = await all_matching(client, wanted, most=MOST)
         if not found:
             # In the caller's words: an organisation's own name belongs into a fence.
-            asked = [*parts[:1], f"customer {quoted(self.customer)}" if self.customer is not None else "", *parts[2:]]
-            raise InvalidValueError(f"no SIM fits: {_join(asked)}; leave a part of it out; nothing changed")
-        return found, _join(parts)
+            asked = self._in_words([quoted(name) for name in self.customers])
+            raise InvalidValueError(f"no SIM fits: {asked}; leave a part of it out; nothing changed")
+        named = [quoted(each.name, 40) if clean(each.name) else f"id {each.id}" for each in customers]
+        return found, self._in_words(named)
+
+    def _in_words(self, customers: Sequence[str]) -> str:
+        parts = [
+            _either("status", [status.label for status in self.statuses]),
+            _either("customer", customers),
+            _either("model", [quoted(model, 40) for model in self.models]),
+            {True: "a device", False: "no device", None: ""}[self.has_device],
+        ]
+        return ", ".join(filter(None, parts))
 
 
 async def _choose(
     sims: list[str] | None = None,
-    with_status: Status | None = None,
-    of_customer: str | None = None,
-    with_model: str | None = None,
+    with_status: list[str] | None = None,
+    of_customer: list[str] | None = None,
+    with_model: list[str] | None = None,
     has_device: bool | None = None,
 ) -> Choice:
-    return Choice(tuple(sims or ()), with_status, of_customer, with_model, has_device)
+    return Choice(
+        tuple(sims or ()), to_statuses(with_status), tuple(of_customer or ()), tuple(with_model or ()), has_device
+    )
 
 
 Chosen = Annotated[Choice, Resolve(_choose)]
 """What the arguments of a tool choose; a parameter of what plans its change."""
 
 
-def _join(parts: list[str]) -> str:
-    return ", ".join(filter(None, parts))
+def _either(what: str, values: Sequence[str]) -> str:
+    return f"{what} {' or '.join(values)}" if values else ""

@@ -12,7 +12,7 @@ from sim_mcp.tools.changes.change_report import ChangeReport, carry_out
 from sim_mcp.tools.changes.choice import Chosen, OfCustomer, WithModel
 from sim_mcp.tools.changes.proposal import Proposal, ask, propose
 from sim_mcp.tools.context import ToolContext
-from sim_mcp.tools.parameters import SimNames, Status
+from sim_mcp.tools.parameters import SimNames, Statuses
 from sim_mcp.tools.registry import Entry
 
 
@@ -32,7 +32,7 @@ async def delete_sims(
     proposal: _Proposal,
     agreed: Annotated[ElicitationResult[TypedAgreement], Resolve(_ask)],
     sims: SimNames | None = None,
-    with_status: Status | None = None,
+    with_status: Statuses | None = None,
     of_customer: OfCustomer = None,
     with_model: WithModel = None,
     has_device: bool | None = None,

@@ -12,7 +12,7 @@ from sim_mcp.emnify import InvalidValueError
 from sim_mcp.formatting import as_utc, format_counts, format_next, format_quantity, join_lines
 from sim_mcp.sanitize import fence
 from sim_mcp.tools.context import ToolContext, caller_of, changes_of
-from sim_mcp.tools.parameters import Moment, Name, Page, ready_call
+from sim_mcp.tools.parameters import End, Name, Page, Start, ready_call
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, respond
 
@@ -54,8 +54,8 @@ async def list_changes(
     ctx: ToolContext,
     state: State | None = None,
     sim: Annotated[Name | None, Field(description="only of this SIM, named in any way")] = None,
-    start: Moment | None = None,
-    end: Moment | None = None,
+    start: Annotated[Start | None, Field(description="moment, day or month")] = None,
+    end: End | None = None,
     page: Page = 1,
 ) -> Annotated[CallToolResult, ChangeList]:
     """List the changes of SIM cards made through this server, newest first: waiting for approval, open (interrupted or

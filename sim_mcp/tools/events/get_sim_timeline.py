@@ -13,7 +13,7 @@ from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.formatting import format_minute, format_next, format_number, format_timestamp, join_lines, round_volume
 from sim_mcp.sanitize import clean, fence, quoted
 from sim_mcp.tools.context import ToolContext, emnify_of
-from sim_mcp.tools.parameters import Moment, Page, SimName, check_order, ready_call
+from sim_mcp.tools.parameters import End, Page, SimName, Start, check_order, ready_call
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, join_hints, keep_properties, respond
 
@@ -74,8 +74,8 @@ class TimelineAnswer(Answer):
 async def get_sim_timeline(
     ctx: ToolContext,
     sim: SimName,
-    start: Annotated[Moment | None, Field(description="default: 30 days before end")] = None,
-    end: Annotated[Moment | None, Field(description="default: now")] = None,
+    start: Annotated[Start | None, Field(description="moment, day or month; default: 30 days before end")] = None,
+    end: Annotated[End | None, Field(description="default: now")] = None,
     page: Page = 1,
 ) -> Annotated[CallToolResult, TimelineAnswer]:
     """Show what happened to a SIM card, newest first, condensed from its events: data sessions with network, country,

@@ -1,35 +1,36 @@
 """export_sims: SIMs, their daily usage or their events in a file. It sends nothing but GET."""
 
-from datetime import timedelta
 from typing import Annotated
 from urllib.parse import quote
 
 import anyio
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ResourceLink
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
-from sim_mcp.emnify import EmnifyError, InvalidValueError, SimFilter, SimStatus
+from sim_mcp.emnify import EmnifyError, InvalidValueError
 from sim_mcp.exports.files import ExportRefusedError, check_file_name
-from sim_mcp.exports.formats import MIME_TYPES, Cell, Format
-from sim_mcp.exports.rows import COLUMNS, What
+from sim_mcp.exports.formats import MIME_TYPES, SUFFIXES, Cell, Format
+from sim_mcp.exports.rows import IN_GROUPS, What
 from sim_mcp.exports.service import Export, Order
-from sim_mcp.exports.sources import Selection
+from sim_mcp.exports.sources import Selection, period
 from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError
+from sim_mcp.fleet.lookup.selection import SimSelection
 from sim_mcp.fleet.lookup.sims import LookupFailedError
 from sim_mcp.formatting import format_quantity, format_timestamp, join_lines
 from sim_mcp.sanitize import clean, fence
 from sim_mcp.tools.context import ToolContext, exports_of
 from sim_mcp.tools.errors import explain
-from sim_mcp.tools.parameters import Day, Name, Status, ready_call, wrap_scalar
+from sim_mcp.tools.order import emnify_order, parse_order
+from sim_mcp.tools.parameters import FirstDay, LastDay, Name, Names, Statuses, ready_call, to_statuses
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, respond
 
 EXPORT_URI = "export://files/"
 """A place in front of the name: the first part of an address is lower-cased by whoever normalises it."""
 
-_DEFAULT_DAYS, _MAX_DAYS = 30, 366
 _MAX_NAMES = 1000
+_FILTERS = ("status", "customer", "reseller", "issuer", "model", "has_device", "sort")
 _CELL_LIMIT = 60
 _NOUNS: dict[What, tuple[str, str]] = {
     "sims": ("SIM", ""),
@@ -50,9 +51,8 @@ class ExportAnswer(Answer):
     path: str | None = None
     uri: str | None = None
     bytes: int | None = None
-    as_of: str
-    columns: list[str] | None = None
-    preview: list[PreviewRow] | None = None
+    as_of: str | None = None
+    preview: PreviewRow | None = None
     left_s: int | None = None
     hint: str | None = None
     next: str | None = None
@@ -61,18 +61,17 @@ class ExportAnswer(Answer):
 async def export_sims(
     ctx: ToolContext,
     what: What = "sims",
-    sims: Annotated[
-        list[Name] | None,
-        Field(max_length=_MAX_NAMES, description="only these, e.g. by ICCID"),
-        BeforeValidator(wrap_scalar),
-    ] = None,
-    status: Status | None = None,
-    organisation: Annotated[Name | None, Field(description="customer: name or id")] = None,
-    model: Name | None = None,
+    sims: Annotated[list[Name] | None, Field(max_length=_MAX_NAMES, description="only these, e.g. by ICCID")] = None,
+    status: Statuses | None = None,
+    customer: Names | None = None,
+    reseller: Names | None = None,
+    issuer: Names | None = None,
+    model: Names | None = None,
     has_device: bool | None = None,
-    start: Annotated[Day | None, Field(description="of usage, events; default: 30 days")] = None,
-    end: Day | None = None,
-    format: Format = "csv",  # noqa: A002  # the word people use.
+    sort: Annotated[list[str] | None, Field(description="as list_sims")] = None,
+    start: Annotated[FirstDay | None, Field(description="of usage, events; day or month; default: 30 days")] = None,
+    end: LastDay | None = None,
+    format: Annotated[Format, Field(description="csv_eu: semicolons, decimal commas")] = "csv",  # noqa: A002  # the word people use.
     file_name: Annotated[str | None, Field(description="without folder")] = None,
 ) -> Annotated[CallToolResult, ExportAnswer]:
     """Export all matching SIM cards, or their daily usage or events, to a CSV or JSON file in the operator's directory,
@@ -84,29 +83,36 @@ async def export_sims(
         "what": None if what == "sims" else what,
         "sims": sims,
         "status": status,
-        "organisation": organisation,
+        "customer": customer,
+        "reseller": reseller,
+        "issuer": issuer,
         "model": model,
         "has_device": has_device,
+        "sort": sort,
         "start": start,
         "end": end,
         "format": None if format == "csv" else format,
         "file_name": file_name,
     }
-    if sims and any(given[name] is not None for name in ("status", "organisation", "model", "has_device")):
+    if sims and any(given[name] is not None for name in _FILTERS):
         raise InvalidValueError("sims names the SIMs already; leave it out to filter, or the filters out")
     if what == "sims" and (start or end):
         raise InvalidValueError("SIMs are exported as they are now; start and end go with what=usage or what=events")
-    now = service.now()
-    last = end or now.date()
-    first = start or last - timedelta(days=_DEFAULT_DAYS - 1)
-    if first > last:
-        raise InvalidValueError(f"start {first} is after end {last}; swap them")
-    if (last - first).days >= _MAX_DAYS:
-        raise InvalidValueError(f"{first} to {last} is longer than {_MAX_DAYS} days; export it in parts")
-    chosen = SimFilter(status=SimStatus.from_word(status) if status else None, model=model)
-    str(chosen)  # what cannot be expressed is refused before anything is sent.
-    name = check_file_name(file_name or f"{what}-{now:%Y%m%dT%H%M%SZ}", format)
-    selection = Selection(what, chosen, organisation, has_device, tuple(sims or ()), first, last)
+    if end:
+        period(start, end, end)
+    selection = Selection(
+        what,
+        tuple(sims or ()),
+        SimSelection(to_statuses(status), models=tuple(model or ()), has_device=has_device),
+        tuple(customer or ()),
+        tuple(reseller or ()),
+        tuple(issuer or ()),
+        emnify_order(parse_order(sort)),
+        start,
+        end,
+    )
+    str(selection.sims.filter)  # what cannot be expressed is refused before anything is sent.
+    name = check_file_name(file_name, format) if file_name else None
     order = Order(ready_call("export_sims", given), selection, format, name)
     return _respond(await service.export(order, lambda export: _report_progress(ctx, export)))
 
@@ -121,7 +127,7 @@ def build(export: Export, now: float) -> ExportAnswer:
         state="running",
         rows=export.rows,
         of_sims=export.of,
-        as_of=format_timestamp(export.began),
+        as_of=None if export.as_of is None else format_timestamp(export.as_of),
         hint=_build_hint(export),
     )
     if not export.over.is_set():
@@ -138,8 +144,7 @@ def build(export: Export, now: float) -> ExportAnswer:
             "path": str(path),
             "uri": f"{EXPORT_URI}{quote(path.name)}",
             "bytes": export.written.size,
-            "columns": list(COLUMNS[what]),
-            "preview": [{name: _preview_cell(cell) for name, cell in row.items()} for row in export.preview],
+            "preview": {name: _preview_cell(cell) for name, cell in export.preview.items()},
         }
     )
 
@@ -155,20 +160,22 @@ def render(answer: ExportAnswer, what: What) -> str:
     rows = f"{format_quantity(answer.rows, noun)}{complement}"
     if answer.state == "running":
         left = "" if answer.left_s is None else f", about {answer.left_s:,} s to go"
+        began = f", as of {answer.as_of}" if answer.as_of else ""
         matching = "" if answer.of_sims is None else f"; {format_quantity(answer.of_sims, 'SIM')} to look at in all"
         return join_lines(
-            f"Still running since {answer.as_of}: {rows} so far{matching}{left}. "
-            "It goes on by itself; the same call picks it up.",
+            f"Still running{began}: {rows} so far{matching}{left}. It goes on by itself; the same call picks it up.",
             answer.hint,
             f"Next: {answer.next}",
         )
-    preview = "\n".join(", ".join(f"{name} {cell}" for name, cell in row.items()) for row in answer.preview or ())
+    cells = answer.preview or {}
+    empty = [name for name, cell in cells.items() if cell == ""]
+    preview = ", ".join(f"{name} {cell}" for name, cell in cells.items() if cell != "")
     return join_lines(
         f"Done: {rows}{of_sims}, {answer.bytes:,} bytes, as of {answer.as_of}.",
         f"Path: {answer.path}",
         f"Resource: {answer.uri}",
-        f"Columns: {', '.join(answer.columns or ())}",
-        f"First rows, in part:\n{fence(preview)}",
+        f"First row:\n{fence(preview)}",
+        f"Columns that are empty in it: {', '.join(empty)}" if empty else None,
         answer.hint,
     )
 
@@ -185,7 +192,7 @@ def _respond(export: Export) -> CallToolResult:
     result = respond(answer, render(answer, export.order.selection.what))
     if answer.uri is None or export.written is None:
         return result
-    mime_type = MIME_TYPES[export.order.format]
+    mime_type = MIME_TYPES[SUFFIXES[export.order.format]]
     link = ResourceLink(name=export.written.path.name, uri=answer.uri, mime_type=mime_type, size=answer.bytes)
     return result.model_copy(update={"content": [*result.content, link]})
 
@@ -208,6 +215,13 @@ def _build_hint(export: Export) -> str | None:
         parts.append(f"{export.unreadable:,} records were left out, for emnify sent them in a form nobody knows.")
     if export.gone:
         parts.append(f"{format_quantity(export.gone, 'SIM')} went away meanwhile.")
+    if export.written is not None and export.order.format != "json":
+        parts.append(
+            f"The columns …{IN_GROUPS} are for spreadsheets, which round long numbers; tools find a SIM by them."
+        )
+    end = export.order.selection.end
+    if end is not None and export.as_of is not None and end > (today := export.as_of.date()):
+        parts.append(f"Days after {today} are still to come.")
     if export.over.is_set() and not export.rows:
         parts.append(
             "Leave a filter out to see what there is."
@@ -218,4 +232,6 @@ def _build_hint(export: Export) -> str | None:
 
 
 def _preview_cell(cell: Cell) -> Cell:
-    return clean(cell, _CELL_LIMIT) if isinstance(cell, str) else float(cell) if cell is not None else None
+    if cell is None:
+        return ""
+    return clean(cell, _CELL_LIMIT) if isinstance(cell, str) else cell if isinstance(cell, int) else float(cell)

@@ -111,7 +111,7 @@ def _call_for_all(text: str, best: Match) -> str | None:
     if best.field in _FILTERS:
         return ready_call("list_sims", {_FILTERS[best.field]: text})
     if best.field == "customer" and best.sim.customer_id is not None:
-        return ready_call("list_sims", {"organisation": str(best.sim.customer_id)})
+        return ready_call("list_sims", {"customer": [str(best.sim.customer_id)]})
     return None
 
 

@@ -12,11 +12,25 @@ from sim_mcp.fleet.inventory.inventory import StillReadingError
 from sim_mcp.formatting import format_counted, format_next, format_page, join_lines
 from sim_mcp.sanitize import fence
 from sim_mcp.tools.context import ToolContext
-from sim_mcp.tools.parameters import Day, Month, Name, Page, PerPage, PlainDay, Statuses, ready_call, to_statuses
+from sim_mcp.tools.order import SortKeys, parse_order
+from sim_mcp.tools.parameters import (
+    Days,
+    FirstDay,
+    LastDay,
+    Month,
+    Name,
+    Names,
+    Page,
+    PerPage,
+    Statuses,
+    format_days,
+    ready_call,
+    to_statuses,
+)
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, join_hints, render_shared_customer, respond
 from sim_mcp.tools.sim_row import extract_customer, note_cut_names
-from sim_mcp.tools.sims.query import SimPage, SimQuery, SortField, read_page
+from sim_mcp.tools.sims.query import SimPage, SimQuery, produced_in, read_page
 from sim_mcp.tools.sims.row import ListedSim, render_row
 
 MOST_IN_FULL = 40
@@ -33,7 +47,7 @@ class SimListAnswer(Answer):
     total: int | None = Field(default=None, description="all that match")
     page: int
     pages: int | None = None
-    customer: str | None = Field(default=None, description="of all rows")
+    customer: str | None = Field(default=None, description="of all that match")
     as_of: str | None = Field(default=None, description="if from the inventory")
     sims: list[ListedSim]
     next: str | None = None
@@ -49,18 +63,19 @@ async def list_sims(
     eid: Part = None,
     device: Annotated[Name | None, Field(description="device name, whole or part")] = None,
     has_device: bool | None = None,
-    organisation: Annotated[Name | None, Field(description="customer: name or id")] = None,
-    model: Annotated[Name | None, Field(description="SIM model")] = None,
-    produced: Annotated[Day | None, Field(description="production date")] = None,
-    activated_before: PlainDay | None = None,
-    activated_after: PlainDay | None = None,
+    customer: Names | None = None,
+    reseller: Names | None = None,
+    issuer: Names | None = None,
+    model: Names | None = None,
+    produced: Annotated[Days | None, Field(description="day or month")] = None,
+    activated_before: Annotated[FirstDay | None, Field(description="not on the day itself")] = None,
+    activated_after: LastDay | None = None,
     without_usage: Month | None = None,
-    sort: SortField = "id",
-    descending: bool = False,
+    sort: SortKeys | None = None,
     page: Page = 1,
     per_page: PerPage = _PER_PAGE,
     detail: Annotated[
-        Literal["concise", "full"], Field(description="full adds IMSI, MSISDN, EID, model, IP and dates")
+        Literal["concise", "full"], Field(description="full adds IMSI, MSISDN, EID, roles, model, IP and dates")
     ] = "concise",
 ) -> Annotated[CallToolResult, SimListAnswer]:
     """List the SIM cards (eSIMs) of the fleet, filtered, sorted and counted. For one known SIM, get_sim tells more.
@@ -70,6 +85,7 @@ async def list_sims(
         raise InvalidValueError(
             f"per_page={per_page} with detail=full is too long an answer; ask for {MOST_IN_FULL}, or concise"
         )
+    order = parse_order(sort)
     chosen = FleetFilter(
         statuses=to_statuses(status),
         iccid=_parse_iccid_part(iccid),
@@ -78,34 +94,37 @@ async def list_sims(
         eid=_strip_separators(eid),
         name_contains=device,
         has_device=has_device,
-        customer=organisation,
-        model=model,
-        produced=produced,
+        customers=tuple(customer or ()),
+        resellers=tuple(reseller or ()),
+        issuers=tuple(issuer or ()),
+        models=tuple(model or ()),
         activated_before=activated_before,
         activated_after=activated_after,
+        **produced_in(produced),
     )
     filters = {
-        "status": status[0] if status and len(status) == 1 else status,
+        "status": status,
         "iccid": iccid,
         "imsi": imsi,
         "msisdn": msisdn,
         "eid": eid,
         "device": device,
         "has_device": has_device,
-        "organisation": organisation,
+        "customer": customer,
+        "reseller": reseller,
+        "issuer": issuer,
         "model": model,
-        "produced": produced,
+        "produced": format_days(produced),
         "activated_before": activated_before,
         "activated_after": activated_after,
         "without_usage": without_usage,
     }
     shape = {
-        "sort": sort if sort != "id" else None,
-        "descending": descending or None,
+        "sort": sort,
         "per_page": per_page if per_page != _PER_PAGE else None,
         "detail": detail if detail != "concise" else None,
     }
-    query = SimQuery(chosen, sort, descending, page, per_page, detail == "full", without_usage)
+    query = SimQuery(chosen, order, page, per_page, detail == "full", without_usage)
     try:
         answer = build(await read_page(ctx, query), filters, shape)
     except StillReadingError as error:
@@ -131,7 +150,7 @@ def build(found: SimPage, filters: dict[str, Any], shape: dict[str, Any]) -> Sim
         total=found.total,
         page=found.page,
         pages=found.pages,
-        customer=extract_customer(found.rows),
+        customer=extract_customer(found.rows) if found.same_customer else None,
         as_of=found.as_of,
         sims=found.rows,
         next=ready_call("list_sims", filters | shape, page=following if following > 1 else None) if goes_on else None,

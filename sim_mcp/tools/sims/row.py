@@ -4,7 +4,7 @@ from sim_mcp.emnify import Sim
 from sim_mcp.emnify.lifecycle import status_label
 from sim_mcp.fleet.inventory.filters import FleetSim
 from sim_mcp.formatting import join_pairs
-from sim_mcp.sanitize import called, clean
+from sim_mcp.sanitize import called, clean, quoted
 from sim_mcp.tools.sim_row import NAME_LIMIT, SimRow, render_sim_row
 
 
@@ -15,6 +15,8 @@ class ListedSim(SimRow):
     imsi: str | None = None
     msisdn: str | None = None
     eid: str | None = None
+    reseller: str | None = None
+    issuer: str | None = None
     model: str | None = None
     ip: str | None = None
     produced: str | None = None
@@ -37,6 +39,8 @@ def build_row(sim: Sim, *, full: bool) -> ListedSim:
             "imsi": sim.imsi,
             "msisdn": sim.msisdn,
             "eid": sim.eid,
+            "reseller": called(sim.reseller_org.name, sim.reseller_org.id) if sim.reseller_org else None,
+            "issuer": called(sim.issuer_org.name, sim.issuer_org.id) if sim.issuer_org else None,
             "model": clean(sim.model.description) or None if sim.model else None,
             "ip": clean(sim.device.ip_address) or None if sim.device else None,
             "produced": f"{sim.production_date:%Y-%m-%d}" if sim.production_date else None,
@@ -61,6 +65,8 @@ def build_fleet_row(sim: FleetSim, *, full: bool) -> ListedSim:
             "imsi": sim.imsi,
             "msisdn": sim.msisdn,
             "eid": sim.eid,
+            "reseller": called(sim.reseller, sim.reseller_id) if sim.reseller_id is not None else None,
+            "issuer": called(sim.issuer, sim.issuer_id) if sim.issuer_id is not None else None,
             "model": clean(sim.model) or None,
             "ip": clean(sim.ip) or None,
             "produced": sim.produced.isoformat() if sim.produced else None,
@@ -76,6 +82,8 @@ def render_row(row: ListedSim) -> str:
         ("IMSI", row.imsi),
         ("MSISDN", row.msisdn),
         ("EID", row.eid),
+        ("reseller", quoted(row.reseller) if row.reseller else None),
+        ("issuer", quoted(row.issuer) if row.issuer else None),
         ("model", row.model),
         ("IP", row.ip),
         ("produced", row.produced),

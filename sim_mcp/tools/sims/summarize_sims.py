@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from mcp.types import CallToolResult
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_serializer, model_validator
+from pydantic import Field, WithJsonSchema, model_serializer, model_validator
 
 from sim_mcp.fleet.inventory.filters import FleetFilter, GroupBy
 from sim_mcp.fleet.inventory.inventory import StillReadingError
 from sim_mcp.formatting import format_next, format_timestamp, join_lines
 from sim_mcp.sanitize import clean, fence, quoted
 from sim_mcp.tools.context import ToolContext, inventory_of
-from sim_mcp.tools.parameters import Name, PlainDay, Statuses, ready_call, to_statuses, wrap_scalar
+from sim_mcp.tools.parameters import FirstDay, LastDay, Name, Names, Statuses, ready_call, to_statuses
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, join_hints, respond
 from sim_mcp.tools.sims.fleet_answer import FleetAnswer, query_snapshot, render_totals, render_unfinished
@@ -49,12 +49,16 @@ class CountsAnswer(FleetAnswer):
 
 async def summarize_sims(
     ctx: ToolContext,
-    group_by: Annotated[list[GroupBy], BeforeValidator(wrap_scalar), Field(min_length=1, max_length=2)],
+    group_by: Annotated[list[GroupBy], Field(min_length=1, max_length=2)],
     status: Statuses | None = None,
-    customer: Annotated[Name | None, Field(description="name or id")] = None,
+    customer: Names | None = None,
+    reseller: Names | None = None,
+    issuer: Names | None = None,
+    model: Names | None = None,
     device: Annotated[Name | None, Field(description="part of the name")] = None,
-    activated_before: PlainDay | None = None,
-    activated_after: PlainDay | None = None,
+    has_device: bool | None = None,
+    activated_before: FirstDay | None = None,
+    activated_after: LastDay | None = None,
     top: Annotated[int, Field(ge=1, le=_MOST)] = _TOP,
     fresh: Annotated[bool, Field(description="not up to 5 minutes old")] = False,
 ) -> Annotated[CallToolResult, CountsAnswer]:
@@ -65,7 +69,11 @@ async def summarize_sims(
         "group_by": group_by,
         "status": status,
         "customer": customer,
+        "reseller": reseller,
+        "issuer": issuer,
+        "model": model,
         "device": device,
+        "has_device": has_device,
         "activated_before": activated_before,
         "activated_after": activated_after,
         "top": top if top != _TOP else None,
@@ -73,8 +81,12 @@ async def summarize_sims(
     }
     chosen = FleetFilter(
         statuses=to_statuses(status),
-        customer=customer,
+        customers=tuple(customer or ()),
+        resellers=tuple(reseller or ()),
+        issuers=tuple(issuer or ()),
+        models=tuple(model or ()),
         name_contains=device,
+        has_device=has_device,
         activated_before=activated_before,
         activated_after=activated_after,
     )

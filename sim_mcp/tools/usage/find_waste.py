@@ -28,7 +28,7 @@ from sim_mcp.fleet.usage.waste import (
 from sim_mcp.formatting import format_costs, format_next, format_quantity, join_lines
 from sim_mcp.sanitize import fence
 from sim_mcp.tools.context import ToolContext, emnify_of
-from sim_mcp.tools.parameters import Name, ready_call
+from sim_mcp.tools.parameters import Names, ready_call
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, keep_properties, render_shared_customer, respond
 from sim_mcp.tools.sim_row import SimRow, build_sim_row, extract_customer, note_cut_names, render_sim_row
@@ -96,7 +96,7 @@ class WasteAnswer(Answer):
 
 async def find_waste(
     ctx: ToolContext,
-    customer: Name | None = None,
+    customer: Names | None = None,
     group: Literal["no_device", "disabled_device", "no_traffic", "factory_test_ending"] | None = None,
     examples: Annotated[int, Field(ge=1, le=_MOST_EXAMPLES, description="per group")] = _EXAMPLES,
 ) -> Annotated[CallToolResult, WasteAnswer]:
@@ -106,7 +106,7 @@ async def find_waste(
     client = emnify_of(ctx)
     given = {"customer": customer, "group": group, "examples": examples}
     whys = tuple(Why) if group is None else (Why(group),)
-    chosen = FleetFilter(statuses=statuses_of(whys), customer=customer)
+    chosen = FleetFilter(statuses=statuses_of(whys), customers=tuple(customer or ()))
     try:
         fleet = await open_fleet(ctx, chosen)
     except StillReadingError as error:
@@ -192,7 +192,7 @@ def _build_group(
     if len(examples) < min(len(sims), _MOST_EXAMPLES):
         more = _same_call(given, group=why.value, examples=min(len(sims), _MOST_EXAMPLES))
     elif len(examples) < len(sims) and why is Why.NO_DEVICE:
-        filters = {"status": "activated", "has_device": False, "organisation": given["customer"]}
+        filters = {"status": ["activated"], "has_device": False, "customer": given["customer"]}
         more = ready_call("list_sims", filters)
     return WasteGroup(
         why=why.value,

@@ -13,7 +13,7 @@ from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.fleet.usage.periods import month_before, month_of
 from sim_mcp.formatting import format_costs, format_quantity, join_lines
 from sim_mcp.tools.context import ToolContext, emnify_of
-from sim_mcp.tools.parameters import Day, SimName
+from sim_mcp.tools.parameters import FirstDay, LastDay, SimName
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, join_hints, keep_properties, respond
 from sim_mcp.tools.usage.amounts import Amounts, build_amounts, render_amounts
@@ -55,8 +55,8 @@ class DailyUsageAnswer(Answer):
 async def get_sim_daily_usage(
     ctx: ToolContext,
     sim: SimName,
-    start: Annotated[Day | None, Field(description="first day; default: 6 days before end")] = None,
-    end: Annotated[Day | None, Field(description="last day; default: today")] = None,
+    start: Annotated[FirstDay | None, Field(description="day or month; default: 6 days before end")] = None,
+    end: Annotated[LastDay | None, Field(description="default: today")] = None,
 ) -> Annotated[CallToolResult, DailyUsageAnswer]:
     """Get a SIM card's data and SMS usage day by day (UTC) with the total, by default of the last 7 days. Shows when
     traffic began, stopped or jumped, and the silent days. For whole months, get_sim_usage. Data is in MB.

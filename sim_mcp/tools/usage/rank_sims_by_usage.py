@@ -8,7 +8,7 @@ import anyio.to_thread
 from mcp.types import CallToolResult
 from pydantic import ConfigDict, Field
 
-from sim_mcp.emnify import InvalidValueError, SimStatus
+from sim_mcp.emnify import InvalidValueError
 from sim_mcp.emnify.money import Money
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim
 from sim_mcp.fleet.inventory.inventory import StillReadingError
@@ -26,7 +26,7 @@ from sim_mcp.fleet.usage.scan import UsageResult
 from sim_mcp.formatting import format_next, format_number, format_quantity, join_lines, round_volume
 from sim_mcp.sanitize import fence
 from sim_mcp.tools.context import ToolContext, emnify_of
-from sim_mcp.tools.parameters import Name, Status
+from sim_mcp.tools.parameters import Names, Statuses, to_statuses
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, keep_properties, render_shared_customer, respond
 from sim_mcp.tools.sim_row import SimRow, build_sim_row, extract_customer, note_cut_names, render_sim_row
@@ -115,8 +115,8 @@ async def rank_sims_by_usage(
     ] = "current_month",
     by: By = "data",
     order: Annotated[Order, Field(description="none: without any usage")] = "most",
-    customer: Name | None = None,
-    status: Status | None = None,
+    customer: Names | None = None,
+    status: Statuses | None = None,
     top: Annotated[int, Field(ge=1, le=_MOST)] = _TOP,
 ) -> Annotated[CallToolResult, RankingAnswer]:
     """Rank SIM cards by data usage (MB), SMS or cost across the fleet, with totals. 10 SIMs are read a second: a big
@@ -124,7 +124,7 @@ async def rank_sims_by_usage(
     """  # noqa: D205  # the description is one paragraph for the model.
     wanted = parse_period(period)
     given = {"period": period, "by": by, "order": order, "customer": customer, "status": status, "top": top}
-    chosen = FleetFilter(statuses=(SimStatus.from_word(status),) if status else (), customer=customer)
+    chosen = FleetFilter(statuses=to_statuses(status), customers=tuple(customer or ()))
     try:
         fleet = await open_fleet(ctx, chosen)
     except StillReadingError as error:

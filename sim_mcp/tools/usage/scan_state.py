@@ -54,9 +54,9 @@ def format_snapshot_note(snapshot: Snapshot) -> str:
     return f"SIMs as of {format_timestamp(snapshot.taken_at)}.{note}"
 
 
-def format_no_sims(**filters: str | None) -> str:
-    """Return that no SIM matches the filters that are set."""
-    searched = ", ".join(f"{name} {quoted(value)}" for name, value in filters.items() if value is not None)
+def format_no_sims(**filters: Sequence[str] | None) -> str:
+    """Return that no SIM matches the filters that are set, each with its values."""
+    searched = ", ".join(f"{name} {' or '.join(map(quoted, values))}" for name, values in filters.items() if values)
     return f"No SIM fits {searched}; leave a filter out." if searched else "This workspace has no such SIMs."
 
 

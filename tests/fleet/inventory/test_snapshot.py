@@ -11,7 +11,7 @@ import pytest
 
 from sim_mcp.emnify import EmnifyClient, InvalidValueError, SimStatus
 from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotInfo
-from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, GroupBy, OrderBy
+from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, GroupBy, Order, OrderBy
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.inventory.rows import Names, row_of_json
 from sim_mcp.fleet.inventory.snapshot import Snapshot
@@ -64,11 +64,11 @@ FILTERS: list[tuple[FleetFilter, Callable[[FleetSim], Any]]] = [
         FleetFilter(statuses=(SimStatus.ISSUED, SimStatus.SUSPENDED)),
         lambda sim: sim.status in {SimStatus.ISSUED, SimStatus.SUSPENDED},
     ),
-    (FleetFilter(customer=" alpenwerk DEVICES "), lambda sim: sim.customer == "Alpenwerk Devices"),
-    (FleetFilter(customer="13886"), lambda sim: sim.customer_id == 13886),
-    (FleetFilter(reseller="nordlicht iot vertrieb"), lambda sim: sim.reseller == "Nordlicht IoT Vertrieb"),
-    (FleetFilter(model="industrial"), lambda sim: "Industrial" in (sim.model or "")),
-    (FleetFilter(form_factor="mff2"), lambda sim: "MFF2" in (sim.form_factor or "")),
+    (FleetFilter(customers=(" alpenwerk DEVICES ",)), lambda sim: sim.customer == "Alpenwerk Devices"),
+    (FleetFilter(customers=("13886",)), lambda sim: sim.customer_id == 13886),
+    (FleetFilter(resellers=("nordlicht iot vertrieb",)), lambda sim: sim.reseller == "Nordlicht IoT Vertrieb"),
+    (FleetFilter(models=("industrial",)), lambda sim: "Industrial" in (sim.model or "")),
+    (FleetFilter(form_factors=("mff2",)), lambda sim: "MFF2" in (sim.form_factor or "")),
     (FleetFilter(name_contains="ZÜRICH"), lambda sim: "zürich" in (sim.device or "").casefold()),
     (FleetFilter(name_contains="Zu\u0308rich"), lambda sim: "Zürich" in (sim.device or "")),
     (FleetFilter(has_device=False), lambda sim: sim.device_id is None),
@@ -100,7 +100,7 @@ async def test_a_filter_finds_what_looking_at_each_sim_finds(
 async def test_pages_in_any_order_are_together_the_whole(whole: Snapshot, order: OrderBy) -> None:
     for descending in (False, True):
         pages = [
-            list(whole.sims(order=order, descending=descending, limit=90, offset=offset))
+            list(whole.sims(order=(Order(order, descending),), limit=90, offset=offset))
             for offset in range(0, whole.total + 90, 90)
         ]
         found = [sim for page in pages for sim in page]
@@ -110,7 +110,7 @@ async def test_pages_in_any_order_are_together_the_whole(whole: Snapshot, order:
 
 async def test_sims_without_what_is_sorted_by_come_last(whole: Snapshot) -> None:
     for descending in (False, True):
-        days = [sim.activated for sim in whole.sims(order="activation_date", descending=descending)]
+        days = [sim.activated for sim in whole.sims(order=(Order("activation_date", descending),))]
         known = [day for day in days if day is not None]
         assert days[: len(known)] == sorted(known, reverse=descending)
 
@@ -123,11 +123,11 @@ async def test_sims_without_what_is_sorted_by_come_last(whole: Snapshot) -> None
         FleetFilter(imsi=" - "),
         FleetFilter(msisdn="+"),
         FleetFilter(eid=" "),
-        FleetFilter(model=" "),
-        FleetFilter(form_factor=" "),
+        FleetFilter(models=(" ",)),
+        FleetFilter(form_factors=(" ",)),
         FleetFilter(name_contains="\u3164"),
-        FleetFilter(model="\u200b\ufe0f"),
-        FleetFilter(customer="\u3164"),
+        FleetFilter(models=("\u200b\ufe0f",)),
+        FleetFilter(customers=("\u3164",)),
     ],
 )
 async def test_a_text_that_holds_nothing_is_refused_and_not_ignored(whole: Snapshot, where: FleetFilter) -> None:
@@ -139,11 +139,11 @@ async def test_a_text_that_holds_nothing_is_refused_and_not_ignored(whole: Snaps
     ("where", "says"),
     [
         (
-            FleetFilter(customer="Nobody"),
+            FleetFilter(customers=("Nobody",)),
             r'(?s)No customer is called "Nobody"\. .*<data-.*"Alpenwerk Devices" \(id 13886\)',
         ),
-        (FleetFilter(model="Nothing"), r'(?s)No model is called "Nothing"\. .*There are:.*<data-.*"Classic"'),
-        (FleetFilter(form_factor="5FF"), r'(?s)No form factor is called "5FF"\. .*There are:.*<data-'),
+        (FleetFilter(models=("Nothing",)), r'(?s)No model is called "Nothing"\. .*There are:.*<data-.*"Classic"'),
+        (FleetFilter(form_factors=("5FF",)), r'(?s)No form factor is called "5FF"\. .*There are:.*<data-'),
     ],
 )
 async def test_an_unknown_name_is_answered_with_those_there_are(whole: Snapshot, where: FleetFilter, says: str) -> None:
@@ -241,4 +241,4 @@ def test_pages_of_sims_begin_where_the_one_before_ended() -> None:
     snapshot = snapshot_of(*({"id": number} for number in range(1, 8)))
     pages = [[sim.id for sim in snapshot.sims(limit=3, offset=start)] for start in (0, 3, 6, 9)]
     assert pages == [[1, 2, 3], [4, 5, 6], [7], []]
-    assert [sim.id for sim in snapshot.sims(descending=True, limit=2)] == [7, 6]
+    assert [sim.id for sim in snapshot.sims(order=(Order("id", descending=True),), limit=2)] == [7, 6]

@@ -7,6 +7,7 @@ import pytest
 
 from sim_mcp.emnify import EmnifyClient, InvalidValueError, Limits, Page, Sim, SimFilter, SimSort, SimStatus
 from sim_mcp.fleet.lookup.listing import Listing, all_matching, list_matching
+from sim_mcp.fleet.lookup.selection import SimSelection
 from tests.emnify.upstream import Reply, upstream_running
 from tests.support import Fleet
 
@@ -47,7 +48,7 @@ async def test_sims_with_and_without_a_device_are_together_all_sims(
 
 
 async def test_sims_with_a_device_come_in_the_order_asked_for(client: EmnifyClient) -> None:
-    wanted = Listing(SimFilter(), has_device=True, sort=SimSort("iccid", descending=True), per_page=40)
+    wanted = Listing(SimFilter(), has_device=True, sort=(SimSort("iccid", descending=True),), per_page=40)
     found = [sim.iccid or "" for sim in await whole(client, wanted)]
     assert found == sorted(found, reverse=True)
 
@@ -73,7 +74,9 @@ async def test_sims_are_listed_by_part_of_a_device_name(known: Fleet, client: Em
 
 async def test_a_device_name_combines_with_what_devices_know(known: Fleet, client: EmnifyClient) -> None:
     suspended = known.scenarios["suspended"]
-    wanted = Listing(SimFilter(status=SimStatus.SUSPENDED), device_name="tracker", sort=SimSort("id", descending=True))
+    wanted = Listing(
+        SimFilter(status=SimStatus.SUSPENDED), device_name="tracker", sort=(SimSort("id", descending=True),)
+    )
     found = await whole(client, wanted)
     assert suspended["sim_id"] in ids(found)
     assert {sim.known_status for sim in found} == {SimStatus.SUSPENDED}
@@ -89,7 +92,7 @@ async def test_a_device_name_combines_with_what_devices_know(known: Fleet, clien
         Listing(SimFilter(imsi="295"), device_name="tracker"),
         Listing(SimFilter(customer_org=2), device_name="tracker"),
         Listing(SimFilter(), device_name="tracker", has_device=False),
-        Listing(SimFilter(), device_name="tracker", sort=SimSort("iccid")),
+        Listing(SimFilter(), device_name="tracker", sort=(SimSort("iccid"),)),
         Listing(SimFilter(), device_name="tracker, red"),
         Listing(SimFilter(), device_name=""),
     ],
@@ -152,12 +155,13 @@ async def test_all_that_match_are_read_to_the_last_page_each_once(
         EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
     ):
         told = {"X-Total-Count": "3", "X-Total-Pages": "2"}
-        with_device = {"endpoint": {"id": 9}}
+        of_four, with_device = {"customer_org": {"id": 4}}, {"endpoint": {"id": 9}}
+        first, second, third = ({"id": number} | of_four for number in (1, 2, 3))
         upstream.script(
-            Reply(json=[{"id": 1} | with_device, {"id": 2}], headers=told),
-            Reply(json=[{"id": 2}, {"id": 3} | with_device], headers=told),
+            Reply(json=[first | with_device, second], headers=told),
+            Reply(json=[second, third | with_device, {"id": 5, "customer_org": {"id": 6}}], headers=told),
         )
-        found = await all_matching(client, SimFilter(customer_org=4), has_device=has_device, most=3)
+        found = await all_matching(client, SimSelection(customers=(4,), has_device=has_device), most=3)
         assert ids(found) == expected
         assert upstream.lines == [
             f"GET /api/v1/sim?q=customer_org%3A4&sort=id&page={page}&per_page=2500" for page in (1, 2)
@@ -170,7 +174,7 @@ async def test_those_without_a_device_are_filtered_by_emnify() -> None:
         EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
     ):
         upstream.script(Reply(json=[{"id": 1}], headers={"X-Total-Count": "1", "X-Total-Pages": "1"}))
-        assert ids(await all_matching(client, SimFilter(), has_device=False, most=1)) == [1]
+        assert ids(await all_matching(client, SimSelection(has_device=False), most=1)) == [1]
         assert upstream.lines == ["GET /api/v1/sim?q=endpoint%3Anull&sort=id&page=1&per_page=2500"]
 
 
@@ -196,7 +200,7 @@ async def test_more_than_may_be_changed_at_once_are_refused_without_reading_on(
         rows = [{"id": number, "endpoint": {"id": number}} for number in (1, 2, 3)]
         upstream.script(Reply(json=rows, headers=told))
         with pytest.raises(InvalidValueError, match=message):
-            await all_matching(client, SimFilter(), has_device=has_device, most=2)
+            await all_matching(client, SimSelection(has_device=has_device), most=2)
         assert len(upstream.calls) == 1
 
 
@@ -207,4 +211,4 @@ async def test_a_large_fleet_is_no_hindrance_where_few_of_it_are_in_a_device() -
     ):
         told = {"X-Total-Count": "4000", "X-Total-Pages": "1"}
         upstream.script(Reply(json=[{"id": 1, "endpoint": {"id": 1}}, {"id": 2}], headers=told))
-        assert ids(await all_matching(client, SimFilter(), has_device=True, most=2)) == [1]
+        assert ids(await all_matching(client, SimSelection(has_device=True), most=2)) == [1]

@@ -126,7 +126,7 @@ async def test_every_diagnosis_stays_under_900_tokens(known: Fleet, support: Cli
 
 
 async def test_what_costs_cannot_tell_is_said_in_the_state() -> None:
-    settings = SandboxSettings(sims=60, clock=NOON, unknowns=Unknowns(inclusive_volume=True))
+    settings = SandboxSettings(sims=60, clock=NOON, unknowns=Unknowns(inclusive_volume="cost_absent"))
     async with fleet_of(settings) as pooled, Client(build_server(pooled.settings())) as client:
         result = await asked(client, pooled, "diagnose_sim", "roaming_spike")
     text = text_of(result)

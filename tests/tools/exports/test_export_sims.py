@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from mcp.types import CallToolResult, ResourceLink, TextResourceContents
 from pydantic import SecretStr
 
 from sim_mcp.cli import call as shell
-from sim_mcp.emnify import NotFoundError, SimFilter
+from sim_mcp.emnify import NotFoundError
 from sim_mcp.exports.files import ExportFile, ExportRefusedError, Written
 from sim_mcp.exports.rows import What
 from sim_mcp.exports.service import WAITS_S, Export, Order
@@ -102,8 +102,55 @@ async def test_only_what_matches_is_exported(fleet: Fleet, client: Client) -> No
         report = structured(await client.call_tool("export_sims", {"has_device": has_device, "file_name": "devices"}))
         wanted = {sim["iccid"] for sim in everything if ("endpoint" in sim) is has_device}
         assert {row["iccid_19"] for row in rows_in(report["path"])} == wanted
-    of = await client.call_tool("export_sims", {"organisation": "Alpenwerk Devices", "format": "json"})
+    of = await client.call_tool("export_sims", {"customer": "Alpenwerk Devices", "format": "json"})
     assert {row["customer"] for row in json_in(structured(of)["path"])} == {"Alpenwerk Devices"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "listed"),
+    [
+        ({"reseller": "Nordlicht IoT Vertrieb"}, {"reseller": "9100"}),
+        ({"issuer": "2", "customer": ["13887", "13888"]}, {"customer": ["13887", "13888"]}),
+        (
+            {"status": ["issued", "active"], "has_device": False},
+            {"status": ["issued", "activated"], "has_device": False},
+        ),
+        ({"model": ["industrial", "classic"]}, {"model": ["industrial", "classic"]}),
+    ],
+)
+async def test_an_export_holds_what_a_list_with_the_same_filters_shows(
+    fleet: Fleet, tmp_path: Path, filters: dict[str, Any], listed: dict[str, Any]
+) -> None:
+    async with Client(build_server(fleet.settings(role="issuer", export_dir=tmp_path))) as client:
+        report = structured(await client.call_tool("export_sims", filters))
+        page = structured(await client.call_tool("list_sims", {**listed, "per_page": 100}))
+    assert {row["iccid"] for row in rows_in(report["path"])} == {row["iccid"] for row in page["sims"]}
+    assert report["rows"] == page["total"] > 0
+
+
+async def test_an_export_is_sorted_as_asked_by_several_keys(fleet: Fleet, tmp_path: Path) -> None:
+    async with Client(build_server(fleet.settings(role="issuer", export_dir=tmp_path))) as client:
+        report = structured(await client.call_tool("export_sims", {"sort": ["-customer", "iccid"]}))
+        refused = await client.call_tool("export_sims", {"sort": ["activation_date"]})
+    rows = rows_in(report["path"])
+    customers = [row["customer_id"] for row in rows]
+    assert len(set(customers)) > 2
+    assert customers == sorted(customers, reverse=True)
+    for customer in set(customers):
+        iccids = [row["iccid"] for row in rows if row["customer_id"] == customer]
+        assert iccids == sorted(iccids)
+    assert "sort='activation_date': emnify cannot sort by it" in text_of(refused)
+
+
+async def test_days_to_come_are_named_where_a_range_ends_in_them(fleet: Fleet, client: Client) -> None:
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    end = f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}"
+    sim = fleet.scenarios["healthy"]["iccid_with_luhn"]
+    report = structured(
+        await client.call_tool("export_sims", {"what": "usage", "sims": [sim], "start": today, "end": end})
+    )
+    assert f"Days after {today} are still to come." in report["hint"]
+    assert {row["date"] for row in rows_in(report["path"])} <= {today}
 
 
 async def test_usage_has_a_row_for_each_day_of_each_sim(fleet: Fleet, client: Client) -> None:
@@ -124,7 +171,7 @@ async def test_events_are_all_there_oldest_first(fleet: Fleet, client: Client) -
     sim = fleet.scenarios["wrong_apn"]["iccid_with_luhn"]
     report = structured(await client.call_tool("export_sims", {"what": "events", "sims": [sim]}))
     rows = rows_in(report["path"])
-    listed = structured(await client.call_tool("list_sim_events", {"sim": sim, "since": "2001-01-01"}))
+    listed = structured(await client.call_tool("list_sim_events", {"sim": sim, "start": "2001-01-01"}))
     assert report["rows"] == len(rows) == len({row["event_id"] for row in rows})
     assert listed["total"] >= len(rows) > 3
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
@@ -219,7 +266,7 @@ async def test_without_a_directory_that_can_be_written_to_nothing_is_asked(
 
 
 async def test_a_name_nobody_goes_by_leaves_no_file(client: Client, directory: Path) -> None:
-    for arguments in ({"sims": ["No such pump"]}, {"organisation": "No such customer"}):
+    for arguments in ({"sims": ["No such pump"]}, {"customer": "No such customer"}):
         result = await client.call_tool("export_sims", arguments)
         assert result.is_error
         assert "no file was kept" in text_of(result)
@@ -492,8 +539,8 @@ async def test_where_nothing_matches_the_likeliest_reason_is_given(directory: Pa
 
 
 def export_of(directory: Path, what: What = "sims", **made: Any) -> Export:
-    selection = Selection(what, SimFilter(), None, None, (), date(2026, 11, 1), date(2026, 11, 2))
+    selection = Selection(what)
     file = ExportFile(directory, "a.csv", "csv", ["id"])
     file.discard()
     order = Order("export_sims()", selection, "csv", "a.csv")
-    return Export(order, file, datetime(2026, 11, 22, 12, tzinfo=UTC), 0.0, **made)
+    return Export(order, file, 0.0, as_of=datetime(2026, 11, 22, 12, tzinfo=UTC), **made)

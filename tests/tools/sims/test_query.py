@@ -35,9 +35,9 @@ async def test_an_organisation_is_found_and_told_from_others_of_its_name_on_what
         for number, sim in upstream.sims.items():
             third = (number - 10) // 30
             sim["customer_org"] = {"id": 100 + third, "name": ["Acme", "Beta", "ACME"][third]}
-        late = await client.call_tool("list_sims", {"organisation": "beta"})
-        twins = await client.call_tool("list_sims", {"organisation": "acme"})
-        one = await client.call_tool("list_sims", {"organisation": "102"})
+        late = await client.call_tool("list_sims", {"customer": "beta"})
+        twins = await client.call_tool("list_sims", {"customer": "acme"})
+        one = await client.call_tool("list_sims", {"customer": "102"})
     assert structured(late)["total"] == 3
     assert twins.is_error
     assert '"Acme" (id 100), "ACME" (id 102)' in text_of(twins)
@@ -48,9 +48,9 @@ async def test_an_organisation_is_found_and_told_from_others_of_its_name_on_what
     "arguments",
     [
         {"status": ["issued", "suspended"]},
-        {"activated_before": "2026-06-15", "sort": "production_date", "descending": True},
+        {"activated_before": "2026-06-15", "sort": "-production_date"},
         {"activated_after": "2026-05-01", "status": "suspended"},
-        {"device": "meter", "organisation": "Alpenwerk Devices"},
+        {"device": "meter", "customer": "Alpenwerk Devices"},
         {"device": "meter", "sort": "iccid"},
         {"device": "meter", "msisdn": "+4236", "status": ["activated", "factory_test"]},
     ],

@@ -161,7 +161,7 @@ def test_a_saving_is_exact_and_rounded_once() -> None:
     ("why", "sims", "examples", "following"),
     [
         (Why.NO_DEVICE, 150, 3, 'find_waste(group="no_device", examples=100)'),
-        (Why.NO_DEVICE, 150, 100, 'list_sims(status="activated", has_device=false)'),
+        (Why.NO_DEVICE, 150, 100, 'list_sims(status=["activated"], has_device=false)'),
         (Why.NO_TRAFFIC, 150, 100, None),
         (Why.NO_DEVICE, 3, 3, None),
     ],

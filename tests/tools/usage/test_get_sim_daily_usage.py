@@ -99,11 +99,11 @@ async def test_today_is_emnifys_today_already_in_the_first_call() -> None:
         async with Client(build_server(fleet.settings())) as first:
             used = structured(await first.call_tool("get_sim_daily_usage", {"sim": sim}))
         async with Client(build_server(fleet.settings())) as second:
-            await second.call_tool("list_sim_events", {"sim": sim, "since": "2026-03-30"})
+            await second.call_tool("list_sim_events", {"sim": sim, "start": "2026-03-30"})
             asked = (await fleet.requests())[-1]["query"]
-            early = await second.call_tool("list_sim_events", {"sim": sim, "since": "2026-04-30"})
+            early = await second.call_tool("list_sim_events", {"sim": sim, "start": "2026-04-30"})
             tomorrow = await second.call_tool("get_sim_daily_usage", {"sim": sim, "start": "2026-04-30"})
     assert (used["start"], used["end"]) == ("2026-03-25", "2026-03-31")
     assert "until%3A2026-03-31T23%3A5" in asked
-    assert "since 2026-04-30T00:00:00Z is still to come" in text_of(early)
+    assert "start 2026-04-30T00:00:00Z is still to come" in text_of(early)
     assert "start 2026-04-30 is still to come: today is 2026-03-31" in text_of(tomorrow)

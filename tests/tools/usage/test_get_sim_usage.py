@@ -44,7 +44,7 @@ async def test_each_month_is_named_and_its_data_and_sms_are_added_up(known: Flee
 
 
 async def test_where_the_workspace_has_inclusive_volume_no_cost_is_told_and_why() -> None:
-    pooled = SandboxSettings(sims=60, clock=CLOCK, unknowns=Unknowns(inclusive_volume=True))
+    pooled = SandboxSettings(sims=60, clock=CLOCK, unknowns=Unknowns(inclusive_volume="cost_zero"))
     async with fleet_of(pooled) as fleet, Client(build_server(fleet.settings())) as client:
         sim = {"sim": fleet.scenarios["roaming_spike"]["iccid"]}
         for tool in ("get_sim_usage", "get_sim_daily_usage"):

@@ -40,10 +40,11 @@ def validate_batch(call: Call) -> Answer:
 
 
 def register_batch(call: Call) -> Answer:
-    """Answer `PATCH /api/v1/sim_batch/bic/{bic}`: whatever the reason, a refusal is an empty 422."""
+    """Answer `PATCH /api/v1/sim_batch/bic/{bic}`, with or without a body; any refusal is an empty 422."""
     found = _find(call)
-    body = call.json_object()
-    wanted = reference(body.get("sim_status")) if "sim_status" in body else int(Status.ISSUED)
+    body = call.json_object() if call.raw.strip() else {}
+    unsaid = Status.ACTIVATED if call.unknowns.register_without_status == "activated" else Status.ISSUED
+    wanted = reference(body["sim_status"]) if "sim_status" in body else int(unsaid)
     if wanted is None:
         raise bad_request("sim_status needs an id.")
     testing = wanted == Status.FACTORY_TEST and not call.unknowns.factory_test_allowed

@@ -4,7 +4,6 @@ from sim_mcp.sandbox.api.core import Core
 from sim_mcp.sandbox.store.store import EndpointRow, SimRow
 from sim_mcp.sandbox.world.catalogue import OPERATORS, RATS, Operator, Status
 from sim_mcp.sandbox.world.clock import DAY, zulu_date
-from sim_mcp.sandbox.world.devices import KINDS
 from sim_mcp.sandbox.world.events import node, pdp_detail
 from sim_mcp.sandbox.world.traffic_model import Session
 
@@ -94,7 +93,7 @@ def _location(sim: SimRow, operator: Operator, seen: int, *, strings: bool) -> d
 
 
 def _pdp_context(sim: SimRow, session: Session, now: int, *, strings: bool) -> dict[str, object]:
-    habits = KINDS[sim.endpoint.kind if sim.endpoint else 1].habits
+    habits = session.kind.habits
     detail = pdp_detail(sim, session.operator, session.start, bits=session.bits, apn=habits.apn, rat=habits.rat)
     context = detail["pdp_context"]
     assert isinstance(context, dict)  # noqa: S101  # pdp_detail has just made it

@@ -29,13 +29,14 @@ def list_endpoints(call: Call) -> Answer:
         ("X-Page", str(page.current)),
         ("X-Pages", str(page.pages)),
     ]
-    return express(bodies).with_headers(*page.headers(sort), *extra)
+    return express(bodies, backend=Backend.DEVICES).with_headers(*page.headers(sort), *extra)
 
 
 def get_endpoint(call: Call) -> Answer:
     """Answer `GET /api/v1/endpoint/{id}`."""
     endpoint = call.endpoint()
-    return express(endpoint_shape(endpoint, call.store.sim_of_endpoint(endpoint.id), listed=False))
+    shape = endpoint_shape(endpoint, call.store.sim_of_endpoint(endpoint.id), listed=False)
+    return express(shape, backend=Backend.DEVICES)
 
 
 def update_endpoint(call: Call) -> Answer:
@@ -76,7 +77,8 @@ def reset_connectivity(call: Call) -> Answer:
     """Answer `PATCH /api/v1/endpoint/{id}/connectivity`; it ends a factory test (emnify docs: factory test mode)."""
     endpoint = _endpoint_or_empty(call)
     body = call.json_object()
-    if not body or not set(body) <= {"pdp_context", "location"} or any(body.values()):
+    asked = {name: body[name] for name in ("pdp_context", "location") if name in body}
+    if not asked or (call.unknowns.reset_values == "422" and any(each is not None for each in asked.values())):
         return nothing(Backend.PHP, 422)
     sim = call.store.sim_of_endpoint(endpoint.id)
     text = f"Connectivity of Endpoint {endpoint.id} has been reset"
@@ -158,13 +160,13 @@ def list_limit_extensions(call: Call) -> Answer:
 def get_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/endpoint/{id}/stats`."""
     endpoint = _endpoint_or_empty(call)
-    return months_answer(call, call.store.sim_of_endpoint(endpoint.id), "endpoint_id", endpoint.id)
+    return months_answer(call, call.core.traffic.sims_in(endpoint), "endpoint_id", endpoint.id, endpoint.id)
 
 
 def get_daily_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/endpoint/{id}/stats/daily`."""
     endpoint = _endpoint_or_empty(call)
-    return days_answer(call, call.store.sim_of_endpoint(endpoint.id))
+    return days_answer(call, call.core.traffic.sims_in(endpoint), endpoint.id)
 
 
 def _endpoint_or_empty(call: Call) -> EndpointRow:

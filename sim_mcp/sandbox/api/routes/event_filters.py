@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sim_mcp.sandbox.world.clock import DAY, day_name, to_ms
+from sim_mcp.sandbox.settings import Unknowns
+from sim_mcp.sandbox.world.clock import DAY, to_ms
 from sim_mcp.sandbox.world.events import Event
 
 Shape = dict[str, object]
@@ -41,8 +42,8 @@ def split(text: str | None) -> list[tuple[str, str]]:
     return found
 
 
-def predicates(text: str | None, render: Render) -> list[Predicate]:
-    """Read a filter; an event has to pass all that is returned.
+def predicates(text: str | None, render: Render, unknowns: Unknowns) -> list[Predicate]:
+    """Read a filter; an event has to pass all that is returned (emnify docs: list events).
 
     Raises:
         ValueError: with the part that is unknown, incomplete or has an impossible value.
@@ -51,7 +52,7 @@ def predicates(text: str | None, render: Render) -> list[Predicate]:
     names = {name for name, _ in terms}
     if ("from" in names) != ("until" in names):
         raise ValueError("from and until")
-    return [_predicate(name, value, render) for name, value in terms]
+    return [_predicate(name, value, render, unknowns) for name, value in terms]
 
 
 def inner(body: Shape, key: str, name: str) -> object:
@@ -59,7 +60,7 @@ def inner(body: Shape, key: str, name: str) -> object:
     return _part(body, key).get(name)
 
 
-def _predicate(name: str, value: str, render: Render) -> Predicate:
+def _predicate(name: str, value: str, render: Render, unknowns: Unknowns) -> Predicate:
     values = value.split("|")
     bad = ValueError(f"{name}:{value}" if name else value)
     if len(values) > 1 and (name not in _WITH_ALTERNATIVES or len(values) > _ALTERNATIVES):
@@ -70,7 +71,7 @@ def _predicate(name: str, value: str, render: Render) -> Predicate:
         read, wanted = _NUMBERS[name], {int(each) for each in values}
         return lambda event: read(event) in wanted
     if name in {"from", "until", "timestamp"}:
-        return _in_time(name, value, bad)
+        return _in_time(name, _moment(value, bad), unknowns)
     if name == "alert" and value in {"true", "false"}:
         return lambda event: bool(event.row.alert) == (value == "true")
     if name == "iccid_with_luhn":
@@ -83,16 +84,22 @@ def _predicate(name: str, value: str, render: Render) -> Predicate:
     return lambda event: any(each in str(text(render(event)) or "").lower() for each in lowered)
 
 
-def _in_time(name: str, value: str, bad: ValueError) -> Predicate:
-    if name == "timestamp":
-        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-            raise bad
-        return lambda event: day_name(event.row.at // DAY) == value
+def _moment(value: str, bad: ValueError) -> int:
     try:
-        moment = to_ms(datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC))
+        return to_ms(datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC))
     except ValueError:
         raise bad from None
-    return (lambda event: event.row.at >= moment) if name == "from" else (lambda event: event.row.at <= moment)
+
+
+def _in_time(name: str, moment: int, unknowns: Unknowns) -> Predicate:
+    match name:
+        case "from":
+            return lambda event: event.row.at >= moment
+        case "until":
+            return lambda event: event.row.at <= moment
+        case _:
+            start = moment // DAY * DAY if unknowns.timestamp_filter == "calendar_day" else moment
+            return lambda event: start <= event.row.at < start + DAY
 
 
 def _part(body: Shape, key: str) -> Shape:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from sim_mcp.sandbox.api.answers import Answer, Backend, Headers, Refusal, error, express, nothing
+from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, express, nothing
 from sim_mcp.sandbox.api.core import Call, RouteEntry
 from sim_mcp.sandbox.api.query import Page, read_number
 from sim_mcp.sandbox.api.routes.event_filters import inner, predicates, split
-from sim_mcp.sandbox.world.catalogue import EVENT_TYPES
+from sim_mcp.sandbox.world.catalogue import EVENT_TYPES, ORGANISATIONS
 from sim_mcp.sandbox.world.events import FLEET_WINDOW, Event
 
 _DEFAULT_PAGE = 100
@@ -17,8 +17,8 @@ _SORTED_BY: dict[str, Callable[[dict[str, object], Event], object]] = {
     "severity": lambda _, each: each.row.severity,
     "alert": lambda _, each: each.row.alert,
     "type": lambda _, each: each.row.type,
-    "organisation": lambda _, each: each.row.org,
-    "user": lambda body, _: inner(body, "user", "name"),
+    "organisation": lambda _, each: ORGANISATIONS[each.row.org].name,
+    "user": lambda body, _: inner(body, "user", "id"),
     "endpoint": lambda body, _: inner(body, "endpoint", "name"),
     "tags": lambda body, _: inner(body, "endpoint", "tags"),
     "ip_address": lambda body, _: inner(body, "endpoint", "ip_address"),
@@ -43,25 +43,21 @@ def list_endpoint_events(call: Call) -> Answer:
 
 def list_events(call: Call) -> Answer:
     """Answer `GET /api/v1/event`: all stored events, and computed ones of the first SIMs or of those filtered for."""
-    narrow = ",".join(
-        f"{name}:{value}"
-        for name, value in split(call.query.get("q"))
-        if name in {"iccid", "iccid_with_luhn", "imsi"} and "|" not in value
-    )
-    selection = call.core.filters.sims(call.identity.role, call.org, narrow, "id")
+    selection = call.core.filters.sims_of_events(call.identity.role, call.org, split(call.query.get("q")))
     sims = call.store.sims(call.store.page("sim", selection, FLEET_WINDOW, 0))
     return _listed(call, call.core.event_log.of_organisation(call.org, sims))
 
 
 def list_event_types(_: Call) -> Answer:
     """Answer `GET /api/v1/event/type`."""
-    return express([{"id": number, "description": name} for number, name in EVENT_TYPES.items()])
+    types = [{"id": number, "description": name} for number, name in EVENT_TYPES.items()]
+    return express(types, backend=Backend.EVENTS)
 
 
 def _listed(call: Call, events: list[Event]) -> Answer:
     render = call.core.event_log.render
     try:
-        tests = predicates(call.query.get("q"), render)
+        tests = predicates(call.query.get("q"), render, call.unknowns)
     except ValueError as problem:
         raise _refusal(call, 422, 1301, "InvalidQueryCriteria", f"Search criteria {problem} is invalid") from None
     events = [each for each in events if all(test(each) for test in tests)]
@@ -76,8 +72,8 @@ def _listed(call: Call, events: list[Event]) -> Answer:
         events = [each for _, each in decorated]
     page = Page(*_page(call), total=len(events), overflow=call.unknowns.last_page_overflow)
     body = [render(each) for each in events[page.offset : page.offset + page.size]]
-    headers: Headers = [*page.headers(",".join(keys) or "id"), ("Link", "")]
-    return express(body).with_headers(*headers)
+    small = [(name.lower(), value) for name, value in page.headers(",".join(keys) or "id")]
+    return express(body, backend=Backend.EVENTS).with_headers(*small, ("Link", ""))
 
 
 def _page(call: Call) -> tuple[int, int]:
@@ -103,8 +99,8 @@ def _number(call: Call) -> int:
 
 def _refusal(call: Call, status: int, code: int, token: str, message: str) -> Refusal:
     if call.unknowns.event_error_body == "empty":
-        return Refusal(nothing(Backend.EXPRESS, status))
-    return Refusal(error(status, code, token, message, backend=Backend.EXPRESS))
+        return Refusal(nothing(Backend.EVENTS, status))
+    return Refusal(error(status, code, token, message, backend=Backend.EVENTS))
 
 
 ROUTES: tuple[RouteEntry, ...] = (

@@ -56,9 +56,13 @@ def get_tariff_plan(call: Call) -> Answer:
 
 
 def list_inclusive_volumes(call: Call) -> Answer:
-    """Answer `GET /api/v1/organisation/my/inclusive_volume/active`; its form is from emnify's OpenAPI description."""
-    volume = {"id": 7, "volume": 5000, "rate": 250, "pooled": True, "start_date": "2024-01-01", "currency": _EUR}
-    return php([volume] if call.unknowns.inclusive_volume else [])
+    """Answer `GET /api/v1/organisation/my/inclusive_volume/active`: volumes in MB; without any, an empty list."""
+    if call.unknowns.inclusive_volume == "none":
+        return php([])
+    ratezone = {"id": 4711, "name": "Europe", "ratezone_status_id": 1}
+    tariff = {"id": 398, "name": "Sandbox Inclusive", "tariff_status_id": 1, "ratezone": ratezone}
+    volume = {"id": 77, "volume": 5000.0, "rate": 75.0, "pooled": True, "start_date": "2024-01-01T00:00:00.000+0000"}
+    return php([{**volume, "currency": _EUR, "tariff": tariff}])
 
 
 def _by_status(call: Call) -> dict[int, int]:
@@ -69,6 +73,6 @@ def _by_status(call: Call) -> dict[int, int]:
 
 ROUTES: tuple[RouteEntry, ...] = (
     ("GET", "/organisation/my/stats", get_stats),
-    ("GET", "/tariff_plan/active", get_tariff_plan),
     ("GET", "/organisation/my/inclusive_volume/active", list_inclusive_volumes),
+    ("GET", "/tariff_plan/active", get_tariff_plan),
 )

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, forbidden, not_allowed, nothing, php, scala
 from sim_mcp.sandbox.api.core import Call, RouteEntry, bad_request, reference, unknown_sim
-from sim_mcp.sandbox.api.query import SIM_ORDER, Page, main_page, order
+from sim_mcp.sandbox.api.query import SIM_ORDER, SIM_ORDER_BY_NAME, Page, main_page, order
 from sim_mcp.sandbox.api.shapes import model_shape, sim_shape, status_shape
 from sim_mcp.sandbox.store.store import SimRow
 from sim_mcp.sandbox.world.catalogue import ISSUER_ORG, ORGANISATIONS, TRANSITIONS, Role, Status
@@ -21,7 +21,8 @@ _MAY_CHANGE = {
 
 def list_sims(call: Call) -> Answer:
     """Answer `GET /api/v1/sim`."""
-    columns, sort = order(call.query.get("sort"), SIM_ORDER)
+    by_name = call.unknowns.org_sort == "name"
+    columns, sort = order(call.query.get("sort"), SIM_ORDER_BY_NAME if by_name else SIM_ORDER)
     selection = call.core.filters.sims(call.identity.role, call.org, call.query.get("q"), columns)
     number, size = main_page(call.query, _DEFAULT_PAGE, _LARGEST_PAGE)
     page = Page(number, size, call.store.count("sim", selection), call.unknowns.last_page_overflow)
@@ -96,29 +97,29 @@ def delete_sims(call: Call) -> Answer:
 
 def get_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/sim/{id}/stats`."""
-    sim = _sim_for_usage(call)
-    return months_answer(call, sim, "sim_id", sim.id if sim else 0)
+    sims = _sims_for_usage(call)
+    return months_answer(call, sims, "sim_id", sims[0].id if sims else 0)
 
 
 def get_daily_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/sim/{id}/stats/daily`."""
-    return days_answer(call, _sim_for_usage(call))
+    return days_answer(call, _sims_for_usage(call))
 
 
-def months_answer(call: Call, sim: SimRow | None, key: str, number: int) -> Answer:
-    """Return a SIM's usage of this month and last, each row with the id it was asked for by."""
-    if sim is None:
+def months_answer(call: Call, sims: list[SimRow], key: str, number: int, device: int | None = None) -> Answer:
+    """Return the usage of SIMs, in one device or in any, this month and last, by the id that was asked for."""
+    if not sims:
         return php([] if call.unknowns.stats_shape == "array" else {})
-    return php(call.core.usage.months(sim, key, number))
+    return php(call.core.usage.months(sims, key, number, device))
 
 
-def days_answer(call: Call, sim: SimRow | None) -> Answer:
-    """Return a SIM's usage of the days that the query asks for."""
+def days_answer(call: Call, sims: list[SimRow], device: int | None = None) -> Answer:
+    """Return the usage of SIMs, in one device or in any, on the days that the query asks for."""
     try:
         first, last = call.core.usage.range(call.query.get("start_date"), call.query.get("end_date"))
     except ValueError:
         return nothing(Backend.PHP, 400)
-    return php(call.core.usage.daily(sim, first, last) if sim else [])
+    return php(call.core.usage.daily(sims, first, last, device) if sims else [])
 
 
 def get_installation_code(call: Call) -> Answer:
@@ -143,11 +144,11 @@ def get_unlinked_products(_: Call) -> Answer:
     return scala([{"product": {"id": 1, "name": model_shape(53)["description"]}, "quantity": 3}])
 
 
-def _sim_for_usage(call: Call) -> SimRow | None:
+def _sims_for_usage(call: Call) -> list[SimRow]:
     sim = call.find_sim(call.number())
     if sim is None and call.unknowns.unknown_sim_stats == "404_1201":
         raise Refusal(unknown_sim(call.unknowns, call.number()))
-    return sim
+    return [sim] if sim else []
 
 
 def _wanted_status(call: Call, sim: SimRow, value: object) -> Status | None:
@@ -193,7 +194,8 @@ def _wanted_organisation(call: Call, sim: SimRow, name: str, value: object) -> i
 
 
 def _check_deletion(call: Call, sim: SimRow) -> None:
-    if call.identity.role is Role.RESELLER and sim.customer is not None:
+    sold = call.identity.role is Role.RESELLER and sim.customer is not None
+    if sold or sim.reseller == call.org:
         raise Refusal(forbidden())
     if sim.status == Status.DELETED:
         raise Refusal(unknown_sim(call.unknowns, sim.id))

@@ -30,10 +30,10 @@ class UsageReports:
         self._unknowns = unknowns
         self._totals: dict[tuple[object, ...], dict[str, object]] = {}
 
-    def months(self, sim: SimRow, owner: str, owner_id: int) -> object:
-        """Return this month, the last one and the last hour; months without traffic are absent."""
-        body = self._both_months([sim], owner, owner_id)
-        body["last_hour"] = self._last_hour(sim, self._clock.now())
+    def months(self, sims: list[SimRow], owner: str, owner_id: int, device: int | None = None) -> object:
+        """Return this month, the last one and the last hour, of one device or of any; idle months are absent."""
+        body = self._both_months(sims, owner, owner_id, device)
+        body["last_hour"] = self._last_hour(sims, self._clock.now(), device)
         return [body] if self._unknowns.stats_shape == "array" else body
 
     def organisation_months(self, sims: list[SimRow], org: int) -> dict[str, object]:
@@ -46,7 +46,9 @@ class UsageReports:
             self._totals = {key: self._both_months(sims, "organisation_id", org)}
         return dict(self._totals[key])
 
-    def _both_months(self, sims: list[SimRow], owner: str, owner_id: int) -> dict[str, object]:
+    def _both_months(
+        self, sims: list[SimRow], owner: str, owner_id: int, device: int | None = None
+    ) -> dict[str, object]:
         today = from_ms(self._clock.now()).date()
         this = today.replace(day=1)
         last = (this - timedelta(days=1)).replace(day=1)
@@ -54,16 +56,20 @@ class UsageReports:
         for name, first, end in (("last_month", last, this), ("current_month", this, today + timedelta(days=1))):
             total = Use()
             for sim in sims:
-                for use in self._traffic.days(sim, _day(first), _day(end) - 1).values():
+                for use in self._traffic.days(sim, _day(first), _day(end) - 1, device).values():
                     total.add(use)
             month = self._month(total, first, owner, owner_id)
             if month:
                 body[name] = month
         return body
 
-    def daily(self, sim: SimRow, first: date, last: date) -> list[object]:
-        """Return one row per day with traffic, and a last row with the total."""
-        found = self._traffic.days(sim, _day(first), _day(last))
+    def daily(self, sims: list[SimRow], first: date, last: date, device: int | None = None) -> list[object]:
+        """Return one row per day with traffic, of one device or of any, and a last row with the total."""
+        found: dict[int, Use] = {}
+        for sim in sims:
+            for day, use in self._traffic.days(sim, _day(first), _day(last), device).items():
+                found.setdefault(day, Use()).add(use)
+        found = dict(sorted(found.items()))
         if self._unknowns.daily_idle_days == "zero":
             found = {day: found.get(day, Use()) for day in range(_day(first), _day(last) + 1)}
         rows: list[object] = [{"date": day_name(day), **self._day_row(use)} for day, use in found.items()]
@@ -116,7 +122,7 @@ class UsageReports:
                     **self._volumes(rx, tx),
                     "traffic_type_id": kind,
                     "last_updated": zulu_date(use.last // SECOND * SECOND),
-                    "cost": self._number(cost, digits),
+                    **(self._data_cost(cost, digits) if kind == _DATA else {"cost": self._number(cost, digits)}),
                     "currency_id": currency["id"],
                     "id": int(f"{owner_id}{first:%Y%m}{kind}"),
                     "traffic_type": _TYPES[kind],
@@ -130,7 +136,7 @@ class UsageReports:
         if use.rx + use.tx or idle:
             row["data"] = {
                 **self._volumes(use.rx, use.tx),
-                "cost": self._number(use.cost, 2),
+                **self._data_cost(use.cost, 2),
                 "traffic_type": {"id": _DATA, "description": "Data", "unit": "MB"},
                 "currency": _DAILY_CURRENCY,
             }
@@ -145,13 +151,22 @@ class UsageReports:
         number: Callable[[float], object] = lambda value: self._number(value, 6)  # noqa: E731  # used three times below
         return {"volume": number(rx + tx), "volume_tx": number(tx), "volume_rx": number(rx)}
 
+    def _data_cost(self, cost: float, digits: int) -> dict[str, object]:
+        match self._unknowns.inclusive_volume:
+            case "none":
+                return {"cost": self._number(cost, digits)}
+            case "cost_zero":
+                return {"cost": self._number(0, digits)}
+            case "cost_absent":
+                return {}
+
     def _number(self, value: float, digits: int) -> object:
         return f"{value:.{digits}f}" if self._unknowns.stats_numbers == "string" else round(value, digits)
 
-    def _last_hour(self, sim: SimRow, now: int) -> dict[str, object]:
+    def _last_hour(self, sims: list[SimRow], now: int, device: int | None) -> dict[str, object]:
         minutes = range(now // MINUTE - 59, now // MINUTE)
         rx, tx = dict.fromkeys(minutes, 0.0), dict.fromkeys(minutes, 0.0)
-        for session in self._traffic.sessions(sim, now - DAY, now):
+        for session in (each for sim in sims for each in self._traffic.sessions(sim, now - DAY, now, device)):
             length = (session.stop - session.start) / MINUTE
             for minute in range(max(minutes[0], session.start // MINUTE), min(minutes[-1] + 1, session.stop // MINUTE)):
                 rx[minute] += session.rx / length

@@ -5,6 +5,9 @@ from sim_mcp.sandbox.world.clock import DAY, HOUR, MINUTE, SECOND
 from sim_mcp.sandbox.world.scenarios.scenario import Scenario
 from sim_mcp.sandbox.world.sim_builder import SimBuilder
 
+_JANA: dict[str, object] = {"id": 83901, "name": "Jana Peters", "username": "jana.peters@alpenwerk.example"}
+"""Whom events name: emnify names people, and no applications (emnify docs: events reference)."""
+
 
 def _healthy(sim: SimBuilder) -> None:
     sim.name, sim.tags, sim.kind = "Elevator Hamburg Hafentor 4", "elevator, emergency call", 4
@@ -19,7 +22,7 @@ def _disabled_device(sim: SimBuilder) -> None:
     sim.device_status = DeviceStatus.DISABLED
     sim.spans = [(sim.anchor - 160 * DAY, sim.anchor - 19 * DAY)]
     text = f"Status of Endpoint {sim.endpoint_id} changed to Disabled"
-    sim.add_event(19 * DAY, EventType.ENDPOINT_DISABLED, text, source=Source.API)
+    sim.add_event(19 * DAY, EventType.ENDPOINT_DISABLED, text, source=Source.API, user=_JANA)
     sim.state = ("OFFLINE", "Unknown Subscriber")
 
 
@@ -51,7 +54,7 @@ def _foreign(sim: SimBuilder) -> None:
 def _suspended(sim: SimBuilder) -> None:
     sim.status, sim.name, sim.kind = Status.SUSPENDED, "Tracker Kipper 12", 1
     sim.activated, sim.since = sim.anchor - 140 * DAY, sim.anchor - 12 * DAY
-    sim.add_status_change(12 * DAY, "Activated", "Suspended", EventType.SIM_SUSPENSION)
+    sim.add_status_change(12 * DAY, "Activated", "Suspended", EventType.SIM_SUSPENSION, _JANA)
     for hours in range(36, 0, -6):
         sim.add_session_rejection(hours * HOUR, "SIM is not activated.")
 

@@ -29,7 +29,7 @@ def _imei_lock(sim: SimBuilder) -> None:
     for hours in range(29, 0, -1):
         sim.add_session_rejection(hours * HOUR, lock + "IMEI provided from network = 8612340512345601")
     sim.add_location_updates(29 * HOUR + MINUTE, _TELEKOM)
-    sim.state = ("ATTACHED", None)
+    sim.state = ("BLOCKED", None)
 
 
 def _data_disabled(sim: SimBuilder) -> None:
