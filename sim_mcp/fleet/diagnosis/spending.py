@@ -89,7 +89,7 @@ def compare_months(evidence: Evidence, usage: SimUsage) -> str:
     costs = ["" if evidence.inclusive_volume else _format(_costs(month)) for month in _months(usage)]
     if cost_jumped(evidence):
         return f"It cost {costs[0]} in {this} so far ({used[0]}), after {costs[1]} in all of {last} ({used[1]})."
-    if last_month_was_dear(evidence) and not data_jumped(usage):
+    if not data_jumped(usage):
         since = f"the {costs[0]} in {this} so far ({used[0]})"
         return f"It cost {costs[1]} in {last} ({used[1]}), far more a day than {since}."
     told = [f" ({cost})" if cost and any(_costs(usage.current_month).values()) else "" for cost in costs]

@@ -11,7 +11,7 @@ from sim_mcp.fleet.diagnosis.diagnosis import apply_rules
 from sim_mcp.fleet.diagnosis.evidence import Evidence
 from sim_mcp.fleet.diagnosis.rules_cost import usage_jumped
 from sim_mcp.fleet.diagnosis.spending import find_dear_days, find_dear_month
-from tests.fleet.diagnosis.building import evidence, rejection, session
+from tests.fleet.diagnosis.building import event, evidence, rejection, session
 
 OLD = {"activation_date": "2026-05-01"}
 NEW = {"activation_date": "2026-11-03"}
@@ -62,6 +62,11 @@ def proof(found: Evidence) -> tuple[str, ...]:
         # A month without cost is one to compare with only for a SIM that was active in it.
         (months({"data": cost("10")}, None), {"sim": OLD}, True),
         (months({"data": cost("10")}, None), {"sim": NEW}, False),
+        (months({"data": cost("10")}, None), {"sim": {"activation_date": "2026-11-01"}}, False),
+        (months({"data": cost("10")}, None), {"sim": {"activation_date": "2026-10-31"}}, True),
+        (months({"data": {"volume": 30}}, {"data": {"volume": 10}}), {}, True),
+        (months({"data": {"volume": 10}}, {"data": {"volume": 1}}), {}, True),
+        (months({"data": {"volume": 9.99}}, {"data": {"volume": 1}}), {}, False),
         (months({"data": cost("10")}, None), {}, False),
         # Where costs say nothing, data alone tells.
         (months({"data": cost("30")}, {"data": cost("10")}), {"inclusive_volume": True}, False),
@@ -107,6 +112,39 @@ def test_days_are_told_by_the_countries_of_their_sessions_and_of_many_countries_
     many = [each for number, name in enumerate(names) for each in session((10 + number) * 24, 1, country=name)]
     spread = evidence(usage=dear().usage, daily=daily(*((12 - number, "5") for number in range(5))), events=tuple(many))
     assert proof(spread)[-1].endswith("; 1 more")
+
+
+def test_two_countries_are_compared_and_one_is_not_and_four_are_all_there_is_room_for() -> None:
+    jump = months({"data": cost("90")}, {"data": cost("9")})
+    names = ["Austria", "Belgium", "Chile", "Denmark"]
+    for number in (1, 2, 4):
+        events = [each for ago, name in enumerate(names[:number]) for each in session((10 + ago) * 24, 1, country=name)]
+        found = "".join(proof(evidence(*events, usage=jump, daily=daily(*((12 - ago, "5") for ago in range(number))))))
+        assert [name for name in names if name in found] == (names[:number] if number > 1 else [])
+        assert " more" not in found
+
+
+def test_a_session_is_on_each_of_its_days_and_on_its_last_where_its_beginning_was_not_seen() -> None:
+    jump = months({"data": cost("90")}, {"data": cost("9")})
+    over_midnight = session(10 * 24, 20, country="Turkey")
+    without_beginning = [event(6 * 24, 5, session="x", mb=1.0, country="Chile")]
+    days = daily((11, "1"), (12, "5"), (13, "6"), (14, "1"), (16, "7"))
+    line = proof(evidence(*over_midnight, *without_beginning, usage=jump, daily=days))[-1]
+    assert line.endswith('"Turkey" 11.00 EUR on 2 days; "Chile" 7.00 EUR on 1 day; no country known 2.00 EUR on 2 days')
+
+
+@pytest.mark.parametrize(("last_day", "told"), [(21, "from 2026-11-12 on"), (20, "from 2026-11-12 to 2026-11-20")])
+def test_what_was_dear_yesterday_goes_on(last_day: int, told: str) -> None:
+    jump = months({"data": cost("90")}, {"data": cost("9")})
+    lines = proof(evidence(usage=jump, daily=daily((12, "40"), (last_day, "40"))))
+    assert any(f"far more data than usual {told} (days are UTC)" in line for line in lines)
+
+
+def test_without_costs_the_days_are_those_with_far_more_data() -> None:
+    jump = months({"data": {"volume": 100}}, {"data": {"volume": 30}})
+    rows = [{"date": f"2026-11-{day}", "data": {"volume": mb}} for day, mb in ((10, "2.99"), (11, "3"), (12, "90"))]
+    lines = proof(evidence(usage=jump, daily=DailyUsage.read([*rows, {"date": "2026-11-13", "data": {}}])))
+    assert lines == ("far more data than usual from 2026-11-11 to 2026-11-12 (days are UTC)",)
 
 
 def test_data_alone_is_told_where_costs_cannot_be_known() -> None:
