@@ -160,7 +160,8 @@ def _tell_beginning(evidence: Evidence, days: Sequence[DayUsage], dear: DearMont
         return None
     first, last = min(each[0] for each in ranges), max(each[1] for each in ranges)
     over = evidence.now.date() - last > timedelta(days=1)
-    return f"far more data than usual from {first} {f'to {last}' if over else 'on'} (days are UTC)"
+    when = f"on {first}" if over and first == last else f"from {first} {f'to {last}' if over else 'on'}"
+    return f"far more data than usual {when} (days are UTC)"
 
 
 def _tell_countries(evidence: Evidence, days: Sequence[DayUsage]) -> str | None:
