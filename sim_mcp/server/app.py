@@ -32,7 +32,7 @@ from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.arguments import prepare
 from sim_mcp.tools.context import AppState
-from sim_mcp.tools.errors import explain
+from sim_mcp.tools.errors import explain, leave_out_effect
 from sim_mcp.tools.schema import slim_input, slim_output
 
 log = logging.getLogger(__name__)
@@ -91,19 +91,24 @@ class SimServer(MCPServer[AppState]):
         except TimeoutError:
             raise ToolError(
                 f"{name} did not finish within {READING_TAKES_S:.0f} s: emnify is slow or its rate limits are spent. "
-                "Ask for less at once, or try again in a minute. Nothing changed."
+                "Ask for less at once, or try again in a minute."
             ) from None
         except ToolError as error:
-            explained = explain(error.__cause__)
+            explained = self._explain(name, error.__cause__)
             if explained is None:
                 raise
             raise ToolError(explained) from None
+
+    def _explain(self, name: str, error: BaseException | None) -> str | None:
+        """Return the text for an expected error; a question changes nothing anyway, so it is not told that."""
+        explained = explain(error)
+        return leave_out_effect(explained) if explained and name in self._reading else explained
 
     def _prepare(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
             prepared, ignored = prepare(arguments, self._parameters[name], changes=name in self._changing)
         except InvalidValueError as error:
-            raise ToolError(explain(error) or str(error)) from None
+            raise ToolError(self._explain(name, error) or str(error)) from None
         if ignored:
             log.info("%s: the host's own arguments %s were left out", name, ", ".join(ignored))
         return prepared

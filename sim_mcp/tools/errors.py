@@ -1,5 +1,6 @@
 """Error texts for the model: what was wrong, with which value, what to do next, and whether anything changed."""
 
+import re
 import sqlite3
 from typing import Any
 
@@ -41,6 +42,7 @@ _NEXT_STEPS: tuple[tuple[type[EmnifyError], str], ...] = (
 )
 
 
+_EFFECT = re.compile(r" ?\b(?:Nothing was sent, nothing changed|Nothing changed)\.(?=\s|$)")
 _WITH_OWN_TEXT = (
     NotConfirmedError,
     ExportRefusedError,
@@ -73,6 +75,11 @@ def explain(cause: BaseException | None) -> str | None:
     if isinstance(cause, EmnifyError):
         return join_sentences(str(cause), _next_step(cause), _effect(cause, str(cause)))
     return None
+
+
+def leave_out_effect(text: str) -> str:
+    """Return the text for a question, which changes nothing anyway, without the sentence that says so."""
+    return _EFFECT.sub("", text).strip()
 
 
 def explain_arguments(error: ValidationError) -> str:

@@ -39,6 +39,12 @@ def extract_customer(rows: Sequence[SimRow]) -> str | None:
     return shared
 
 
+def note_cut_names(rows: Sequence[SimRow]) -> str | None:
+    """Return where a device's name stands whole, if a row has only the beginning of one."""
+    cut = any(row.device is not None and row.device.endswith("…") for row in rows)
+    return "Device names that end in … are cut; get_sim has them whole." if cut else None
+
+
 def render_sim_row(row: SimRow) -> str:
     """Return a row as text; it may only stand inside a fence."""
     device = quoted(row.device) if row.device else "no device"

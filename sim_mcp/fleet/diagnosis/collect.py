@@ -10,7 +10,7 @@ import anyio
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, EventFilter, NotFoundError, Page, Sim
 from sim_mcp.emnify import Event as RawEvent
 from sim_mcp.fleet.diagnosis.evidence import Evidence, Source
-from sim_mcp.fleet.diagnosis.spending import is_jump
+from sim_mcp.fleet.diagnosis.spending import find_dear_month
 from sim_mcp.fleet.events.event import CLOCK_TOLERANCE, RETENTION, newest_first, parse_event
 from sim_mcp.fleet.events.event_type import FROM_NETWORK, EventType
 
@@ -63,8 +63,8 @@ async def collect_evidence(client: EmnifyClient, sim: Sim, within_s: float = WIT
 
     emnify API: /endpoint/{id}, …/connectivity, …/connectivity_info, …/quota/data, …/quota/sms,
     …/operator_blacklist, …/event, /sim/{id}/event, /sim/{id}/stats, /event,
-    /organisation/my/inclusive_volume/active; where an event mentions a limit …/traffic_limit_extension, and where this
-    month exceeds the last by far /sim/{id}/stats/daily.
+    /organisation/my/inclusive_volume/active; where an event mentions a limit …/traffic_limit_extension, and where a
+    month exceeds the other by far /sim/{id}/stats/daily.
 
     Raises:
         AuthenticationError: The token is not accepted any more, so that nothing can be read.
@@ -130,16 +130,16 @@ async def collect_brief(client: EmnifyClient, sim: Sim, within_s: float) -> Evid
 
 async def _read_what_it_calls_for(client: EmnifyClient, evidence: Evidence, later: "_Reader") -> Evidence:
     """Read what only some evidence calls for: limits that were extended, and the days of a dear month."""
-    device, today = evidence.sim.device, evidence.now.date()
+    device = evidence.sim.device
     async with anyio.create_task_group() as group:
         if device is not None and any(each.hit_traffic_limit for each in evidence.events):
             number = device.id
             ask = client.reachability
             group.start_soon(later.read, "limit extensions", lambda s: ask.list_limit_extensions(number, deadline_s=s))
-        if is_jump(evidence):
-            first, sim_id = today.replace(day=1), evidence.sim.id
+        if dear := find_dear_month(evidence):
+            sim_id, first, last = evidence.sim.id, dear.first, dear.last
             group.start_soon(
-                later.read, "daily usage", lambda s: client.get_sim_daily_usage(sim_id, first, today, deadline_s=s)
+                later.read, "daily usage", lambda s: client.get_sim_daily_usage(sim_id, first, last, deadline_s=s)
             )
     granted = later.values.get("limit extensions")
     return replace(

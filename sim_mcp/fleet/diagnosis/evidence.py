@@ -65,7 +65,7 @@ class Evidence:
     workspace_blocks: tuple[Event, ...] = ()
     usage: SimUsage | None = None
     daily: DailyUsage | None = None
-    """This month by day; None where the month is no dearer than the last, so that it was not requested."""
+    """The dear month by day; None where neither month is dearer than the other, so that it was not requested."""
     inclusive_volume: bool | None = None
     """Whether the workspace has inclusive volume, so that costs say nothing; None where that was not read."""
     data_quota: Quota | None = None

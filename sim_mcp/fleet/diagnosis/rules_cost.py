@@ -5,7 +5,7 @@ from datetime import timedelta
 from sim_mcp.emnify import SimStatus
 from sim_mcp.fleet.diagnosis.evidence import Evidence
 from sim_mcp.fleet.diagnosis.findings import Finding, Rule, format_events, label_sim
-from sim_mcp.fleet.diagnosis.spending import compare_months, is_jump, list_spending, megabytes, messages
+from sim_mcp.fleet.diagnosis.spending import compare_months, find_dear_month, list_spending, megabytes, messages
 from sim_mcp.fleet.events.event_type import DEVICE_CHANGES, STATUS_CHANGES, EventType
 from sim_mcp.sanitize import quoted
 
@@ -93,14 +93,16 @@ def traffic_abroad(evidence: Evidence) -> Finding | None:
 
 
 def usage_jumped(evidence: Evidence) -> Finding | None:
-    """Find far more cost or data this month than in all of last (GET /sim/{id}/stats and /stats/daily)."""
-    if evidence.usage is None or not is_jump(evidence):
+    """Find a month with far more cost or data than the other (GET /sim/{id}/stats and /stats/daily)."""
+    dear = find_dear_month(evidence)
+    if evidence.usage is None or dear is None:
         return None
-    days = f'get_sim_daily_usage(sim="{label_sim(evidence)}", start="{evidence.now:%Y-%m}-01")'
+    until = "" if dear.last == evidence.now.date() else f', end="{dear.last}"'
+    days = f'get_sim_daily_usage(sim="{label_sim(evidence)}", start="{dear.first}"{until})'
     return Finding(
         compare_months(evidence, evidence.usage),
         "certain",
-        list_spending(evidence),
+        list_spending(evidence, dear),
         (f"See every day: {days}.",),
         kind="cost",
     )
@@ -164,7 +166,7 @@ RULES: tuple[Rule, ...] = (
     Rule(billed_without_traffic, "charged without use", ("usage", "events")),
     Rule(factory_test_ended, "factory test that ended by itself", ("events",)),
     Rule(traffic_abroad, "traffic in an unusual country", ("events",)),
-    Rule(usage_jumped, "cost or usage far above last month's", ("usage",)),
+    Rule(usage_jumped, "cost or usage far above another month's", ("usage",)),
     Rule(in_factory_test, ""),
     Rule(sms_quota_used_up, "SMS quota used up", ("events", "SMS quota")),
     Rule(changed_of_late, "changes within 24 hours", ("events", "device events")),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from sim_mcp.emnify import DayUsage, MonthUsage, SimUsage
 from sim_mcp.emnify.money import Money
@@ -15,8 +16,21 @@ _JUMP_MB, _JUMP_COST = 10, 10
 _LEAST_SHARE = Decimal("0.02")
 """The share of the dearest day from which a day can be the first dear one: less is noise beside it."""
 
-_DAYS_OF_A_MONTH = 30
+_DAYS_OF_A_MONTH = Decimal(30)
+_FIRST_DAYS = 10
+"""How long into a month people still ask about the bill of the last."""
+
 _MOST_COUNTRIES = 4
+
+
+class DearMonth(NamedTuple):
+    """A dear month with its days so far, the month it is compared with, and how many days of that are over."""
+
+    month: MonthUsage
+    other: MonthUsage | None
+    other_days: Decimal
+    first: date
+    last: date
 
 
 def cost_jumped(evidence: Evidence) -> bool:
@@ -39,34 +53,58 @@ def data_jumped(usage: SimUsage | None) -> bool:
     return before > 0 and now >= _JUMP_MB and now >= _JUMP * before
 
 
-def is_jump(evidence: Evidence) -> bool:
-    """Tell whether this month has far more cost, or far more data, than all of last month."""
-    return cost_jumped(evidence) or data_jumped(evidence.usage)
+def last_month_was_dear(evidence: Evidence) -> bool:
+    """Tell whether last month cost far more a day than this one does: who asks in its first days asks about that bill.
+
+    A SIM that costs nothing any more is not compared: it may just be silent.
+    """
+    usage = evidence.usage
+    if usage is None or usage.last_month is None or evidence.inclusive_volume or evidence.now.day > _FIRST_DAYS:
+        return False
+    now, days = _costs(usage.current_month), _days_so_far(evidence)
+    return any(
+        amount >= _JUMP_COST and 0 < now.get(currency, Decimal()) / days * _JUMP <= amount / _DAYS_OF_A_MONTH
+        for currency, amount in usage.last_month.costs.items()
+    )
+
+
+def find_dear_month(evidence: Evidence) -> DearMonth | None:
+    """Return the month with far more cost or data than the other, this one or else the last; None where none is."""
+    usage, today = evidence.usage, evidence.now.date()
+    if usage is None:
+        return None
+    first = today.replace(day=1)
+    if usage.current_month and (cost_jumped(evidence) or data_jumped(usage)):
+        return DearMonth(usage.current_month, usage.last_month, _DAYS_OF_A_MONTH, first, today)
+    if usage.last_month and last_month_was_dear(evidence):
+        over = first - timedelta(days=1)
+        return DearMonth(usage.last_month, usage.current_month, _days_so_far(evidence), over.replace(day=1), over)
+    return None
 
 
 def compare_months(evidence: Evidence, usage: SimUsage) -> str:
-    """Return this month against last: the money first where that jumped, else the data."""
+    """Return the dear month against the other: the money first where that jumped, else the data."""
     this, last = usage.label_months(evidence.now.date())
     used = [_format_used(month) for month in (usage.current_month, usage.last_month)]
     costs = ["" if evidence.inclusive_volume else _format(_costs(month)) for month in _months(usage)]
     if cost_jumped(evidence):
         return f"It cost {costs[0]} in {this} so far ({used[0]}), after {costs[1]} in all of {last} ({used[1]})."
+    if not data_jumped(usage):
+        since = f"the {costs[0]} in {this} so far ({used[0]})"
+        return f"It cost {costs[1]} in {last} ({used[1]}), far more a day than {since}."
     told = [f" ({cost})" if cost and any(_costs(usage.current_month).values()) else "" for cost in costs]
     return f"It used {used[0]} in {this} so far{told[0]}, after {used[1]} in all of {last}{told[1]}."
 
 
-def list_spending(evidence: Evidence) -> tuple[str, ...]:
+def list_spending(evidence: Evidence, dear: DearMonth) -> tuple[str, ...]:
     """Return as lines what data and SMS cost, from which day on it was more, and the days by country."""
-    usage, days = evidence.usage, evidence.daily.days if evidence.daily else ()
-    month, before = (usage.current_month, usage.last_month) if usage else (None, None)
-    if month is None:
-        return ()
+    days = evidence.daily.days if evidence.daily else ()
     lines = []
     if evidence.inclusive_volume:
         lines.append("what it costs cannot be known: the workspace has inclusive volume")
-    elif any(month.costs.values()):
-        lines.append(_compare_kinds(month, before))
-    lines += filter(None, (_tell_beginning(evidence, days, before), _tell_countries(evidence, days)))
+    elif any(dear.month.costs.values()):
+        lines.append(_compare_kinds(dear))
+    lines += filter(None, (_tell_beginning(evidence, days, dear), _tell_countries(evidence, days)))
     return tuple(lines)
 
 
@@ -94,32 +132,36 @@ def _had_service_last_month(evidence: Evidence) -> bool:
     return first is not None and first.date() < evidence.now.date().replace(day=1)
 
 
-def _compare_kinds(month: MonthUsage, before: MonthUsage | None) -> str:
-    data, sms = (
-        f"{_format(cost)}, after {_format(was)}"
-        for cost, was in (
-            (month.data_cost, before.data_cost if before else Money()),
-            (month.sms_cost, before.sms_cost if before else Money()),
-        )
-    )
-    return f"data {data}; SMS {sms}"
+def _days_so_far(evidence: Evidence) -> Decimal:
+    """Return how many days of this month are over, at least a quarter of the first."""
+    now = evidence.now
+    begun = timedelta(days=now.day - 1, hours=now.hour, minutes=now.minute)
+    return max(Decimal("0.25"), Decimal(begun // timedelta(minutes=1)) / (24 * 60))
 
 
-def _tell_beginning(evidence: Evidence, days: Sequence[DayUsage], before: MonthUsage | None) -> str | None:
-    """Return from which day on data is far more than in last month, by cost where that is known, else by volume."""
+def _compare_kinds(dear: DearMonth) -> str:
+    other = dear.other or MonthUsage()
+    than = "after" if dear.other_days == _DAYS_OF_A_MONTH else "then"
+    kinds = (("data", dear.month.data_cost, other.data_cost), ("SMS", dear.month.sms_cost, other.sms_cost))
+    return "; ".join(f"{kind} {_format(cost)}, {than} {_format(was)}" for kind, cost, was in kinds)
+
+
+def _tell_beginning(evidence: Evidence, days: Sequence[DayUsage], dear: DearMonth) -> str | None:
+    """Return the days on which data is far more than in the other month: by cost where that is known, else by MB."""
     costs = {} if evidence.inclusive_volume else _daily_costs(days)
     if costs:
-        was = before.data_cost if before else Money()
-        found = [find_dear_days(each, was.get(name, Decimal()) / _DAYS_OF_A_MONTH) for name, each in costs.items()]
+        was = dear.other.data_cost if dear.other else Money()
+        found = [find_dear_days(each, was.get(name, Decimal()) / dear.other_days) for name, each in costs.items()]
     else:
         volumes = {day.date: Decimal(day.data.volume or 0) for day in days if day.data}
-        found = [find_dear_days(volumes, Decimal(megabytes(before)) / _DAYS_OF_A_MONTH)]
+        found = [find_dear_days(volumes, Decimal(megabytes(dear.other)) / dear.other_days)]
     ranges = [each for each in found if each is not None]
     if not ranges:
         return None
     first, last = min(each[0] for each in ranges), max(each[1] for each in ranges)
     over = evidence.now.date() - last > timedelta(days=1)
-    return f"far more data than usual from {first} {f'to {last}' if over else 'on'} (days are UTC)"
+    when = f"on {first}" if over and first == last else f"from {first} {f'to {last}' if over else 'on'}"
+    return f"far more data than usual {when} (days are UTC)"
 
 
 def _tell_countries(evidence: Evidence, days: Sequence[DayUsage]) -> str | None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sim_mcp.fleet.events.event import Event
@@ -18,6 +18,7 @@ MERGED_FROM = 4
 """From so many on, like sessions of one day share an entry."""
 
 _POLICY = frozenset({*range(11, 13), *range(18, 22), *range(52, 61)})
+_ONE_ABSENCE = timedelta(minutes=10)
 _NUMBERS = re.compile(r"\d+")
 _Key = tuple[object, ...]
 _Item = Event | Session
@@ -32,7 +33,7 @@ _ENDS_RUNS_OF: dict[What, tuple[What, ...]] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """Hold one line of a timeline: `count` events or sessions of a kind from `first` to `last`; volumes in MB."""
+    """Hold one line of a timeline: `count` events, sessions or absences from `first` to `last`; volumes in MB."""
 
     what: What
     first: datetime | None
@@ -158,7 +159,7 @@ def _event_entry(what: What, group: Sequence[Event]) -> Entry:
         what=what,
         first=group[0].at,
         last=newest.at,
-        count=len(group),
+        count=_count_absences(group) if what == "absent" else len(group),
         events=tuple(each.id for each in group),
         text="" if what == "attached" else newest.text or newest.name,
         network=newest.network,
@@ -166,6 +167,20 @@ def _event_entry(what: What, group: Sequence[Event]) -> Entry:
         radio=newest.radio,
         note=newest.name if what in ("policy", "other") and newest.text else None,
     )
+
+
+def _count_absences(purges: Sequence[Event]) -> int:
+    """Return how often the device was reported absent: VLR and SGSN each report the same absence."""
+    counted: list[set[int | None]] = []
+    latest: datetime | None = None
+    for each in purges:
+        same = latest is not None and each.at is not None and each.at - latest <= _ONE_ABSENCE
+        if counted and same and each.type not in counted[-1]:
+            counted[-1].add(each.type)
+        else:
+            counted.append({each.type})
+        latest = each.at
+    return len(counted)
 
 
 def _chronology(item: _Item) -> tuple[bool, float, int]:

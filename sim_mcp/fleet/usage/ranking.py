@@ -15,6 +15,8 @@ from sim_mcp.fleet.usage.cache import Amount
 
 By = Literal["data", "sms", "cost"]
 Order = Literal["most", "least", "none"]
+_SAME, _SAME_ABS = 1e-4, 0.02
+"""How far two totals may be apart by rounding alone."""
 
 
 class Brief(NamedTuple):
@@ -109,6 +111,23 @@ def emnify_total(month: MonthUsage | None) -> Total:
         float(month.data.volume or 0) if month.data else 0.0,
         float(month.sms.volume or 0) if month.sms else 0.0,
         month.costs,
+    )
+
+
+def explain_difference(summed: Total, own: Total | None, *, complete: bool) -> str | None:
+    """Return why emnify's own total is another than the sum, or None where it is the same, or not known."""
+    if own is None:
+        return None
+    pairs = [(summed.data_mb, own.data_mb), (summed.sms, own.sms)]
+    currencies = {*summed.costs, *own.costs}
+    pairs += [(float(summed.costs.get(code, 0)), float(own.costs.get(code, 0))) for code in currencies]
+    if all(math.isclose(one, other, rel_tol=_SAME, abs_tol=_SAME_ABS) for one, other in pairs):
+        return None
+    if not complete:
+        return "The sum differs from emnify's own total because not all SIMs are read yet."
+    return (
+        "The sum differs from emnify's own total, which also counts SIMs that were deleted or handed on since, and "
+        "those of workspaces below, and is brought up to date at other times."
     )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import anyio
 from mcp.types import CallToolResult
-from pydantic import WithJsonSchema
+from pydantic import ConfigDict, WithJsonSchema
 
 from sim_mcp.changes.record.last_change import LastChange
 from sim_mcp.emnify.lifecycle import status_label
@@ -20,7 +20,7 @@ from sim_mcp.sanitize import called, clean, fence, quoted
 from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, changes_of, emnify_of
 from sim_mcp.tools.parameters import SimName
 from sim_mcp.tools.registry import Entry
-from sim_mcp.tools.result import Answer, respond
+from sim_mcp.tools.result import Answer, keep_properties, respond
 from sim_mcp.tools.sim_state import (
     WHOLE_NAME,
     describe_months,
@@ -89,6 +89,8 @@ Lines = Annotated[list[str], WithJsonSchema({"type": "array"})]
 
 class DiagnosisAnswer(Answer):
     """Why one SIM behaves as it does, in the order in which a person wants to know."""
+
+    model_config = ConfigDict(json_schema_extra=keep_properties("iccid", "findings", "next_steps"))
 
     iccid: str
     as_of: str

@@ -15,7 +15,7 @@ from sim_mcp.sanitize import clean, fence, quoted
 from sim_mcp.tools.context import ToolContext, emnify_of
 from sim_mcp.tools.parameters import End, Page, SimName, Start, check_order, ready_call
 from sim_mcp.tools.registry import Entry
-from sim_mcp.tools.result import Answer, join_hints, respond
+from sim_mcp.tools.result import Answer, join_hints, keep_properties, respond
 
 ENTRIES_PER_PAGE = 15
 _MOST_NETWORKS = 5
@@ -57,6 +57,8 @@ class TimelineRow(Answer):
 
 class TimelineAnswer(Answer):
     """One page of what happened to one SIM."""
+
+    model_config = ConfigDict(json_schema_extra=keep_properties("iccid", "entries"))
 
     iccid: str
     start: str

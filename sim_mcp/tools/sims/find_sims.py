@@ -15,7 +15,7 @@ from sim_mcp.tools.context import ToolContext, inventory_of
 from sim_mcp.tools.parameters import Name, ready_call
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import join_hints, respond
-from sim_mcp.tools.sim_row import NAME_LIMIT, SimRow, render_sim_row
+from sim_mcp.tools.sim_row import NAME_LIMIT, SimRow, note_cut_names, render_sim_row
 from sim_mcp.tools.sims.fleet_answer import FleetAnswer, query_snapshot, render_totals, render_unfinished
 
 _MOST_SHOWN = 20
@@ -65,7 +65,7 @@ def build(found: Found, text: str, *, fleet: int, as_of: str, note: str | None) 
         as_of=as_of,
         sims=rows,
         next=_call_for_all(text, found.matches[0]) if found.total > len(rows) else None,
-        hint=join_hints(None if rows else _hint_nothing(text), note),
+        hint=join_hints(None if rows else _hint_nothing(text), note, note_cut_names(rows)),
     )
 
 

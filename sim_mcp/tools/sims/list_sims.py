@@ -29,7 +29,7 @@ from sim_mcp.tools.parameters import (
 )
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, join_hints, render_shared_customer, respond
-from sim_mcp.tools.sim_row import extract_customer
+from sim_mcp.tools.sim_row import extract_customer, note_cut_names
 from sim_mcp.tools.sims.query import SimPage, SimQuery, produced_in, read_page
 from sim_mcp.tools.sims.row import ListedSim, render_row
 
@@ -154,7 +154,11 @@ def build(found: SimPage, filters: dict[str, Any], shape: dict[str, Any]) -> Sim
         as_of=found.as_of,
         sims=found.rows,
         next=ready_call("list_sims", filters | shape, page=following if following > 1 else None) if goes_on else None,
-        hint=join_hints(None if found.rows or not found.complete else _hint_nothing(found, filters), *found.notes),
+        hint=join_hints(
+            None if found.rows or not found.complete else _hint_nothing(found, filters),
+            *found.notes,
+            note_cut_names(found.rows),
+        ),
     )
 
 

@@ -11,7 +11,6 @@ from pydantic import ConfigDict, Field
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim
 from sim_mcp.fleet.inventory.inventory import StillReadingError
-from sim_mcp.fleet.usage.ranking import brief, likeliest_first
 from sim_mcp.fleet.usage.scan import UsageResult
 from sim_mcp.fleet.usage.waste import (
     NEW,
@@ -28,13 +27,13 @@ from sim_mcp.fleet.usage.waste import (
 )
 from sim_mcp.formatting import format_costs, format_next, format_quantity, join_lines
 from sim_mcp.sanitize import fence
-from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of, usage_of
+from sim_mcp.tools.context import ToolContext, emnify_of
 from sim_mcp.tools.parameters import Names, ready_call
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, keep_properties, render_shared_customer, respond
-from sim_mcp.tools.sim_row import SimRow, build_sim_row, extract_customer, render_sim_row
+from sim_mcp.tools.sim_row import SimRow, build_sim_row, extract_customer, note_cut_names, render_sim_row
+from sim_mcp.tools.usage.fleet_usage import open_fleet, read_usage_of
 from sim_mcp.tools.usage.scan_state import (
-    SNAPSHOT_WITHIN_S,
     collect_notes,
     format_as_of,
     format_call,
@@ -104,35 +103,30 @@ async def find_waste(
     """Find SIM cards that cost and do nothing: activated without a device, in a disabled device or without traffic this
     month and last; and factory tests about to end. Tells counts, examples and what suspending them would save.
     """  # noqa: D205  # the description is one paragraph for the model.
-    over_at = anyio.current_time() + ANSWER_WITHIN_S
     client = emnify_of(ctx)
     given = {"customer": customer, "group": group, "examples": examples}
     whys = tuple(Why) if group is None else (Why(group),)
     chosen = FleetFilter(statuses=statuses_of(whys), customers=tuple(customer or ()))
     try:
-        snapshot = await inventory_of(ctx).snapshot(progress=ctx.report_progress, wait_s=SNAPSHOT_WITHIN_S)
+        fleet = await open_fleet(ctx, chosen)
     except StillReadingError as error:
         early = WasteAnswer(state=str(error), next=_same_call(given))
         return respond(early, render_waste(early, None))
-    months = await usage_of(ctx).months()
-    sims = await anyio.to_thread.run_sync(lambda: [brief(sim) for sim in snapshot.sims(chosen)])
+    sims = fleet.sims
     disabled, price = await _devices_and_price(client)
-    reading = await usage_of(ctx).read(
-        likeliest_first(sim for sim in sims if needs_usage(sim, disabled or set(), whys)),
-        months,
-        wait_s=over_at - anyio.current_time(),
-        progress=ctx.report_progress,
-    )
-    this, last = (reading.amounts[month] for month in months)
+    read = [sim for sim in sims if needs_usage(sim, disabled or set(), whys)]
+    reading = await read_usage_of(ctx, fleet, read, fleet.months)
+    this, last = (reading.amounts[month] for month in fleet.months)
     waste = await anyio.to_thread.run_sync(lambda: sort_out(sims, disabled or set(), this, last, client.now().date()))
-    details = await load_sims(snapshot, [sim.id for why in whys for sim in waste.found[why][:examples]])
+    details = await load_sims(fleet.snapshot, [sim.id for why in whys for sim in waste.found[why][:examples]])
     answer = build_waste(given, whys, waste, details, price, reading)
     answer.notes += filter(
         None,
         (
             _NO_DEVICES if disabled is None else None,
+            note_cut_names([row for each in answer.groups for row in each.examples]),
             None if sims else format_no_sims(customer=customer),
-            format_snapshot_note(snapshot),
+            format_snapshot_note(fleet.snapshot),
         ),
     )
     return respond(answer, render_waste(answer, group))

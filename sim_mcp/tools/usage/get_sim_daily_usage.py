@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Annotated
 
 from mcp.types import CallToolResult
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from sim_mcp.emnify import DailyUsage, EmnifyClient, InvalidValueError, MonthUsage, Sim, Traffic
 from sim_mcp.emnify.money import Money
@@ -15,7 +15,7 @@ from sim_mcp.formatting import format_costs, format_quantity, join_lines
 from sim_mcp.tools.context import ToolContext, emnify_of
 from sim_mcp.tools.parameters import FirstDay, LastDay, SimName
 from sim_mcp.tools.registry import Entry
-from sim_mcp.tools.result import Answer, join_hints, respond
+from sim_mcp.tools.result import Answer, join_hints, keep_properties, respond
 from sim_mcp.tools.usage.amounts import Amounts, build_amounts, render_amounts
 from sim_mcp.tools.usage.costs import NO_COSTS, read_cost_note
 
@@ -39,6 +39,8 @@ class DayRow(Amounts, _Dated):
 
 class DailyUsageAnswer(Answer):
     """One SIM's usage day by day, of the days with traffic."""
+
+    model_config = ConfigDict(json_schema_extra=keep_properties("iccid", "days"))
 
     iccid: str
     start: str

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from mcp.types import CallToolResult
+from pydantic import ConfigDict
 
 from sim_mcp.emnify import MonthUsage, Sim, SimUsage
 from sim_mcp.fleet.lookup.sims import find_sim
@@ -11,7 +12,7 @@ from sim_mcp.formatting import format_megabytes, format_timestamp, join_lines
 from sim_mcp.tools.context import ToolContext, emnify_of
 from sim_mcp.tools.parameters import SimName
 from sim_mcp.tools.registry import Entry
-from sim_mcp.tools.result import Answer, join_hints, respond
+from sim_mcp.tools.result import Answer, join_hints, keep_properties, respond
 from sim_mcp.tools.usage.amounts import Amounts, build_amounts, render_amounts
 from sim_mcp.tools.usage.costs import NO_COSTS, read_cost_note
 
@@ -30,6 +31,8 @@ class MonthRow(Amounts, _Named):
 
 class UsageAnswer(Answer):
     """One SIM's usage this month and last."""
+
+    model_config = ConfigDict(json_schema_extra=keep_properties("iccid", "as_of"))
 
     iccid: str
     as_of: str

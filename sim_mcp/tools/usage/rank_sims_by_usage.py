@@ -1,7 +1,6 @@
 """The tool that ranks the SIMs of the fleet by usage."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Annotated, Any, Literal
 
 import anyio
@@ -9,18 +8,16 @@ import anyio.to_thread
 from mcp.types import CallToolResult
 from pydantic import ConfigDict, Field
 
-from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, InvalidValueError, MonthUsage
-from sim_mcp.emnify.identifiers import format_input
+from sim_mcp.emnify import InvalidValueError
+from sim_mcp.emnify.money import Money
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim
 from sim_mcp.fleet.inventory.inventory import StillReadingError
-from sim_mcp.fleet.usage.periods import Period, days
+from sim_mcp.fleet.usage.periods import Period
 from sim_mcp.fleet.usage.ranking import (
     Ranked,
     Ranking,
     Total,
-    brief,
-    emnify_total,
-    likeliest_first,
+    explain_difference,
     may_have_used,
     rank,
     total,
@@ -28,14 +25,23 @@ from sim_mcp.fleet.usage.ranking import (
 from sim_mcp.fleet.usage.scan import UsageResult
 from sim_mcp.formatting import format_next, format_number, format_quantity, join_lines, round_volume
 from sim_mcp.sanitize import fence
-from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of, usage_of
-from sim_mcp.tools.parameters import Month, Names, Statuses, to_statuses
+from sim_mcp.tools.context import ToolContext, emnify_of
+from sim_mcp.tools.parameters import Names, Statuses, to_statuses
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, keep_properties, render_shared_customer, respond
-from sim_mcp.tools.sim_row import SimRow, build_sim_row, extract_customer, render_sim_row
-from sim_mcp.tools.usage.costs import CostRow, cost_fields, currency_fields, format_row_costs, single_currency
+from sim_mcp.tools.sim_row import SimRow, build_sim_row, extract_customer, note_cut_names, render_sim_row
+from sim_mcp.tools.usage.asked_period import parse_period, resolve_period
+from sim_mcp.tools.usage.costs import (
+    NO_COSTS,
+    CostRow,
+    cost_fields,
+    currency_fields,
+    format_row_costs,
+    read_cost_note,
+    single_currency,
+)
+from sim_mcp.tools.usage.fleet_usage import open_fleet, read_own_total, read_usage_of
 from sim_mcp.tools.usage.scan_state import (
-    SNAPSHOT_WITHIN_S,
     collect_notes,
     format_as_of,
     format_call,
@@ -45,22 +51,20 @@ from sim_mcp.tools.usage.scan_state import (
     load_sims,
     render_progress,
 )
-from sim_mcp.tools.usage.unused import MONTHS
 
 By = Literal["data", "sms", "cost"]
 Order = Literal["most", "least", "none"]
 
-_TOTAL_WITHIN_S = 8.0
 _TOP, _MOST = 10, 50
-_LONGEST_DAYS, _FIRST_YEAR = 366, 2000
 _DEFAULTS = {"period": "current_month", "by": "data", "order": "most", "top": _TOP}
-_KINDS = {"data": "data", "sms": "SMS", "cost": "cost"}
-_ORDERS = {"most": "with {} used, most first", "least": "with {} used, least first", "none": "without any usage"}
+_DID = {"data": "used data", "sms": "had SMS", "cost": "had costs"}
+_FIRST = {"most": ", most first", "least": ", least first", "none": ""}
 _CURRENCIES = "Costs are in several currencies and ranked by their bare numbers."
 _CURRENCIES_OF_ONE_SIM = (
     "Costs are in several currencies and ranked by their bare numbers; a SIM that has several is ranked by the largest."
 )
-_NO_COSTS = "emnify tells no cost, or 0, where volumes are pooled."
+_NO_COSTS = "emnify tells no cost of these SIMs."
+_BY_DAY = "Costs of days are of data only, and rounded; current_month and last_month have emnify's whole figures."
 
 
 class RankedRow(SimRow, CostRow):
@@ -99,6 +103,8 @@ class RankingAnswer(Answer):
     state: str
     """Complete, or how far it is."""
     next: str | None = None
+    more: str | None = None
+    """The call that lists more of the SIMs that fit."""
     notes: list[str] = Field(default_factory=list)
 
 
@@ -116,36 +122,37 @@ async def rank_sims_by_usage(
     """Rank SIM cards by data usage (MB), SMS or cost across the fleet, with totals. 10 SIMs are read a second: a big
     fleet takes several calls, each telling what is known so far.
     """  # noqa: D205  # the description is one paragraph for the model.
-    over_at = anyio.current_time() + ANSWER_WITHIN_S
     wanted = parse_period(period)
     given = {"period": period, "by": by, "order": order, "customer": customer, "status": status, "top": top}
     chosen = FleetFilter(statuses=to_statuses(status), customers=tuple(customer or ()))
     try:
-        snapshot = await inventory_of(ctx).snapshot(progress=ctx.report_progress, wait_s=SNAPSHOT_WITHIN_S)
+        fleet = await open_fleet(ctx, chosen)
     except StillReadingError as error:
         early = RankingAnswer(state=str(error), next=_same_call(given))
         return respond(early, render_ranking(early, by, order))
-    months = await usage_of(ctx).months()
-    asked = wanted if isinstance(wanted, Period) else months[MONTHS.index(wanted)]
-    _check_begun(asked, emnify_of(ctx).now().date())
-    sims = await anyio.to_thread.run_sync(lambda: [brief(sim) for sim in snapshot.sims(chosen)])
-    serving = [sim for sim in sims if may_have_used(sim)]
-    own = None if customer or status or isinstance(wanted, Period) else await _own_month(emnify_of(ctx), wanted)
-    reading = await usage_of(ctx).read(
-        likeliest_first(serving), [asked], wait_s=over_at - anyio.current_time(), progress=ctx.report_progress
-    )
-    amounts = reading.amounts[asked]
+    client = emnify_of(ctx)
+    asked = resolve_period(wanted, fleet.months, client.now().date())
+    cost_note = await read_cost_note(client)
+    if by == "cost" and cost_note == NO_COSTS:
+        raise InvalidValueError(f"{NO_COSTS} Rank by data or sms")
+    serving = [sim for sim in fleet.sims if may_have_used(sim)]
+    own = None if customer or status else await read_own_total(client, fleet, asked.period)
+    reading = await read_usage_of(ctx, fleet, serving, [asked.period])
+    amounts = reading.amounts[asked.period]
     ranking = await anyio.to_thread.run_sync(lambda: rank(serving, amounts, by, order, top))
-    details = await load_sims(snapshot, [ranked.sim.id for ranked in ranking.first])
-    answer = build_ranking(given, asked, ranking, details, reading, emnify_total(own) if own else None)
-    issued = len(sims) - len(serving)
+    details = await load_sims(fleet.snapshot, [ranked.sim.id for ranked in ranking.first])
+    answer = build_ranking(
+        given, asked.period, ranking, details, reading, len(fleet.sims), own, costs=cost_note != NO_COSTS
+    )
     answer.notes += filter(
         None,
         (
-            f"{issued:,} Issued SIMs never had service and are left out." if issued else None,
-            *(_cost_notes(reading, asked) if by == "cost" else ()),
-            None if sims else format_no_sims(customer=customer, status=status),
-            format_snapshot_note(snapshot),
+            asked.note,
+            note_cut_names(answer.sims),
+            _note_issued(len(fleet.sims) - len(serving), order),
+            *_cost_notes(reading, asked.period, by, cost_note),
+            None if fleet.sims else format_no_sims(customer=customer, status=status),
+            format_snapshot_note(fleet.snapshot),
         ),
     )
     return respond(answer, render_ranking(answer, by, order))
@@ -157,7 +164,10 @@ def build_ranking(
     ranking: Ranking,
     details: Mapping[int, FleetSim],
     reading: UsageResult,
-    own_total: Total | None,
+    sims: int,
+    own_total: Total | None = None,
+    *,
+    costs: bool = True,
 ) -> RankingAnswer:
     """Return the answer, with the notes on the scan.
 
@@ -166,122 +176,95 @@ def build_ranking(
         period: what was read.
         ranking: its first SIMs, in order.
         details: those SIMs in full, by id.
-        reading: what was read of all SIMs.
+        reading: what was read of all SIMs that can have used anything.
+        sims: how many SIMs the question is about; what those used that were never in service is known too.
         own_total: emnify's total of the workspace, if it is comparable.
+        costs: whether costs say anything.
     """
-    rows = [build_ranked_row(details[ranked.sim.id], ranked) for ranked in ranking.first if ranked.sim.id in details]
+    rows = [
+        build_ranked_row(details[ranked.sim.id], ranked, costs=costs)
+        for ranked in ranking.first
+        if ranked.sim.id in details
+    ]
+    summed = total(reading.amounts[period].values())
+    most = min(ranking.fitting, _MOST)
     return RankingAnswer(
         period=period.label,
         customer=extract_customer(rows),
         sims=rows,
         ranked=ranking.fitting,
-        read=reading.read,
-        of=reading.wanted,
-        sum=build_total(total(reading.amounts[period].values())),
-        emnify_total=build_total(own_total) if own_total else None,
+        read=sims - reading.left - reading.failed,
+        of=sims,
+        sum=build_total(summed, costs=costs),
+        emnify_total=build_total(own_total, costs=costs) if own_total else None,
         as_of=format_as_of(reading),
         state=format_state(reading),
-        next=_next_call(given, reading, ranking.fitting),
-        notes=collect_notes(reading),
+        next=None if reading.is_complete else _same_call(given),
+        more=_same_call(given, top=most) if reading.is_complete and most > given["top"] else None,
+        notes=collect_notes(reading, explain_difference(summed, own_total, complete=reading.is_complete)),
     )
 
 
-def build_ranked_row(sim: FleetSim, ranked: Ranked) -> RankedRow:
-    """Return a SIM and what it used as a row."""
+def build_ranked_row(sim: FleetSim, ranked: Ranked, *, costs: bool = True) -> RankedRow:
+    """Return a SIM and what it used as a row, with `costs` or without."""
     used = ranked.amount
+    paid = used.costs if costs else Money()
     return RankedRow(
         **build_sim_row(sim).wire(),
         data_mb=round_volume(used.data_mb),
         sms=round_volume(used.sms),
-        currency=single_currency(used.costs),
-        **cost_fields({"cost": used.costs}),
+        currency=single_currency(paid),
+        **cost_fields({"cost": paid}),
     )
 
 
-def build_total(found: Total) -> TotalRow:
-    """Return a total as a row."""
-    costs = currency_fields("cost", found.costs)
-    return TotalRow(data_mb=round_volume(found.data_mb), sms=round_volume(found.sms), **costs)
+def build_total(found: Total, *, costs: bool = True) -> TotalRow:
+    """Return a total as a row, with `costs` or without."""
+    paid = currency_fields("cost", found.costs if costs else Money())
+    return TotalRow(data_mb=round_volume(found.data_mb), sms=round_volume(found.sms), **paid)
 
 
 def render_ranking(answer: RankingAnswer, by: By, order: Order) -> str:
     """Return the answer as text: how many it shows, how far it is, the rows, the totals."""
     if answer.of is None:
         return join_lines(answer.state, format_next(answer.next))
-    question = _ORDERS[order].format(_KINDS[by])
+    did = "used nothing" if order == "none" else _DID[by]
     rows = [f"{place}. {_render_row(row)}" for place, row in enumerate(answer.sims, 1)]
     own = answer.emnify_total
+    some = answer.read < answer.of
+    base = f"{answer.read:,} SIMs read, of {answer.of:,}," if some else format_quantity(answer.of, "SIM")
+    shown = f"; the first {len(rows):,}" if len(rows) < answer.ranked else ""
     return join_lines(
-        f"{len(answer.sims):,} of {format_quantity(answer.ranked, 'SIM')} {question} in {answer.period}.",
-        render_progress(answer.read, answer.of, answer.as_of, answer.state),
+        f"{answer.ranked:,} of {base} {did} in {answer.period}{_FIRST[order]}{shown}:",
         fence(join_lines(render_shared_customer(answer.customer), *rows)) if rows else None,
-        f"Sum over the {answer.read:,} SIMs read: {_render_total(answer.sum)}" if answer.sum else None,
+        render_progress(answer.read, answer.of, answer.as_of, answer.state),
+        f"Sum: {_render_total(answer.sum)}" if answer.sum else None,
         f"emnify's own total of the workspace and those below it: {_render_total(own)}" if own else None,
         *answer.notes,
+        f"More of them: {answer.more}" if answer.more else None,
         format_next(answer.next),
     )
 
 
-def parse_period(text: str) -> Period | Month:
-    """Parse a period as people write it, such as `last month` or `2026-11-01..2026-11-07`.
-
-    Raises:
-        InvalidValueError: It is no period, or one too long or too long ago.
-    """
-    word = text.strip().lower().replace(" ", "_")
-    for month in MONTHS:
-        if word == month:
-            return month
-    first, _, last = word.partition("..")
-    try:
-        start, end = date.fromisoformat(first.strip("_")), date.fromisoformat((last or first).strip("_"))
-    except ValueError:
-        raise InvalidValueError(
-            f"period {format_input(text)} is not current_month, last_month or days such as 2026-11-01..2026-11-07"
-        ) from None
-    if start > end:
-        raise InvalidValueError(f"{start} is after {end}; swap them")
-    if start.year < _FIRST_YEAR or (end - start).days >= _LONGEST_DAYS:
-        raise InvalidValueError(f"{start}..{end} is too long ago, or longer than {_LONGEST_DAYS} days")
-    return days(start, end)
-
-
-def _check_begun(period: Period, today: date) -> None:
-    """Refuse a period in the future: reading it would take as long and find nothing.
-
-    Raises:
-        InvalidValueError: The period begins after today.
-    """
-    if period.first > today:
-        raise InvalidValueError(f"{period.label} is still to come: today is {today}, by emnify's clock")
-
-
-async def _own_month(client: EmnifyClient, month: Month) -> MonthUsage | None:
-    """Return emnify's own total of a month, or None where it has none."""
-    try:
-        stats = await client.organisation.get_stats(deadline_s=_TOTAL_WITHIN_S)
-    except AuthenticationError:
-        raise
-    except EmnifyError:
+def _note_issued(issued: int, order: Order) -> str | None:
+    if not issued:
         return None
-    return stats.current_month if month == "current_month" else stats.last_month
+    listed = ", so they are not listed" if order == "none" else ""
+    return f"{issued:,} of them {'is' if issued == 1 else 'are'} Issued and never had service{listed}."
 
 
-def _cost_notes(reading: UsageResult, period: Period) -> Sequence[str]:
-    """Return what to know of a ranking by cost."""
+def _cost_notes(reading: UsageResult, period: Period, by: By, cost_note: str | None) -> list[str | None]:
+    """Return what to know of the costs, and of a ranking by them."""
     costs = total(reading.amounts[period].values()).costs
+    if cost_note == NO_COSTS:
+        return [cost_note]
     if not any(costs.values()):
-        return [_NO_COSTS]
-    if len(costs) < 2:  # noqa: PLR2004  # one currency needs no note.
-        return []
-    of_one_sim = any(len(amount.costs) > 1 for amount in reading.amounts[period].values())
-    return [_CURRENCIES_OF_ONE_SIM if of_one_sim else _CURRENCIES]
-
-
-def _next_call(given: Mapping[str, Any], reading: UsageResult, fitting: int) -> str | None:
-    if not reading.is_complete:
-        return _same_call(given)
-    return _same_call(given, top=_MOST) if fitting > given["top"] < _MOST else None
+        return [_NO_COSTS if by == "cost" else None]
+    notes = [cost_note, None if period.is_month else _BY_DAY]
+    if by == "cost" and len(costs) > 1:
+        of_one_sim = any(len(amount.costs) > 1 for amount in reading.amounts[period].values())
+        notes.append(_CURRENCIES_OF_ONE_SIM if of_one_sim else _CURRENCIES)
+    return notes
 
 
 def _same_call(given: Mapping[str, Any], **changed: Any) -> str:

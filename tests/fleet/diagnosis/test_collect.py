@@ -1,11 +1,14 @@
 """Every source is read, and one that fails costs only what depends on it."""
 
 import anyio
+import pytest
 
 from sim_mcp.emnify import (
+    AuthenticationError,
     EmnifyClient,
     Limits,
 )
+from sim_mcp.fleet.diagnosis.collect import collect_brief
 from sim_mcp.fleet.diagnosis.diagnosis import diagnose, unread
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from tests.fleet.diagnosis.asking import diagnosed, spoilt
@@ -41,7 +44,7 @@ async def test_a_source_that_fails_costs_only_what_depends_on_it() -> None:
         "/connectivity_info": ("network query", []),
         "/operator_blacklist": ("blocked operators", [rejected]),
         "/quota/data": ("data quota", ["data quota missing, used up or expired"]),
-        "/stats": ("usage", ["charged without use", "cost or usage far above last month's"]),
+        "/stats": ("usage", ["charged without use", "cost or usage far above another month's"]),
         "/api/v1/event": ("workspace events", ["workspace blocked (prepaid, cost limit)"]),
     }
     async with spoilt() as (fleet, client):
@@ -80,3 +83,25 @@ async def test_of_a_busy_sim_the_last_success_is_found_behind_its_rejections() -
         blind = await diagnosed(fleet, client, "rejected_by_network")
     assert blind.most_likely.rule == "cannot_tell"
     assert "events" in unread(blind.evidence)
+
+
+async def test_a_glance_takes_four_requests_and_a_source_that_fails_costs_only_itself() -> None:
+    async with spoilt() as (fleet, client):
+        sim = await client.get_sim(fleet.scenarios["wrong_apn"]["sim_id"])
+        bare = await client.get_sim(fleet.scenarios["no_device"]["sim_id"])
+        before = len(await fleet.requests())
+        found = await collect_brief(client, sim, 30)
+        asked = sorted(request["path"].rpartition("/")[2] for request in (await fleet.requests())[before:])
+        assert asked == ["active", "connectivity", "event", "stats"]
+        assert found.state == "ATTACHED"
+        assert found.last_data is not None
+        assert not found.unread
+        assert not (await collect_brief(client, bare, 30)).unread
+        await fleet.faults("latency=30@/stats", "error=403@/connectivity")
+        with anyio.fail_after(20):
+            partial = await collect_brief(client, sim, -1)
+        assert set(partial.unread) == {"usage", "connectivity"}
+        assert partial.last_data == found.last_data
+        await fleet.faults("error=401@/event")
+        with pytest.raises(AuthenticationError):
+            await collect_brief(client, sim, 30)

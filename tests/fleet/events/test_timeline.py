@@ -120,4 +120,13 @@ def test_a_change_of_status_stands_between_what_was_before_and_after() -> None:
 def test_attaches_to_one_network_are_one_stay_and_an_absence_ends_it() -> None:
     stay = [event(kind, ago, network="Telekom") for ago in (90, 60, 30) for kind in (1, 2)]
     gone = [event(15, 20), event(16, 20)]
-    assert told([*stay, *gone, event(1, 10, network="Telekom")]) == [("attached", 1), ("absent", 2), ("attached", 6)]
+    assert told([*stay, *gone, event(1, 10, network="Telekom")]) == [("attached", 1), ("absent", 1), ("attached", 6)]
+
+
+def test_vlr_and_sgsn_report_one_absence_and_two_reports_of_one_of_them_are_two() -> None:
+    assert told([event(15, 30), event(16, 25)]) == [("absent", 1)]
+    assert told([event(15, 30), event(16, 19)]) == [("absent", 2)]
+    assert told([event(15, 30), event(15, 29)]) == [("absent", 2)]
+    assert told([event(15, 30), event(16, 30), event(15, 20), event(16, 20)]) == [("absent", 2)]
+    (one,) = build_entries([event(15, 30), event(16, 30)])
+    assert len(one.events) == 2

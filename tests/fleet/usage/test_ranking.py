@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 from typing import get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,9 @@ from sim_mcp.fleet.usage.ranking import (
     Brief,
     By,
     Order,
+    Total,
     emnify_total,
+    explain_difference,
     likeliest_first,
     may_have_used,
     rank,
@@ -101,6 +104,24 @@ def test_each_kind_of_usage_is_ranked_by_itself() -> None:
     sims = [sim(number) for number in known]
     first = {by: [row.sim.id for row in rank(sims, known, by, "most", 3).first] for by in get_args(By)}
     assert first == {"data": [1, 3, 2], "sms": [3, 2, 1], "cost": [2, 1, 3]}
+
+
+@pytest.mark.parametrize(
+    ("own", "complete", "why"),
+    [
+        (None, True, ""),
+        (Total(100.0, 5, Money({"EUR": Decimal(9)})), True, ""),
+        (Total(100.009, 5, Money({"EUR": Decimal("9.01")})), True, ""),
+        (Total(101.0, 5, Money({"EUR": Decimal(9)})), True, "deleted or handed on since"),
+        (Total(100.0, 6, Money({"EUR": Decimal(9)})), True, "deleted or handed on since"),
+        (Total(100.0, 5, Money({"EUR": Decimal(8)})), True, "deleted or handed on since"),
+        (Total(100.0, 5, Money({"USD": Decimal(9)})), True, "deleted or handed on since"),
+        (Total(101.0, 5, Money({"EUR": Decimal(9)})), False, "not all SIMs are read yet"),
+    ],
+)
+def test_a_total_other_than_the_sum_is_explained(own: Total | None, complete: bool, why: str) -> None:
+    told = explain_difference(Total(100.0, 5, Money({"EUR": Decimal(9)})), own, complete=complete)
+    assert (why in (told or "")) if why else told is None
 
 
 def test_emnifys_total_keeps_each_currency_apart() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 from mcp import Client
@@ -58,6 +59,18 @@ async def test_an_expensive_sim_is_told_the_money_first(known: Fleet, support: C
     assert order == sorted(order)
     assert '"Turkey" 6' in text[order[7] : order[8]]
     assert "(days are UTC)" in text
+
+
+async def test_in_the_first_days_of_a_month_the_bill_of_the_last_is_told_first() -> None:
+    settings = SandboxSettings(sims=60, clock=datetime(2026, 12, 3, 12, tzinfo=UTC))
+    async with fleet_of(settings) as fleet, Client(build_server(fleet.settings())) as client:
+        text = text_of(await asked(client, fleet, "diagnose_sim", "roaming_spike"))
+        well = text_of(await asked(client, fleet, "diagnose_sim", "healthy"))
+    assert re.search(r"Most likely: It cost [\d,.]+ EUR in 2026-11 \(.*\), far more a day than the .* in 2026-12", text)
+    assert "far more data than usual from 2026-11-26 to 2026-11-30" in text
+    assert '"Turkey"' in text
+    assert 'start="2026-11-01", end="2026-11-30")' in text
+    assert "Most likely: Nothing wrong to see" in well
 
 
 async def test_a_purge_is_not_a_word_of_the_device_and_data_was_last_sent_when_its_session_ended(
@@ -126,7 +139,7 @@ async def test_every_diagnosis_stays_under_900_tokens(known: Fleet, support: Cli
 
 
 async def test_what_costs_cannot_tell_is_said_in_the_state() -> None:
-    settings = SandboxSettings(sims=60, clock=NOON, unknowns=Unknowns(inclusive_volume="cost_zero"))
+    settings = SandboxSettings(sims=60, clock=NOON, unknowns=Unknowns(inclusive_volume="cost_absent"))
     async with fleet_of(settings) as pooled, Client(build_server(pooled.settings())) as client:
         result = await asked(client, pooled, "diagnose_sim", "roaming_spike")
     text = text_of(result)

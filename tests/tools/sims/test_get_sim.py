@@ -86,7 +86,7 @@ async def test_two_sims_can_be_compared_by_what_they_used_and_cost(known: Fleet,
 
 
 async def test_costs_that_cannot_be_known_are_not_told() -> None:
-    pooled = SandboxSettings(sims=60, clock=NOON, unknowns=Unknowns(inclusive_volume="cost_zero"))
+    pooled = SandboxSettings(sims=60, clock=NOON, unknowns=Unknowns(inclusive_volume="cost_absent"))
     async with fleet_of(pooled) as fleet, Client(build_server(fleet.settings())) as client:
         result = await asked(client, fleet, "get_sim", "roaming_spike")
     assert "EUR" not in text_of(result)

@@ -12,9 +12,10 @@ from sim_mcp.emnify.money import Money
 from sim_mcp.fleet.usage.cache import Amount
 from sim_mcp.fleet.usage.periods import days
 from sim_mcp.fleet.usage.ranking import Brief, Ranked
-from sim_mcp.sandbox import SandboxSettings
+from sim_mcp.sandbox import SandboxSettings, Unknowns
 from sim_mcp.server.app import build_server
-from sim_mcp.tools.usage.rank_sims_by_usage import build_ranked_row, parse_period
+from sim_mcp.tools.usage.asked_period import parse_period
+from sim_mcp.tools.usage.rank_sims_by_usage import build_ranked_row
 from tests.support import Fleet, fleet_of, structured, text_of
 from tests.tools.usage.calls import CLOCK, RANK, costs_told, fleet_sim, usage_told
 
@@ -28,9 +29,11 @@ async def test_the_ranking_is_that_of_emnifys_own_numbers(known: Fleet, client: 
     answer = structured(await client.call_tool(RANK, {"period": "last_month", "by": by, "order": order, "top": 5}))
     assert [row["iccid"] for row in answer["sims"]] == [iccid for _, iccid in expected[:5]]
     assert answer["ranked"] == len(expected)
-    assert answer["read"] == answer["of"] == len(told)
+    sims = (await known.api("GET", "/sim", role="enterprise")).json()
+    assert answer["read"] == answer["of"] == len(sims) > len(told)
     assert answer["state"] == "complete"
-    assert ("next" in answer) is (len(expected) > 5)
+    assert "next" not in answer
+    assert ("more" in answer) is (len(expected) > 5)
 
 
 async def test_sums_are_the_sum_and_agree_with_emnifys_own_total(known: Fleet, client: Client) -> None:
@@ -52,7 +55,10 @@ async def test_none_lists_the_sims_without_any_usage(known: Fleet, client: Clien
     assert [row["iccid"] for row in answer["sims"]] == idle
     assert known.scenarios["no_device"]["iccid_with_luhn"] in idle
     assert known.scenarios["fresh"]["iccid_with_luhn"] not in idle
-    assert any("Issued SIMs never had service" in note for note in answer["notes"])
+    issued = answer["of"] - len(told)
+    (note,) = [note for note in answer["notes"] if "Issued" in note]
+    assert note.startswith(f"{issued} of them ")
+    assert note.endswith("Issued and never had service, so they are not listed.")
 
 
 async def test_days_are_ranked_by_what_was_used_on_them(known: Fleet, client: Client) -> None:
@@ -70,6 +76,73 @@ async def test_days_are_ranked_by_what_was_used_on_them(known: Fleet, client: Cl
     *days, total = (await known.api("GET", path, role="enterprise")).json()
     assert len(days) == 3
     assert first["data_mb"] == pytest.approx(float(total["data"]["volume"]), abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("days", "month", "to_come"),
+    [
+        ("2026-10-01..2026-10-31", "last_month", False),
+        ("2026-11-01..2026-11-22", "current_month", False),
+        ("2026-11-01..2026-11-30", "current_month", True),
+    ],
+)
+async def test_days_that_are_a_whole_month_have_its_own_figures_and_order(
+    client: Client, days: str, month: str, to_come: bool
+) -> None:
+    asked = {"by": "cost", "top": 50}
+    of_days = structured(await client.call_tool(RANK, {**asked, "period": days}))
+    of_month = structured(await client.call_tool(RANK, {**asked, "period": month}))
+    for part in ("sims", "sum", "emnify_total", "period", "ranked"):
+        assert of_days[part] == of_month[part]
+    assert ("From 2026-11-23 on the days are still to come." in of_days["notes"]) is to_come
+    assert not any("of data only" in note for note in of_days["notes"])
+
+
+async def test_costs_by_day_are_told_to_be_of_data_alone_and_rounded(client: Client) -> None:
+    answer = structured(await client.call_tool(RANK, {"period": "2026-11-16..2026-11-30"}))
+    assert answer["period"] == "2026-11-16 to 2026-11-22"
+    assert "From 2026-11-23 on the days are still to come." in answer["notes"]
+    assert sum("Costs of days are of data only, and rounded" in note for note in answer["notes"]) == 1
+    assert "emnify_total" not in answer
+
+
+async def test_a_ranking_has_one_base_and_the_rest_is_offered_apart(client: Client) -> None:
+    result = await client.call_tool(RANK, {"top": 3})
+    answer, text = structured(result), text_of(result)
+    assert text.startswith(
+        f"{answer['ranked']} of {answer['of']} SIMs used data in 2026-11, most first; the first 3:\n"
+    )
+    assert f"Usage of {answer['of']} of {answer['of']} SIMs read" in text
+    assert text.endswith(f"More of them: {answer['more']}")
+    assert answer["more"] == f"rank_sims_by_usage(top={answer['ranked']})"
+    assert "Next:" not in text
+    whole = await client.call_tool(RANK, {"top": 50})
+    assert "more" not in structured(whole)
+    assert "the first" not in text_of(whole)
+
+
+async def test_where_costs_cannot_be_known_none_is_ranked_or_told() -> None:
+    settings = SandboxSettings(sims=1, clock=CLOCK, unknowns=Unknowns(inclusive_volume="cost_zero"))
+    async with fleet_of(settings) as fleet, Client(build_server(fleet.settings())) as client:
+        by_cost = await client.call_tool(RANK, {"by": "cost"})
+        by_data = await client.call_tool(RANK, {})
+    assert by_cost.is_error
+    assert "What it costs cannot be known: the workspace has inclusive volume. Rank by data or sms" in text_of(by_cost)
+    assert "EUR" not in text_of(by_data)
+    assert "cost_EUR" not in structured(by_data)["sum"]
+    assert "What it costs cannot be known" in text_of(by_data)
+
+
+async def test_a_sum_that_is_not_emnifys_total_says_why() -> None:
+    async with (
+        fleet_of(SandboxSettings(sims=1, clock=CLOCK)) as fleet,
+        Client(build_server(fleet.settings())) as client,
+    ):
+        await client.call_tool(RANK, {"status": "suspended"})
+        await fleet.faults("error=500@GET /sim/")
+        partial = structured(await client.call_tool(RANK, {}))
+    assert partial["read"] < partial["of"]
+    assert any("because not all SIMs are read yet" in note for note in partial["notes"])
 
 
 async def test_asking_again_costs_no_reading(known: Fleet, client: Client) -> None:
@@ -114,7 +187,7 @@ async def test_a_token_revoked_in_the_middle_leaves_a_partial_answer_that_says_s
             await fleet.faults("error=401@/stats")
             result = await client.call_tool(RANK, {"customer": "Alpenwerk Devices"})
         answer = structured(result)
-        assert answer["read"] == some["read"] > 0
+        assert some["read"] <= answer["read"] < answer["of"]
         assert "stopped" in answer["state"]
         assert "renew EMNIFY_APPLICATION_TOKEN" in answer["state"]
         assert answer["next"] == 'rank_sims_by_usage(customer=["Alpenwerk Devices"])'
