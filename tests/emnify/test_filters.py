@@ -193,3 +193,37 @@ def test_a_moment_is_between_itself_and_itself() -> None:
     assert str(EventFilter(since=moment, until=moment.replace(tzinfo=UTC))) == (
         "from:2026-11-22T09:00:00Z,until:2026-11-22T09:00:00Z"
     )
+
+
+def test_events_are_filtered_by_all_that_emnify_filters_by() -> None:
+    wanted = EventFilter(
+        alert=True,
+        user=("anna",),
+        device=("Pump 1", "Pump 2"),
+        tags=("berlin",),
+        ip_address=("10.0.0.5",),
+        imei=("35672",),
+        iccid=("8988303000000000129",),
+        imsi=("295050",),
+        network=("Telekom", "Orange"),
+        country=("Germany",),
+        rat=("6", "8"),
+    )
+    assert str(wanted) == (
+        "alert:true,user:anna,endpoint:Pump 1|Pump 2,tags:berlin,ip_address:10.0.0.5,imei:35672,"
+        "iccid:8988303000000000129,imsi:295050,network:Telekom|Orange,country:Germany,rat:6|8"
+    )
+    assert str(EventFilter(alert=False)) == "alert:false"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        (EventFilter(user=("anna", "ben")), "2 values of user are too many at once: emnify takes 1"),
+        (EventFilter(country=("Germany",) * 7), "7 values of country are too many at once: emnify takes 6"),
+        (EventFilter(network=("Telekom", "a,b")), "holds a comma"),
+        (EventFilter(network=("Telekom", " ")), "an empty network finds nothing"),
+    ],
+)
+def test_what_event_filters_cannot_say_is_refused(wanted: EventFilter, says: str) -> None:
+    assert says in refusal(wanted)

@@ -8,6 +8,7 @@ from mcp import Client
 
 from sim_mcp.server.app import build_server
 from tests.support import Fleet, structured, text_of
+from tests.tools.exports.test_export_sims import rows_in
 
 ALONE: list[tuple[str, str, dict[str, Any]]] = [
     ("summarize_sims", "group_by", {}),
@@ -30,3 +31,96 @@ async def test_one_thing_alone_is_taken_for_a_list_of_it(
     assert not alone.is_error, text_of(alone)
     assert structured(alone).get("total") == structured(listed).get("total")
     assert structured(alone).get("summary") == structured(listed).get("summary")
+
+
+@pytest.mark.parametrize("number", [2.0, "2.0", 2, "2"])
+async def test_whole_numbers_are_whole_with_a_point_and_a_zero_too(client: Client, number: Any) -> None:
+    assert structured(await client.call_tool("list_sims", {"page": number, "per_page": 5}))["page"] == 2
+
+
+@pytest.mark.parametrize("kind", [int, float])
+async def test_an_id_is_taken_as_a_number_too(fleet: Fleet, client: Client, kind: Any) -> None:
+    sim = kind(fleet.scenarios["healthy"]["sim_id"])
+    assert structured(await client.call_tool("get_sim", {"sim": sim}))["id"] == sim
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2026-11-21", "2026-11-21"),
+        ("2026-11-21T00:00:00Z", "2026-11-21T23:59:59Z"),
+        ("2026-11-21T01:00:00+01:00", "2026-11-22T00:59:59+01:00"),
+        (" 2026-11-21 ", "2026-11-21 "),
+    ],
+)
+async def test_a_bare_day_is_the_whole_day_as_start_and_as_end(
+    known: Fleet, support: Client, start: str, end: str
+) -> None:
+    asked = {"sim": known.scenarios["healthy"]["iccid"], "start": start, "end": end}
+    events = structured(await support.call_tool("list_sim_events", {**asked, "per_page": 40}))
+    assert events["total"] > 0
+    assert {row["time"][:10] for row in events["events"]} == {"2026-11-21"}
+    timeline = structured(await support.call_tool("get_sim_timeline", asked))
+    assert timeline["totals"]["events"] == events["total"]
+    assert (timeline["start"], timeline["end"]) == ("2026-11-21T00:00:00Z", "2026-11-21T23:59:59Z")
+
+
+async def test_a_month_is_taken_wherever_days_are(known: Fleet, support: Client, tmp_path: Path) -> None:
+    sim = known.scenarios["healthy"]["iccid"]
+    used = structured(
+        await support.call_tool("get_sim_daily_usage", {"sim": sim, "start": "2026-10", "end": "2026-10"})
+    )
+    assert (used["start"], used["end"]) == ("2026-10-01", "2026-10-31")
+    events = structured(await support.call_tool("get_sim_timeline", {"sim": sim, "start": "2026-10", "end": "2026-10"}))
+    assert (events["start"], events["end"]) == ("2026-10-01T00:00:00Z", "2026-10-31T23:59:59Z")
+    async with Client(build_server(known.settings(export_dir=tmp_path))) as client:
+        exported = structured(
+            await client.call_tool(
+                "export_sims", {"what": "usage", "sims": [sim], "start": "2026-10", "end": "2026-10"}
+            )
+        )
+    dates = {row["date"] for row in rows_in(exported["path"])}
+    assert min(dates) >= "2026-10-01"
+    assert max(dates) <= "2026-10-31"
+
+
+async def test_before_a_month_is_before_its_first_day_and_after_it_is_after_its_last(support: Client) -> None:
+    async def total(**filters: str) -> int:
+        found = structured(await support.call_tool("list_sims", filters))["total"]
+        assert isinstance(found, int)
+        return found
+
+    assert await total(activated_before="2026-06") == await total(activated_before="2026-06-01")
+    assert await total(activated_after="2026-06") == await total(activated_after="2026-06-30") > 0
+    assert await total(activated_before="2026-11-10T12:00:00Z") == await total(activated_before="2026-11-10") > 0
+
+
+async def test_produced_takes_a_day_or_a_month(support: Client) -> None:
+    everything = structured(await support.call_tool("list_sims", {"detail": "full", "per_page": 40}))["sims"]
+    day = everything[0]["produced"]
+    rows = structured(await support.call_tool("list_sims", {"produced": day[:7], "detail": "full", "per_page": 40}))
+    assert rows["total"] >= structured(await support.call_tool("list_sims", {"produced": day}))["total"] > 0
+    assert {row["produced"][:7] for row in rows["sims"]} == {day[:7]}
+    refused = await support.call_tool("list_sims", {"produced": "2026-13"})
+    assert "produced='2026-13': should be a day such as" in text_of(refused)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("list_sim_events", {"start": "2027-01-01"}),
+        ("get_sim_timeline", {"start": "2027-01-01"}),
+        ("get_sim_daily_usage", {"start": "2027-01-01"}),
+        ("export_sims", {"what": "usage", "start": "2027-01-01"}),
+        ("export_sims", {"what": "events", "start": "2027-01-01", "end": "2027-01-02"}),
+    ],
+)
+async def test_days_to_come_are_refused_as_such(
+    known: Fleet, tmp_path: Path, tool: str, arguments: dict[str, Any]
+) -> None:
+    named = {} if tool == "export_sims" else {"sim": known.scenarios["healthy"]["iccid"]}
+    async with Client(build_server(known.settings(export_dir=tmp_path))) as client:
+        await client.call_tool("list_sims", {})
+        result = await client.call_tool(tool, named | arguments)
+    assert result.is_error
+    assert "to come" in text_of(result)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,53 @@ async def test_only_what_matches_is_exported(fleet: Fleet, client: Client) -> No
         assert {row["iccid_19"] for row in rows_in(report["path"])} == wanted
     of = await client.call_tool("export_sims", {"customer": "Alpenwerk Devices", "format": "json"})
     assert {row["customer"] for row in json_in(structured(of)["path"])} == {"Alpenwerk Devices"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "listed"),
+    [
+        ({"reseller": "Nordlicht IoT Vertrieb"}, {"reseller": "9100"}),
+        ({"issuer": "2", "customer": ["13887", "13888"]}, {"customer": ["13887", "13888"]}),
+        (
+            {"status": ["issued", "active"], "has_device": False},
+            {"status": ["issued", "activated"], "has_device": False},
+        ),
+        ({"model": ["industrial", "classic"]}, {"model": ["industrial", "classic"]}),
+    ],
+)
+async def test_an_export_holds_what_a_list_with_the_same_filters_shows(
+    fleet: Fleet, tmp_path: Path, filters: dict[str, Any], listed: dict[str, Any]
+) -> None:
+    async with Client(build_server(fleet.settings(role="issuer", export_dir=tmp_path))) as client:
+        report = structured(await client.call_tool("export_sims", filters))
+        page = structured(await client.call_tool("list_sims", {**listed, "per_page": 100}))
+    assert {row["iccid"] for row in rows_in(report["path"])} == {row["iccid"] for row in page["sims"]}
+    assert report["rows"] == page["total"] > 0
+
+
+async def test_an_export_is_sorted_as_asked_by_several_keys(fleet: Fleet, tmp_path: Path) -> None:
+    async with Client(build_server(fleet.settings(role="issuer", export_dir=tmp_path))) as client:
+        report = structured(await client.call_tool("export_sims", {"sort": ["-customer", "iccid"]}))
+        refused = await client.call_tool("export_sims", {"sort": ["activation_date"]})
+    rows = rows_in(report["path"])
+    customers = [row["customer_id"] for row in rows]
+    assert len(set(customers)) > 2
+    assert customers == sorted(customers, reverse=True)
+    for customer in set(customers):
+        iccids = [row["iccid"] for row in rows if row["customer_id"] == customer]
+        assert iccids == sorted(iccids)
+    assert "sort='activation_date': emnify cannot sort by it" in text_of(refused)
+
+
+async def test_days_to_come_are_named_where_a_range_ends_in_them(fleet: Fleet, client: Client) -> None:
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    end = f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}"
+    sim = fleet.scenarios["healthy"]["iccid_with_luhn"]
+    report = structured(
+        await client.call_tool("export_sims", {"what": "usage", "sims": [sim], "start": today, "end": end})
+    )
+    assert f"Days after {today} are still to come." in report["hint"]
+    assert {row["date"] for row in rows_in(report["path"])} <= {today}
 
 
 async def test_usage_has_a_row_for_each_day_of_each_sim(fleet: Fleet, client: Client) -> None:

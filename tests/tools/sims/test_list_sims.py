@@ -2,13 +2,16 @@
 
 import json
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from mcp import Client
 
+from sim_mcp.sandbox import SandboxSettings
+from sim_mcp.server.app import build_server
 from tests.emnify.upstream import Reply, upstream_running
-from tests.support import Fleet, structured, text_of
+from tests.support import Fleet, fleet_of, structured, text_of
 from tests.tools.checking import tokens
 from tests.tools.sims.serving import server_on
 
@@ -104,3 +107,66 @@ async def test_a_page_past_the_last_is_told_where_emnify_tells_no_number_of_page
         upstream.script(Reply(json=[], headers={"X-Total-Count": "3"}))
         result = await client.call_tool("list_sims", {"page": 2})
     assert "3 SIMs on 1 pages match" in structured(result)["hint"]
+
+
+def iccids(answer: dict[str, Any]) -> list[str]:
+    return [row["iccid"] for row in answer["sims"]]
+
+
+@pytest.fixture(scope="module")
+async def large() -> AsyncIterator[Fleet]:
+    """Large enough for a reseller to have several customers, and stock without any; only read."""
+    async with fleet_of(SandboxSettings(sims=400)) as made:
+        yield made
+
+
+async def test_a_resellers_stock_is_found_by_the_role_it_has(large: Fleet) -> None:
+    async with Client(build_server(large.settings(role="reseller"))) as client:
+        stock = structured(await client.call_tool("list_sims", {"reseller": 9100, "detail": "full", "per_page": 40}))
+        assert stock["total"] == len(stock["sims"]) == 29
+        assert {row["reseller"] for row in stock["sims"]} == {"Nordlicht IoT Vertrieb"}
+        assert structured(await client.call_tool("list_sims", {"customer": "9100"}))["total"] == 0
+        issued = structured(await client.call_tool("list_sims", {"issuer": "2", "reseller": "nordlicht iot vertrieb"}))
+        assert issued["total"] == 29
+        several = structured(await client.call_tool("list_sims", {"customer": ["13887", "13888"], "per_page": 40}))
+        assert several["total"] == len(several["sims"]) == 19
+
+
+@pytest.mark.parametrize("status", [None, ["issued", "activated", "suspended", "factory_test"]])
+async def test_all_of_a_customer_is_said_of_all_that_match_and_not_of_a_page(
+    large: Fleet, status: list[str] | None
+) -> None:
+    """The second asks the inventory, the first emnify itself."""
+    more = {} if status is None else {"status": status}
+    async with Client(build_server(large.settings(role="reseller"))) as client:
+        page = await client.call_tool("list_sims", {"per_page": 3, "sort": "-customer", **more})
+        assert {row["customer"] for row in structured(page)["sims"]} == {"Brisa Refrigeração"}
+        assert "all of customer" not in text_of(page)
+        assert "customer" not in structured(page)
+        filtered = await client.call_tool("list_sims", {"per_page": 3, "customer": "13887", **more})
+        assert "all of customer" in text_of(filtered)
+    async with Client(build_server(large.settings())) as client:
+        mine = await client.call_tool("list_sims", {"per_page": 3, **more})
+        assert 'all of customer "Alpenwerk Devices"' in text_of(mine)
+        assert structured(mine)["total"] > 3
+
+
+@pytest.mark.parametrize("sort", [["status", "-iccid"], ["-status", "iccid"], ["activation_date", "-iccid"]])
+async def test_a_list_is_sorted_by_several_keys(known: Fleet, sort: list[str]) -> None:
+    async with Client(build_server(known.settings())) as client:
+        found = structured(await client.call_tool("list_sims", {"sort": sort, "per_page": 40, "detail": "full"}))
+        field = sort[0].removeprefix("-")
+
+        def key(row: dict[str, Any]) -> Any:
+            return STATUS_ORDER.index(row["status"]) if field == "status" else row.get("activated", "9999")
+
+        rows = sorted(found["sims"], key=lambda row: row["iccid"], reverse=sort[1].startswith("-"))
+        rows.sort(key=key, reverse=sort[0].startswith("-"))
+        assert [row["iccid"] for row in rows] == iccids(found)
+        following = structured(
+            await client.call_tool("list_sims", {"sort": sort, "per_page": 40, "page": 2, "detail": "full"})
+        )
+        assert not set(iccids(following)) & set(iccids(found))
+
+
+STATUS_ORDER = ["Issued", "Activated", "Suspended", "Deleted", "Factory Test"]
