@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -25,37 +25,103 @@ _LONGEST_UNBROKEN = 24
 """Parts of a list up to here share a line."""
 
 _GAP = 2
-_FITS = ((24, 5), (10, 2))
-"""How narrow texts may wrap, and how many lines a row may then have on average, for an eye to take it for one."""
+_WIDE, _NARROW = 24, 10
+"""How narrow the texts of a table may wrap: where there is room, and where there is little."""
+_FEW, _SOME = 2, 5
+"""Lines that a row may have on average for an eye to take it for one; with more than a few, rows stand apart."""
+_SENTENCE = 40
+"""Texts from here on stand in a line of their own below their row."""
+_LEAST_COLUMNS = 2
+"""Columns that have to fit for a table with the rest of each row below it."""
 
 Record = Mapping[str, Any]
 
 
 def print_answer(structure: Record, console: Console) -> None:
-    """Print an answer: single facts first, then each list of records."""
-    facts = {name: value for name, value in structure.items() if not _is_records(value) and value != []}
-    if facts:
-        console.print(block(facts, console.width))
+    """Print an answer in its own order: what a tool puts first is what matters most."""
+    parts: list[RenderableType] = []
+    facts: dict[str, Any] = {}
     for name, value in structure.items():
         if not _is_records(value):
+            facts |= {name: value} if value is not None and value != [] else {}
             continue
-        console.print()
-        if name == "days":
-            console.print(chart(value, console))
-        else:
-            console.print(Text(_heading(name), style="italic"))
-            console.print(records(value, console))
+        parts += [block(facts, console.width)] if facts else []
+        facts = {}
+        title = [] if name == "days" else [Text(_heading(name), style="italic")]
+        parts.append(Group(*title, chart(value, console) if name == "days" else records(value, console)))
+    parts += [block(facts, console.width)] if facts else []
+    for at, part in enumerate(parts):
+        if at:
+            console.print()
+        console.print(part)
 
 
 def records(rows: Sequence[Record], console: Console) -> RenderableType:
-    """Return a table with a column for every key that any row has, or a block for each row where none fits."""
+    """Return a table of the rows, or where that gets too narrow, one of the first columns with the rest of each row
+    below it, or a block for each row.
+    """  # noqa: D205  # one sentence.
     if any(isinstance(value, dict | list) for row in rows for value in row.values()):
         return blocks(rows, console.width)
-    for narrowest, tallest in _FITS:
-        table = _table(rows, narrowest, console.width)
-        if table is not None and len(console.render_lines(table)) <= tallest * (len(rows) + 1) + 2:
+    wide, narrow = (_table(rows, narrowest, console.width) for narrowest in (_WIDE, _NARROW))
+    for table in (wide, narrow):
+        if table is not None and _lines_of_a_row(table, rows, console) <= _FEW:
             return table
+    outlined = _outline(rows, console.width) if len(rows) > 1 else None
+    if outlined is not None:
+        return outlined
+    if wide is not None and _lines_of_a_row(wide, rows, console) <= _SOME:
+        wide.leading = 1
+        return wide
     return blocks(rows, console.width)
+
+
+def _lines_of_a_row(table: Table, rows: Sequence[Record], console: Console) -> float:
+    rule = 1
+    return (len(console.render_lines(table)) - rule) / (len(rows) + 1)
+
+
+def _outline(rows: Sequence[Record], width: int) -> RenderableType | None:
+    """Return a table of as many columns as fit unwrapped, the rest of each row below it; None where hardly any fit."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    leading: dict[str, int] = {}
+    for column in columns:
+        cells = [_cell(row.get(column)) for row in rows]
+        needed = max(len(_heading(column)), *(cell.cell_len for cell in cells))
+        if sum(leading.values()) + _GAP * len(leading) + needed > width or any("\n" in cell.plain for cell in cells):
+            break
+        leading[column] = needed
+    if len(leading) < _LEAST_COLUMNS:
+        return None
+    right = {column for column in leading if _is_numeric(column, rows)}
+    head = _line({column: Text(_heading(column), style="bold") for column in leading}, leading, right)
+    parts: list[RenderableType] = [head, Text("─" * (sum(leading.values()) + _GAP * (len(leading) - 1)))]
+    for row in rows:
+        parts.append(_line({column: _cell(row.get(column)) for column in leading}, leading, right))
+        rest = {name: value for name, value in row.items() if name not in leading and value is not None}
+        parts += [Padding(line, (0, 0, 0, _GAP)) for line in _rest(rest)]
+    return Group(*parts)
+
+
+def _line(cells: Mapping[str, Text], widths: Mapping[str, int], right: set[str]) -> Text:
+    parts = []
+    for column, cell in cells.items():
+        blank = Text(" " * (widths[column] - cell.cell_len))
+        parts.append(blank + cell if column in right else cell + blank)
+    line = Text(" " * _GAP).join(parts)
+    line.rstrip()
+    return line
+
+
+def _rest(row: Record) -> list[Text]:
+    """Return what is short in one line, and what is long in lines of its own, each after its name."""
+    short: list[Text] = []
+    long: list[Text] = []
+    for name, value in row.items():
+        cell = _cell(value)
+        if cell:
+            kept = short if cell.cell_len < _SENTENCE else long
+            kept.append(Text(f"{_heading(name)} ", style="dim") + cell)
+    return ([Text(", ").join(short)] if short else []) + long
 
 
 def _table(rows: Sequence[Record], narrowest: int, width: int) -> Table | None:
@@ -70,8 +136,8 @@ def _table(rows: Sequence[Record], narrowest: int, width: int) -> Table | None:
         wanted = max(_width(row.get(column)) for row in rows) - least[column]
         more = max(0, min(left, wanted))
         left -= more
-        numeric = all(isinstance(row.get(column), int | float | None) for row in rows)
-        table.add_column(_heading(column), justify="right" if numeric else "left", width=least[column] + more)
+        justify: JustifyMethod = "right" if _is_numeric(column, rows) else "left"
+        table.add_column(_heading(column), justify=justify, width=least[column] + more)
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     return table
@@ -135,6 +201,10 @@ def _least_width(column: str, rows: Sequence[Record], narrowest: int) -> int:
 
 def _width(value: Any) -> int:
     return max((line.cell_len for line in _cell(value).split()), default=0)
+
+
+def _is_numeric(column: str, rows: Sequence[Record]) -> bool:
+    return all(isinstance(row.get(column), int | float | None) for row in rows)
 
 
 def _is_records(value: Any) -> bool:

@@ -36,7 +36,7 @@ def test_no_word_is_cut_or_broken_and_no_line_is_wider_than_the_terminal(
 ) -> None:
     text = printed(width, lambda console: records(rows, console))
     assert max(map(len, text.splitlines())) <= width
-    found = text.split()
+    found = {word for said in text.split() for word in (said, said.removesuffix(","))}
     for row in rows:
         for value in row.values():
             if value is not None and not isinstance(value, bool):
@@ -49,12 +49,50 @@ def test_headings_are_whole(width: int) -> None:
     assert all(name in text for name in ("iccid", "status", "device", "sms", "cost", "currency"))
 
 
-def test_what_fits_is_a_table_and_what_does_not_is_a_block_for_each_record() -> None:
-    assert "─" in printed(80, lambda console: records(SIMS, console))
-    narrow = printed(60, lambda console: records(SIMS, console))
-    assert "─" not in narrow
-    assert narrow.splitlines()[0].split() == ["iccid", SIMS[0]["iccid"]]
-    assert narrow.count("currency  EUR") == len(SIMS)
+def test_what_fits_is_a_table_and_the_columns_that_do_not_stand_below_their_row() -> None:
+    wide = printed(90, lambda console: records(SIMS, console))
+    assert "─" in wide
+    assert len(wide.splitlines()) == 2 + len(SIMS)
+    assert "currency" in printed(80, lambda console: records(SIMS, console)).splitlines()[0]
+    narrow = [line.rstrip() for line in printed(60, lambda console: records(SIMS, console)).splitlines()]
+    assert narrow[0].split() == ["iccid", "status", "device"]
+    assert narrow[2:4] == [
+        "89883030000060000000  Activated  Digital sign Łódź 0",
+        "  data mb 1,257.061, sms 3, cost 62.85, currency EUR",
+    ]
+    assert len(narrow) == 2 + 2 * len(SIMS)
+
+
+def test_long_texts_stand_in_lines_of_their_own_below_their_row() -> None:
+    text = "PDP Context Request rejected, because quota volume of endpoint is exhausted."
+    rows = [
+        {"what": "session rejected", "to": "2026-11-22T11:00Z", "count": 26, "text": text},
+        {"what": "data session", "to": "2026-11-20T08:00Z", "data_mb": 10.761, "network": "Telekom", "radio": "LTE"},
+    ]
+    lines = [line.rstrip() for line in printed(60, lambda console: records(rows, console)).splitlines()]
+    assert lines == [
+        "what              to                 count",
+        "──────────────────────────────────────────",
+        "session rejected  2026-11-22T11:00Z     26",
+        "  text PDP Context Request rejected, because quota volume of",
+        "  endpoint is exhausted.",
+        "data session      2026-11-20T08:00Z",
+        "  data mb 10.761, network Telekom, radio LTE",
+    ]
+
+
+def test_where_hardly_a_column_fits_or_there_is_one_record_each_is_a_block() -> None:
+    long = [{"name": f"{number} " + "x" * 55, "eid": "8" * 32, "text": "y " * 40} for number in range(2)]
+    for rows in (long, [SIMS[0] | {"msisdn": "4" * 15}]):
+        text = printed(60, lambda console, rows=rows: records(rows, console))
+        assert "─" not in text
+        assert text.splitlines()[0].split()[0] == next(iter(rows[0]))
+
+
+def test_rows_of_many_lines_stand_apart() -> None:
+    rows = [{"tool": "a" * 20, "does": "word " * 30}, {"tool": "b" * 20, "does": "word " * 30}]
+    lines = [line.strip() for line in printed(80, lambda console: records(rows, console)).splitlines()]
+    assert lines.count("") == 1
 
 
 def test_what_holds_records_itself_is_told_below_its_name() -> None:
@@ -78,6 +116,21 @@ def test_between_two_records_is_an_empty_line_and_none_at_the_end() -> None:
     text = printed(60, lambda console: blocks(SIMS[:2], console.width))
     assert [line.strip() for line in text.splitlines()].count("") == 1
     assert text.splitlines()[-1].strip()
+
+
+def test_an_answer_is_in_its_own_order() -> None:
+    out = io.StringIO()
+    findings = [{"cause": "The quota is used up.", "evidence": ["a", "b"]}]
+    answer = {"iccid": "8988", "findings": findings, "ruled_out": ["IMEI lock"], "days": [{"date": "2026-11-01"}]}
+    print_answer(answer, Console(file=out, width=60))
+    lines = [line.split(" ")[0] for line in out.getvalue().splitlines()]
+    assert lines == ["iccid", "", "findings", "cause", "evidence", "", "ruled", "", "Data", "day", "2026-11-01"]
+
+
+def test_an_answer_of_a_list_alone_begins_with_it() -> None:
+    out = io.StringIO()
+    print_answer({"statuses": [{"id": 0}, {"id": 1}]}, Console(file=out, width=60))
+    assert out.getvalue().splitlines()[0].strip() == "statuses"
 
 
 def test_an_answer_leads_with_its_facts() -> None:

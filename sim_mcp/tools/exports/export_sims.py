@@ -217,7 +217,8 @@ def _build_hint(export: Export) -> str | None:
         parts.append(f"{format_quantity(export.gone, 'SIM')} went away meanwhile.")
     if export.written is not None and export.order.format != "json":
         parts.append(
-            f"The columns …{IN_GROUPS} are for spreadsheets, which round long numbers; tools find a SIM by them."
+            f"The columns …{IN_GROUPS} are for spreadsheets, which round long numbers; "
+            "tools find a SIM by an ICCID or EID in that form."
         )
     end = export.order.selection.end
     if end is not None and export.as_of is not None and end > (today := export.as_of.date()):
