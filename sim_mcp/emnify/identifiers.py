@@ -7,6 +7,7 @@ from typing import Literal, Self
 from urllib.parse import quote
 
 from sim_mcp.emnify.errors import InvalidValueError
+from sim_mcp.emnify.pasted_number import drop_decimals
 from sim_mcp.sanitize import is_visible
 
 Kind = Literal["id", "iccid", "imsi", "msisdn", "eid", "device"]
@@ -124,8 +125,12 @@ def parse_candidates(text: str) -> tuple[Candidate, ...]:
 
 
 def compact(text: str) -> str:
-    """Return a text without blanks, dashes and other separators, with its digits as ASCII."""
-    return _SEPARATORS.sub("", _to_ascii_digits(text))
+    """Return a text without blanks, dashes, other separators and a spreadsheet's `.0`, with its digits as ASCII.
+
+    Raises:
+        InvalidValueError: A spreadsheet has shortened the number, so that digits of it are lost.
+    """
+    return _SEPARATORS.sub("", drop_decimals(_to_ascii_digits(text)))
 
 
 def _to_ascii_digits(text: str) -> str:

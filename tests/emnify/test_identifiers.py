@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim_mcp.emnify import Bic, Candidate, EmnifyError, InvalidValueError, luhn_digit, parse_candidates, parse_iccid
+from sim_mcp.emnify import (
+    Bic,
+    Candidate,
+    EmnifyError,
+    InvalidValueError,
+    compact,
+    luhn_digit,
+    parse_candidates,
+    parse_iccid,
+)
 from sim_mcp.emnify.identifiers import format_input
 
 DIGITS = st.text(string.digits, min_size=19, max_size=19)
@@ -195,6 +204,24 @@ def test_any_text_is_a_batch_code_or_refused(said: str) -> None:
 )
 def test_a_number_may_be_whatever_has_that_many_digits(digits: str, expected: list[str]) -> None:
     assert kinds(digits) == expected
+
+
+@given(st.text(string.digits, min_size=16, max_size=32), st.sampled_from([".0", ".00", ",0", " .0"]))
+def test_a_number_whose_last_digits_a_spreadsheet_lost_is_refused_with_the_reason(digits: str, end: str) -> None:
+    for read in (parse_candidates, parse_iccid, compact):
+        with pytest.raises(InvalidValueError, match="it keeps 15 digits, and the others are lost"):
+            read(digits + end)
+
+
+@pytest.mark.parametrize("said", ["8.98830E+18", "8,98830300000674e+19", "2.9505E+14", "9E+18"])
+def test_a_spreadsheets_exponent_is_refused_with_the_reason(said: str) -> None:
+    with pytest.raises(InvalidValueError, match="how a spreadsheet shortens a number"):
+        parse_candidates(said)
+
+
+@given(st.text(string.digits, min_size=13, max_size=15))
+def test_a_shorter_number_keeps_its_digits_in_a_spreadsheet(digits: str) -> None:
+    assert parse_candidates(f"{digits}.0")[:-1] == parse_candidates(digits)[:-1]
 
 
 def test_a_name_has_up_to_200_characters() -> None:

@@ -138,6 +138,15 @@ async def test_what_names_no_sim_is_refused_and_nothing_is_sent(
     assert await asked(known) == before
 
 
+async def test_digits_that_a_spreadsheet_lost_choose_no_sim_and_nothing_is_sent(
+    known: Fleet, client: EmnifyClient
+) -> None:
+    before = await asked(known)
+    with pytest.raises(LookupFailedError, match=r"the others are lost.*\n.*the others are lost.*\nNothing changed"):
+        await find_sims(client, [f"{known.scenarios['healthy']['iccid']}.0", "8.98830E+18"])
+    assert await asked(known) == before
+
+
 async def test_a_name_with_a_comma_is_explained_and_nothing_is_sent(known: Fleet, client: EmnifyClient) -> None:
     before = await asked(known)
     with pytest.raises(SimNotFoundError, match="holds a comma, which emnify's filters cannot express"):
