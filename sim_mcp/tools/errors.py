@@ -24,8 +24,8 @@ from sim_mcp.emnify import (
 from sim_mcp.exports.files import ExportRefusedError
 from sim_mcp.fleet.inventory.inventory import InventoryError
 from sim_mcp.fleet.inventory.sql import UnknownNameError
+from sim_mcp.fleet.lookup.failures import LookupFailedError
 from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError
-from sim_mcp.fleet.lookup.sims import LookupFailedError
 from sim_mcp.formatting import join_sentences
 from sim_mcp.sanitize import clean
 from sim_mcp.tools.context import NoTokenError
