@@ -26,6 +26,7 @@ IMEI_BODY_LENGTH = 14
 """Digits of an IMEI without its check digit, or without the version that an IMEISV has instead."""
 
 _IMEI_LENGTH, _IMEISV_LENGTH = 15, 16
+IMEI_LENGTHS = (IMEI_BODY_LENGTH, _IMEI_LENGTH, _IMEISV_LENGTH)
 _MAX_ID_DIGITS = 12
 _MAX_FORMATTED = 60
 _MAX_NAME_LENGTH = 200

@@ -24,6 +24,7 @@ from sim_mcp.exports.paging import ReadAhead, every_row, gather
 from sim_mcp.exports.rows import SimRow, What, event_row, owner_columns, sim_row, sim_row_of_json, usage_row
 from sim_mcp.fleet.lookup.organisations import find_organisation
 from sim_mcp.fleet.lookup.sims import find_sims
+from sim_mcp.fleet.lookup.whole_fleet import WholeFleet
 
 MAX_SIMS = 10_000
 """SIMs whose usage or events one file may hold: a request each, which takes 25 minutes at 2,000 in five minutes."""
@@ -57,8 +58,12 @@ class Batch:
     gone: int = 0
 
 
-async def rows_of(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> AsyncGenerator[Batch]:
+async def rows_of(
+    client: EmnifyClient, wanted: Selection, group: TaskGroup, *, fleet: WholeFleet | None = None
+) -> AsyncGenerator[Batch]:
     """Yield the rows of an export, a few thousand at a time; the next ones are read ahead in the task group.
+
+    In the fleet a name is looked for that emnify's own search does not find.
 
     Raises:
         ExportRefusedError: Usage or events of more than MAX_SIMS SIMs.
@@ -71,10 +76,10 @@ async def rows_of(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> 
         found = await find_organisation(client, wanted.organisation, among_all=True)
         wanted = replace(wanted, filter=replace(wanted.filter, customer_org=found.id))
     if wanted.what == "sims":
-        async for sims, page in _sims(client, wanted, group):
+        async for sims, page in _sims(client, wanted, group, fleet):
             yield Batch(sims, len(page.items), page.total, page.unreadable)
         return
-    owners = await _owners(client, wanted, group)
+    owners = await _owners(client, wanted, group, fleet)
     read = partial(_usage if wanted.what == "usage" else _events, client, wanted)
     for at in range(0, len(owners), _SIMS_AT_ONCE):
         some = owners[at : at + _SIMS_AT_ONCE]
@@ -89,11 +94,11 @@ async def rows_of(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> 
 
 
 async def _sims(
-    client: EmnifyClient, wanted: Selection, group: TaskGroup
+    client: EmnifyClient, wanted: Selection, group: TaskGroup, fleet: WholeFleet | None
 ) -> AsyncIterator[tuple[Sequence[Row], Page[SimRow]]]:
     """Yield the selected SIMs, with the page they were found on."""
     if wanted.names:
-        sims = [sim_row(sim) for sim in await find_sims(client, wanted.names)]
+        sims = [sim_row(sim) for sim in await find_sims(client, wanted.names, fleet)]
         yield [sim.row for sim in sims], Page(items=sims, page=1, per_page=len(sims), total=len(sims), pages=1)
         return
     narrowed = replace(wanted.filter, without_device=wanted.has_device is False)
@@ -113,10 +118,10 @@ def _parse_page(page: Page[Any]) -> Page[SimRow]:
     return page.model_copy(update={"items": sims, "unreadable": len(page.items) - len(sims)})
 
 
-async def _owners(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> list[Row]:
+async def _owners(client: EmnifyClient, wanted: Selection, group: TaskGroup, fleet: WholeFleet | None) -> list[Row]:
     """Return the SIMs whose usage or events are wanted, as the columns that identify them."""
     owners: list[Row] = []
-    async for sims, page in _sims(client, wanted, group):
+    async for sims, page in _sims(client, wanted, group, fleet):
         owners += [owner_columns(sim) for sim in sims]
         many = len(owners) if wanted.has_device else max(len(owners), page.total or 0)
         if many > MAX_SIMS:

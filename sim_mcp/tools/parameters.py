@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from sim_mcp.emnify import InvalidValueError, SimStatus
+from sim_mcp.emnify.pasted_number import split_column
 from sim_mcp.formatting import as_utc, format_timestamp
 from sim_mcp.sanitize import escaped
 
@@ -30,6 +31,14 @@ def _to_word(value: Any) -> Any:
 def wrap_scalar(value: Any) -> Any:
     """Wrap a scalar in a list; leave anything else as it is."""
     return [value] if isinstance(value, str | int) else value
+
+
+def _split_columns(value: Any) -> Any:
+    """Return the entries of pasted columns; as it is where it holds none, so that it is refused."""
+    names = wrap_scalar(value)
+    if not isinstance(names, list):
+        return names
+    return [entry for name in names for entry in (split_column(name) if isinstance(name, str) else [name])] or names
 
 
 def _assume_utc(value: Any) -> Any:
@@ -57,17 +66,17 @@ Name = Annotated[str, BeforeValidator(_number_to_str), Field(min_length=1, max_l
 SimName = Annotated[
     Name,
     Field(
-        description="SIM: ICCID (19 or 20 digits, as on the card), IMSI, MSISDN, EID, SIM id or device name",
+        description="ICCID, IMSI, MSISDN, EID, IMEI, IP, SIM id, device id or name",
         examples=["8988303000000000129"],
     ),
 ]
 SimNames = Annotated[
     list[Annotated[Name, Field()]],
-    BeforeValidator(wrap_scalar),
+    BeforeValidator(_split_columns),
     Field(
         min_length=1,
         max_length=3000,
-        description="SIMs, each an ICCID, IMSI, MSISDN, EID, SIM id or device name",
+        description="each an ICCID, IMSI, MSISDN, EID, IMEI, SIM id or device name",
     ),
 ]
 Status = Annotated[Literal["issued", "activated", "suspended", "factory_test"], BeforeValidator(_to_word)]

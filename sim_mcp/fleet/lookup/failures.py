@@ -23,7 +23,7 @@ class SimNotFoundError(LookupFailedError):
         self, name: str, tried: Sequence[str], similar: Sequence[Sim] = (), hint: str = "", near: Sequence[Sim] = ()
     ) -> None:
         message = f"No SIM found for {quoted(name)}. Searched as {', '.join(tried)}."
-        super().__init__(" ".join(filter(None, [message, hint or hint_nothing(name), list_similar(similar, near)])))
+        super().__init__(" ".join(filter(None, [message, hint or _hint_nothing(name), list_similar(similar, near)])))
 
 
 class MisreadNumberError(LookupFailedError):
@@ -44,19 +44,29 @@ class AmbiguousSimError(LookupFailedError):
         )
 
 
-def hint_nothing(text: str) -> str:
-    """Return the likeliest mistake in a text that leads to no SIM."""
-    if not any(map(str.isdecimal, text)) or any(map(str.isalpha, text)):
-        return "find_sims looks for its words, in any order, in names of devices, tags and organisations."
-    digits = typed_number(text) or ""
-    size = len(digits)
-    if size in (ICCID_LENGTH, PRINTED_ICCID_LENGTH) and not digits[_LOST_FROM:].strip("0"):
+def number_fault(text: str) -> str | None:
+    """Return what is wrong with a number that no SIM has, as far as its digits show it; "" for nothing, None for words.
+
+    A hint has to fit what failed: in a word no digit is wrong.
+    """
+    digits = typed_number(text)
+    if digits is None and (not any(map(str.isdecimal, text)) or any(map(str.isalpha, text))):
+        return None
+    size = len(digits or "")
+    if digits and size in (ICCID_LENGTH, PRINTED_ICCID_LENGTH) and not digits[_LOST_FROM:].strip("0"):
         return "It ends in noughts, as where a spreadsheet lost the last digits: take it from its source again."
     if size == ICCID_LENGTH - 1:
         return f"It has {size} digits, one fewer than an ICCID."
     if size == PRINTED_ICCID_LENGTH + 1:
         return f"It has {size} digits, one more than an ICCID with its check digit."
-    return "Compare the digits, or look for a part of them with find_sims."
+    return ""
+
+
+def _hint_nothing(text: str) -> str:
+    fault = number_fault(text)
+    if fault is None:
+        return "find_sims looks for words, in any order, in names of devices, tags and organisations."
+    return fault or "Compare the digits, or look for a part of them with find_sims."
 
 
 def list_similar(similar: Sequence[Sim], near: Sequence[Sim]) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sim_mcp.emnify import Candidate, EmnifyClient, InvalidValueError, NotFoundError, Sim, parse_candidates
 from sim_mcp.emnify.identifiers import CheckDigitError, typed_number
-from sim_mcp.emnify.pasted_number import Kind, split_column
+from sim_mcp.emnify.pasted_number import Kind
 from sim_mcp.fleet.lookup.failures import (
     MAX_SUGGESTIONS,
     AmbiguousSimError,
@@ -38,8 +39,7 @@ _IDS: tuple[Kind, ...] = ("id", "device_id")
 """Kinds of numbers that another device may well have for its name."""
 
 
-@dataclass(frozen=True)
-class FoundSim:
+class FoundSim(NamedTuple):
     """A SIM, and where it was named by a part only, a sentence that says which one was taken."""
 
     sim: Sim
@@ -129,17 +129,16 @@ async def find_sim_or_part(client: EmnifyClient, name: str, fleet: WholeFleet | 
 
 
 async def find_sims(client: EmnifyClient, names: Sequence[str], fleet: WholeFleet | None = None) -> list[Sim]:
-    """Find several SIMs, in the order of their names, each once; a pasted column counts as its entries.
+    """Find several SIMs, in the order of their names, each once.
 
     Raises:
         LookupFailedError: At least one name leads to no SIM or to several; the message lists all that failed.
         EmnifyError: emnify could not be asked.
     """
-    entries = [entry for name in names for entry in split_column(name) or [name]]
     found: dict[int, Sim] = {}
     failed: list[str] = []
-    by_name = await read_together(client, entries) if len(entries) > _FEW else {}
-    for name in entries:
+    by_name = await read_together(client, names) if len(names) > _FEW else {}
+    for name in names:
         try:
             # Near numbers cost requests: of a column of wrong ones, the first few show what is wrong.
             sim = by_name.get(name) or await (_find_only if len(failed) >= _FEW else find_sim)(client, name, fleet)

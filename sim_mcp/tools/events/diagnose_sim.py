@@ -13,10 +13,10 @@ from sim_mcp.fleet.diagnosis.evidence import Evidence
 from sim_mcp.fleet.diagnosis.findings import Certainty, Finding
 from sim_mcp.fleet.events.event import format_label
 from sim_mcp.fleet.events.event_type import FROM_NETWORK
-from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.formatting import format_minute, format_number, format_timestamp, join_lines, round_volume
 from sim_mcp.sanitize import called, clean, fence, quoted
 from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, emnify_of
+from sim_mcp.tools.one_sim import find_one
 from sim_mcp.tools.parameters import SimName
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, respond
@@ -84,6 +84,7 @@ class DiagnosisAnswer(Answer):
     ruled_out: Lines
     next_steps: Lines
     unread: Lines
+    hint: str | None = None
 
 
 async def diagnose_sim(ctx: ToolContext, sim: SimName) -> Annotated[CallToolResult, DiagnosisAnswer]:
@@ -91,10 +92,10 @@ async def diagnose_sim(ctx: ToolContext, sim: SimName) -> Annotated[CallToolResu
     now, findings with evidence (likeliest cause first), what is ruled out, next steps, what could not be read.
     """  # noqa: D205  # the description is one paragraph for the model.
     client, over_at = emnify_of(ctx), anyio.current_time() + ANSWER_WITHIN_S
-    found = await find_sim(client, sim)
+    found, note = await find_one(ctx, sim)
     # Where finding it took long, a diagnosis of what still can be read is better than none.
     answer = build(await diagnose(client, found, over_at - anyio.current_time()))
-    return respond(answer, render(answer))
+    return respond(answer, render(answer), note)
 
 
 TOOL = Entry(diagnose_sim, "Diagnose a SIM")

@@ -10,7 +10,6 @@ from sim_mcp.emnify import Event as RawEvent
 from sim_mcp.emnify import EventFilter, InvalidValueError, Sim, event_type_id
 from sim_mcp.emnify import Page as EmnifyPage
 from sim_mcp.fleet.events.event import RETENTION, parse_event
-from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.formatting import (
     format_counted,
     format_megabytes,
@@ -23,6 +22,7 @@ from sim_mcp.formatting import (
 )
 from sim_mcp.sanitize import fence, quoted
 from sim_mcp.tools.context import ToolContext, emnify_of
+from sim_mcp.tools.one_sim import find_one
 from sim_mcp.tools.parameters import Moment, Name, Page, SimName, check_order, ready_call, wrap_scalar
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, respond
@@ -87,7 +87,7 @@ async def list_sim_events(
         description=text_contains,
     )
     str(chosen)  # what cannot be expressed is refused before anything is sent.
-    found = await find_sim(client, sim)
+    found, note = await find_one(ctx, sim)
     # Only an answer tells emnify's time.
     end = until or (client.now() if since else None)
     if since and end and since > end:
@@ -104,7 +104,7 @@ async def list_sim_events(
     }
     shape = {"newest_first": None if newest_first else False, "per_page": per_page if per_page != _PER_PAGE else None}
     answer = build(found, events, {"sim": sim} | filters | shape, filtered=any(filters.values()))
-    return respond(answer, render(answer))
+    return respond(answer, render(answer), note)
 
 
 TOOL = Entry(list_sim_events, "List a SIM's events")

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from sim_mcp.emnify import Organisation, Sim, SimStatus, lifecycle
 from sim_mcp.emnify.lifecycle import status_label
-from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.formatting import join_lines, join_pairs
 from sim_mcp.sanitize import called, clean, fence, quoted
-from sim_mcp.tools.context import ToolContext, emnify_of
+from sim_mcp.tools.context import ToolContext
+from sim_mcp.tools.one_sim import find_one
 from sim_mcp.tools.parameters import SimName
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, respond
@@ -39,14 +39,16 @@ class SimAnswer(Answer):
     model: str | None = None
     produced: str | None = None
     first_activated: str | None = None
+    hint: str | None = None
 
 
 async def get_sim(ctx: ToolContext, sim: SimName) -> Annotated[CallToolResult, SimAnswer]:
     """Get one SIM card in full: status with what it may become and costs, device, identifiers, organisations, dates.
     For why it is offline, list_sim_events shows rejections; for many SIMs at once, list_sims.
     """  # noqa: D205  # the description is one paragraph for the model.
-    answer = build(await find_sim(emnify_of(ctx), sim))
-    return respond(answer, render(answer))
+    found, note = await find_one(ctx, sim)
+    answer = build(found)
+    return respond(answer, render(answer), note)
 
 
 TOOL = Entry(get_sim, "Get one SIM")

@@ -74,7 +74,7 @@ async def list_sims(
         statuses=to_statuses(status),
         iccid=_parse_iccid_part(iccid),
         imsi=_strip_separators(imsi),
-        msisdn=_strip_separators(msisdn),
+        msisdn=_strip_separators(msisdn, dialled="00"),
         eid=_strip_separators(eid),
         name_contains=device,
         has_device=has_device,
@@ -166,9 +166,9 @@ def _hint_nothing(found: SimPage, filters: dict[str, Any]) -> str:
     return f"Searched {searched}. Leave a filter out to see what there is."
 
 
-def _strip_separators(number: str | None) -> str | None:
-    """Return a number without blanks, dashes and the leading plus."""
-    return None if number is None else compact(number).removeprefix("+")
+def _strip_separators(number: str | None, dialled: str = "") -> str | None:
+    """Return a number without blanks, dashes, the leading plus or what is dialled instead."""
+    return None if number is None else compact(number).removeprefix("+").removeprefix(dialled)
 
 
 def _parse_iccid_part(text: str | None) -> str | None:

@@ -61,16 +61,11 @@ class SimQuery:
         wanted = self.filter
         if self.without_usage or len(wanted.statuses) > 1 or wanted.activated_before or wanted.activated_after:
             return True
-        if _WITHOUT_ESCAPE & {*(wanted.name_contains or ""), *(wanted.model or "")}:
+        # emnify searches device names by one part, accents and all, among devices, which know little of their SIMs.
+        if wanted.name_contains is not None or _WITHOUT_ESCAPE & {*(wanted.model or "")}:
             return True
         # emnify cannot filter for SIMs in a device: for a late page, all before it would be read again each time.
-        if wanted.has_device and self.page * self.per_page > MAX_SIMS_PER_PAGE:
-            return True
-        # emnify searches device names among devices, which know little of their SIMs.
-        others = replace(wanted, name_contains=None, statuses=(), iccid=None, eid=None, has_device=None)
-        return wanted.name_contains is not None and (
-            others != FleetFilter() or wanted.has_device is False or self.sort != "id"
-        )
+        return bool(wanted.has_device) and self.page * self.per_page > MAX_SIMS_PER_PAGE
 
 
 @dataclass(frozen=True)
@@ -116,14 +111,12 @@ async def _read_emnify(ctx: ToolContext, query: SimQuery) -> SimPage:
     str(chosen)  # what cannot be expressed is refused before anything is sent.
     if wanted.customer is not None:
         try:
-            organisation = await find_organisation(client, wanted.customer, among_all=True)
+            organisation = await find_organisation(client, wanted.customer, among_all=True, partly=True)
         except NotAllSeenError:
             return await _read_inventory(ctx, query)
         chosen = replace(chosen, customer_org=organisation.id)
     order = SimSort(_EMNIFY_FIELDS[query.sort], query.descending)
-    found = await list_matching(
-        client, Listing(chosen, wanted.name_contains, wanted.has_device, order, query.page, query.per_page)
-    )
+    found = await list_matching(client, Listing(chosen, wanted.has_device, order, query.page, query.per_page))
     rows = [build_row(sim, full=query.full) for sim in found.items]
     return SimPage(rows, found.page, found.total, found.pages, found.has_next)
 

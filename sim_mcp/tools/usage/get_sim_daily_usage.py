@@ -7,9 +7,9 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from sim_mcp.emnify import DailyUsage, InvalidValueError, Sim
-from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.formatting import join_lines
 from sim_mcp.tools.context import ToolContext, emnify_of
+from sim_mcp.tools.one_sim import find_one
 from sim_mcp.tools.parameters import Day, SimName
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, respond
@@ -53,7 +53,7 @@ async def get_sim_daily_usage(
     client = emnify_of(ctx)
     if start and end:
         _check_days(start, end)  # before anything is sent.
-    found = await find_sim(client, sim)
+    found, note = await find_one(ctx, sim)
     # Only an answer shows emnify's date.
     last = end or client.now().date()
     first = start or last - timedelta(days=DEFAULT_DAYS - 1)
@@ -61,7 +61,7 @@ async def get_sim_daily_usage(
         raise InvalidValueError(f"start {first} is still to come: today is {last}, by emnify's clock")
     _check_days(first, last)
     answer = build_daily_usage(found, await client.get_sim_daily_usage(found.id, first, last), first, last)
-    return respond(answer, render_daily_usage(answer))
+    return respond(answer, render_daily_usage(answer), note)
 
 
 def build_daily_usage(sim: Sim, usage: DailyUsage, first: date, last: date) -> DailyUsageAnswer:

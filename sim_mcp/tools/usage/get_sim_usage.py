@@ -5,9 +5,9 @@ from typing import Annotated
 from mcp.types import CallToolResult
 
 from sim_mcp.emnify import Sim, SimUsage
-from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.formatting import format_megabytes, join_lines
 from sim_mcp.tools.context import ToolContext, emnify_of
+from sim_mcp.tools.one_sim import find_one
 from sim_mcp.tools.parameters import SimName
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, respond
@@ -29,9 +29,9 @@ async def get_sim_usage(ctx: ToolContext, sim: SimName) -> Annotated[CallToolRes
     get_sim_daily_usage. Data is in MB; rx is what the device received; costs carry their currency.
     """  # noqa: D205  # the description is one paragraph for the model.
     client = emnify_of(ctx)
-    found = await find_sim(client, sim)
+    found, note = await find_one(ctx, sim)
     answer = build_usage(found, await client.get_sim_usage(found.id))
-    return respond(answer, render_usage(answer))
+    return respond(answer, render_usage(answer), note)
 
 
 def build_usage(sim: Sim, usage: SimUsage) -> UsageAnswer:
