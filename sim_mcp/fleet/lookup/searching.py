@@ -15,7 +15,7 @@ from sim_mcp.emnify import (
     Sim,
     SimFilter,
 )
-from sim_mcp.emnify.identifiers import IMEI_BODY_LENGTH
+from sim_mcp.emnify.identifiers import IMEI_BODY_LENGTH, typed_number
 from sim_mcp.fleet.lookup.failures import MAX_CANDIDATES, MAX_SUGGESTIONS
 from sim_mcp.fleet.lookup.folding import fold, holds_words
 
@@ -57,6 +57,19 @@ async def search(client: EmnifyClient, candidate: Candidate) -> Hits:
             return await _find_by_device_name(client, value)
         case _:
             return await _find_by_number(client, candidate.kind, value)
+
+
+async def search_parts(client: EmnifyClient, text: str, most: int) -> Sequence[Sim]:
+    """Return the first SIMs whose ICCID holds a number that is too short to be one (GET /api/v1/sim).
+
+    Raises:
+        EmnifyError: emnify could not be asked.
+    """
+    digits = typed_number(text)
+    if digits is None or len(digits) >= ICCID_LENGTH - 1:
+        return ()
+    # A part off the card may end in the check digit, which `iccid` has not.
+    return (await client.list_sims(SimFilter(iccid_with_luhn=digits), per_page=most)).items
 
 
 async def _find_by_id(client: EmnifyClient, sim_id: int) -> Hits:

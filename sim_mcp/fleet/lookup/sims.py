@@ -16,7 +16,7 @@ from sim_mcp.fleet.lookup.failures import (
 )
 from sim_mcp.fleet.lookup.folding import fold
 from sim_mcp.fleet.lookup.neighbours import near_typed, search_near
-from sim_mcp.fleet.lookup.searching import Hits, search
+from sim_mcp.fleet.lookup.searching import Hits, search, search_parts
 from sim_mcp.fleet.lookup.together import read_together
 from sim_mcp.fleet.lookup.whole_fleet import Holder, WholeFleet
 from sim_mcp.sanitize import quoted
@@ -116,6 +116,7 @@ async def find_sim_or_part(client: EmnifyClient, name: str, fleet: WholeFleet | 
         return FoundSim(sim)
     holders = await fleet.holding(name, MAX_SUGGESTIONS + 1) if fleet is not None and not looked.misread else None
     if holders is None:
+        looked.similar |= {sim.id: sim for sim in await search_parts(client, name, MAX_SUGGESTIONS + 1)}
         holders = [Holder(sim_id, "") for sim_id in looked.similar]
     sims = await _read(client, [each.sim_id for each in holders])
     if len(sims) == 1 == len(holders):

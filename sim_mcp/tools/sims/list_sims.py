@@ -160,7 +160,7 @@ def _hint_nothing(found: SimPage, filters: dict[str, Any]) -> str:
         return "This workspace has no SIMs, or the token is for another one."
     number = next((name for name in ("iccid", "imsi", "msisdn", "eid") if filters[name] is not None), None)
     if number:
-        return f"Searched {searched}. A digit may be wrong: try a shorter part of the {number}."
+        return f"Searched {searched}. A digit may be wrong: find_sims tells which numbers are near it."
     if filters["device"] is not None:
         return f"Searched {searched}. Only devices with a SIM are listed: try a shorter part of the name."
     return f"Searched {searched}. Leave a filter out to see what there is."
