@@ -88,7 +88,8 @@ def _explain_argument(problem: Any) -> str:
         return f"{name} is required"
     if problem["type"] == "string_type" and isinstance(problem["input"], int | float):
         message = "should be a string: put it in quotes, longer numbers lose digits on the way"
-    things = "characters" if isinstance(problem["input"], str) else "items"
+    # A pasted column is one text, and a list by the time it is counted.
+    things = "characters" if problem["type"].startswith("string_") else "items"
     if (most := problem.get("ctx", {}).get("max_length")) is not None:
         message = f"should have at most {most} {things}"
     elif problem["type"] in {"too_short", "string_too_short"}:

@@ -10,6 +10,7 @@ import pytest
 from sim_mcp.emnify import EmnifyClient, InvalidValueError, Limits
 from sim_mcp.fleet.lookup.failures import AmbiguousSimError, LookupFailedError, SimNotFoundError
 from sim_mcp.fleet.lookup.sims import find_sim, find_sim_or_part, find_sims
+from sim_mcp.fleet.lookup.whole_fleet import Holder
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from tests.emnify.upstream import Reply, Upstream, upstream_running
 from tests.support import Fleet, fleet_of
@@ -283,6 +284,39 @@ async def test_a_name_without_its_accents_changes_nothing_and_lists_the_one_that
         with pytest.raises(SimNotFoundError) as failed:
             await find_sim(client, "koln elevator")
         assert fleet.scenarios["healthy"]["iccid_with_luhn"] in str(failed.value)
+
+
+class OldFleet:
+    """A fleet as it was: every name is that of one SIM."""
+
+    def __init__(self, sim_id: int) -> None:
+        self._sim_id = sim_id
+
+    async def named(self, name: str) -> list[int]:
+        return [self._sim_id] if name else []
+
+    async def holding(self, text: str, most: int) -> list[Holder]:
+        return [Holder(self._sim_id, "device")][:most] if text else []
+
+    async def near(self, numbers: frozenset[str], most: int) -> list[int]:
+        return [self._sim_id, 999_999_999][:most] if numbers else []
+
+
+async def test_a_sim_that_has_another_name_by_now_is_not_taken_by_its_old_one(
+    known: Fleet, client: EmnifyClient
+) -> None:
+    fleet = OldFleet(known.scenarios["healthy"]["sim_id"])
+    with pytest.raises(SimNotFoundError, match="Did you mean"):
+        await find_sim(client, "Pump of old", fleet)
+
+
+async def test_near_numbers_of_the_fleet_are_read_as_they_are_now_and_never_chosen(
+    known: Fleet, client: EmnifyClient
+) -> None:
+    fleet = OldFleet(known.scenarios["healthy"]["sim_id"])
+    with pytest.raises(SimNotFoundError, match="This one has nearly that number") as failed:
+        await find_sim(client, "8988303000099999999", fleet)
+    assert known.scenarios["healthy"]["iccid_with_luhn"] in str(failed.value)
 
 
 async def test_an_id_of_one_sim_that_is_the_name_of_anothers_device_lists_both() -> None:
