@@ -166,6 +166,9 @@ def _drop_decimals(text: str) -> str:
 
 
 def _split_line(line: str) -> list[str]:
+    # Where a comma stands for the decimal point, it separates nothing.
+    if _EXPONENT.fullmatch(line) or _DECIMALS.fullmatch(line):
+        return [line]
     pieces = [piece for part in re.split(r"[,;\t]", line) if (piece := part.strip())]
     if len(pieces) > 1 and all(map(_looks_like_number, pieces)):
         return pieces

@@ -1,6 +1,6 @@
 """Where the rows of an export come from: SIMs by filter or by name, and the usage or events of each."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from functools import partial
@@ -59,7 +59,7 @@ class Batch:
 
 
 async def rows_of(
-    client: EmnifyClient, wanted: Selection, group: TaskGroup, *, fleet: WholeFleet | None = None
+    client: EmnifyClient, wanted: Selection, group: TaskGroup, *, fleet: Callable[[], WholeFleet] | None = None
 ) -> AsyncGenerator[Batch]:
     """Yield the rows of an export, a few thousand at a time; the next ones are read ahead in the task group.
 
@@ -94,11 +94,11 @@ async def rows_of(
 
 
 async def _sims(
-    client: EmnifyClient, wanted: Selection, group: TaskGroup, fleet: WholeFleet | None
+    client: EmnifyClient, wanted: Selection, group: TaskGroup, fleet: Callable[[], WholeFleet] | None
 ) -> AsyncIterator[tuple[Sequence[Row], Page[SimRow]]]:
     """Yield the selected SIMs, with the page they were found on."""
     if wanted.names:
-        sims = [sim_row(sim) for sim in await find_sims(client, wanted.names, fleet)]
+        sims = [sim_row(sim) for sim in await find_sims(client, wanted.names, fleet() if fleet else None)]
         yield [sim.row for sim in sims], Page(items=sims, page=1, per_page=len(sims), total=len(sims), pages=1)
         return
     narrowed = replace(wanted.filter, without_device=wanted.has_device is False)
@@ -118,7 +118,9 @@ def _parse_page(page: Page[Any]) -> Page[SimRow]:
     return page.model_copy(update={"items": sims, "unreadable": len(page.items) - len(sims)})
 
 
-async def _owners(client: EmnifyClient, wanted: Selection, group: TaskGroup, fleet: WholeFleet | None) -> list[Row]:
+async def _owners(
+    client: EmnifyClient, wanted: Selection, group: TaskGroup, fleet: Callable[[], WholeFleet] | None
+) -> list[Row]:
     """Return the SIMs whose usage or events are wanted, as the columns that identify them."""
     owners: list[Row] = []
     async for sims, page in _sims(client, wanted, group, fleet):

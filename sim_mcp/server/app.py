@@ -160,7 +160,7 @@ def _lifespan(
             async with anyio.create_task_group() as background:
                 background.start_soon(changes.host_page)
                 background.start_soon(changes.recover)
-                rows = partial(rows_of, client, fleet=FleetSearch(inventory))
+                rows = partial(rows_of, client, fleet=lambda: FleetSearch(inventory))
                 exports = ExportService(rows, client.now, settings.export_dir, background, waits_s=waits_s)
                 yield AppState(settings, client, changes, inventory, usage, exports, forms_count)
                 background.cancel_scope.cancel()

@@ -296,6 +296,8 @@ def test_a_name_is_not_taken_for_a_pasted_number(said: str) -> None:
         (f"{ICCID}, {PRINTED},, {MSISDN}", [ICCID, PRINTED, MSISDN]),
         (f"{ICCID};+{MSISDN}\t166", [ICCID, f"+{MSISDN}", "166"]),
         (f"{ICCID},8.98830E+18", [ICCID, "8.98830E+18"]),
+        (f"{ICCID},0", [f"{ICCID},0"]),
+        ("8,98830E+18", ["8,98830E+18"]),
         ("Pump 3, north", ["Pump 3, north"]),
         ("Pump 3,\nPump 4,", ["Pump 3,", "Pump 4,"]),
         ("Pump\t3", ["Pump\t3"]),

@@ -109,6 +109,16 @@ async def test_a_name_as_an_answer_shows_it_is_accepted_back_in_every_tool(
     assert story["iccid_with_luhn"] in text_of(planned)
 
 
+async def test_a_long_name_cut_by_an_answer_is_accepted_back(fleet: Fleet, client: Client) -> None:
+    story = fleet.scenarios["injected_name"]
+    row = structured(await client.call_tool("list_sims", {"iccid": story["iccid"]}))["sims"][0]
+    assert row["device"].endswith("…")
+    for tool, key in (("list_sims", "device"), ("find_sims", "text")):
+        found = structured(await client.call_tool(tool, {key: row["device"]}))
+        assert [each["iccid"] for each in found["sims"]] == [story["iccid_with_luhn"]]
+    assert structured(await client.call_tool("get_sim", {"sim": row["device"]}))["iccid"] == story["iccid_with_luhn"]
+
+
 async def test_a_pasted_column_is_as_many_sims_and_a_name_with_a_comma_one(fleet: Fleet, client: Client) -> None:
     named = await rename(fleet, "blocked", "Lift 7, Basel")
     cards = [fleet.scenarios[story]["iccid_with_luhn"] for story in ("healthy", "went_silent", "euicc")]
@@ -130,6 +140,10 @@ async def test_a_mistyped_card_gets_its_near_neighbours_from_the_fleet_that_is_k
     card = fleet.scenarios["lookalike_b"]["iccid"]
     wrong = f"{card[:9]}{(int(card[9]) + 1) % 10}{card[10:]}"
     await client.call_tool("summarize_sims", {"group_by": ["status"]})
+    for almost in (card[:18], card[1:]):
+        refused = await client.call_tool("get_sim", {"sim": almost})
+        assert refused.is_error
+        assert "none is chosen" in text_of(refused)
     before = len(await fleet.requests())
     for tool, arguments in (("get_sim", {"sim": wrong}), ("set_sim_status", {"sims": [wrong], "status": "suspended"})):
         refused = await client.call_tool(tool, arguments)

@@ -19,10 +19,11 @@ WAIT_S = 10.0
 
 
 class FleetSearch:
-    """Search the whole fleet (`lookup.whole_fleet.WholeFleet`)."""
+    """Search the whole fleet (`lookup.whole_fleet.WholeFleet`); an object for one call, which waits once for it."""
 
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory
+        self._has_waited = False
 
     async def named(self, name: str) -> Sequence[int] | None:
         """Return the SIMs in devices of that name, whatever is invisible in it."""
@@ -54,6 +55,7 @@ class FleetSearch:
         if not read:
             return await self._inventory.held()
         try:
-            return await self._inventory.snapshot(wait_s=WAIT_S)
+            return await self._inventory.snapshot(wait_s=0.0 if self._has_waited else WAIT_S)
         except StillReadingError:
+            self._has_waited = True
             return None

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from sim_mcp.emnify.identifiers import ICCID_LENGTH, IMEI_BODY_LENGTH, IMEI_LENGTHS, typed_number
 from sim_mcp.emnify.pasted_number import PastedNumber, is_digits, name_inside, read_number
 from sim_mcp.fleet.inventory.sql import Condition, Names, Values, one_of
-from sim_mcp.fleet.lookup.folding import fold_accents
+from sim_mcp.fleet.lookup.folding import fold_accents, search_words
 
 Fit = Literal["exact", "prefix", "part"]
 
@@ -69,7 +69,7 @@ def search(text: str, names: Names) -> Search | None:
         InvalidValueError: A spreadsheet has shortened the number, so that digits of it are lost.
     """
     given = read_number(text)
-    name = fold_accents(name_inside(text) or text)
+    name = " ".join(search_words(name_inside(text) or text))
     if not name:
         return None
     terms = [*_number_terms(text, given), *_text_terms(name), *_organisation_terms(name, names)]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sim_mcp.emnify import InvalidValueError, compact
 from sim_mcp.fleet.inventory.filters import FleetFilter
 from sim_mcp.fleet.inventory.rows import Kind, day_to_number
-from sim_mcp.fleet.lookup.folding import fold_accents, holds_words
+from sim_mcp.fleet.lookup.folding import holds_words, search_words
 from sim_mcp.fleet.lookup.organisations import format_organisations, match_organisations
 from sim_mcp.sanitize import fence, quoted
 
@@ -63,13 +63,13 @@ def _text_conditions(where: FleetFilter) -> Iterator[Condition]:
             yield Condition(f"instr({column}, ?) > 0", (_require_text(column, text, dialled),))
     if where.name_contains is not None:
         name = _require_text("device", where.name_contains, where.name_contains.strip())
-        words = tuple(fold_accents(name).split())
+        words = search_words(name)
         yield Condition(" AND ".join(["instr(folded, ?) > 0"] * len(words)), words)
 
 
 def _require_text(field: str, text: str, wanted: str) -> str:
     # An empty text is part of every other: the filter would be ignored silently.
-    if not fold_accents(wanted):
+    if not search_words(wanted):
         raise InvalidValueError(
             f"{field} {quoted(text)} holds nothing to search for; give a part of it or leave it out"
         )

@@ -23,7 +23,9 @@ class SimNotFoundError(LookupFailedError):
         self, name: str, tried: Sequence[str], similar: Sequence[Sim] = (), hint: str = "", near: Sequence[Sim] = ()
     ) -> None:
         message = f"No SIM found for {quoted(name)}. Searched as {', '.join(tried)}."
-        super().__init__(" ".join(filter(None, [message, hint or _hint_nothing(name), list_similar(similar, near)])))
+        # Where SIMs are listed, they are the advice.
+        why = hint or (number_fault(name) if similar or near else _hint_nothing(name))
+        super().__init__(" ".join(filter(None, [message, why, list_similar(similar, near)])))
 
 
 class MisreadNumberError(LookupFailedError):

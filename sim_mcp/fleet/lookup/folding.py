@@ -9,6 +9,9 @@ _LETTERS = str.maketrans(
 )
 """Letters that Unicode does not take apart into one that is typed without accents and a mark."""
 
+_SHORTEST_CUT = 35
+"""Characters that are left of a name where an answer cuts it; what is shorter was cut by somebody else."""
+
 
 def fold(text: str) -> str:
     """Return a name for comparison: whatever its case, however its accents are encoded, without invisible characters.
@@ -37,7 +40,21 @@ def fold_accents(text: str) -> str:
     return " ".join(bare.split())
 
 
+def is_called(name: str, said: str) -> bool:
+    """Tell whether a name is the one that was said, whole or, where it is long, cut as an answer shows it."""
+    folded, wanted = fold(name), fold(said)
+    if folded == wanted:
+        return True
+    cut = wanted.removesuffix("…").rstrip()
+    return wanted.endswith("…") and len(cut) >= _SHORTEST_CUT and len(folded) > len(cut) and folded.startswith(cut)
+
+
 def holds_words(name: str, text: str) -> bool:
     """Tell whether a name holds all words of a text, or parts of words, in any order, case and accents."""
-    folded, words = fold_accents(name), fold_accents(text).split()
+    folded, words = fold_accents(name), search_words(text)
     return bool(words) and all(word in folded for word in words)
+
+
+def search_words(text: str) -> tuple[str, ...]:
+    """Return the words to search for, without the dots where an answer cut a name."""
+    return tuple(fold_accents(text.strip().removesuffix("…")).split())

@@ -7,7 +7,9 @@ from sim_mcp.emnify.identifiers import PRINTED_ICCID_LENGTH, typed_number
 
 _DIGITS = "0123456789"
 _PER_PAGE = 500
-_ICCID_LENGTHS = range(ICCID_LENGTH - 1, PRINTED_ICCID_LENGTH + 2)
+NEARLY_ICCID = range(ICCID_LENGTH - 1, PRINTED_ICCID_LENGTH + 2)
+"""How many digits an ICCID has, printed or not, with one missing or too many."""
+
 _IMSI_LENGTHS = range(13, 17)
 _MSISDN_LENGTHS = range(7, 17)
 _EID_LENGTHS = range(31, 34)
@@ -48,7 +50,7 @@ async def search_near(client: EmnifyClient, text: str, most: int) -> Sequence[Si
         return ()
     # A digit that is wrong is in one of the two parts, and the other part is right.
     cut = len(digits[:ICCID_LENGTH]) * 2 // 3
-    end = ICCID_LENGTH if len(digits) in _ICCID_LENGTHS else len(digits)
+    end = ICCID_LENGTH if len(digits) in NEARLY_ICCID else len(digits)
     seen: dict[int, Sim] = {}
     for part in (digits[:cut], digits[cut:end]):
         for wanted in _filters(part, len(digits)):
@@ -62,7 +64,7 @@ async def search_near(client: EmnifyClient, text: str, most: int) -> Sequence[Si
 
 def _filters(part: str, length: int) -> list[SimFilter]:
     """Return the filters for a part of a number of that length, which has lost a digit or gained one perhaps."""
-    if length in _ICCID_LENGTHS:
+    if length in NEARLY_ICCID:
         return [SimFilter(iccid=part)]
     if length in _EID_LENGTHS:
         return [SimFilter(eid=part)]

@@ -17,7 +17,7 @@ from sim_mcp.emnify import (
 )
 from sim_mcp.emnify.identifiers import IMEI_BODY_LENGTH, typed_number
 from sim_mcp.fleet.lookup.failures import MAX_CANDIDATES, MAX_SUGGESTIONS
-from sim_mcp.fleet.lookup.folding import fold, holds_words
+from sim_mcp.fleet.lookup.folding import holds_words, is_called
 
 _MIN_PART_LENGTH = 3
 """Characters that a part of a name has at least, for a search with it to be worthwhile."""
@@ -154,7 +154,7 @@ async def _search_devices(client: EmnifyClient, name: str, part: str, *, all_pag
         # Whether there is another device with that name is not known then, and none is guessed.
         hint = f"More than {len(seen):,} device names hold that; name the SIM by its ICCID."
         return Hits(near=await _sims_in(client, seen, MAX_SUGGESTIONS), hint=hint)
-    same_name = [device for device in seen if fold(device.name or "") == fold(name)]
+    same_name = [device for device in seen if is_called(device.name or "", name)]
     exact = await _sims_in(client, same_name, MAX_CANDIDATES + 1)
     if exact:
         return Hits(exact)

@@ -15,7 +15,7 @@ from sim_mcp.fleet.lookup.failures import (
     SimNotFoundError,
 )
 from sim_mcp.fleet.lookup.folding import fold
-from sim_mcp.fleet.lookup.neighbours import near_typed, search_near
+from sim_mcp.fleet.lookup.neighbours import NEARLY_ICCID, near_typed, search_near
 from sim_mcp.fleet.lookup.searching import Hits, search, search_parts
 from sim_mcp.fleet.lookup.together import read_together
 from sim_mcp.fleet.lookup.whole_fleet import Holder, WholeFleet
@@ -114,7 +114,10 @@ async def find_sim_or_part(client: EmnifyClient, name: str, fleet: WholeFleet | 
     looked = await _search_exactly(client, name, fleet)
     if (sim := looked.only()) is not None:
         return FoundSim(sim)
-    holders = await fleet.holding(name, MAX_SUGGESTIONS + 1) if fleet is not None and not looked.misread else None
+    # A whole number but for a digit is mistyped, also where only one SIM holds the others.
+    if len(typed_number(name) or "") in NEARLY_ICCID:
+        raise looked.failure(await _near(client, name, fleet))
+    holders = await fleet.holding(name, MAX_SUGGESTIONS + 1) if fleet is not None else None
     if holders is None:
         looked.similar |= {sim.id: sim for sim in await search_parts(client, name, MAX_SUGGESTIONS + 1)}
         holders = [Holder(sim_id, "") for sim_id in looked.similar]

@@ -6,7 +6,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from sim_mcp.emnify import InvalidValueError
-from sim_mcp.emnify.identifiers import CheckDigitError, imei_with_check_digit, parse_candidates
+from sim_mcp.emnify.identifiers import IMEI_BODY_LENGTH, CheckDigitError, imei_with_check_digit, parse_candidates
 from sim_mcp.fleet.inventory.filters import FleetSim, Found, Match
 from sim_mcp.fleet.inventory.inventory import StillReadingError
 from sim_mcp.fleet.inventory.snapshot import Snapshot
@@ -67,8 +67,13 @@ def _search(snapshot: Snapshot, text: str) -> Found:
         return found
     for numbers in near_typed(text):
         if near := snapshot.near(numbers, limit=_MOST_NEAR):
-            return Found([Match(sim, "number", "near") for sim in near], 0)
+            return Found([Match(sim, _near_field(sim, numbers), "near") for sim in near], 0)
     return found
+
+
+def _near_field(sim: FleetSim, numbers: frozenset[str]) -> str:
+    fields = {"IMSI": sim.imsi, "MSISDN": sim.msisdn, "EID": sim.eid, "IMEI": (sim.imei or "")[:IMEI_BODY_LENGTH]}
+    return next((field for field, value in fields.items() if value in numbers), "ICCID")
 
 
 def build(found: Found, text: str, *, fleet: int, as_of: str, note: str | None) -> FoundSimsAnswer:
@@ -127,7 +132,6 @@ def _label_match(sim: FleetSim, field: str) -> str:
         "tag": sim.tags,
         "reseller": sim.reseller,
         "issuer": sim.issuer,
-        "number": " ".join(filter(None, ["of IMSI", sim.imsi, "MSISDN", sim.msisdn])),
     }
     return f"{field} {clean(values.get(field), NAME_LIMIT)}".rstrip()
 

@@ -12,6 +12,7 @@ from sim_mcp.fleet.lookup.failures import AmbiguousSimError, LookupFailedError, 
 from sim_mcp.fleet.lookup.sims import find_sim, find_sim_or_part, find_sims
 from sim_mcp.fleet.lookup.whole_fleet import Holder
 from sim_mcp.sandbox import SandboxSettings, Unknowns
+from sim_mcp.sanitize import clean
 from tests.emnify.upstream import Reply, Upstream, upstream_running
 from tests.support import Fleet, fleet_of
 
@@ -271,6 +272,22 @@ async def test_a_name_as_an_answer_shows_it_is_accepted_back_also_for_a_change(n
     async with fleet_with(name) as (_, client, (sim_id,)):
         assert (await find_sim(client, as_shown)).id == sim_id
         assert [sim.id for sim in await find_sims(client, [as_shown])] == [sim_id]
+
+
+async def test_a_long_name_is_accepted_as_an_answer_cuts_it_and_no_shorter(known: Fleet, client: EmnifyClient) -> None:
+    story = known.scenarios["injected_name"]
+    for limit in (40, 60, 80):
+        assert (await find_sim(client, clean(story["device_name"], limit))).id == story["sim_id"]
+    with pytest.raises(SimNotFoundError, match=story["iccid_with_luhn"]):
+        await find_sim(client, clean(story["device_name"], 60).removesuffix("…"))
+    with pytest.raises(SimNotFoundError):
+        await find_sim(client, clean(story["device_name"], 20))
+
+
+async def test_two_long_names_that_are_cut_alike_are_both_listed() -> None:
+    async with fleet_with("Lift 7 " * 12 + "Basel", "Lift 7 " * 12 + "Bern") as (_, client, _):
+        with pytest.raises(AmbiguousSimError, match="2 SIMs go by"):
+            await find_sim(client, clean("Lift 7 " * 12 + "Basel", 60))
 
 
 async def test_two_names_that_look_the_same_are_both_listed_and_none_is_guessed() -> None:

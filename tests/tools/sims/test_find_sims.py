@@ -52,6 +52,25 @@ async def test_a_sim_is_found_by_words_tag_imei_address_and_device_id(fleet: Fle
         assert hits[sim["iccid"]] == (matched, fit)
 
 
+async def test_a_number_that_does_not_exist_gets_those_near_it(fleet: Fleet, client: Client) -> None:
+    story = fleet.scenarios["healthy"]
+    for field in ("iccid", "imsi", "msisdn"):
+        number = story[field]
+        for wrong in (
+            number[:-3] + str((int(number[-3]) + 5) % 10) + number[-2:],
+            number[:-1],
+            f"{number[:9]}{number[8:]}",
+        ):
+            answer = structured(await client.call_tool("find_sims", {"text": wrong}))
+            hits = {row["iccid"]: row for row in answer["sims"]}
+            if not answer["total"]:
+                assert "none is chosen" in answer["hint"]
+                assert hits[story["iccid_with_luhn"]]["fit"] == "near"
+                assert hits[story["iccid_with_luhn"]]["matched"].split()[0] == field.upper()
+            else:
+                assert wrong in number
+
+
 async def test_an_ip_address_is_no_row_of_digits(client: Client) -> None:
     for text in ("10.0.0.0", "10.255.255.255"):
         assert structured(await client.call_tool("find_sims", {"text": text}))["total"] == 0
