@@ -127,6 +127,8 @@ class DeviceFilter:
     """A filter of GET /api/v1/endpoint."""
 
     name: str | None = None
+    imei: str | None = None
+    ip_address: str | None = None
     iccid: str | None = None
     eid: str | None = None
     sim_status: SimStatus | None = None

@@ -1,6 +1,6 @@
 """Where the rows of an export come from: SIMs by filter or by name, and the usage or events of each."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -26,6 +26,7 @@ from sim_mcp.exports.paging import ReadAhead, every_row, gather
 from sim_mcp.exports.rows import SimRow, What, event_row, owner_columns, sim_row, sim_row_of_json, usage_row
 from sim_mcp.fleet.lookup.selection import SimSelection, find_organisations
 from sim_mcp.fleet.lookup.sims import find_sims
+from sim_mcp.fleet.lookup.whole_fleet import WholeFleet
 
 MAX_SIMS = 10_000
 """SIMs whose usage or events one file may hold: a request each, which takes 25 minutes at 2,000 in five minutes."""
@@ -81,8 +82,12 @@ def period(start: date | None, end: date | None, today: date) -> tuple[date, dat
     return first, min(last, today)
 
 
-async def rows_of(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> AsyncGenerator[Batch]:
+async def rows_of(
+    client: EmnifyClient, wanted: Selection, group: TaskGroup, *, fleet: Callable[[], WholeFleet] | None = None
+) -> AsyncGenerator[Batch]:
     """Yield the rows of an export, a few thousand at a time; the next ones are read ahead in the task group.
+
+    In the fleet a name is looked for that emnify's own search does not find.
 
     Raises:
         ExportRefusedError: Usage or events of more than MAX_SIMS SIMs, or of days that are no period.
@@ -93,10 +98,10 @@ async def rows_of(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> 
     """
     wanted = replace(wanted, sims=await _with_organisations(client, wanted))
     if wanted.what == "sims":
-        async for sims, page in _sims(client, wanted, group):
+        async for sims, page in _sims(client, wanted, group, fleet):
             yield Batch(sims, len(page.items), page.total, page.unreadable)
         return
-    owners = await _owners(client, wanted, group)
+    owners = await _owners(client, wanted, group, fleet)
     # Only now has emnify answered, and told what day it is.
     try:
         first, last = period(wanted.start, wanted.end, client.now().date())
@@ -116,11 +121,11 @@ async def rows_of(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> 
 
 
 async def _sims(
-    client: EmnifyClient, wanted: Selection, group: TaskGroup
+    client: EmnifyClient, wanted: Selection, group: TaskGroup, fleet: Callable[[], WholeFleet] | None
 ) -> AsyncIterator[tuple[Sequence[Row], Page[SimRow]]]:
     """Yield the selected SIMs, with the page they were found on."""
     if wanted.names:
-        sims = [sim_row(sim) for sim in await find_sims(client, wanted.names)]
+        sims = [sim_row(sim) for sim in await find_sims(client, wanted.names, fleet() if fleet else None)]
         yield [sim.row for sim in sims], Page(items=sims, page=1, per_page=len(sims), total=len(sims), pages=1)
         return
 
@@ -152,10 +157,12 @@ def _parse_page(page: Page[Any]) -> Page[SimRow]:
     return page.model_copy(update={"items": sims, "unreadable": len(page.items) - len(sims)})
 
 
-async def _owners(client: EmnifyClient, wanted: Selection, group: TaskGroup) -> list[Row]:
+async def _owners(
+    client: EmnifyClient, wanted: Selection, group: TaskGroup, fleet: Callable[[], WholeFleet] | None
+) -> list[Row]:
     """Return the SIMs whose usage or events are wanted, as the columns that identify them."""
     owners: list[Row] = []
-    async for sims, page in _sims(client, wanted, group):
+    async for sims, page in _sims(client, wanted, group, fleet):
         owners += [owner_columns(sim) for sim in sims]
         many = max(len(owners), page.total or 0) if wanted.sims.is_filter else len(owners)
         if many > MAX_SIMS:

@@ -23,6 +23,7 @@ from sim_mcp.changes.service import ChangeService
 from sim_mcp.emnify import EmnifyClient, InvalidValueError
 from sim_mcp.exports.service import WAITS_S, ExportService
 from sim_mcp.exports.sources import rows_of
+from sim_mcp.fleet.inventory.fleet_search import FleetSearch
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.usage.scan import UsageScan
 from sim_mcp.prompts import PromptArgumentsError, add_prompts, check_arguments
@@ -162,9 +163,8 @@ def _lifespan(
             async with anyio.create_task_group() as background:
                 background.start_soon(changes.host_page)
                 background.start_soon(changes.recover)
-                exports = ExportService(
-                    partial(rows_of, client), client.now, settings.export_dir, background, waits_s=waits_s
-                )
+                rows = partial(rows_of, client, fleet=lambda: FleetSearch(inventory))
+                exports = ExportService(rows, client.now, settings.export_dir, background, waits_s=waits_s)
                 yield AppState(settings, client, changes, inventory, usage, exports, forms_count)
                 background.cancel_scope.cancel()
 

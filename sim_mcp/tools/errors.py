@@ -25,8 +25,8 @@ from sim_mcp.emnify import (
 from sim_mcp.exports.files import ExportRefusedError
 from sim_mcp.fleet.inventory.inventory import InventoryError
 from sim_mcp.fleet.inventory.sql import UnknownNameError
+from sim_mcp.fleet.lookup.failures import LookupFailedError
 from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError
-from sim_mcp.fleet.lookup.sims import LookupFailedError
 from sim_mcp.formatting import join_sentences
 from sim_mcp.sanitize import clean
 from sim_mcp.tools.context import NoTokenError
@@ -95,7 +95,8 @@ def _explain_argument(problem: Any) -> str:
         return f"{name} is required"
     if problem["type"] == "string_type" and isinstance(problem["input"], int | float):
         message = "should be a string: put it in quotes, longer numbers lose digits on the way"
-    things = "characters" if isinstance(problem["input"], str) else "items"
+    # A pasted column is one text, and a list by the time it is counted.
+    things = "characters" if problem["type"].startswith("string_") else "items"
     if (most := problem.get("ctx", {}).get("max_length")) is not None:
         message = f"should have at most {most} {things}"
     elif problem["type"] in {"too_short", "string_too_short"}:

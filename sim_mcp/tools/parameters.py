@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, WithJsonSchema
 
 from sim_mcp.emnify import InvalidValueError, SimStatus
+from sim_mcp.emnify.pasted_number import split_column
 from sim_mcp.formatting import as_utc, format_timestamp
 from sim_mcp.sanitize import escaped
 
@@ -26,6 +27,13 @@ def _number_to_str(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _EXACT_IN_JSON:
         return str(value)
     return value
+
+
+def _split_columns(value: Any) -> Any:
+    """Return the entries of pasted columns; as it is where it holds none, so that it is refused."""
+    if not isinstance(value, list):
+        return value
+    return [entry for name in value for entry in (split_column(name) if isinstance(name, str) else [name])] or value
 
 
 _Dated = TypeVar("_Dated", date, datetime)
@@ -98,16 +106,17 @@ Names = Annotated[list[Name], Field(min_length=1, max_length=50)]
 SimName = Annotated[
     Name,
     Field(
-        description="SIM: ICCID (19 or 20 digits, as on the card), IMSI, MSISDN, EID, SIM id or device name",
+        description="ICCID, IMSI, MSISDN, EID, IMEI, IP, SIM id, device id or name",
         examples=["8988303000000000129"],
     ),
 ]
 SimNames = Annotated[
     list[Annotated[Name, Field()]],
+    BeforeValidator(_split_columns),
     Field(
         min_length=1,
         max_length=3000,
-        description="SIMs, each an ICCID, IMSI, MSISDN, EID, SIM id or device name",
+        description="each an ICCID, IMSI, MSISDN, EID, IMEI, SIM id or device name",
     ),
 ]
 Status = Literal["issued", "activated", "suspended", "factory_test"]

@@ -27,9 +27,16 @@ def keep_properties(*names: str) -> Callable[[dict[str, Any]], None]:
     return slim
 
 
-def respond(answer: Answer, text: str) -> CallToolResult:
-    """Return a tool result that holds the same facts twice: as structured content and as text."""
-    return CallToolResult(content=[TextContent(text=text)], structured_content=answer.wire())
+def respond(answer: Answer, text: str, note: str | None = None) -> CallToolResult:
+    """Return a tool result that holds the same facts twice: as structured content and as text.
+
+    A note, such as which SIM was taken, stands above the text, and before the answer's own hint.
+    """
+    wire = answer.wire()
+    if note is not None:
+        wire["hint"] = join_hints(note, wire.get("hint"))
+        text = f"{note}\n{text}"
+    return CallToolResult(content=[TextContent(text=text)], structured_content=wire)
 
 
 def join_hints(*hints: str | None) -> str | None:

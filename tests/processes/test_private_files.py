@@ -13,7 +13,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from sim_mcp.changes.record.record_file import FILE as JOURNAL
-from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotInfo
+from sim_mcp.fleet.inventory.database import SCHEMA_VERSION, SnapshotDatabase, SnapshotInfo
 from sim_mcp.fleet.usage.cache import FILE as USAGE
 from tests.changes.test_approval import suspend
 from tests.processes.test_serving import environment
@@ -65,7 +65,7 @@ async def test_everything_kept_is_its_owners_alone_without_a_umask_in_a_director
     env = environment(fleet, SIM_MCP_CONFIRM="host", SIM_MCP_EXPORT_DIR=str(exports))
     assert await use_everything(env, fleet, fleet.state_dir, exports) == {}
     kept = {Path(name).name for name in rights_below(fleet.state_dir)}
-    assert kept >= {JOURNAL, USAGE, "changes.lock", "reading.lock", "own-writes.sqlite3"}
+    assert kept >= {JOURNAL, USAGE, "changes.lock", "reading.lock", f"own-writes-{SCHEMA_VERSION}.sqlite3"}
     assert len(list(fleet.state_dir.glob("fleet-*/fleet-*.sqlite3"))) == 1
     assert sorted(path.suffix for path in exports.iterdir()) == [".csv", ".json"]
     # The operator's own directories are the operator's.

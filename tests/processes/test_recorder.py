@@ -120,7 +120,7 @@ async def test_an_inventory_that_another_process_holds_holds_up_no_question_abou
 ) -> None:
     async with Client(build_server(trusted(fleet, tmp_path))) as client:
         before = structured(await client.call_tool("summarize_sims", {"group_by": ["status"]}))
-        (own_writes,) = fleet.state_dir.glob("fleet-*/own-writes.sqlite3")
+        (own_writes,) = fleet.state_dir.glob("fleet-*/own-writes-*.sqlite3")
         async with anyio.create_task_group() as beside, held_by_another(own_writes, client, fleet):
             beside.start_soon(client.call_tool, "set_sim_status", suspension(fleet, "healthy"))
             while not await fleet.writes():  # noqa: ASYNC110  # the sandbox tells nobody.

@@ -1,4 +1,4 @@
-"""Whether a SIM on record is the one a person match_sim, spelled in any way that the tools understand."""
+"""Whether a SIM on record is the one a person means, spelled in any way that the tools understand."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -6,6 +6,7 @@ from typing import Any
 
 from sim_mcp.emnify import InvalidValueError
 from sim_mcp.emnify.identifiers import compact, parse_candidates
+from sim_mcp.fleet.lookup.folding import fold
 from sim_mcp.sanitize import clean
 
 Item = dict[str, Any]
@@ -14,12 +15,17 @@ Item = dict[str, Any]
 
 def match_sim(raw: str) -> Callable[[Item, str], bool]:
     """Return a predicate over an item and its batch: by number, part of a number, or device name."""
-    digits = compact(raw).removesuffix("F").removesuffix("f").upper()
+    digits = ""
     known: dict[str, str] = {}
+    # A name is on record as it was shown.
+    names = {fold(clean(raw))}
     # With a wrong check digit it identifies no SIM, but the record may still hold these digits.
     with suppress(InvalidValueError):
-        known = {reading.kind: reading.value for reading in parse_candidates(raw)}
-    name = clean(raw).casefold()
+        digits = compact(raw).upper()
+        candidates = parse_candidates(raw)
+        known = {reading.kind: reading.value for reading in candidates}
+        names |= {fold(clean(reading.value)) for reading in candidates if reading.kind == "device"}
+    names.discard("")
 
     def fits(item: Item, batch: str = "") -> bool:
         iccid = str(item.get("iccid") or "")
@@ -33,6 +39,6 @@ def match_sim(raw: str) -> Callable[[Item, str], bool]:
             return True
         if batch and digits:
             return digits in compact(batch)
-        return bool(name) and name == str(item.get("device") or "").casefold()
+        return fold(str(item.get("device") or "")) in names
 
     return fits

@@ -13,13 +13,15 @@ from typing import NamedTuple
 
 from filelock import AsyncFileLock
 
-from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotFileError
+from sim_mcp.fleet.inventory.database import SCHEMA_VERSION, SnapshotDatabase, SnapshotFileError
 from sim_mcp.fleet.inventory.rows import Names, Row
 from sim_mcp.private_files import OWNER_READS_WRITES, make_private_database, make_private_directory, private_async_lock
 
 _SNAPSHOT = re.compile(r"fleet-\d{20}\.sqlite3")
 _DIRECTORY = re.compile(r"fleet-[0-9a-f]{24}")
-_WRITES = "own-writes.sqlite3"
+_WRITES = f"own-writes-{SCHEMA_VERSION}.sqlite3"
+"""A file for each version: its rows are those of a snapshot."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS written (
     n INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, id INTEGER, row TEXT, names TEXT);
@@ -92,7 +94,8 @@ class SnapshotCache:
         if self._directory is None:
             return
         outdated = [path for path in self._snapshots() if path != kept]
-        for path in [*outdated, *self._directory.glob("part-*")]:
+        older = [path for path in self._directory.glob("own-writes*.sqlite3") if path.name != _WRITES]
+        for path in [*outdated, *older, *self._directory.glob("part-*")]:
             with suppress(OSError):  # another process on Windows may have it open.
                 path.unlink()
         self._remove_unused(self._directory.parent)

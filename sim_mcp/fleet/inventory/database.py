@@ -17,13 +17,13 @@ from typing import Any
 from sim_mcp.fleet.inventory.rows import Names, Row
 from sim_mcp.private_files import make_private_database, restrict_database
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _SCHEMA = f"""
 PRAGMA user_version = {SCHEMA_VERSION};
 CREATE TABLE sim (
     id INTEGER PRIMARY KEY, iccid TEXT, imsi TEXT, msisdn TEXT, eid TEXT, status INTEGER, device_id INTEGER,
-    device TEXT, folded TEXT, ip TEXT, customer INTEGER, reseller INTEGER, issuer INTEGER, model INTEGER,
-    form_factor INTEGER, produced INTEGER, activated INTEGER);
+    device TEXT, folded TEXT, ip TEXT, imei TEXT, tags TEXT, folded_tags TEXT, customer INTEGER, reseller INTEGER,
+    issuer INTEGER, model INTEGER, form_factor INTEGER, produced INTEGER, activated INTEGER);
 CREATE TABLE name (kind TEXT NOT NULL, id INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE TABLE facts (taken_at TEXT NOT NULL, began REAL NOT NULL, ended REAL NOT NULL, settled INTEGER NOT NULL,
     unreadable INTEGER NOT NULL);

@@ -43,9 +43,9 @@ class Order(NamedTuple):
 class FleetFilter:
     """Select the SIMs that match every part that is given, and of a part with several values any of them.
 
-    Organisations are compared by id or whole name, ignoring case. Model, form factor, numbers and `name_contains` match
-    anywhere in the value, names ignoring case. `before` and `after` exclude the day itself; a SIM without the date
-    matches neither.
+    An organisation goes by its id or name, or by words that only its name holds. Numbers match anywhere in the value;
+    model, form factor and `name_contains` by all their words, in any order. Names are compared whatever their case and
+    accents. `before` and `after` exclude the day itself; a SIM without the date matches neither.
     """
 
     statuses: tuple[SimStatus, ...] = ()
@@ -83,6 +83,8 @@ class FleetSim(NamedTuple):
     device: str | None
     device_id: int | None
     ip: str | None
+    imei: str | None
+    tags: str | None
     customer: str | None
     customer_id: int | None
     reseller: str | None
@@ -100,8 +102,9 @@ class Match(NamedTuple):
 
     sim: FleetSim
     field: str
-    """ICCID, IMSI, MSISDN, EID, SIM id, device, customer, reseller or issuer."""
-    fit: Literal["exact", "prefix", "part"]
+    """ICCID, IMSI, MSISDN, EID, IMEI, SIM id, device id, IP address, device, tag, customer, reseller or issuer."""
+    fit: Literal["exact", "prefix", "part", "near"]
+    """Near: one digit differs, is missing or too many, or two have changed places."""
 
 
 class Found(NamedTuple):

@@ -138,6 +138,11 @@ class Inventory:
         why = f"it is being read anew: {job.progress}" if job.error is None else f"reading it anew failed: {job.error}"
         return Snapshot(known, " ".join(filter(None, [f"An older snapshot, for {why}.", self._note(known)])))
 
+    async def held(self) -> Snapshot | None:
+        """Return the newest snapshot there is, however old, without asking emnify; None where there is none."""
+        known = (await self._in_thread(self._store.newest)).database
+        return None if known is None else Snapshot(known, self._note(known))
+
     async def correct(self, sims: Mapping[int, Sim | None]) -> None:
         """Correct SIMs, as read back after a write of our own; None is one that is gone."""
         names: Names = {}

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from sim_mcp.emnify import FlatSim, Sim, flat_sim, flatten
-from sim_mcp.fleet.lookup.folding import fold
+from sim_mcp.fleet.lookup.folding import fold_accents
 
 Kind = str
 Names = dict[tuple[Kind, int], str]
@@ -28,8 +28,12 @@ class Row(NamedTuple):
     device_id: int | None
     device: str | None
     folded: str | None
-    """The device's name as it is compared."""
+    """The device's name as it is searched."""
     ip: str | None
+    imei: str | None
+    tags: str | None
+    folded_tags: str | None
+    """The tags as they are searched, each between two commas."""
     customer: int | None
     reseller: int | None
     issuer: int | None
@@ -74,8 +78,11 @@ def _row(sim: FlatSim, names: Names) -> Row | None:
         sim.status_id,
         sim.device_id,
         sim.device or None,
-        fold(sim.device) if sim.device else None,
+        fold_accents(sim.device) if sim.device else None,
         sim.ip or None,
+        sim.imei or None,
+        sim.tags or None,
+        _fold_tags(sim.tags) if sim.tags else None,
         _organisation(sim.customer_id, sim.customer, names),
         _organisation(sim.reseller_id, sim.reseller, names),
         _organisation(sim.issuer_id, sim.issuer, names),
@@ -101,6 +108,12 @@ def _numbered(kind: Kind, text: str | None, names: Names) -> int | None:
     number = _digest(text)
     names[kind, number] = text
     return number
+
+
+@lru_cache(maxsize=4096)
+def _fold_tags(tags: str) -> str:
+    # A fleet has few of them, each on many devices.
+    return f",{','.join(fold_accents(tag) for tag in tags.split(','))},"
 
 
 @lru_cache(maxsize=4096)

@@ -17,7 +17,9 @@ from sim_mcp.emnify import SimStatus
 from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotInfo
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, Found, GroupBy, Match, Order, OrderBy
 from sim_mcp.fleet.inventory.rows import Kind, Row, number_to_day
-from sim_mcp.fleet.inventory.sql import Names, condition, search
+from sim_mcp.fleet.inventory.search_sql import near, search
+from sim_mcp.fleet.inventory.sql import Names, condition
+from sim_mcp.fleet.lookup.folding import fold, fold_accents
 from sim_mcp.sanitize import clean
 
 EVERYTHING = FleetFilter()
@@ -130,7 +132,11 @@ class Snapshot:
         return [(tuple(label[value] for label, value in zip(labels, row, strict=False)), int(row[-1])) for row in rows]
 
     def search(self, text: str, *, limit: int = 20) -> Found:
-        """Return the SIMs that match a text or a part of it, best first: exact before prefix before part."""
+        """Return the SIMs that hold a number, or all words of a text, best first: exact before prefix before part.
+
+        Raises:
+            InvalidValueError: A spreadsheet has shortened the number, so that digits of it are lost.
+        """
         wanted = search(text, self._names())
         if wanted is None:
             return Found([], 0)
@@ -145,6 +151,17 @@ class Snapshot:
         return Found(
             [Match(sim, *wanted.parse_score(scores[sim.id])) for sim in self._of(array("q", scores))], int(total)
         )
+
+    def near(self, numbers: frozenset[str], *, limit: int) -> list[FleetSim]:
+        """Return the first SIMs that have one of these numbers, as ICCID, IMSI, MSISDN, EID or IMEI."""
+        wanted = near(json.dumps(sorted(numbers)))
+        sql = f"SELECT id FROM sim WHERE {wanted.sql} ORDER BY id LIMIT ?"  # noqa: S608  # as above.
+        return list(self._of(self._database.ids(sql, (*wanted.values, limit))))
+
+    def named(self, name: str) -> list[int]:
+        """Return the ids of the SIMs in devices of that name, with its accents, whatever is invisible in it."""
+        rows = self._database.rows("SELECT id, device FROM sim WHERE folded = ?", fold_accents(name))
+        return [int(sim_id) for sim_id, device in rows if fold(device) == fold(name)]
 
     def _names(self) -> Names:
         return self._database.names()
@@ -209,6 +226,8 @@ def _sim(row: Row, names: Names) -> FleetSim:
         device=row.device,
         device_id=row.device_id,
         ip=row.ip,
+        imei=row.imei,
+        tags=row.tags,
         customer=name_of("organisation", row.customer),
         customer_id=row.customer,
         reseller=name_of("organisation", row.reseller),

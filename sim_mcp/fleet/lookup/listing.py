@@ -1,11 +1,9 @@
-"""Which SIMs fit: by emnify's SIM filters, by device name through the devices, or by being in any device at all."""
+"""Which SIMs fit: by emnify's SIM filters, or by being in any device at all."""
 
 from dataclasses import dataclass, replace
 
 from sim_mcp.emnify import (
     MAX_SIMS_PER_PAGE,
-    Device,
-    DeviceFilter,
     EmnifyClient,
     InvalidValueError,
     Page,
@@ -24,7 +22,6 @@ class Listing:
     """A page of SIMs to list: which ones, and in which order."""
 
     filter: SimFilter
-    device_name: str | None = None
     has_device: bool | None = None
     sort: tuple[SimSort, ...] = (SimSort("id"),)
     page: int = 1
@@ -35,11 +32,9 @@ async def list_matching(client: EmnifyClient, wanted: Listing) -> Page[Sim]:
     """Return one page of the SIMs that match, with the total number.
 
     Raises:
-        InvalidValueError: The filters cannot be combined, or the page lies too deep to be reached.
+        InvalidValueError: The page lies too deep to be reached.
         EmnifyError: emnify could not be asked.
     """
-    if wanted.device_name is not None:
-        return await _by_device_name(client, wanted, wanted.device_name)
     if wanted.has_device:
         return await _with_device(client, wanted)
     narrowed = replace(wanted.filter, without_device=wanted.has_device is False)
@@ -65,28 +60,6 @@ async def all_matching(client: EmnifyClient, wanted: SimSelection, *, most: int)
     return list(found.values())
 
 
-async def _by_device_name(client: EmnifyClient, wanted: Listing, name: str) -> Page[Sim]:
-    """List devices by name (GET /api/v1/endpoint), for the SIM collection cannot be searched by it."""
-    other = replace(wanted.filter, status=None, iccid=None, eid=None) != SimFilter()
-    if other or wanted.has_device is False or wanted.sort[0].field != "id":
-        raise InvalidValueError(
-            "emnify searches device names among devices, where only status, iccid and eid can be combined with it, "
-            "in order of the device's id; leave the other filters and the sort order out"
-        )
-    found = await client.list_devices(
-        DeviceFilter(name=name, iccid=wanted.filter.iccid, eid=wanted.filter.eid, sim_status=wanted.filter.status),
-        sort="-id" if wanted.sort[0].descending else "id",
-        page=wanted.page,
-        per_page=wanted.per_page,
-    )
-    sims = [sim for device in found.items if (sim := _sim_in(device)) is not None]
-    total = found.total
-    if len(sims) < len(found.items):
-        # emnify counts devices, those without a SIM too: only where all are on this page are the SIMs counted as well.
-        total = len(sims) if found.page == 1 and not found.has_next else None
-    return Page(items=sims, page=found.page, per_page=found.per_page, total=total, pages=found.pages)
-
-
 async def _with_device(client: EmnifyClient, wanted: Listing) -> Page[Sim]:
     """Read on until the page is full: emnify can filter for SIMs without a device, not for those with one."""
     first, last = (wanted.page - 1) * wanted.per_page, wanted.page * wanted.per_page
@@ -107,10 +80,3 @@ async def _with_device(client: EmnifyClient, wanted: Listing) -> Page[Sim]:
         )
     pages = None if total is None else -(-total // wanted.per_page)
     return Page(items=found[first:last], page=wanted.page, per_page=wanted.per_page, total=total, pages=pages)
-
-
-def _sim_in(device: Device) -> Sim | None:
-    """Return the SIM of a device, as far as the device collection tells."""
-    if device.sim is None:
-        return None
-    return Sim(**device.sim.model_dump(exclude={"status"}), status=device.sim.status, device=device)

@@ -11,6 +11,7 @@ from sim_mcp.emnify import EmnifyClient, InvalidValueError, Sim, SimStatus
 from sim_mcp.fleet.lookup.listing import all_matching
 from sim_mcp.fleet.lookup.selection import SimSelection, find_organisations
 from sim_mcp.fleet.lookup.sims import find_sims
+from sim_mcp.fleet.lookup.whole_fleet import WholeFleet
 from sim_mcp.sanitize import clean, quoted
 from sim_mcp.tools.parameters import Names, to_statuses
 
@@ -31,8 +32,10 @@ class Choice:
     models: tuple[str, ...] = ()
     has_device: bool | None = None
 
-    async def find(self, client: EmnifyClient) -> tuple[list[Sim], str]:
+    async def find(self, client: EmnifyClient, fleet: WholeFleet | None = None) -> tuple[list[Sim], str]:
         """Return the SIMs as they are now, and the filter that chose them in words, empty if they were named.
+
+        In the fleet a name is looked for that emnify's own search does not find.
 
         Raises:
             InvalidValueError: SIMs are named and a filter is given too, or neither, or too many or none fit.
@@ -45,7 +48,7 @@ class Choice:
         if self.names and filtered:
             raise InvalidValueError("name the SIMs in sims, or choose them by a filter, not both")
         if self.names:
-            return await find_sims(client, self.names), ""
+            return await find_sims(client, self.names, fleet), ""
         if not filtered:
             raise InvalidValueError(
                 "which SIMs? Name them in sims, or choose by with_status, of_customer, with_model or has_device"

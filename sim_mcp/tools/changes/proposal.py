@@ -11,8 +11,9 @@ from sim_mcp.changes.kinds.kind import SimKind
 from sim_mcp.changes.plan import make
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.emnify import DeadlineExceededError
+from sim_mcp.fleet.inventory.fleet_search import FleetSearch
 from sim_mcp.tools.changes.choice import Choice
-from sim_mcp.tools.context import ToolContext, caller_of, changes_of, emnify_of, form_wait_s
+from sim_mcp.tools.context import ToolContext, caller_of, changes_of, emnify_of, form_wait_s, inventory_of
 
 PLANNING_TAKES_S = 30.0
 """The longest that planning works, so that there is time left to ask and to act before a host gives up."""
@@ -38,7 +39,7 @@ async def propose(ctx: ToolContext, choice: Choice, change: SimKind) -> Proposal
     await service.require_journal()
     try:
         with anyio.fail_after(PLANNING_TAKES_S):
-            found, selection = await choice.find(client)
+            found, selection = await choice.find(client, FleetSearch(inventory_of(ctx)))
     except TimeoutError:
         raise DeadlineExceededError(
             f"finding the SIMs took longer than {PLANNING_TAKES_S:.0f} s, so nothing was planned; choose fewer"

@@ -14,10 +14,10 @@ from sim_mcp.fleet.diagnosis.findings import Certainty, Finding
 from sim_mcp.fleet.diagnosis.rules_quota import format_quota
 from sim_mcp.fleet.events.event import format_label
 from sim_mcp.fleet.events.event_type import FROM_DEVICE
-from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.formatting import format_minute, format_timestamp, join_lines
 from sim_mcp.sanitize import called, clean, fence, quoted
 from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, changes_of, emnify_of
+from sim_mcp.tools.one_sim import find_one
 from sim_mcp.tools.parameters import SimName
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, keep_properties, respond
@@ -100,6 +100,7 @@ class DiagnosisAnswer(Answer):
     ruled_out: Lines
     next_steps: Lines
     unread: Lines
+    hint: str | None = None
 
 
 async def diagnose_sim(ctx: ToolContext, sim: SimName) -> Annotated[CallToolResult, DiagnosisAnswer]:
@@ -107,11 +108,11 @@ async def diagnose_sim(ctx: ToolContext, sim: SimName) -> Annotated[CallToolResu
     now, findings with evidence (likeliest cause first), what is ruled out, next steps, what could not be read.
     """  # noqa: D205  # the description is one paragraph for the model.
     client, over_at = emnify_of(ctx), anyio.current_time() + ANSWER_WITHIN_S
-    found = await find_sim(client, sim)
+    found, note = await find_one(ctx, sim)
     # Where finding it took long, a diagnosis of what still can be read is better than none.
     diagnosis = await diagnose(client, found, over_at - anyio.current_time())
     answer = build(diagnosis, await changes_of(ctx).last_change(found))
-    return respond(answer, render(answer))
+    return respond(answer, render(answer), note)
 
 
 TOOL = Entry(diagnose_sim, "Diagnose a SIM")

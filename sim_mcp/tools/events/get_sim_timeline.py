@@ -9,10 +9,10 @@ from sim_mcp.emnify import InvalidValueError
 from sim_mcp.fleet.events.event import CLOCK_TOLERANCE, RETENTION
 from sim_mcp.fleet.events.reader import Timeline, Totals, read_timeline
 from sim_mcp.fleet.events.timeline import Entry as TimelineEntry
-from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.formatting import format_minute, format_next, format_number, format_timestamp, join_lines, round_volume
 from sim_mcp.sanitize import clean, fence, quoted
 from sim_mcp.tools.context import ToolContext, emnify_of
+from sim_mcp.tools.one_sim import find_one
 from sim_mcp.tools.parameters import End, Page, SimName, Start, check_order, ready_call
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, join_hints, keep_properties, respond
@@ -83,14 +83,14 @@ async def get_sim_timeline(
     """  # noqa: D205  # the description is one paragraph for the model.
     client = emnify_of(ctx)
     check_order(start=start, end=end)
-    found = await find_sim(client, sim)
+    found, note = await find_one(ctx, sim)
     last = end or client.now() + CLOCK_TOLERANCE
     if start and start > last:
         raise InvalidValueError(f"start {format_timestamp(start)} is still to come, by emnify's clock")
     timeline = await read_timeline(client, found, start or last - RETENTION, last)
     following = ready_call("get_sim_timeline", {"sim": sim, "start": start, "end": last, "page": page + 1})
     answer = build(timeline, page, following)
-    return respond(answer, render(answer))
+    return respond(answer, render(answer), note)
 
 
 TOOL = Entry(get_sim_timeline, "Get a SIM's timeline")

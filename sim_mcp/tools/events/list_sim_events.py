@@ -10,7 +10,6 @@ from sim_mcp.emnify import Event as RawEvent
 from sim_mcp.emnify import EventFilter, InvalidValueError, Sim, event_type_id
 from sim_mcp.emnify import Page as EmnifyPage
 from sim_mcp.fleet.events.event import RETENTION, parse_event
-from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.formatting import (
     format_counted,
     format_megabytes,
@@ -24,6 +23,7 @@ from sim_mcp.formatting import (
 from sim_mcp.sanitize import called, fence, quoted
 from sim_mcp.tools.context import ToolContext, emnify_of
 from sim_mcp.tools.events.event_query import EventFilters, parse_filters, parse_sort
+from sim_mcp.tools.one_sim import find_one
 from sim_mcp.tools.parameters import End, Name, Page, Start, check_order, ready_call
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, respond
@@ -96,7 +96,7 @@ async def list_sim_events(
         **parse_filters(filters),
     )
     str(chosen)  # what cannot be expressed is refused before anything is sent.
-    found = None if sim is None else await find_sim(client, sim)
+    found, note = (None, None) if sim is None else await find_one(ctx, sim)
     if start and found is None:
         await client.list_sims(per_page=1)  # only an answer tells emnify's time.
     until = end or (client.now() if start else None)
@@ -118,7 +118,7 @@ async def list_sim_events(
     }
     shape = {"sort": None if sort == _SORT else sort, "per_page": per_page if per_page != _PER_PAGE else None}
     answer = build(found, events, {"sim": sim} | wanted | shape, filtered=any(wanted.values()))
-    return respond(answer, render(answer))
+    return respond(answer, render(answer), note)
 
 
 TOOL = Entry(list_sim_events, "List a SIM's events")

@@ -14,9 +14,9 @@ from sim_mcp.exports.formats import MIME_TYPES, SUFFIXES, Cell, Format
 from sim_mcp.exports.rows import IN_GROUPS, What
 from sim_mcp.exports.service import Export, Order
 from sim_mcp.exports.sources import Selection, period
+from sim_mcp.fleet.lookup.failures import LookupFailedError
 from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError
 from sim_mcp.fleet.lookup.selection import SimSelection
-from sim_mcp.fleet.lookup.sims import LookupFailedError
 from sim_mcp.formatting import format_quantity, format_timestamp, join_lines
 from sim_mcp.sanitize import clean, fence
 from sim_mcp.tools.context import ToolContext, exports_of

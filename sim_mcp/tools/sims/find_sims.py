@@ -5,10 +5,13 @@ from typing import Annotated
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from sim_mcp.emnify import InvalidValueError, compact, parse_iccid
-from sim_mcp.emnify.identifiers import PRINTED_ICCID_LENGTH
+from sim_mcp.emnify import InvalidValueError
+from sim_mcp.emnify.identifiers import IMEI_BODY_LENGTH, CheckDigitError, imei_with_check_digit, parse_candidates
 from sim_mcp.fleet.inventory.filters import FleetSim, Found, Match
 from sim_mcp.fleet.inventory.inventory import StillReadingError
+from sim_mcp.fleet.inventory.snapshot import Snapshot
+from sim_mcp.fleet.lookup.failures import number_fault
+from sim_mcp.fleet.lookup.neighbours import near_typed
 from sim_mcp.formatting import format_next, format_timestamp, join_lines
 from sim_mcp.sanitize import called, clean, fence
 from sim_mcp.tools.context import ToolContext, inventory_of
@@ -19,12 +22,13 @@ from sim_mcp.tools.sim_row import NAME_LIMIT, SimRow, note_cut_names, render_sim
 from sim_mcp.tools.sims.fleet_answer import FleetAnswer, query_snapshot, render_totals, render_unfinished
 
 _MOST_SHOWN = 20
+_MOST_NEAR = 5
 _FILTERS = {"ICCID": "iccid", "IMSI": "imsi", "MSISDN": "msisdn", "EID": "eid", "device": "device"}
 """The parameter of list_sims that searches a field."""
 
 
 class FoundSim(SimRow):
-    """One SIM with the field that matched, and how well: exact, prefix or part."""
+    """One SIM with the field that matched, and how well: exact, prefix, part or, where none has the number, near."""
 
     matched: str
     fit: str
@@ -38,7 +42,7 @@ class FoundSimsAnswer(FleetAnswer):
 
 async def find_sims(
     ctx: ToolContext,
-    text: Annotated[Name, Field(description="part of an ICCID, IMSI, MSISDN, EID, device or organisation name")],
+    text: Annotated[Name, Field(description="part of any number, IP, tag or name; words in any order")],
 ) -> Annotated[CallToolResult, FoundSimsAnswer]:
     """Find SIM cards by whatever part of a number or name a person has, in all fields at once, best matches first.
     For a whole number or name, get_sim is quicker.
@@ -48,12 +52,28 @@ async def find_sims(
     except StillReadingError as error:
         unfinished = FoundSimsAnswer(hint=str(error), next=ready_call("find_sims", {"text": text}))
         return respond(unfinished, render(unfinished))
-    found, fleet = await query_snapshot(lambda: (snapshot.search(text, limit=_MOST_SHOWN), snapshot.total))
+    found, fleet = await query_snapshot(lambda: (_search(snapshot, text), snapshot.total))
     answer = build(found, text, fleet=fleet, as_of=format_timestamp(snapshot.taken_at), note=snapshot.note)
     return respond(answer, render(answer))
 
 
 TOOL = Entry(find_sims, "Find SIMs")
+
+
+def _search(snapshot: Snapshot, text: str) -> Found:
+    """Return the SIMs that hold a text, or where none does, those whose number is nearly that."""
+    found = snapshot.search(text, limit=_MOST_SHOWN)
+    if found.total:
+        return found
+    for numbers in near_typed(text):
+        if near := snapshot.near(numbers, limit=_MOST_NEAR):
+            return Found([Match(sim, _near_field(sim, numbers), "near") for sim in near], 0)
+    return found
+
+
+def _near_field(sim: FleetSim, numbers: frozenset[str]) -> str:
+    fields = {"IMSI": sim.imsi, "MSISDN": sim.msisdn, "EID": sim.eid, "IMEI": (sim.imei or "")[:IMEI_BODY_LENGTH]}
+    return next((field for field, value in fields.items() if value in numbers), "ICCID")
 
 
 def build(found: Found, text: str, *, fleet: int, as_of: str, note: str | None) -> FoundSimsAnswer:
@@ -65,7 +85,7 @@ def build(found: Found, text: str, *, fleet: int, as_of: str, note: str | None) 
         as_of=as_of,
         sims=rows,
         next=_call_for_all(text, found.matches[0]) if found.total > len(rows) else None,
-        hint=join_hints(None if rows else _hint_nothing(text), note, note_cut_names(rows)),
+        hint=join_hints(None if found.total else _hint_nothing(text, near=bool(rows)), note, note_cut_names(rows)),
     )
 
 
@@ -101,9 +121,19 @@ def _render_row(row: FoundSim) -> str:
 
 def _label_match(sim: FleetSim, field: str) -> str:
     """Return the field, with its value where the row does not hold it otherwise."""
-    number = {"SIM id": str(sim.id), "IMSI": sim.imsi, "MSISDN": sim.msisdn, "EID": sim.eid}.get(field)
-    organisation = {"reseller": sim.reseller, "issuer": sim.issuer}.get(field)
-    return f"{field} {clean(number or organisation, NAME_LIMIT)}".rstrip()
+    values = {
+        "SIM id": str(sim.id),
+        "IMSI": sim.imsi,
+        "MSISDN": sim.msisdn,
+        "EID": sim.eid,
+        "IMEI": imei_with_check_digit(sim.imei),
+        "IP address": sim.ip,
+        "device id": str(sim.device_id),
+        "tag": sim.tags,
+        "reseller": sim.reseller,
+        "issuer": sim.issuer,
+    }
+    return f"{field} {clean(values.get(field), NAME_LIMIT)}".rstrip()
 
 
 def _call_for_all(text: str, best: Match) -> str | None:
@@ -115,12 +145,16 @@ def _call_for_all(text: str, best: Match) -> str | None:
     return None
 
 
-def _hint_nothing(text: str) -> str:
-    """Return the likeliest mistake where nothing was found: a check digit reveals a misread card."""
-    digits = compact(text)
-    if len(digits) == PRINTED_ICCID_LENGTH and digits.isdecimal():
-        try:
-            parse_iccid(digits)
-        except InvalidValueError as error:
-            return f"Nothing holds that: {error}."
-    return "Nothing holds that. A digit may be wrong: try a shorter part, digits or letters alone."
+def _hint_nothing(text: str, *, near: bool) -> str:
+    """Return the likeliest mistake where nothing was found, and how near numbers are to be taken."""
+    listed = "Those listed have nearly that number, a digit or two apart: compare with the card, none is chosen."
+    try:
+        parse_candidates(text)
+    except CheckDigitError as error:
+        return f"Nothing holds that: {error}.{f' {listed}' if near else ''}"
+    except InvalidValueError:
+        return "Nothing holds that."
+    fault = number_fault(text)
+    if fault is None:
+        return "Nothing holds that. Try fewer words, or a part of one."
+    return f"Nothing holds that. {listed if near else fault or 'Compare the digits, or try a shorter part.'}"

@@ -12,10 +12,10 @@ from sim_mcp.emnify.lifecycle import status_label
 from sim_mcp.fleet.diagnosis.collect import collect_brief
 from sim_mcp.fleet.diagnosis.diagnosis import unread
 from sim_mcp.fleet.diagnosis.evidence import Evidence
-from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.formatting import format_minute, format_next, join_lines, join_pairs
 from sim_mcp.sanitize import called, clean, fence, quoted
 from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, changes_of, emnify_of
+from sim_mcp.tools.one_sim import find_one
 from sim_mcp.tools.parameters import SimName, ready_call
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, keep_properties, respond
@@ -57,6 +57,7 @@ class SimAnswer(Answer):
     model: str | None = None
     produced: str | None = None
     first_activated: str | None = None
+    hint: str | None = None
     unread: str | None = None
     next: str
 
@@ -66,10 +67,10 @@ async def get_sim(ctx: ToolContext, sim: SimName) -> Annotated[CallToolResult, S
     usage and cost by month, device, identifiers, organisations, dates, last change. For many SIMs, list_sims.
     """  # noqa: D205  # the description is one paragraph for the model.
     client, over_at = emnify_of(ctx), anyio.current_time() + ANSWER_WITHIN_S
-    found = await find_sim(client, sim)
+    found, note = await find_one(ctx, sim)
     evidence = await collect_brief(client, found, over_at - anyio.current_time())
     answer = build(evidence, await changes_of(ctx).last_change(found))
-    return respond(answer, render(answer))
+    return respond(answer, render(answer), note)
 
 
 TOOL = Entry(get_sim, "Get one SIM")

@@ -90,7 +90,7 @@ async def list_sims(
         statuses=to_statuses(status),
         iccid=_parse_iccid_part(iccid),
         imsi=_strip_separators(imsi),
-        msisdn=_strip_separators(msisdn),
+        msisdn=_strip_separators(msisdn, dialled="00"),
         eid=_strip_separators(eid),
         name_contains=device,
         has_device=has_device,
@@ -183,15 +183,15 @@ def _hint_nothing(found: SimPage, filters: dict[str, Any]) -> str:
         return "This workspace has no SIMs, or the token is for another one."
     number = next((name for name in ("iccid", "imsi", "msisdn", "eid") if filters[name] is not None), None)
     if number:
-        return f"Searched {searched}. A digit may be wrong: try a shorter part of the {number}."
+        return f"Searched {searched}. A digit may be wrong: find_sims tells which numbers are near it."
     if filters["device"] is not None:
         return f"Searched {searched}. Only devices with a SIM are listed: try a shorter part of the name."
     return f"Searched {searched}. Leave a filter out to see what there is."
 
 
-def _strip_separators(number: str | None) -> str | None:
-    """Return a number without blanks, dashes and the leading plus."""
-    return None if number is None else compact(number).removeprefix("+")
+def _strip_separators(number: str | None, dialled: str = "") -> str | None:
+    """Return a number without blanks, dashes, the leading plus or what is dialled instead."""
+    return None if number is None else compact(number).removeprefix("+").removeprefix(dialled)
 
 
 def _parse_iccid_part(text: str | None) -> str | None:

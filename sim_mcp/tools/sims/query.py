@@ -46,16 +46,11 @@ class SimQuery:
             return True
         if any(key.by not in EMNIFY_FIELDS for key in self.sort):
             return True
-        if _WITHOUT_ESCAPE & {*(wanted.name_contains or ""), *"".join(wanted.models)}:
+        # emnify searches device names by one part, accents and all, among devices, which know little of their SIMs.
+        if wanted.name_contains is not None or _WITHOUT_ESCAPE & set("".join(wanted.models)):
             return True
         # emnify cannot filter for SIMs in a device: for a late page, all before it would be read again each time.
-        if wanted.has_device and self.page * self.per_page > MAX_SIMS_PER_PAGE:
-            return True
-        # emnify searches device names among devices, which know little of their SIMs.
-        others = replace(wanted, name_contains=None, statuses=(), iccid=None, eid=None, has_device=None)
-        return wanted.name_contains is not None and (
-            others != FleetFilter() or wanted.has_device is False or [key.by for key in self.sort] != ["id"]
-        )
+        return bool(wanted.has_device) and self.page * self.per_page > MAX_SIMS_PER_PAGE
 
 
 @dataclass(frozen=True)
@@ -124,7 +119,7 @@ async def _read_emnify(ctx: ToolContext, query: SimQuery) -> SimPage:
     except NotAllSeenError:
         return await _read_inventory(ctx, query)
     order = emnify_order(query.sort)
-    listing = Listing(chosen, wanted.name_contains, wanted.has_device, order, query.page, query.per_page)
+    listing = Listing(chosen, wanted.has_device, order, query.page, query.per_page)
     found = await list_matching(client, listing)
     rows = [build_row(sim, full=query.full) for sim in found.items]
     same = await _are_of_one_customer(client, listing, found)
@@ -133,7 +128,7 @@ async def _read_emnify(ctx: ToolContext, query: SimQuery) -> SimPage:
 
 async def _with_organisations(client: EmnifyClient, chosen: SimFilter, wanted: FleetFilter) -> SimFilter:
     async def find(names: tuple[str, ...]) -> int | None:
-        return (await find_organisation(client, names[0], among_all=True)).id if names else None
+        return (await find_organisation(client, names[0], among_all=True, partly=True)).id if names else None
 
     return replace(
         chosen,
@@ -148,7 +143,7 @@ async def _are_of_one_customer(client: EmnifyClient, listing: Listing, found: Pa
     customers = {sim.customer_org.id if sim.customer_org else None for sim in found.items}
     if len(customers) != 1 or None in customers or listing.filter.customer_org or found.total == len(found.items):
         return len(customers) == 1
-    if listing.has_device or listing.device_name is not None:
+    if listing.has_device:
         return False  # it would take as many requests as the list itself.
     customer = customers.pop()
     counted = await list_matching(

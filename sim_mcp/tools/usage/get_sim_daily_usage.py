@@ -9,10 +9,10 @@ from pydantic import ConfigDict, Field
 
 from sim_mcp.emnify import DailyUsage, EmnifyClient, InvalidValueError, MonthUsage, Sim, Traffic
 from sim_mcp.emnify.money import Money
-from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.fleet.usage.periods import month_before, month_of
 from sim_mcp.formatting import format_costs, format_quantity, join_lines
 from sim_mcp.tools.context import ToolContext, emnify_of
+from sim_mcp.tools.one_sim import find_one
 from sim_mcp.tools.parameters import FirstDay, LastDay, SimName
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, join_hints, keep_properties, respond
@@ -64,7 +64,7 @@ async def get_sim_daily_usage(
     client = emnify_of(ctx)
     if start and end:
         _check_days(start, end)  # before anything is sent.
-    found = await find_sim(client, sim)
+    found, note = await find_one(ctx, sim)
     # Only an answer shows emnify's date.
     today = client.now().date()
     last = min(end or today, today)
@@ -78,7 +78,7 @@ async def get_sim_daily_usage(
         await read_cost_note(client),
     ]
     answer = build_daily_usage(found, usage, (first, last), await _read_month(client, found.id, first, last), *notes)
-    return respond(answer, render_daily_usage(answer))
+    return respond(answer, render_daily_usage(answer), note)
 
 
 def build_daily_usage(

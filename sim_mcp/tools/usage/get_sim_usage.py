@@ -7,9 +7,9 @@ from mcp.types import CallToolResult
 from pydantic import ConfigDict
 
 from sim_mcp.emnify import MonthUsage, Sim, SimUsage
-from sim_mcp.fleet.lookup.sims import find_sim
 from sim_mcp.formatting import format_megabytes, format_timestamp, join_lines
 from sim_mcp.tools.context import ToolContext, emnify_of
+from sim_mcp.tools.one_sim import find_one
 from sim_mcp.tools.parameters import SimName
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, join_hints, keep_properties, respond
@@ -47,10 +47,10 @@ async def get_sim_usage(ctx: ToolContext, sim: SimName) -> Annotated[CallToolRes
     get_sim_daily_usage. Data is in MB; rx is what the device received; costs carry their currency.
     """  # noqa: D205  # the description is one paragraph for the model.
     client = emnify_of(ctx)
-    found = await find_sim(client, sim)
+    found, note = await find_one(ctx, sim)
     usage = await client.get_sim_usage(found.id)
     answer = build_usage(found, usage, client.now(), await read_cost_note(client))
-    return respond(answer, render_usage(answer))
+    return respond(answer, render_usage(answer), note)
 
 
 def build_usage(sim: Sim, usage: SimUsage, now: datetime, cost_note: str | None = None) -> UsageAnswer:

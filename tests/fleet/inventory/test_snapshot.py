@@ -71,6 +71,9 @@ FILTERS: list[tuple[FleetFilter, Callable[[FleetSim], Any]]] = [
     (FleetFilter(form_factors=("mff2",)), lambda sim: "MFF2" in (sim.form_factor or "")),
     (FleetFilter(name_contains="ZÜRICH"), lambda sim: "zürich" in (sim.device or "").casefold()),
     (FleetFilter(name_contains="Zu\u0308rich"), lambda sim: "Zürich" in (sim.device or "")),
+    (FleetFilter(name_contains="zurich elev"), lambda sim: {"Z\u00fcrich", "Elevator"} <= words(sim)),
+    (FleetFilter(customers=("devices alpen",)), lambda sim: sim.customer == "Alpenwerk Devices"),
+    (FleetFilter(msisdn="004236"), lambda sim: "4236" in (sim.msisdn or "")),
     (FleetFilter(has_device=False), lambda sim: sim.device_id is None),
     (FleetFilter(has_device=True, activated_before=DAY), lambda sim: sim.device_id and before(sim.activated)),
     (FleetFilter(activated_after=DAY), lambda sim: sim.activated and sim.activated > DAY),
@@ -80,6 +83,10 @@ FILTERS: list[tuple[FleetFilter, Callable[[FleetSim], Any]]] = [
     (FleetFilter(iccid="8988 3030"), lambda sim: "89883030" in (sim.iccid or "")),
     (FleetFilter(ids=(2500000, 2500001, 1)), lambda sim: sim.id in {2500000, 2500001}),
 ]
+
+
+def words(sim: FleetSim) -> set[str]:
+    return set((sim.device or "").split())
 
 
 def before(day: date | None) -> bool:
@@ -167,6 +174,9 @@ async def test_an_unknown_name_is_answered_with_those_there_are(whole: Snapshot,
         ("euicc", "eid", lambda said: said[:-1], "EID", "prefix"),
         ("healthy", "device_name", str.upper, "device", "exact"),
         ("healthy", "device_name", lambda said: said[1:], "device", "part"),
+        ("healthy", "device_id", str, "device id", "exact"),
+        ("healthy", "iccid_with_luhn", lambda said: f"ICCID: {said}", "ICCID", "exact"),
+        ("healthy", "msisdn", lambda said: f"00{said}", "MSISDN", "exact"),
         ("foreign", "iccid", str, "ICCID", "exact"),
     ],
 )
@@ -208,6 +218,48 @@ def snapshot_of(*raw: dict[str, Any]) -> Snapshot:
     filled.put([row for each in raw if (row := row_of_json(each, names)) is not None], names)
     info = SnapshotInfo(datetime(2026, 11, 22, tzinfo=UTC), 0.0, 1.0, settled=True, unreadable=0)
     return Snapshot(filled.finish(info, None))
+
+
+DEVICE = {"id": 5, "name": "Lift\u200b  7 K\u00f6ln", "imei": "3534900698737101", "tags": "S\u00fcd, lift 7"}
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "fit"),
+    [
+        ("3534900698737101", "IMEI", "exact"),
+        ("353490069873715", "IMEI", "exact"),
+        ("35349006987371", "IMEI", "exact"),
+        ("3534900", "IMEI", "prefix"),
+        ("sud", "tag", "exact"),
+        ("SUD, LIFT", "tag", "part"),
+        ("s\u00fc", "tag", "prefix"),
+        ("koln lift", "device", "part"),
+        ("lift 7 k\u00f6ln", "device", "exact"),
+        ('"lift 7 koln"', "device", "exact"),
+        ("10.128.0.7", "IP address", "exact"),
+        ("10.128.", "IP address", "prefix"),
+        ("IP 10.128.0.7", "IP address", "exact"),
+    ],
+)
+def test_a_device_is_found_by_imei_tag_address_and_words(text: str, field: str, fit: str) -> None:
+    snapshot = snapshot_of({"id": 1, "endpoint": DEVICE | {"ip_address": "10.128.0.7"}}, {"id": 2, "imsi": "10128007"})
+    found = snapshot.search(text)
+    assert [(match.sim.id, match.field, match.fit) for match in found.matches] == [(1, field, fit)]
+
+
+def test_a_name_is_found_whatever_is_invisible_in_it_but_with_its_accents() -> None:
+    snapshot = snapshot_of({"id": 1, "endpoint": DEVICE}, {"id": 2, "endpoint": {"id": 6, "name": "Lift 7 Koln"}})
+    assert snapshot.named("lift 7 Ko\u0308ln") == [1]
+    assert snapshot.named("lift 7 koln") == [2]
+    assert snapshot.named("lift 7") == []
+
+
+def test_near_numbers_are_found_in_every_number_a_sim_has() -> None:
+    numbers = {"iccid": "8988303000006738593", "imsi": "295050999900095", "msisdn": "423663999900011"}
+    snapshot = snapshot_of({"id": 1, "endpoint": DEVICE, **numbers}, {"id": 2, "iccid": "8988303000006000000"})
+    for number in ("8988303000006738593", "89883030000067385937", *list(numbers.values())[1:], "35349006987371"):
+        assert [sim.id for sim in snapshot.near(frozenset({number, "7"}), limit=5)] == [1]
+    assert snapshot.near(frozenset({"7"}), limit=5) == []
 
 
 @pytest.mark.parametrize("name", [None, "", "\u3164", " \u200b "])

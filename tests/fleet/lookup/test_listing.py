@@ -1,15 +1,13 @@
 """Lists of SIMs that one request to emnify cannot give: with a device, by the name of a device."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from sim_mcp.emnify import EmnifyClient, InvalidValueError, Limits, Page, Sim, SimFilter, SimSort, SimStatus
+from sim_mcp.emnify import EmnifyClient, InvalidValueError, Limits, Sim, SimFilter, SimSort, SimStatus
 from sim_mcp.fleet.lookup.listing import Listing, all_matching, list_matching
 from sim_mcp.fleet.lookup.selection import SimSelection
 from tests.emnify.upstream import Reply, upstream_running
-from tests.support import Fleet
 
 
 async def whole(client: EmnifyClient, wanted: Listing) -> list[Sim]:
@@ -59,75 +57,6 @@ async def test_a_page_past_the_last_is_empty_and_tells_how_many_there_are(client
         assert page.items == []
         assert page.total
         assert not page.has_next
-
-
-async def test_sims_are_listed_by_part_of_a_device_name(known: Fleet, client: EmnifyClient) -> None:
-    page = await list_matching(client, Listing(SimFilter(), device_name="meter Bern 700"))
-    assert ids(page.items) == [known.scenarios[f"lookalike_{letter}"]["sim_id"] for letter in "abc"]
-    assert (page.total, page.has_next) == (3, False)
-    first = page.items[0]
-    assert first.printed_iccid == known.scenarios["lookalike_a"]["iccid_with_luhn"]
-    assert first.known_status is SimStatus.ACTIVATED
-    assert first.device is not None
-    assert first.device.name == known.scenarios["lookalike_a"]["device_name"]
-
-
-async def test_a_device_name_combines_with_what_devices_know(known: Fleet, client: EmnifyClient) -> None:
-    suspended = known.scenarios["suspended"]
-    wanted = Listing(
-        SimFilter(status=SimStatus.SUSPENDED), device_name="tracker", sort=(SimSort("id", descending=True),)
-    )
-    found = await whole(client, wanted)
-    assert suspended["sim_id"] in ids(found)
-    assert {sim.known_status for sim in found} == {SimStatus.SUSPENDED}
-    devices = [sim.device.id for sim in found if sim.device]
-    assert devices == sorted(devices, reverse=True)
-    only = await list_matching(client, Listing(SimFilter(iccid=suspended["iccid"]), device_name="tracker"))
-    assert ids(only.items) == [suspended["sim_id"]]
-
-
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        Listing(SimFilter(imsi="295"), device_name="tracker"),
-        Listing(SimFilter(customer_org=2), device_name="tracker"),
-        Listing(SimFilter(), device_name="tracker", has_device=False),
-        Listing(SimFilter(), device_name="tracker", sort=(SimSort("iccid"),)),
-        Listing(SimFilter(), device_name="tracker, red"),
-        Listing(SimFilter(), device_name=""),
-    ],
-)
-async def test_what_emnify_cannot_combine_is_refused_and_nothing_is_sent(
-    known: Fleet, client: EmnifyClient, wanted: Listing
-) -> None:
-    before = len(await known.requests())
-    with pytest.raises(InvalidValueError):
-        await list_matching(client, wanted)
-    assert len(await known.requests()) == before
-
-
-def device(number: int, *, with_sim: bool = True) -> dict[str, Any]:
-    return {"id": number, "name": f"Pump {number}"} | ({"sim": {"id": number + 100}} if with_sim else {})
-
-
-@pytest.mark.parametrize(
-    ("rows", "headers", "ids_shown", "total"),
-    [
-        ([device(1), device(2, with_sim=False)], {"X-Total-Count": "2", "X-Total-Pages": "1"}, [101], 1),
-        ([device(1), device(2, with_sim=False)], {"X-Total-Count": "9", "X-Total-Pages": "5"}, [101], None),
-        ([device(1), device(2)], {"X-Total-Count": "9", "X-Total-Pages": "5"}, [101, 102], 9),
-    ],
-)
-async def test_devices_without_a_sim_are_not_counted_as_sims(
-    rows: list[Any], headers: dict[str, str], ids_shown: list[int], total: int | None
-) -> None:
-    async with (
-        upstream_running() as upstream,
-        EmnifyClient(base_url=upstream.base_url, application_token="x", limits=Limits()) as client,
-    ):
-        upstream.script(Reply(json=rows, headers=headers))
-        page: Page[Sim] = await list_matching(client, Listing(SimFilter(), device_name="Pump", per_page=2))
-        assert (ids(page.items), page.total) == (ids_shown, total)
 
 
 async def test_a_page_too_deep_to_be_reached_is_refused_with_advice() -> None:

@@ -52,7 +52,7 @@ async def test_an_unknown_name_is_answered_with_those_there_are(client: EmnifyCl
 
 async def test_two_of_one_name_are_both_listed_and_none_is_guessed() -> None:
     told = await refusal("twin", TWINS)
-    assert "Several organisations are called" in told
+    assert "Several organisations fit" in told
     assert '"Twin" (id 1), "Twin" (id 2)' in told
 
 

@@ -25,7 +25,7 @@ from sim_mcp.exports.files import ExportFile, ExportRefusedError, Written
 from sim_mcp.exports.rows import What
 from sim_mcp.exports.service import WAITS_S, Export, Order
 from sim_mcp.exports.sources import Selection
-from sim_mcp.fleet.lookup.sims import LookupFailedError
+from sim_mcp.fleet.lookup.failures import LookupFailedError
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Settings
