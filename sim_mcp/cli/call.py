@@ -1,6 +1,7 @@
 """Call tools from a shell: `key=value` words in, a table or JSON out; forms are answered at the terminal."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -102,7 +103,7 @@ def _typed(key: str, value: str, kind: str | None) -> Any:
 
 async def _print_progress(progress: float, total: float | None, message: str | None) -> None:
     of = "" if total is None else f" of {format_count(total)}"
-    click.echo(f"{format_count(progress)}{of}{f', {message}' if message else ''}", err=True)
+    click.echo(f"{format_count(math.floor(progress))}{of}{f', {message}' if message else ''}", err=True)
 
 
 async def _answer_at_terminal(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:

@@ -28,6 +28,8 @@ from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.usage.scan import UsageScan
 from sim_mcp.prompts import PromptArgumentsError, add_prompts, check_arguments
 from sim_mcp.resources import add_resources
+from sim_mcp.server import call_log
+from sim_mcp.server.call_context import context_for_call
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.settings import Settings
 from sim_mcp.tools import blank_arguments, registry
@@ -81,6 +83,14 @@ class SimServer(MCPServer[AppState]):
         Raises:
             ToolError: The call failed in a way the model can read and act upon.
         """
+        known = name if name in self._parameters else "a tool that is not there"
+        async with call_log.one_line(known, context) as result:
+            context = None if context is None else context_for_call(context)
+            return result.take(await self._call(name, arguments, context))
+
+    async def _call(
+        self, name: str, arguments: dict[str, Any], context: Context[AppState, Any] | None
+    ) -> CallToolResult | InputRequiredResult:
         if name in self._parameters:
             _refuse_unknown(arguments, tuple(self._parameters[name]["properties"]))
             arguments = self._without_nothing(name, arguments)
