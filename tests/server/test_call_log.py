@@ -47,7 +47,8 @@ async def test_a_question_and_a_cancelled_call_are_logged_as_such(
 ) -> None:
     caplog.set_level(logging.INFO, "sim_mcp")
 
-    async def refuse(_: ClientRequestContext, __: ElicitRequestParams) -> ElicitResult:
+    async def refuse(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        del context, params
         return ElicitResult(action="accept", content={"agree": False})
 
     async with Client(build_server(fleet.settings()), elicitation_callback=refuse) as client:
