@@ -89,7 +89,7 @@ def test_hints_name_commands_that_exist(file: Path) -> None:
     named = re.findall(r"\bsim-mcp ([a-z]+)\b", file.read_text(encoding="utf-8"))
     # "sim-mcp serves …" is a sentence, "…/sim-mcp sim-mcp" the name of an image.
     assert set(named) <= {*main.commands, "serves", "sim"}
-    called = re.findall(r"\bsim-mcp call ([a-z_]+)\b", file.read_text(encoding="utf-8"))
+    called = re.findall(r"\bsim-mcp call ([a-z]+_[a-z_]+)\b", file.read_text(encoding="utf-8"))
     assert set(called) <= set(TOOLS)
 
 
