@@ -13,6 +13,7 @@ from sim_mcp.changes.approval_page.approvals import Approvals
 from sim_mcp.changes.approval_page.offer import PageOffer
 from sim_mcp.changes.backend import Backend
 from sim_mcp.changes.item import PlannedItem
+from sim_mcp.changes.kinds.fees import word_due
 from sim_mcp.changes.limits import Limits
 from sim_mcp.changes.lock import hold_lock
 from sim_mcp.changes.plan import Plan, remake
@@ -68,7 +69,7 @@ class ChangeService:
         """
         self._limits.check_size(plan)
         self._limits.check_hour(plan, await self._record(self._journal.sent_within_the_hour))
-        stored = await self._record(self._journal.keep, plan, caller)
+        stored = await self._record(self._journal.keep, await self._described(plan), caller)
         sims = "SIMs" if plan.sims_to_do is None else format_quantity(plan.sims_to_do, "SIM")
         log.info("Plan %s: %s, %s to change, asked for through %s", stored.id, plan.tool, sims, caller.client)
         return stored
@@ -209,6 +210,11 @@ class ChangeService:
     def _journal(self) -> Journal:
         return self._backend.journal
 
+    async def _described(self, plan: Plan) -> Plan:
+        """Return a plan that says where it would be done, and what falls due at once."""
+        due = await word_due(self._client, plan.change.fees_due(plan.to_do))
+        return plan.model_copy(update={"place": self._settings.place, "due": due})
+
     async def _plan_of(self, plan_id: str, caller: Caller) -> StoredPlan:
         stored = await self._record(self._journal.plan, plan_id) if self._journal.file.exists else None
         if stored is None or stored.caller != caller:
@@ -241,7 +247,7 @@ class ChangeService:
             if not held:
                 return await self._report(stored.id)
             plan = await remake(self._client, stored.plan, left)
-            anew = await self._record(self._journal.keep, plan, stored.caller)
+            anew = await self._record(self._journal.keep, await self._described(plan), stored.caller)
             await self._runner(stored, progress).drop(f"{why}; it is asked for anew in plan {anew.id}")
         report = await self.offer_page(anew, progress, started)
         unsent = format_quantity(len(left), "SIM")
