@@ -29,6 +29,9 @@ def log_to_stderr(level: str, application_token: SecretStr | None) -> None:
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # It logs each retry without saying of what; the client logs that itself.
     logging.getLogger("stamina").setLevel(logging.ERROR)
+    # The client logs each request itself, by its operation and without the address.
+    for library in ("httpx", "httpcore"):
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 def hide(secret: str) -> None:

@@ -32,6 +32,7 @@ _CONSENT = (
     "SIM_MCP_MAX_SIMS_PER_HOUR",
 )
 """The settings that decide which changes need whose consent."""
+_SANDBOX_TOKEN = "sandbox-"  # noqa: S105  # how the tokens of a sandbox begin.
 _SIMILARITY = 0.8
 _MAX_REPEATED = 80
 
@@ -87,6 +88,16 @@ class Settings(BaseModel):
     def may_write(self) -> bool:
         """Tell whether tools that change something are offered."""
         return not self.read_only and self.confirm is not Confirm.BLOCK
+
+    @property
+    def place(self) -> str:
+        """Return what is asked and changed: `emnify`, a `sandbox`, or emnify at another address."""
+        if self.base_url == PRODUCTION_URL:
+            return "emnify"
+        address = urlsplit(self.base_url)
+        token = self.application_token.get_secret_value() if self.application_token else ""
+        made_up = is_loopback(address.hostname or "") and token.startswith(_SANDBOX_TOKEN)
+        return "sandbox" if made_up else f"emnify at {address.netloc}"
 
     def state_directory(self) -> Path:
         """Return the directory of the journal; the default one is created.

@@ -4,6 +4,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from sim_mcp.settings import ENV_FILE, Confirm, Settings, SettingsError, read_settings
 
@@ -174,6 +175,21 @@ def test_a_token_that_is_as_it_should_be_is_used(pasted: str, tmp_path: Path) ->
     assert settings.application_token is not None
     assert settings.application_token.get_secret_value() == pasted.strip()
     assert settings.token_fault is None
+
+
+@pytest.mark.parametrize(
+    ("address", "token", "place"),
+    [
+        ("https://cdn.emnify.net", "abc.def", "emnify"),
+        ("https://cdn.emnify.net", "sandbox-enterprise-1", "emnify"),
+        ("http://127.0.0.1:8580", "sandbox-enterprise-1", "sandbox"),
+        ("http://localhost:8580", "abc.def", "emnify at localhost:8580"),
+        ("https://emnify.example", "sandbox-enterprise-1", "emnify at emnify.example"),
+        ("http://127.0.0.1:8580", None, "emnify at 127.0.0.1:8580"),
+    ],
+)
+def test_only_what_is_surely_made_up_is_called_a_sandbox(address: str, token: str | None, place: str) -> None:
+    assert Settings(base_url=address, application_token=SecretStr(token) if token else None).place == place
 
 
 def test_settings_cannot_be_changed_once_read() -> None:

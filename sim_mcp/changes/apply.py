@@ -32,6 +32,7 @@ class Run:
         self._report_progress = report_progress
         self._hourly = hourly
         self._settlement = Settlement(backend, stored)
+        self._done = 0
         self._fatal_reason: str | None = None
         self.paused: str | None = None
         """What made this run stop early, with nothing lost by it."""
@@ -207,5 +208,7 @@ class Run:
         await self._settlement.settle({step.number: outcome})
 
     async def _report_done(self, done: int, more: str = "") -> None:
+        # What is settled last may stand first in the plan.
+        self._done = max(self._done, done)
         total = len(self._stored.plan.items)
-        await self._report_progress(done, total, f"{done} of {total} done{more}")
+        await self._report_progress(self._done, total, f"{self._done} of {total} done{more}")

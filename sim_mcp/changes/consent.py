@@ -138,7 +138,9 @@ def question(stored: StoredPlan) -> str:
         lines += [] if group.is_single else [f"  {item.identity}" for item in group.listed]
     more = [f"• and {left_out:,} more"] if left_out else []
     head = f"{stored.plan.summary}? (plan {stored.id})"
-    return "\n".join([head, *lines, *more, stored.plan.confirmation_request]).rstrip()
+    due = [f"Falls due now: {stored.plan.due}." if stored.plan.due else ""]
+    asked = [stored.plan.header, head, *lines, *more, *due, stored.plan.confirmation_request]
+    return "\n".join(filter(None, asked))
 
 
 def _forms_count(ctx: Context[Any, Any]) -> bool:

@@ -9,12 +9,14 @@ from pydantic import BaseModel, ConfigDict
 from sim_mcp.changes.item import PlannedItem, Verdict
 from sim_mcp.changes.kinds import AnyKind
 from sim_mcp.changes.kinds.kind import Kind, SimKind
+from sim_mcp.changes.kinds.roles import ROLES, label_organisation, organisation_in
 from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.formatting import format_quantity
 
 _LEFT_ALONE: tuple[tuple[Verdict, str], ...] = (("already", "already so"), ("refused", "refused by emnify's rules"))
 
 
+_MEANING = ("Service", "Bill", "Falls due now")
 _ORDER: tuple[Verdict, ...] = ("change", "refused", "already")
 
 
@@ -42,11 +44,17 @@ class Plan(BaseModel):
     items: tuple[PlannedItem, ...]
     selection: str = ""
     """The filter that chose the SIMs, in words; empty where they were named one by one."""
+    place: str = "emnify"
+    """What it is done at: `emnify`, `sandbox`, or emnify at another address."""
+    workspace: str = ""
+    """The name and id of the token's workspace, as far as they are known."""
+    due: str = ""
+    """What falls due at once, in words; empty where the kind does not say."""
 
     @classmethod
-    def of(cls, change: Kind, items: Iterable[PlannedItem], *, selection: str = "") -> Self:
+    def of(cls, change: Kind, items: Iterable[PlannedItem], *, selection: str = "", workspace: str = "") -> Self:
         """Return the plan of a change."""
-        return cls(tool=change.tool, change=change, items=tuple(items), selection=selection)
+        return cls(tool=change.tool, change=change, items=tuple(items), selection=selection, workspace=workspace)
 
     def having(self, verdict: Verdict) -> tuple[PlannedItem, ...]:
         """Return the items with a verdict, in the order they were named."""
@@ -61,6 +69,23 @@ class Plan(BaseModel):
     def sims_to_do(self) -> int | None:
         """Return how many SIMs would really change, or None where emnify does not say what a batch holds."""
         return self.change.count_sims(self.to_do)
+
+    @property
+    def act(self) -> str:
+        """Return what a person does by agreeing, such as `Suspend 100 SIMs`."""
+        return self.change.act(format_quantity(len(self.to_do), "SIM"))
+
+    @property
+    def header(self) -> str:
+        """Return where it would be done, on one line: by what, at emnify or loudly the sandbox, in which workspace."""
+        at = "SANDBOX, made-up SIMs" if self.place == "sandbox" else self.place
+        return f"sim-mcp · {at}{f' · workspace {self.workspace}' if self.workspace else ''}"
+
+    @property
+    def meaning(self) -> tuple[tuple[str, str], ...]:
+        """Return what it does to service and to the bill, and what falls due at once, each with its name."""
+        service, bill = self.change.consequences()
+        return tuple((name, words) for name, words in zip(_MEANING, (service, bill, self.due), strict=True) if words)
 
     @property
     def digest(self) -> str:
@@ -107,7 +132,17 @@ class Plan(BaseModel):
 
 def make(change: SimKind, sims: Sequence[Sim], *, own_organisation: int | None = None, selection: str = "") -> Plan:
     """Return the plan for SIMs as just read; `own_organisation` is the id of the token's workspace."""
-    return Plan.of(change, [change.judge(sim, own_organisation) for sim in sims], selection=selection)
+    items = [change.judge(sim, own_organisation) for sim in sims]
+    return Plan.of(change, items, selection=selection, workspace=name_workspace(own_organisation, sims))
+
+
+def name_workspace(own: int | None, sims: Iterable[Sim] = ()) -> str:
+    """Return the id of the token's workspace, with its name where a SIM that it holds tells that."""
+    if own is None:
+        return ""
+    held = (organisation_in(sim, role) for sim in sims for role in ROLES)
+    named = next((found for found in held if found is not None and found.id == own), None)
+    return f"id {own}" if named is None else label_organisation(named)
 
 
 async def remake(client: EmnifyClient, plan: Plan, items: Sequence[PlannedItem]) -> Plan:
@@ -116,4 +151,4 @@ async def remake(client: EmnifyClient, plan: Plan, items: Sequence[PlannedItem])
     Raises:
         EmnifyError: emnify could not be asked.
     """
-    return Plan.of(*await plan.change.replan(client, items))
+    return Plan.of(*await plan.change.replan(client, items), workspace=plan.workspace)

@@ -25,8 +25,8 @@ def no_way_to_ask(plan: Plan) -> str:
     return (
         "Not done. Nothing changed. A person has to agree first, and this client cannot show a form and the approval "
         f"page is switched off. It would have been:\n{fence(f'{plan.summary}.{chr(10)}{lines}')}\n"
-        "What the operator can do: leave SIM_MCP_APPROVAL_PAGE on, use a client that shows forms, or set "
-        "SIM_MCP_CONFIRM=host where the host asks a person before each call."
+        "What the operator can do: leave SIM_MCP_APPROVAL_PAGE on, use a client that shows forms (sim-mcp call at a "
+        "terminal is one), or set SIM_MCP_CONFIRM=host where the host asks a person before each call."
     )
 
 

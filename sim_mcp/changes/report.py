@@ -1,5 +1,6 @@
 """How a change stands, for whoever asks."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -24,6 +25,11 @@ class Report:
     """What a person should know besides, such as that it follows an earlier plan."""
     besides: int = 0
     """Other changes of this caller that wait or are open."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many items each outcome has."""
+        return dict(Counter(outcome.kind for _, outcome in self.outcomes))
 
     @property
     def open_items(self) -> int:

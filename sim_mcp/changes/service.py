@@ -13,9 +13,11 @@ from sim_mcp.changes.approval_page.approvals import Approvals
 from sim_mcp.changes.approval_page.offer import PageOffer
 from sim_mcp.changes.backend import Backend
 from sim_mcp.changes.item import PlannedItem
+from sim_mcp.changes.kinds.fees import word_due
+from sim_mcp.changes.limits import Limits
 from sim_mcp.changes.lock import hold_lock
 from sim_mcp.changes.plan import Plan, remake
-from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError, read_policy
+from sim_mcp.changes.policy import Decision
 from sim_mcp.changes.record.entries import Caller, StoredPlan
 from sim_mcp.changes.record.history import Change, changes
 from sim_mcp.changes.record.journal import Journal
@@ -24,11 +26,10 @@ from sim_mcp.changes.record.record_file import JournalError
 from sim_mcp.changes.recovery import Recovery
 from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed, which_one
 from sim_mcp.changes.report import Report, ReportProgress
-from sim_mcp.emnify import EmnifyClient, InvalidValueError, Sim
+from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.fleet.inventory.inventory import Inventory
-from sim_mcp.formatting import format_quantity
+from sim_mcp.formatting import format_counts, format_quantity
 from sim_mcp.recorder import Recorder
-from sim_mcp.sanitize import fence
 from sim_mcp.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class ChangeService:
         self._run_for_s = run_for_s
         self._inventory = inventory
         self._settings = settings
-        self._policy = read_policy(settings.policy, settings.confirm)
+        self._limits = Limits(settings)
         self._record = Recorder()
         self._opened: Backend | None = None
         self._page = PageOffer(open_browser=settings.open_browser)
@@ -67,15 +68,12 @@ class ChangeService:
             InvalidValueError: It concerns more SIMs than one change, or one hour, may.
             JournalError: The record cannot be kept.
         """
-        self._check_size(plan)
-        hourly, sims = self._settings.max_sims_per_hour, plan.sims_to_do or 0
-        spent = await self._record(self._journal.sent_within_the_hour)
-        if spent + sims > hourly:
-            raise InvalidValueError(
-                f"{format_quantity(spent, 'SIM')} were changed within the last hour; {sims:,} more would exceed "
-                f"{hourly:,} (SIM_MCP_MAX_SIMS_PER_HOUR); wait, or ask the operator to raise the limit"
-            )
-        return await self._record(self._journal.keep, plan, caller)
+        self._limits.check_size(plan)
+        self._limits.check_hour(plan, await self._record(self._journal.sent_within_the_hour))
+        stored = await self._record(self._journal.keep, await self._described(plan), caller)
+        sims = "SIMs" if plan.sims_to_do is None else format_quantity(plan.sims_to_do, "SIM")
+        log.info("Plan %s: %s, %s to change, asked for through %s", stored.id, plan.tool, sims, caller.client)
+        return stored
 
     async def require_journal(self) -> None:
         """Check that the journal can be written, so that nothing is planned that could not be recorded.
@@ -87,7 +85,7 @@ class ChangeService:
 
     def decision(self, plan: Plan) -> Decision:
         """Return what the operator's policy says about a plan."""
-        return self._policy.decide(plan)
+        return self._limits.decision(plan)
 
     async def carry_out(self, stored: StoredPlan, how: str, progress: ReportProgress, started: float) -> Report:
         """Record that a plan was agreed to and carry it out, as far as the time of a call begun then allows.
@@ -98,6 +96,8 @@ class ChangeService:
         """
         if stored.plan.to_do and not await self._record(self._journal.decide, stored.id, approved=True, how=how):
             await self._require_approval(stored.id)
+        else:
+            log.info("Plan %s: approved by %s", stored.id, how)
         return await self._run(stored.id, progress, self._deadline(started))
 
     async def reject(self, stored: StoredPlan, how: str) -> NoReturn:
@@ -108,6 +108,7 @@ class ChangeService:
             JournalError: The record cannot be kept.
         """
         await self._record(self._journal.decide, stored.id, approved=False, how=how)
+        log.info("Plan %s: rejected by %s", stored.id, how)
         await self._require_approval(stored.id)
         raise NotConfirmedError(no_too_late(stored.id))
 
@@ -156,7 +157,7 @@ class ChangeService:
         started = anyio.current_time()
         stored = await self._plan_of(plan_id or await self._only_open_one(caller), caller)
         if stored.state == "waiting" and stored.plan.to_do:
-            decision = self._check_limits(stored)
+            decision = self._limits.decide_again(stored)
             if decision == "allow" and unasked:
                 return await self.carry_out(stored, BY_POLICY, progress, started)
             return await self.offer_page(stored, progress, started)
@@ -164,7 +165,7 @@ class ChangeService:
             return await self._report(stored.id)
         if stored.state not in ("approved", "lapsed"):
             await self._require_approval(stored.id)
-        if await self._left(stored) and (why := why_not_enough(stored, self._check_limits(stored))):
+        if await self._left(stored) and (why := why_not_enough(stored, self._limits.decide_again(stored))):
             return await self._ask_anew(stored, why, progress, started)
         return await self._run(stored.id, progress, self._deadline(started))
 
@@ -219,6 +220,11 @@ class ChangeService:
     def _journal(self) -> Journal:
         return self._backend.journal
 
+    async def _described(self, plan: Plan) -> Plan:
+        """Return a plan that says where it would be done, and what falls due at once."""
+        due = await word_due(self._client, plan.change.fees_due(plan.to_do))
+        return plan.model_copy(update={"place": self._settings.place, "due": due})
+
     async def _plan_of(self, plan_id: str, caller: Caller) -> StoredPlan:
         stored = await self._record(self._journal.plan, plan_id) if self._journal.file.exists else None
         if stored is None or stored.caller != caller:
@@ -239,25 +245,6 @@ class ChangeService:
             item for number, item in enumerate(stored.plan.items) if number not in begun and item.verdict == "change"
         ]
 
-    def _check_size(self, plan: Plan) -> None:
-        most, sims = self._settings.max_sims_per_change, plan.sims_to_do or 0
-        if sims > most:
-            raise InvalidValueError(
-                f"{sims:,} SIMs are more than one change may touch ({most:,}, "
-                "SIM_MCP_MAX_SIMS_PER_CHANGE); split it, or ask the operator to raise the limit"
-            )
-
-    def _check_limits(self, stored: StoredPlan) -> Decision:
-        """Decide on a plan that was kept before, by the policy and the limits in force now."""
-        self._check_size(stored.plan)
-        decision = self._policy.decide(stored.plan)
-        if decision == "never":
-            raise ForbiddenByPolicyError(
-                "Not done. Nothing changed by this call. list_changes tells what was done before. The operator's "
-                f"policy (SIM_MCP_POLICY) forbids this now:\n{fence(f'{stored.plan.summary}.')}"
-            )
-        return decision
-
     async def _ask_anew(self, stored: StoredPlan, why: str, progress: ReportProgress, started: float) -> Report:
         """Plan what is left of a change once more, as it is now, and ask for a new approval."""
         if not self._settings.approval_page:
@@ -270,7 +257,7 @@ class ChangeService:
             if not held:
                 return await self._report(stored.id)
             plan = await remake(self._client, stored.plan, left)
-            anew = await self._record(self._journal.keep, plan, stored.caller)
+            anew = await self._record(self._journal.keep, await self._described(plan), stored.caller)
             await self._runner(stored, progress).drop(f"{why}; it is asked for anew in plan {anew.id}")
         report = await self.offer_page(anew, progress, started)
         unsent = format_quantity(len(left), "SIM")
@@ -283,7 +270,7 @@ class ChangeService:
             raise NotConfirmedError(not_agreed(plan_id, stored))
 
     def _runner(self, stored: StoredPlan, progress: ReportProgress) -> Run:
-        return Run(self._backend, stored, progress, hourly=self._settings.max_sims_per_hour)
+        return Run(self._backend, stored, progress, hourly=self._limits.sims_per_hour)
 
     async def _run(self, plan_id: str, progress: ReportProgress, deadline: float) -> Report:
         """Carry out what is left of a plan until the deadline."""
@@ -302,7 +289,9 @@ class ChangeService:
                         "and goes on."
                     ) from None
                 paused = run.paused
-        return await self._report(plan_id, paused=paused)
+        report = await self._report(plan_id, paused=paused)
+        log.info("Plan %s: %s; %d to go", plan_id, format_counts(report.counts), report.open_items)
+        return report
 
     def _deadline(self, started: float) -> float:
         return max(started + self._run_for_s, anyio.current_time() + min(_LEAST_S, self._run_for_s))

@@ -1,6 +1,7 @@
 """Call tools from a shell: `key=value` words in, a table or JSON out; forms are answered at the terminal."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from mcp import Client
 from mcp.client.session import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent, Tool
 
+from sim_mcp.cli.next_commands import with_commands
 from sim_mcp.cli.streams import Output, reader_may_leave
 from sim_mcp.cli.tables import print_answer
 from sim_mcp.formatting import format_count
@@ -49,7 +51,9 @@ async def call(server: SimServer, tool: str, words: Sequence[str], *, interactiv
 
 
 def parse_arguments(tool: Tool, words: Sequence[str]) -> dict[str, Any]:
-    """Parse `key=value` words into arguments of the tool's types; a list key may be repeated.
+    """Parse `key=value` words into arguments of the tool's types.
+
+    A key that takes a list may be repeated, and its values may stand with commas between them, or as a JSON list.
 
     Raises:
         ArgumentError: A word is not `key=value`, or its key or value does not fit the tool.
@@ -61,9 +65,9 @@ def parse_arguments(tool: Tool, words: Sequence[str]) -> dict[str, Any]:
         if not equals or key not in properties:
             raise ArgumentError(f"{word!r} does not fit {tool.name}: use key=value with {', '.join(properties)}.")
         if properties[key].get("type") == "array":
-            arguments.setdefault(key, []).append(value)
+            arguments.setdefault(key, []).extend(_values(key, value))
         elif key in arguments:
-            raise ArgumentError(f"{key} is given twice; it takes one value.")
+            raise ArgumentError(f"{key} is given twice, but takes one value.")
         else:
             arguments[key] = _typed(key, value, properties[key].get("type"))
     return arguments
@@ -75,8 +79,8 @@ def succeeded(result: CallToolResult) -> bool:
     return not result.is_error and not set(counts) - {"changed", "already"}
 
 
-def print_result(result: CallToolResult, *, as_json: bool) -> None:
-    """Print an answer as tables, or as JSON."""
+def print_result(result: CallToolResult, *, as_json: bool, options: str = "") -> None:
+    """Print an answer as tables, with the next calls as commands with those options; or as JSON, as a client has it."""
     text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
     with reader_may_leave():
         if as_json:
@@ -84,7 +88,18 @@ def print_result(result: CallToolResult, *, as_json: bool) -> None:
         elif result.is_error:
             click.echo(text, err=True)
         else:
-            print_answer(result.structured_content or {}, Output())
+            print_answer(with_commands(result.structured_content or {}, options), Output())
+
+
+def _values(key: str, text: str) -> list[str]:
+    """Split the values of a list; what holds a comma itself has to stand in a JSON list."""
+    if not text.startswith("["):
+        return [value.strip() for value in text.split(",") if value.strip()] or [text]
+    try:
+        values = json.loads(text)
+    except ValueError:
+        raise ArgumentError(f'{key}={text!r}: should be a,b or a JSON list such as ["a, b","c"].') from None
+    return [value if isinstance(value, str) else str(value) for value in values]
 
 
 def _typed(key: str, value: str, kind: str | None) -> Any:
@@ -102,7 +117,7 @@ def _typed(key: str, value: str, kind: str | None) -> Any:
 
 async def _print_progress(progress: float, total: float | None, message: str | None) -> None:
     of = "" if total is None else f" of {format_count(total)}"
-    click.echo(f"{format_count(progress)}{of}{f', {message}' if message else ''}", err=True)
+    click.echo(f"{format_count(math.floor(progress))}{of}{f', {message}' if message else ''}", err=True)
 
 
 async def _answer_at_terminal(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:

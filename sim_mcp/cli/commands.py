@@ -19,6 +19,7 @@ from sim_mcp.changes.record.record_file import JournalError, RecordFile
 from sim_mcp.cli import call as shell
 from sim_mcp.cli import demo as demonstration
 from sim_mcp.cli.audit import print_audit
+from sim_mcp.cli.completion import complete_key, complete_tool
 from sim_mcp.cli.health import ask_server
 from sim_mcp.cli.options import WholePath, env_file_option, json_option, sandbox_option
 from sim_mcp.cli.streams import Output, prepare, reader_may_leave
@@ -151,13 +152,21 @@ def demo() -> None:
 
 
 @main.command()
-@click.argument("tool")
-@click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
+@click.argument("tool", shell_complete=complete_tool)
+@click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=complete_key)
 @json_option
 @sandbox_option
 @env_file_option
 def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool) -> None:
-    """Call one tool, such as: sim-mcp call list_sims status=suspended."""
+    """Call one tool; sim-mcp tools lists them with their keys.
+
+    \b
+    sim-mcp call list_sims status=suspended has_device=true
+    sim-mcp call set_sim_status sims=8988303000000000129,8988303000000000137 status=suspended
+
+    A key that takes a list takes values with commas between them, or may be repeated: sims=A sims=B. A value that
+    holds a comma itself stands in a JSON list: sims='["pump, north"]'. A change asks at the terminal.
+    """  # noqa: D301  # click takes the escape for "do not wrap".
     settings = _settings(sandbox=sandbox)
     if settings.application_token is None and not sandbox:
         raise UsageError(why_no_token(settings))
@@ -172,7 +181,7 @@ def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool)
         os._exit(_INTERRUPTED_EXIT_CODE)
     except shell.ArgumentError as error:
         raise UsageError(f"{error} Nothing was sent.") from None
-    shell.print_result(result, as_json=as_json)
+    shell.print_result(result, as_json=as_json, options="--sandbox" if sandbox else "")
     sys.exit(0 if shell.succeeded(result) else 1)
 
 

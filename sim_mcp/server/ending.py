@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 import click
+from anyio.abc import TaskStatus
 
 DEADLINE_S = 9.0
 """From the signal to the end in any case: `docker stop` kills after 10 s."""
@@ -34,9 +35,10 @@ async def ending_on_signal(end: Callable[[], object]) -> AsyncIterator[Ending]:
         yield ending
         return
 
-    async def listen() -> None:
+    async def listen(*, task_status: TaskStatus[None]) -> None:
         signalled_at: float | None = None
         with anyio.open_signal_receiver(*_EXIT_CODES) as signals:
+            task_status.started()
             async for number in signals:
                 if signalled_at is not None:
                     # One Ctrl-C may arrive twice, from the terminal and from a parent process: not a second one.
@@ -52,7 +54,7 @@ async def ending_on_signal(end: Callable[[], object]) -> AsyncIterator[Ending]:
                 end()
 
     async with anyio.create_task_group() as listening:
-        listening.start_soon(listen)
+        await listening.start(listen)
         yield ending
         listening.cancel_scope.cancel()
 

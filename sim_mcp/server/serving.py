@@ -2,6 +2,7 @@
 
 import gc
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -34,6 +35,10 @@ SESSION_IDLE_S = 600.0
 """When a session ends whose client left without closing it; until then it keeps its last response."""
 
 MAX_SESSIONS = 500
+_WAITING_AT_A_TERMINAL = (
+    "sim-mcp: waiting for an MCP client to speak on standard input; a client starts this command by itself. "
+    "To ask from here instead: sim-mcp tools, sim-mcp call list_sims. Ctrl-C ends it."
+)
 
 
 class UnconfirmedChangesError(Exception):
@@ -42,11 +47,14 @@ class UnconfirmedChangesError(Exception):
 
 async def serve_stdio(settings: Settings, sandbox: bool) -> int:
     """Serve over stdio until the client closes stdin or a signal arrives; return the exit code."""
+    at_a_terminal = sys.stdin.isatty()
     with closable_stdin() as close_stdin:
         async with upstream(settings, sandbox) as ready, ending_on_signal(close_stdin) as ending:
             _warn_without_token(ready)
             server = build_server(ready)
             freeze_garbage_collection()
+            if at_a_terminal:
+                click.echo(_WAITING_AT_A_TERMINAL, err=True)
             await server.run_stdio_async()
         return ending.status
 

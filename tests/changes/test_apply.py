@@ -58,7 +58,7 @@ async def test_a_limit_met_while_writing_leaves_the_rest_open(limited: Fleet) ->
     await limited.faults(f"throttle@PATCH /api/v1/sim/{met['sim_id']}")
     told: list[dict[str, Any]] = []
     messages = await suspend(limited, told)
-    assert re.search(r"1 of 5 done, waiting 1\d\d s for emnify's rate limits", messages[-1])
+    assert re.search(r"3 of 5 done, waiting 1\d\d s for emnify's rate limits", messages[-1])
     # Two were sent before, and reading them back has to wait as well.
     assert told[0]["state"].startswith("not finished: 4 SIMs to go because emnify's rate limits")
     assert told[0]["counts"] == {"failed": 1}

@@ -4,6 +4,7 @@ The matrix: both protocol eras, each way a client may answer, each policy, each 
 where they arrive.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -339,6 +340,19 @@ async def test_the_question_says_what_this_very_change_does_to_service_and_bill(
     assert "Activated → Suspended" in asked[0]
     assert "loses network access" in asked[0].lower()
     assert "this month stays charged" in asked[0]
+    assert "Falls due now: nothing." in asked[0]
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_the_form_says_first_where_it_would_be_done(fleet: Fleet, era: Era) -> None:
+    asked: Asked = []
+    for tool in ("set_sim_status", "register_sim_batch"):
+        role, arguments, _ = changes(fleet)[tool]
+        async with client_of(fleet, era=era, answer=yes(asked), role=role) as client:
+            await client.call_tool(tool, arguments)
+    heads = [question.splitlines()[0] for question in asked]
+    assert re.fullmatch(r'sim-mcp · SANDBOX, made-up SIMs · workspace "Alpenwerk Devices" \(id \d+\)', heads[0])
+    assert re.fullmatch(r"sim-mcp · SANDBOX, made-up SIMs · workspace id \d+", heads[1])
 
 
 async def test_deleting_several_wants_their_number_typed(fleet: Fleet) -> None:

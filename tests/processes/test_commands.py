@@ -168,6 +168,7 @@ async def test_without_a_terminal_a_change_is_not_confirmed(fleet: Fleet) -> Non
     done = await run_on(fleet, "call", "set_sim_status", f"sims={sim}", "status=suspended")
     assert done.returncode == 1
     assert "Nothing changed" in done.stderr
+    assert "sim-mcp call at a terminal" in done.stderr
     assert await fleet.writes() == []
 
 
@@ -183,7 +184,21 @@ async def test_at_a_terminal_the_form_is_answered_there(fleet: Fleet, answer: st
     assert len(await fleet.writes()) == writes
 
 
-def at_a_terminal(words: list[str], answer: str, env: dict[str, str]) -> tuple[int, str]:
+@pytest.mark.parametrize("words", [["--sandbox"], ["serve", "--sandbox"]])
+def test_a_server_started_by_hand_says_what_it_waits_for_and_ends_on_one_ctrl_c(words: list[str]) -> None:
+    returned, screen = at_a_terminal(words, "\x03", environment(None), once="Ctrl-C ends it.")
+    assert "waiting for an MCP client" in screen
+    assert "sim-mcp call" in screen
+    assert "Traceback" not in screen
+    assert returned == 130
+
+
+async def test_without_a_terminal_a_server_says_nothing_of_waiting(fleet: Fleet) -> None:
+    done = await run_on(fleet)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def at_a_terminal(words: list[str], answer: str, env: dict[str, str], once: str = "[y/N]") -> tuple[int, str]:
     """Run a command with a terminal of its own and type an answer once it asks."""
     pid, terminal = pty.fork()
     if pid == 0:
@@ -200,7 +215,7 @@ def at_a_terminal(words: list[str], answer: str, env: dict[str, str]) -> tuple[i
         if not read:
             break
         screen += read.decode(errors="replace")
-        if not typed and "[y/N]" in screen:
+        if not typed and once in screen:
             typed = True
             os.write(terminal, answer.encode())
     _, status = os.waitpid(pid, 0)

@@ -110,6 +110,7 @@ def test_what_is_secret_is_left_out_of_a_line_whoever_formats_it(monkeypatch: py
     try:
         library.error("sent %r with %s", b"http://127.0.0.1:1/approve/abcdefghijkl\r\n", "a-key-of-this-test-alone")
         failure = ValueError("an-application-token was refused")
+        assert not [name for name in ("httpx", "httpcore.http11") if logging.getLogger(name).isEnabledFor(logging.INFO)]
         library.error("Authorization: Bearer abcdefgh.ijkl", exc_info=failure, stack_info=True)
     finally:
         logging.setLogRecordFactory(factory)

@@ -7,9 +7,9 @@ from typing import Literal
 import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS
+from mcp.types import INVALID_PARAMS, TextContent
 
-from sim_mcp.prompts import load_prompts, read_prompt
+from sim_mcp.prompts import PromptFile, load_prompts, read_prompt
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
@@ -19,13 +19,44 @@ GOOD = "---\ntitle: T\ndescription: D\narguments:\n  - name: sim\n    descriptio
 FILES = sorted((Path(__file__).parents[2] / "prompts").glob("[a-z]*.md"))
 
 
-def test_the_four_promised_prompts_are_there() -> None:
+def test_the_promised_prompts_are_there() -> None:
     assert {prompt.name for prompt in load_prompts()} >= {
         "diagnose_sim",
         "monthly_usage_report",
         "onboard_batch",
         "retire_sims",
+        "what_changed",
+        "who_costs_most",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "asks"),
+    [
+        ("monthly_usage_report", {}, "Month: last month. Customer: all customers. SIMs: all SIMs."),
+        ("monthly_usage_report", {"month": "2026-10", "customer": "Acme"}, "Month: 2026-10. Customer: Acme."),
+        ("who_costs_most", {"customer": "Acme"}, "Month: this month. Customer: Acme."),
+        ("what_changed", {"sim": "pump 7"}, "SIM: pump 7. Since: the last 7 days."),
+    ],
+)
+async def test_a_report_is_of_whatever_is_named_and_else_of_everything(
+    name: str, given: dict[str, str], asks: str
+) -> None:
+    async with Client(build_server(Settings())) as client:
+        (message,) = (await client.get_prompt(name, given)).messages
+    assert isinstance(message.content, TextContent)
+    assert asks in message.content.text
+
+
+@pytest.mark.parametrize("prompt", load_prompts(), ids=lambda prompt: prompt.name)
+async def test_a_prompt_gives_parameters_that_a_tool_of_that_step_has(prompt: PromptFile) -> None:
+    async with Client(build_server(Settings())) as client:
+        tools = {tool.name: tool.input_schema["properties"] for tool in (await client.list_tools()).tools}
+    for step in prompt.body.splitlines():
+        there = [properties for name, properties in tools.items() if re.search(rf"\b{name}\b", step)]
+        for parameter, value in re.findall(r'\b(\w+)="([^"]*)"', step):
+            words = [properties[parameter].get("enum", [value]) for properties in there if parameter in properties]
+            assert any(value in allowed for allowed in words), f"{parameter}={value} in: {step}"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Plans as the approval page shows and decides them: the record behind the page."""
 
+import logging
 from typing import Literal
 
 from sim_mcp.changes.agreement import BY_PAGE
@@ -7,6 +8,8 @@ from sim_mcp.changes.approval_page.view import Row, View
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.recorder import Recorder
+
+log = logging.getLogger(__name__)
 
 
 class Approvals:
@@ -31,6 +34,7 @@ class Approvals:
         if not stored.plan.is_confirmed_by(typed):
             return "mistyped"
         decided = await self._record(self._journal.decide, plan_id, approved=True, how=BY_PAGE)
+        _log(plan_id, "approved", decided=decided)
         return "approved" if decided else "decided"
 
     async def reject(self, plan_id: str) -> Literal["rejected", "expired", "decided"]:
@@ -39,7 +43,13 @@ class Approvals:
         if stored is None or stored.state == "expired":
             return "expired"
         decided = await self._record(self._journal.decide, plan_id, approved=False, how=BY_PAGE)
+        _log(plan_id, "rejected", decided=decided)
         return "rejected" if decided else "decided"
+
+
+def _log(plan_id: str, decision: str, *, decided: bool) -> None:
+    if decided:
+        log.info("Plan %s: %s by %s", plan_id, decision, BY_PAGE)
 
 
 def _view(stored: StoredPlan) -> View:

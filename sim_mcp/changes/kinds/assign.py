@@ -34,6 +34,10 @@ class Assign(SimKind):
         steps = ", ".join(f"{role} to {label_organisation(target)}" for role, target in self.organisations)
         return f"Reassign {sims}: {steps}"
 
+    def act(self, sims: str) -> str:
+        """Return that they are reassigned; to whom, the summary says."""
+        return f"Reassign {sims}"
+
     def consequences(self) -> Consequences:
         """Return what the organisations' contracts mean."""
         return Consequences("stays as it is", "follows the contracts of the organisations named")

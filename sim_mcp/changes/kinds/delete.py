@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from sim_mcp.changes.item import PlannedItem
+from sim_mcp.changes.kinds.fees import FeesDue
 from sim_mcp.changes.kinds.kind import Confirmation, Consequences, SimKind
 from sim_mcp.changes.kinds.roles import reseller_refusal
 from sim_mcp.changes.outcome import Sent
@@ -29,6 +30,14 @@ class Delete(SimKind):
     def summarize(self, sims: str) -> str:
         """Return what is asked for in a few words."""
         return f"Delete {sims} for good"
+
+    def act(self, sims: str) -> str:
+        """Return that they are deleted."""
+        return f"Delete {sims}"
+
+    def fees_due(self, items: Sequence[PlannedItem]) -> FeesDue:  # noqa: ARG002  # the same for all.
+        """Return that nothing falls due."""
+        return FeesDue(0)
 
     def consequences(self) -> Consequences:
         """Return what being deleted means."""

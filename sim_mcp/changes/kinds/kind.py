@@ -12,6 +12,7 @@ from typing import ClassVar, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict
 
 from sim_mcp.changes.item import PlannedItem, Verdict
+from sim_mcp.changes.kinds.fees import FeesDue
 from sim_mcp.changes.kinds.roles import ROLES, organisation_in
 from sim_mcp.changes.outcome import Outcome, Sent, judge_read_again, judge_read_back
 from sim_mcp.emnify import ConflictError, EmnifyClient, EmnifyError, ForbiddenError, RuleError, Sim, SimStatus
@@ -73,6 +74,14 @@ class Kind(BaseModel, ABC):
     @abstractmethod
     def summarize(self, sims: str) -> str:
         """Return what is asked for in a few words; `sims` is how many SIMs, such as `2 SIMs`."""
+
+    def act(self, sims: str) -> str:
+        """Return what a person does by agreeing, as a button says it."""
+        return self.summarize(sims)
+
+    def fees_due(self, items: Sequence[PlannedItem]) -> FeesDue | None:  # noqa: ARG002  # for those it does.
+        """Return for how many SIMs a hosting fee falls due at once, or None where that is not for this kind to say."""
+        return None
 
     @abstractmethod
     def consequences(self) -> Consequences:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from sim_mcp.changes.item import PlannedItem
+from sim_mcp.changes.kinds.fees import FeesDue
 from sim_mcp.changes.kinds.kind import Consequences, Kind, Reading
 from sim_mcp.changes.outcome import Outcome, Sent
 from sim_mcp.emnify import Bic, EmnifyClient, EmnifyError, RuleError, SimStatus, lifecycle
@@ -42,6 +43,17 @@ class Register(Kind):
     def summarize(self, sims: str) -> str:  # noqa: ARG002  # a batch is counted by emnify, not by us.
         """Return what is asked for in a few words."""
         return f"Register batch {self.bic} ({self.size}) as {self.target.label}"
+
+    def act(self, sims: str) -> str:  # noqa: ARG002  # as above.
+        """Return that the SIMs of the batch are registered."""
+        return "Register this batch" if self.quantity is None else f"Register {self.size}"
+
+    def fees_due(self, items: Sequence[PlannedItem]) -> FeesDue | None:
+        """Return that each SIM costs this month's fee if it is activated at once."""
+        if self.target is not SimStatus.ACTIVATED:
+            return FeesDue(0)
+        sims = self.count_sims(items)
+        return None if sims is None else FeesDue(sims)
 
     def consequences(self) -> Consequences:
         """Return what the status of its SIMs means."""

@@ -1,12 +1,20 @@
 """Give SIMs another status: PATCH /api/v1/sim/{id}."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from sim_mcp.changes.item import PlannedItem
+from sim_mcp.changes.kinds.fees import FeesDue
 from sim_mcp.changes.kinds.kind import Consequences, SimKind
 from sim_mcp.changes.kinds.roles import reseller_refusal
 from sim_mcp.changes.outcome import Sent
 from sim_mcp.emnify import EmnifyClient, Sim, SimChange, SimStatus, lifecycle
+
+_VERBS = {
+    SimStatus.ACTIVATED: "Activate",
+    SimStatus.SUSPENDED: "Suspend",
+    SimStatus.FACTORY_TEST: "Start the factory test of",
+}
 
 
 class SetStatus(SimKind):
@@ -32,6 +40,17 @@ class SetStatus(SimKind):
     def summarize(self, sims: str) -> str:
         """Return what is asked for in a few words."""
         return f"Set {sims} to {self.target.label}"
+
+    def act(self, sims: str) -> str:
+        """Return the verb of the status with the SIMs."""
+        return f"{_VERBS[self.target]} {sims}"
+
+    def fees_due(self, items: Sequence[PlannedItem]) -> FeesDue:
+        """Return that activating costs this month's fee, once a month."""
+        if self.target is not SimStatus.ACTIVATED:
+            return FeesDue(0)
+        possible = sum(item.before == SimStatus.SUSPENDED.label for item in items)
+        return FeesDue(len(items) - possible, possible)
 
     def consequences(self) -> Consequences:
         """Return what the status means."""

@@ -138,7 +138,15 @@ def _note(report: Report, *, form_failed: bool, waiting: bool) -> str | None:
     form = "The form came back without a yes; perhaps nobody saw it." if form_failed else None
     others = f"{format_quantity(report.besides, 'other change')} of this client" if report.besides else ""
     besides = f"{others} not finished: list_changes tells which." if others else None
-    return join_hints(form, until, report.note, besides)
+    return join_hints(form, until, _meaning(report, waiting=waiting), report.note, besides)
+
+
+def _meaning(report: Report, *, waiting: bool) -> str | None:
+    """Return what the change does or did to service and bill; what waits has that beside each SIM."""
+    plan = report.stored.plan
+    told = plan.meaning[2:] if waiting else plan.meaning if report.counts.get("changed") else ()
+    place = "Sandbox: made-up SIMs." if plan.place == "sandbox" else None
+    return join_hints(place, *(f"{name}: {words}." for name, words in told if words != "nothing"))
 
 
 def _state(report: Report) -> str:

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 
 from sim_mcp.changes.consent import Agreement, NoForm
 from sim_mcp.changes.kinds.register import validate_batch
-from sim_mcp.changes.plan import Plan
+from sim_mcp.changes.plan import Plan, name_workspace
 from sim_mcp.emnify import Bic, SimStatus
 from sim_mcp.tools.changes.change_report import ChangeReport, carry_out
 from sim_mcp.tools.changes.proposal import Proposal, ask
@@ -25,7 +25,8 @@ async def _propose(ctx: ToolContext, bic: str, status: BatchStatus) -> Proposal:
     client, service = emnify_of(ctx), changes_of(ctx)
     code = Bic.parse(bic)
     await service.require_journal()
-    plan = Plan.of(*await validate_batch(client, code, SimStatus.from_word(status)))
+    change, items = await validate_batch(client, code, SimStatus.from_word(status))
+    plan = Plan.of(change, items, workspace=name_workspace(client.own_organisation_id))
     return Proposal(await service.keep(plan, caller_of(ctx)), started)
 
 

@@ -1,0 +1,64 @@
+"""What the operator allows: how many SIMs one change and one hour may touch, and which changes need whose yes."""
+
+from sim_mcp.changes.plan import Plan
+from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError, read_policy
+from sim_mcp.changes.record.entries import StoredPlan
+from sim_mcp.emnify import InvalidValueError
+from sim_mcp.formatting import format_quantity
+from sim_mcp.sanitize import fence
+from sim_mcp.settings import Settings
+
+
+class Limits:
+    """Hold plans to the operator's limits and policy."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.sims_per_hour = settings.max_sims_per_hour
+        self._sims_per_change = settings.max_sims_per_change
+        self._policy = read_policy(settings.policy, settings.confirm)
+
+    def decision(self, plan: Plan) -> Decision:
+        """Return what the operator's policy says about a plan."""
+        return self._policy.decide(plan)
+
+    def check_size(self, plan: Plan) -> None:
+        """Check that one change may touch as many SIMs.
+
+        Raises:
+            InvalidValueError: It may not.
+        """
+        most, sims = self._sims_per_change, plan.sims_to_do or 0
+        if sims > most:
+            raise InvalidValueError(
+                f"{sims:,} SIMs are more than one change may touch ({most:,}, "
+                "SIM_MCP_MAX_SIMS_PER_CHANGE); split it, or ask the operator to raise the limit"
+            )
+
+    def check_hour(self, plan: Plan, spent: int) -> None:
+        """Check that so many SIMs may be changed besides those that were within the last hour.
+
+        Raises:
+            InvalidValueError: They may not.
+        """
+        hourly, sims = self.sims_per_hour, plan.sims_to_do or 0
+        if spent + sims > hourly:
+            raise InvalidValueError(
+                f"{format_quantity(spent, 'SIM')} were changed within the last hour; {sims:,} more would exceed "
+                f"{hourly:,} (SIM_MCP_MAX_SIMS_PER_HOUR); wait, or ask the operator to raise the limit"
+            )
+
+    def decide_again(self, stored: StoredPlan) -> Decision:
+        """Decide on a plan that was kept before, by the policy and the limits in force now.
+
+        Raises:
+            ForbiddenByPolicyError: The policy forbids it by now.
+            InvalidValueError: It is larger than a change may be by now.
+        """
+        self.check_size(stored.plan)
+        decision = self._policy.decide(stored.plan)
+        if decision == "never":
+            raise ForbiddenByPolicyError(
+                "Not done. Nothing changed by this call. list_changes tells what was done before. The operator's "
+                f"policy (SIM_MCP_POLICY) forbids this now:\n{fence(f'{stored.plan.summary}.')}"
+            )
+        return decision
