@@ -24,22 +24,31 @@ def rows(count: int) -> tuple[Row, ...]:
 def plan(plan_id: str = "p1", **changes: object) -> View:
     suspend = View(
         plan_id=plan_id,
+        place="emnify",
+        workspace='"Acme" (id 7)',
+        act="Suspend 3 SIMs",
         summary="Set 3 SIMs to Suspended",
         rows=rows(3),
+        sims=3,
         service="3 SIMs lose all connectivity until they are activated again.",
         bill="The monthly fee of suspended SIMs goes on.",
+        due="nothing",
         client="Claude Desktop 1.4",
         expires_at=START + timedelta(minutes=15),
         typing_request="",
         irreversible=False,
         state="waiting",
     )
+    if "rows" in changes:
+        suspend = replace(suspend, rows=changes["rows"])  # type: ignore[arg-type]  # as below
+        suspend = replace(suspend, sims=sum(row.verdict == "change" for row in suspend.rows))
     return replace(suspend, **changes)  # type: ignore[arg-type]  # each test names real fields
 
 
 def deletion(plan_id: str = "p1") -> View:
     return plan(
         plan_id,
+        act="Delete 3 SIMs",
         summary="Delete 3 SIMs for good",
         rows=tuple(replace(row, after="Deleted", effect="never connects again") for row in rows(3)),
         bill="No fee is due for a deleted SIM from next month on.",

@@ -1,10 +1,12 @@
 """Plans as the approval page shows and decides them: the record behind the page."""
 
 import logging
+from collections.abc import Mapping
 from typing import Literal
 
 from sim_mcp.changes.agreement import BY_PAGE
 from sim_mcp.changes.approval_page.view import Row, View
+from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.recorder import Recorder
@@ -22,7 +24,11 @@ class Approvals:
     async def view(self, plan_id: str) -> View | None:
         """Return what the page shows of a plan."""
         stored = await self._record(self._journal.plan, plan_id)
-        return None if stored is None else _view(stored)
+        if stored is None:
+            return None
+        begun = stored.state in ("approved", "lapsed")
+        known = (await self._record(self._journal.progress, plan_id)).settled if begun else {}
+        return _view(stored, known)
 
     async def approve(self, plan_id: str, typed: str) -> Literal["approved", "mistyped", "expired", "decided"]:
         """Record a yes, if what was typed shows that the plan was read."""
@@ -52,8 +58,8 @@ def _log(plan_id: str, decision: str, *, decided: bool) -> None:
         log.info("Plan %s: %s by %s", plan_id, decision, BY_PAGE)
 
 
-def _view(stored: StoredPlan) -> View:
-    change = stored.plan.change
+def _view(stored: StoredPlan, known: Mapping[int, Outcome]) -> View:
+    plan, change = stored.plan, stored.plan.change
     rows = tuple(
         Row(
             iccid=change.label(item),
@@ -63,19 +69,27 @@ def _view(stored: StoredPlan) -> View:
             after=item.after,
             verdict=item.verdict,
             effect=item.reason,
+            outcome=known[number].kind if number in known else "",
+            now=known[number].after if number in known else "",
+            note=known[number].note if number in known else "",
         )
-        for item in stored.plan.items
+        for number, item in enumerate(plan.items)
     )
     service, bill = change.consequences()
     return View(
         plan_id=stored.id,
-        summary=stored.plan.summary,
+        place=plan.place,
+        workspace=plan.workspace,
+        act=plan.act,
+        summary=plan.summary,
         rows=rows,
+        sims=plan.sims_to_do,
         service=service,
         bill=bill,
+        due=plan.due,
         client=stored.caller.client,
         expires_at=stored.expires_at,
-        typing_request=stored.plan.confirmation_request,
+        typing_request=plan.confirmation_request,
         irreversible=change.irreversible,
         state=stored.state,
     )

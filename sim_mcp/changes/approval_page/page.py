@@ -3,10 +3,9 @@
 import hmac
 import math
 import secrets
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal
 
@@ -26,13 +25,14 @@ from sim_mcp.changes.approval_page.request import (
     refuse_expired,
     refuse_stale_form,
 )
-from sim_mcp.changes.approval_page.view import Decisions, Row, State, View
+from sim_mcp.changes.approval_page.view import Decisions, State, View
 from sim_mcp.sanitize import clean
 
 _COOKIE = "sim_mcp_approval"
 _LINKS_PER_PLAN = 64
 _LONGEST_TEXT = 2000
-_TRANSITIONS_SHOWN = 6
+_RESULT_SHOWN_FOR = timedelta(hours=1)
+"""How long after its plan would have expired a link shows what came of it."""
 _HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -87,7 +87,9 @@ class ApprovalPage:
         now = self._now()
         own = [link for link in self._links if link.plan_id == plan_id]
         outlived = own[: max(0, len(own) + 1 - _LINKS_PER_PLAN)]
-        self._links = [link for link in self._links if now < link.expires_at and link not in outlived]
+        self._links = [
+            link for link in self._links if now < link.expires_at + _RESULT_SHOWN_FOR and link not in outlived
+        ]
         secret = secrets.token_urlsafe(32)
         self._links.append(_Link(_digest(secret), plan_id, view.expires_at))
         return f"/approve/{secret}"
@@ -96,6 +98,7 @@ class ApprovalPage:
         """Return the routes of the page, for the root of any Starlette application on loopback."""
         return [
             Route("/approve/{secret}", self._show, methods=["GET"]),
+            Route("/approve/{secret}/result", self._result, methods=["GET"]),
             Route("/approve/{secret}/decision", self._decide, methods=["POST"]),
         ]
 
@@ -128,8 +131,17 @@ class ApprovalPage:
         if request.method == "HEAD":
             return Response(headers=_HEADERS, media_type="text/html")
         if view.state != "waiting":
-            return self._decided(view, 200)
+            return await self._decided(request, view, 200)
         return await self._ask(request, link, view)
+
+    async def _result(self, request: Request) -> Response:
+        """Answer with what came of a plan so far, for the page that shows it to look again."""
+        try:
+            check_host(request)
+            _, view = await self._open(request)
+        except RefusedError as refused:
+            return self.message(refused.status, refused.heading, refused.text)
+        return await self._told(view, 200, "result.html", path=_path(request))
 
     async def _decide(self, request: Request) -> Response:
         try:
@@ -139,7 +151,7 @@ class ApprovalPage:
             link, view = await self._open(request)
             form = self._check_form(request, link, fields.get("form", ""))
             if form in link.used:
-                return self._decided(view, 409) if view.state != "waiting" else refuse_stale_form()
+                return await self._decided(request, view, 409) if view.state != "waiting" else refuse_stale_form()
             link.used.add(form)
             return await self._carry(request, link, view, fields)
         except RefusedError as refused:
@@ -159,7 +171,7 @@ class ApprovalPage:
         if outcome == "expired":
             refuse_expired()
         if outcome == "decided":
-            return self._decided(await self._decisions.view(link.plan_id) or view, 409)
+            return await self._decided(request, await self._decisions.view(link.plan_id) or view, 409)
         if event := self._awaited.pop(link.plan_id, None):
             event.set()
         return RedirectResponse(_path(request), 303, headers=_HEADERS)
@@ -171,7 +183,8 @@ class ApprovalPage:
         view = await self._decisions.view(found[0].plan_id) if found else None
         if view is None:
             raise RefusedError(404, "This link is not valid", "Ask for a new link where you got this one.")
-        if view.state == "expired" or self._now() >= found[0].expires_at:
+        ends = found[0].expires_at + (timedelta() if view.state == "waiting" else _RESULT_SHOWN_FOR)
+        if view.state == "expired" or self._now() >= ends:
             refuse_expired()
         return found[0], view
 
@@ -184,8 +197,6 @@ class ApprovalPage:
                 422 if mistyped else 200,
                 "ask.html",
                 view=view,
-                counts=Counter(row.verdict for row in view.rows),
-                transitions=_transitions(view.rows),
                 action=f"{_path(request)}/decision",
                 form=f"{form}.{self._seal('form', link, form)}",
                 seconds_left=left,
@@ -199,8 +210,14 @@ class ApprovalPage:
         )
         return response
 
-    def _decided(self, view: View, status: int) -> Response:
-        return self._page(status, "decided.html", view=view)
+    async def _decided(self, request: Request, view: View, status: int) -> Response:
+        # It looks again by itself, for as long as something may still come of the plan.
+        also = "" if view.is_over else "connect-src 'self'; "
+        return await self._told(view, status, "decided.html", also=also, path=_path(request))
+
+    async def _told(self, view: View, status: int, template: str, **values: str) -> Response:
+        # As above.
+        return await anyio.to_thread.run_sync(lambda: self._page(status, template, view=view, **values))
 
     def _check_form(self, request: Request, link: _Link, given: str) -> str:
         form, _, seal = given.partition(".")
@@ -211,11 +228,11 @@ class ApprovalPage:
     def _seal(self, purpose: str, link: _Link, text: str = "") -> str:
         return hmac.digest(self._key, b"|".join((purpose.encode(), link.digest, text.encode())), "sha256").hex()
 
-    def _page(self, status: int, template: str, **values: object) -> Response:
+    def _page(self, status: int, template: str, *, also: str = "", **values: object) -> Response:
         nonce = secrets.token_urlsafe(16)
         policy = (
             f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src data:; "
-            "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+            f"{also}form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
         )
         content = self._templates.get_template(template).render(nonce=nonce, **values)
         return HTMLResponse(content, status, headers={**_HEADERS, "Content-Security-Policy": policy})
@@ -231,11 +248,6 @@ def _digest(secret: str) -> bytes:
 
 def _same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode())
-
-
-def _transitions(rows: tuple[Row, ...]) -> list[tuple[str, str, int]]:
-    counted = Counter((row.before, row.after) for row in rows if row.verdict == "change")
-    return [(before, after, count) for (before, after), count in counted.most_common(_TRANSITIONS_SHOWN)]
 
 
 def _shown(value: object) -> object:

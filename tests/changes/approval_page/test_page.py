@@ -84,7 +84,9 @@ async def test_asking_for_the_head_gives_out_no_form_and_no_cookie(counter: Serv
 
 async def test_what_is_asked_is_on_the_page(counter: Served, person: httpx.AsyncClient) -> None:
     asked = plan(
+        act="Suspend 1 SIM",
         summary="Set 1 SIM to Suspended (and leave 1 already so, 1 refused by emnify's rules)",
+        due="1.20 EUR",
         rows=(
             Row("8988303000000000011", "pump", "Acme", "Activated", "Suspended", "change", "goes offline"),
             Row("8988303000000000029", "valve", "Acme", "Suspended", "Suspended", "already", "nothing to change"),
@@ -93,14 +95,114 @@ async def test_what_is_asked_is_on_the_page(counter: Served, person: httpx.Async
     )
     content = (await person.get(await counter.link(asked))).text
     said = " ".join(" ".join(_Tags(content).texts).split())
-    assert "<title>Approve? Set 1 SIM to Suspended" in content
+    assert "<title>Suspend 1 SIM? | sim-mcp</title>" in content
     for row in asked.rows:
-        assert f"{row.iccid} {row.device} {row.organisation} {row.before} {row.after}" in said
+        assert f"{row.iccid} {row.device}" in said
         assert row.effect in said
-    for word in (asked.service, asked.bill, "Claude Desktop 1.4", "12:15:00 UTC", "1 will change", "1 already so"):
+    for word in (asked.summary, asked.service, asked.bill, "Claude Desktop 1.4", "12:15:00 UTC", "Customer Acme"):
         assert word in said
-    assert "1 \N{MULTIPLICATION SIGN} Activated" in said
+    for heading in (
+        "1 SIM: Activated → to Suspended",
+        "1 SIM already so: Suspended",
+        "1 SIM refused by emnify\N{RIGHT SINGLE QUOTATION MARK}s rules",
+    ):
+        assert heading in said
+    assert 'sim-mcp · emnify · workspace "Acme" (id 7) Suspend 1 SIM?' in said
+    assert "Falls due now 1.20 EUR" in said
+    assert "SANDBOX" not in said
     assert "undone" not in said
+
+
+async def test_a_sandbox_is_said_loudly_before_and_after(counter: Served, person: httpx.AsyncClient) -> None:
+    link = await counter.link(plan(place="sandbox"))
+    asked = (await person.get(link)).text
+    await send(person, link, form_on(asked))
+    for content in (asked, (await person.get(link)).text):
+        assert "<title>SANDBOX: " in content
+        assert "<strong>SANDBOX</strong> <span>Made-up SIMs: nothing at emnify changes.</span>" in content
+
+
+async def test_the_effect_is_told_once_for_all_sims_it_is_the_same_for(
+    counter: Served, person: httpx.AsyncClient
+) -> None:
+    content = (await person.get(await counter.link(plan(rows=rows(100))))).text
+    assert content.count("goes offline") == 1
+    assert content.count("All of customer Acme") == 1
+    assert content.count("<tr><th") == 1 + 100
+
+
+async def test_what_differs_from_sim_to_sim_stands_beside_each(counter: Served, person: httpx.AsyncClient) -> None:
+    own = tuple(
+        replace(row, organisation=f"Customer {number}", effect=f"it is in device {number}", verdict="refused")
+        for number, row in enumerate(rows(20))
+    )
+    content = (await person.get(await counter.link(plan(rows=(*rows(1), *own))))).text
+    said = " ".join(" ".join(_Tags(content).texts).split())
+    assert content.count("<h2") == 2
+    assert "20 SIMs refused by emnify\N{RIGHT SINGLE QUOTATION MARK}s rules SIMs of this group" in said
+    assert "tracker-3 Customer 3 Activated → to Suspended it is in device 3" in said
+
+
+@pytest.mark.parametrize(
+    ("sims", "heading", "button"),
+    [(100, "1 batch of 100 SIMs", "Register 100 SIMs"), (None, "1 batch: ", "Register this batch")],
+)
+async def test_a_batch_counts_its_sims(
+    counter: Served, person: httpx.AsyncClient, sims: int | None, heading: str, button: str
+) -> None:
+    row = Row("#31F 6E2S 6XTR 3NEY", "", "", "not registered", "registered as Issued", "change", "they are new")
+    content = (await person.get(await counter.link(plan(rows=(row,), sims=sims, act=button)))).text
+    assert heading in " ".join(_Tags(content).texts)
+    assert f">{button}</button>" in content
+    assert "SIM (ICCID)" not in content
+
+
+async def test_after_the_yes_the_page_tells_what_becomes_of_it(counter: Served, person: httpx.AsyncClient) -> None:
+    link = await counter.link(plan())
+    await send(person, link, await opened(person, link))
+    said = " ".join(_Tags((await person.get(link)).text).texts)
+    assert "Waiting for Claude Desktop 1.4" in said
+    assert "continue plan" in said
+    one, two, three = counter.keeper.plans["p1"].rows
+    changed = replace(one, outcome="changed", now="Suspended", note="read back: done")
+    moved = replace(two, outcome="moved", now="Deleted", note="it changed <since>")
+    failed = replace(three, outcome="failed", now="Activated", note="emnify said no")
+    counter.keeper.plans["p1"] = plan(state="approved", rows=(changed, moved, three))
+    under_way = (await person.get(link)).text
+    assert (await person.get(f"{link}/result")).text.strip() in under_way
+    said = " ".join(" ".join(_Tags(under_way).texts).split())
+    assert "2 of 3 SIMs done" in said
+    assert "1 changed" in said
+    assert "1 left alone: changed by somebody else meanwhile" in said
+    assert "tracker-1 ✕ moved Activated → to Deleted it changed <since>" in said
+    assert "read back" not in said, "what went well is listed at the end"
+    assert "data-over" not in under_way
+    assert "close this tab" not in said
+    counter.keeper.time += timedelta(minutes=30)
+    counter.keeper.plans["p1"] = plan(state="approved", rows=(changed, moved, failed))
+    over = (await person.get(link)).text
+    assert "3 of 3 SIMs done" in over
+    assert "read back: done" in over
+    assert "data-over" in over
+    assert "You can close this tab" in over
+    counter.keeper.time += timedelta(hours=1)
+    assert (await person.get(link)).status_code == 410
+
+
+async def test_only_while_something_may_come_the_page_asks_again_and_only_here(
+    counter: Served, person: httpx.AsyncClient
+) -> None:
+    link = await counter.link(plan())
+    path = link.removeprefix(counter.base_url)
+    await send(person, link, await opened(person, link))
+    waiting = await person.get(link)
+    assert "; connect-src 'self'; form-action 'self'; " in waiting.headers["Content-Security-Policy"]
+    assert f'<noscript><meta http-equiv="refresh" content="5; {path}"></noscript>' in waiting.text
+    done = tuple(replace(row, outcome="changed") for row in rows(3))
+    counter.keeper.plans["p1"] = plan(state="approved", rows=done)
+    over = await person.get(link)
+    assert "connect-src" not in over.headers["Content-Security-Policy"]
+    assert "http-equiv" not in over.text
 
 
 async def test_what_cannot_be_undone_says_so_in_words(counter: Served, person: httpx.AsyncClient) -> None:
@@ -120,7 +222,7 @@ async def test_the_form_decides_and_the_page_then_says_what(
     done = {"approve": "approved", "reject": "rejected"}[decision]
     assert counter.keeper.decided == [f"{done} p1"]
     assert f"<h1>{done.capitalize()}</h1>" in after.text
-    assert "You can close this tab" in after.text
+    assert ("You can close this tab" in after.text) is (decision == "reject")
     assert "<form" not in after.text
 
 
@@ -354,7 +456,7 @@ async def test_a_guessed_link_says_nothing_about_plans(counter: Served, person: 
         "/",
         "/approve",
     ]
-    for guess in guesses:
+    for guess in [*guesses, f"{guesses[0]}/result", f"{link[:-1]}/result"]:
         answer = await person.get(guess)
         assert answer.status_code == 404
         assert "SIMs" not in answer.text
@@ -400,12 +502,13 @@ async def test_every_answer_carries_the_same_strict_headers(counter: Served, per
         await person.head(link),
         await person.get("/"),
         await person.get(link, headers={"Host": "evil.example"}),
+        await person.get(f"{link}/result", headers={"Host": "evil.example"}),
         await person.post(f"{link}/decision"),
         await send(person, link, "forged"),
         await send(person, link, form),
         await send(person, link, form),
     ]
-    assert [answer.status_code for answer in answers] == [200, 200, 404, 421, 403, 403, 303, 409]
+    assert [answer.status_code for answer in answers] == [200, 200, 404, 421, 421, 403, 403, 303, 409]
     for answer in answers:
         assert answer.headers["X-Frame-Options"] == "DENY"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -453,22 +556,23 @@ TRICKS = st.sampled_from(
 TEXTS = st.text(max_size=30) | TRICKS
 
 
-@given(texts=st.lists(TEXTS, min_size=10, max_size=10))
+@given(texts=st.lists(TEXTS, min_size=14, max_size=14))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_whatever_customers_write_stays_text(
     counter: Served, person: httpx.AsyncClient, texts: list[str]
 ) -> None:
-    summary, service, bill, client, *cells = texts
-    iccid, device, organisation, before, after, effect = cells
-    row = Row(iccid, device, organisation, before, after, "change", effect)
-    hostile = plan(summary=summary, service=service, bill=bill, client=client, rows=(row,))
-    plain = plan(summary="a", service="a", bill="a", client="a", rows=(Row("a", "a", "a", "a", "a", "change", "a"),))
-    pages = []
-    for shown in (hostile, plain):
-        counter.keeper.plans["p1"] = shown
-        pages.append(await person.get(await counter.link(shown)))
-    assert _Tags(pages[0].text).tags == _Tags(pages[1].text).tags
-    assert not re.search("[\u200b\u202a-\u202e\x00\x1b]", pages[0].text)
+    for state in ("waiting", "approved"):
+        pages = []
+        for each in (texts, ["a", "b"] * 7):
+            # Whether a text is empty, and whether two are the same, decides what is shown at all.
+            summary, service, bill, client, workspace, due, note, *cells = [f"x{text}" for text in each]
+            iccid, device, organisation, before, after, effect, now = cells
+            row = Row(iccid, device, organisation, f"1{before}", f"2{after}", "change", effect, "changed", now, note)
+            named = {"summary": summary, "service": service, "bill": bill, "client": client, "act": summary, "due": due}
+            counter.keeper.plans["p1"] = plan(**named, workspace=workspace, rows=(row,), state=state)
+            pages.append(await person.get(await counter.link(counter.keeper.plans["p1"])))
+        assert _Tags(pages[0].text).tags == _Tags(pages[1].text).tags
+        assert not re.search("[\u200b\u202a-\u202e\x00\x1b]", pages[0].text)
 
 
 async def test_a_name_with_markup_is_shown_as_it_was_written(counter: Served, person: httpx.AsyncClient) -> None:
@@ -482,9 +586,9 @@ async def test_a_name_with_markup_is_shown_as_it_was_written(counter: Served, pe
 async def test_three_thousand_sims_are_all_on_the_page(counter: Served, person: httpx.AsyncClient) -> None:
     asked = plan(rows=rows(3000))
     content = (await person.get(await counter.link(asked))).text
-    assert content.count("<tr class=") == 3000
+    assert content.count('<tr><th scope="row">') == 3000
     assert all(row.iccid in content for row in asked.rows)
-    assert "<strong>3,000</strong> will change" in content
+    assert ">3,000 SIMs: Activated" in content
 
 
 async def test_whoever_waits_hears_of_the_decision_at_once(counter: Served, person: httpx.AsyncClient) -> None:
@@ -577,7 +681,7 @@ async def test_serving_ends_though_somebody_is_still_connected(sent: bytes) -> N
             assert (await person.get(await counter.link(plan()))).status_code == 200
     async with stream:
         with suppress(anyio.BrokenResourceError):
-            assert b"Approve?" not in b"".join([piece async for piece in stream]), "and it ends"
+            assert b"Suspend 3 SIMs?" not in b"".join([piece async for piece in stream]), "and it ends"
     with pytest.raises(OSError, match="connect"):
         await anyio.connect_tcp(host, int(port))
 
