@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NoReturn
 
 import anyio
+import anyio.to_thread
 
 from sim_mcp.changes.agreement import BY_POLICY, why_not_enough
 from sim_mcp.changes.apply import Run
@@ -183,7 +184,8 @@ class ChangeService:
     async def last_change(self, sim: Sim) -> LastChange | None:
         """Return the last change that was sent for a SIM, or None where the record has or tells none."""
         try:
-            return await self._record(last_change, self._journal.file, sim.id, sim.iccid)
+            # Not in turn with what writes, which may wait for another process.
+            return await anyio.to_thread.run_sync(last_change, self._journal.file, sim.id, sim.iccid)
         except JournalError as error:
             # It is told beside other facts, which do not depend on it.
             log.warning("%s", error)

@@ -127,10 +127,10 @@ async def test_days_to_come_are_refused_as_such(
 
 
 async def test_a_pasted_column_may_be_longer_than_a_name_and_not_than_a_plan(client: Client) -> None:
-    numbers = [str(8_988_303_000_009_900_000 + at) for at in range(40)]
+    numbers = [str(8_988_303_000_009_900_000 + at) for at in range(12)]
     for column in ("\n".join(numbers), "ICCID\n" + ",".join(numbers), "\t".join(numbers) + "\t\t"):
         refused = text_of(await client.call_tool("set_sim_status", {"sims": column, "status": "suspended"}))
-        assert refused.count("No SIM found") == 40
+        assert refused.count("No SIM found") == 12
     many = "\n".join(["1"] * 3001)
     refused = text_of(await client.call_tool("set_sim_status", {"sims": many, "status": "suspended"}))
     assert "at most 3000 items" in refused

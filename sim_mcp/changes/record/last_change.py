@@ -17,6 +17,8 @@ ORDER BY intent.n DESC
 _LATER = """
 SELECT body FROM entries WHERE plan = ? AND item = ? AND kind IN ('outcome', 'reading') ORDER BY n DESC
 """
+_WAIT_S = 0.1
+"""It is told beside other facts: who only reads does not wait for a process that holds the record."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def last_change(file: RecordFile, sim_id: int, iccid: str | None) -> LastChange 
     """
     if not file.exists:
         return None
-    with file.reading() as db:
+    with file.reading(wait_s=_WAIT_S) as db:
         for plan, item, at, body in db.execute(_SENT, (f'"sim_id":{sim_id},',)):
             with suppress(*UNREADABLE):
                 planned = parse_body(body)

@@ -75,14 +75,14 @@ class RecordFile:
                 raise self._gone()
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Open the record for reading, as one moment of it.
+    def reading(self, *, wait_s: float = LOCKED_FOR_S) -> Iterator[sqlite3.Connection]:
+        """Open the record for reading, as one moment of it; where another process holds it, after up to `wait_s`.
 
         Raises:
             JournalError: It is not there, or cannot be read.
         """
         try:
-            with self._connected() as db:
+            with self._connected(wait_s) as db:
                 db.execute("PRAGMA query_only = ON")
                 db.execute("BEGIN")
                 yield db
@@ -101,11 +101,9 @@ class RecordFile:
         self._known = True
 
     @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
+    def _connected(self, wait_s: float = LOCKED_FOR_S) -> Iterator[sqlite3.Connection]:
         # Never made here: a record that was seen and is gone must not begin anew in silence.
-        db = sqlite3.connect(
-            f"{self.path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=LOCKED_FOR_S
-        )
+        db = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=wait_s)
         # Text that a failing disk damaged would else hide every row that is read with it.
         db.text_factory = partial(str, encoding="utf-8", errors="replace")
         try:
