@@ -86,7 +86,10 @@ async def test_the_env_file_of_a_clone_sends_no_token_from_the_environment_anywh
     assert done.returncode == 1
     assert f"{here} was not read" in done.stderr
     assert (await fleet.control.get("/sandbox/requests")).json() == []
-    for words in (["call", "list_sim_statuses", "--env-file", str(here)], ["--env-file", str(here), "call", "list_sim_statuses"]):
+    for words in (
+        ["call", "list_sim_statuses", "--env-file", str(here)],
+        ["--env-file", str(here), "call", "list_sim_statuses"],
+    ):
         named = await anyio.to_thread.run_sync(partial(run, *words, env=env, cwd=tmp_path))
         assert (named.returncode, named.stderr) == (0, "")
     assert len(await fleet.requests()) == 2
