@@ -131,7 +131,7 @@ async def test_where_nobody_listens_the_link_comes_at_once_and_continue_change_w
 async def test_a_rejected_plan_stays_undone(fleet: Fleet) -> None:
     async with claude_desktop(fleet) as client:
         waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
-        await press(waiting["approve_at"], "reject")
+        assert (await press(waiting["approve_at"], "reject")).status_code == 303
         result = await client.call_tool("continue_change", {"plan": waiting["plan"]})
     assert result.is_error
     assert "rejected on the approval page" in text_of(result)
