@@ -159,6 +159,22 @@ def format_days(days: tuple[date, date] | None) -> str | None:
     return f"{days[0]}" if days[0] == days[1] else f"{days[0]:%Y-%m}"
 
 
+def name_to_come(now: datetime, **starts: date | datetime | None) -> str | None:
+    """Return that a start is still to come, or None where none is.
+
+    Args:
+        now: emnify's time.
+        starts: days or moments, each by its parameter's name.
+    """
+    for name, start in starts.items():
+        if isinstance(start, datetime):
+            if start > now:
+                return f"{name} {format_timestamp(start)} is still to come."
+        elif start is not None and start > now.date():
+            return f"{name} {start} is still to come."
+    return None
+
+
 def check_order(**moments: datetime | None) -> None:
     """Refuse a range that ends before it starts; takes the start and then the end, each by its parameter's name.
 
