@@ -47,16 +47,16 @@ def _check_year(value: _Dated) -> _Dated:
 
 def _first_day(value: Any) -> Any:
     """Return the first day of a month such as 2026-10, or the day of a moment; anything else as it is."""
-    return days[0] if (days := _days(value)) else _day(_moment(value))
+    return days[0] if (days := parse_days(value)) else _day(_moment(value))
 
 
 def _last_day(value: Any) -> Any:
     """Return the last day of a month such as 2026-10, or the day of a moment; anything else as it is."""
-    return days[1] if (days := _days(value)) else _day(_moment(value))
+    return days[1] if (days := parse_days(value)) else _day(_moment(value))
 
 
 def _first_and_last(value: Any) -> Any:
-    days = _days(value)
+    days = parse_days(value)
     if days is None:
         raise ValueError("should be a day such as 2026-11-01, or a month such as 2026-11")
     return days[0], _check_year(days[1])
@@ -68,15 +68,15 @@ def _day(moment: Any) -> Any:
 
 def _first_moment(value: Any) -> Any:
     """Return the first moment of a day or a month, in UTC, or the moment that is written out."""
-    return datetime.combine(days[0], time.min, UTC) if (days := _days(value)) else _moment(value)
+    return datetime.combine(days[0], time.min, UTC) if (days := parse_days(value)) else _moment(value)
 
 
 def _last_moment(value: Any) -> Any:
     """Return the last moment of a day or a month, in UTC, or the moment that is written out."""
-    return datetime.combine(days[1], time.max, UTC) if (days := _days(value)) else _moment(value)
+    return datetime.combine(days[1], time.max, UTC) if (days := parse_days(value)) else _moment(value)
 
 
-def _days(value: Any) -> tuple[date, date] | None:
+def parse_days(value: Any) -> tuple[date, date] | None:
     """Return the first and the last day that a text means, or None where it names neither a day nor a month."""
     text = value.strip() if isinstance(value, str) else ""
     try:
@@ -157,6 +157,22 @@ def format_days(days: tuple[date, date] | None) -> str | None:
     if days is None:
         return None
     return f"{days[0]}" if days[0] == days[1] else f"{days[0]:%Y-%m}"
+
+
+def name_to_come(now: datetime, **starts: date | datetime | None) -> str | None:
+    """Return that a start is still to come, or None where none is.
+
+    Args:
+        now: emnify's time.
+        starts: days or moments, each by its parameter's name.
+    """
+    for name, start in starts.items():
+        if isinstance(start, datetime):
+            if start > now:
+                return f"{name} {format_timestamp(start)} is still to come."
+        elif start is not None and start > now.date():
+            return f"{name} {start} is still to come."
+    return None
 
 
 def check_order(**moments: datetime | None) -> None:

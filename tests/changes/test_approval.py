@@ -161,7 +161,7 @@ async def test_the_page_tells_what_came_of_it_while_the_client_works(fleet: Flee
 async def test_a_rejected_plan_stays_undone(fleet: Fleet) -> None:
     async with claude_desktop(fleet) as client:
         waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
-        await press(waiting["approve_at"], "reject")
+        assert (await press(waiting["approve_at"], "reject")).status_code == 303
         result = await client.call_tool("continue_change", {"plan": waiting["plan"]})
     assert result.is_error
     assert "rejected on the approval page" in text_of(result)

@@ -130,6 +130,17 @@ async def test_a_yes_writes_exactly_once_and_is_read_back(fleet: Fleet, era: Era
     assert report["state"] == "done"
 
 
+async def test_a_form_lists_25_sims_and_counts_the_others(fleet: Fleet) -> None:
+    asked: Asked = []
+    async with client_of(fleet, era=ERAS[0], answer=answering(ElicitResult(action="decline"), asked)) as client:
+        await client.call_tool("set_sim_status", {"status": "suspended", "with_status": "activated"})
+    wanted = int(re.findall(r"Set (\d+) SIMs", asked[0])[0])
+    assert wanted > 26
+    assert len(re.findall(r"\b\d{20}\b", asked[0])) == 25
+    assert f"and {wanted - 25} more" in asked[0]
+    assert await fleet.writes() == []
+
+
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize(("page", "answer"), [(page, answer) for page in (True, False) for answer in NO])
 @pytest.mark.parametrize("tool", TOOLS)

@@ -82,11 +82,14 @@ async def test_the_env_file_of_a_clone_sends_no_token_from_the_environment_anywh
     token = fleet.world.tokens["enterprise"]
     # What the proxy is does not matter: the way to emnify itself has to be barred here.
     env = environment(None, EMNIFY_APPLICATION_TOKEN=token, HTTPS_PROXY="socks4://127.0.0.1:9", NO_PROXY="")
-    done = await anyio.to_thread.run_sync(lambda: run("call", "list_sims", env=env, cwd=tmp_path))
+    done = await anyio.to_thread.run_sync(lambda: run("call", "list_sim_statuses", env=env, cwd=tmp_path))
     assert done.returncode == 1
     assert f"{here} was not read" in done.stderr
     assert (await fleet.control.get("/sandbox/requests")).json() == []
-    for words in (["call", "list_sims", "--env-file", str(here)], ["--env-file", str(here), "call", "list_sims"]):
+    for words in (
+        ["call", "list_sim_statuses", "--env-file", str(here)],
+        ["--env-file", str(here), "call", "list_sim_statuses"],
+    ):
         named = await anyio.to_thread.run_sync(partial(run, *words, env=env, cwd=tmp_path))
         assert (named.returncode, named.stderr) == (0, "")
     assert len(await fleet.requests()) == 2

@@ -135,3 +135,20 @@ async def test_a_pasted_column_may_be_longer_than_a_name_and_not_than_a_plan(cli
     refused = text_of(await client.call_tool("set_sim_status", {"sims": many, "status": "suspended"}))
     assert "at most 3000 items" in refused
     assert "at least" in text_of(await client.call_tool("set_sim_status", {"sims": [], "status": "suspended"}))
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "says"),
+    [
+        ("list_sims", {"activated_after": "2027-01-01"}, "activated_after 2027-01-01 is still to come."),
+        ("list_sims", {"produced": "2027-01"}, "produced 2027-01-01 is still to come."),
+        ("summarize_sims", {"group_by": "status", "activated_after": "2027-01"}, "2027-01-31 is still to come."),
+        ("list_changes", {"start": "2027-01-01"}, "start 2027-01-01T00:00:00Z is still to come."),
+    ],
+)
+async def test_where_nothing_is_found_in_days_to_come_that_is_the_reason(
+    support: Client, tool: str, arguments: dict[str, Any], says: str
+) -> None:
+    assert says in text_of(await support.call_tool(tool, arguments))
+    earlier = {name: str(value).replace("2027", "2020") for name, value in arguments.items()}
+    assert "to come" not in text_of(await support.call_tool(tool, earlier))

@@ -11,10 +11,10 @@ from sim_mcp.changes.record.history import Change
 from sim_mcp.emnify import InvalidValueError
 from sim_mcp.formatting import as_utc, format_counts, format_next, format_quantity, join_lines
 from sim_mcp.sanitize import fence
-from sim_mcp.tools.context import ToolContext, caller_of, changes_of
-from sim_mcp.tools.parameters import End, Name, Page, Start, ready_call
+from sim_mcp.tools.context import ToolContext, caller_of, changes_of, emnify_of
+from sim_mcp.tools.parameters import End, Name, Page, Start, name_to_come, ready_call
 from sim_mcp.tools.registry import Entry
-from sim_mcp.tools.result import Answer, respond
+from sim_mcp.tools.result import Answer, join_hints, respond
 
 PER_PAGE = 20
 MOST_SIMS = 20
@@ -70,6 +70,8 @@ async def list_changes(
     asked = {"state": state, "sim": sim, "start": start, "end": end}
     next_page = ready_call("list_changes", asked, page=page + 1) if more else None
     answer = build(found, page, caller_of(ctx), next_page)
+    if not answer.changes:
+        answer.hint = join_hints(name_to_come(emnify_of(ctx).now(), start=start), answer.hint)
     return respond(answer, render(answer))
 
 

@@ -11,7 +11,7 @@ from sim_mcp.fleet.inventory.filters import FleetFilter
 from sim_mcp.fleet.inventory.inventory import StillReadingError
 from sim_mcp.formatting import format_counted, format_next, format_page, join_lines
 from sim_mcp.sanitize import fence
-from sim_mcp.tools.context import ToolContext
+from sim_mcp.tools.context import ToolContext, emnify_of
 from sim_mcp.tools.order import SortKeys, parse_order
 from sim_mcp.tools.parameters import (
     Days,
@@ -24,6 +24,7 @@ from sim_mcp.tools.parameters import (
     PerPage,
     Statuses,
     format_days,
+    name_to_come,
     ready_call,
     to_statuses,
 )
@@ -127,6 +128,10 @@ async def list_sims(
     query = SimQuery(chosen, order, page, per_page, detail == "full", without_usage)
     try:
         answer = build(await read_page(ctx, query), filters, shape)
+        if not answer.sims:
+            first = produced[0] if produced else None
+            to_come = name_to_come(emnify_of(ctx).now(), produced=first, activated_after=activated_after)
+            answer.hint = join_hints(to_come, answer.hint)
     except StillReadingError as error:
         again = ready_call("list_sims", filters | shape, page=page if page > 1 else None)
         answer = SimListAnswer(page=page, sims=[], hint=str(error), next=again)

@@ -10,8 +10,8 @@ from sim_mcp.fleet.inventory.filters import FleetFilter, GroupBy
 from sim_mcp.fleet.inventory.inventory import StillReadingError
 from sim_mcp.formatting import format_next, format_timestamp, join_lines
 from sim_mcp.sanitize import clean, fence, quoted
-from sim_mcp.tools.context import ToolContext, inventory_of
-from sim_mcp.tools.parameters import FirstDay, LastDay, Name, Names, Statuses, ready_call, to_statuses
+from sim_mcp.tools.context import ToolContext, emnify_of, inventory_of
+from sim_mcp.tools.parameters import FirstDay, LastDay, Name, Names, Statuses, name_to_come, ready_call, to_statuses
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, join_hints, respond
 from sim_mcp.tools.sims.fleet_answer import FleetAnswer, query_snapshot, render_totals, render_unfinished
@@ -99,6 +99,9 @@ async def summarize_sims(
     counts, fleet = await query_snapshot(lambda: (snapshot.group(properties, chosen), snapshot.total))
     groups = [_build_group(properties, values, sims) for values, sims in counts]
     answer = build(groups, top, arguments, fleet=fleet, as_of=format_timestamp(snapshot.taken_at), note=snapshot.note)
+    if not answer.total:
+        to_come = name_to_come(emnify_of(ctx).now(), activated_after=activated_after)
+        answer.hint = join_hints(to_come, answer.hint)
     return respond(answer, render(answer))
 
 

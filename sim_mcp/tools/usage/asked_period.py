@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sim_mcp.emnify import InvalidValueError
 from sim_mcp.emnify.identifiers import format_input
 from sim_mcp.fleet.usage.periods import Period, days
-from sim_mcp.tools.parameters import Month
+from sim_mcp.tools.parameters import Month, parse_days
 from sim_mcp.tools.usage.unused import MONTHS
 
 _LONGEST_DAYS, _FIRST_YEAR = 366, 2000
@@ -20,7 +20,7 @@ class AskedPeriod(NamedTuple):
 
 
 def parse_period(text: str) -> Period | Month:
-    """Parse a period as people write it, such as `last month` or `2026-11-01..2026-11-07`.
+    """Parse a period as people write it, such as `last month`, `2026-10` or `2026-11-01..2026-11-07`.
 
     Raises:
         InvalidValueError: It is no period, or one too long or too long ago.
@@ -30,12 +30,13 @@ def parse_period(text: str) -> Period | Month:
         if word == month:
             return month
     first, _, last = word.partition("..")
-    try:
-        start, end = date.fromisoformat(first.strip("_")), date.fromisoformat((last or first).strip("_"))
-    except ValueError:
+    begins, ends = parse_days(first.strip("_")), parse_days((last or first).strip("_"))
+    if begins is None or ends is None:
         raise InvalidValueError(
-            f"period {format_input(text)} is not current_month, last_month or days such as 2026-11-01..2026-11-07"
-        ) from None
+            f"period {format_input(text)} is not current_month, last_month, a month such as 2026-10 or days such as "
+            "2026-11-01..2026-11-07"
+        )
+    start, end = begins[0], ends[1]
     if start > end:
         raise InvalidValueError(f"{start} is after {end}; swap them")
     if start.year < _FIRST_YEAR or (end - start).days >= _LONGEST_DAYS:

@@ -111,7 +111,7 @@ class RankingAnswer(Answer):
 async def rank_sims_by_usage(
     ctx: ToolContext,
     period: Annotated[
-        str, Field(description="current_month, last_month, or days such as 2026-11-01..2026-11-07")
+        str, Field(description="current_month, last_month, 2026-10 or 2026-11-01..2026-11-07")
     ] = "current_month",
     by: By = "data",
     order: Annotated[Order, Field(description="none: without any usage")] = "most",

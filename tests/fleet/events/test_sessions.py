@@ -36,3 +36,12 @@ def test_a_sim_is_late_by_its_own_rhythm(hours: list[int], gap_h: float | None) 
     assert not is_late(found, NOW)
     assert is_late(found, NOW + (gap or timedelta(hours=48)))
     assert is_late((), NOW)
+
+
+def test_without_a_rhythm_a_sim_is_late_after_two_days() -> None:
+    only, _ = pair_sessions([begin(1, "1"), end(0, "1")])
+    assert usual_gap(only) is None
+    start = only[0].start
+    assert start is not None
+    assert not is_late(only, start + timedelta(hours=48))
+    assert is_late(only, start + timedelta(hours=48, seconds=1))

@@ -13,9 +13,9 @@ from sim_mcp.emnify import EmnifyClient, InvalidValueError, SimStatus
 from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotInfo
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, GroupBy, Order, OrderBy
 from sim_mcp.fleet.inventory.inventory import Inventory
-from sim_mcp.fleet.inventory.rows import Names, row_of_json
+from sim_mcp.fleet.inventory.rows import Kind, Names, row_of_json
 from sim_mcp.fleet.inventory.snapshot import Snapshot
-from sim_mcp.fleet.inventory.sql import UnknownNameError
+from sim_mcp.fleet.inventory.sql import UnknownNameError, condition
 from sim_mcp.sandbox import SandboxSettings
 from tests.support import Fleet, fleet_of
 
@@ -294,3 +294,14 @@ def test_pages_of_sims_begin_where_the_one_before_ended() -> None:
     pages = [[sim.id for sim in snapshot.sims(limit=3, offset=start)] for start in (0, 3, 6, 9)]
     assert pages == [[1, 2, 3], [4, 5, 6], [7], []]
     assert [sim.id for sim in snapshot.sims(order=(Order("id", descending=True),), limit=2)] == [7, 6]
+
+
+def test_a_model_or_a_form_is_no_organisation_even_of_its_name() -> None:
+    names: dict[tuple[Kind, int], str] = {
+        ("model", 1): "Classic",
+        ("form_factor", 2): "Classic",
+        ("organisation", 3): "Acme",
+    }
+    with pytest.raises(UnknownNameError, match=r'(?s)No customer is called "Classic".*"Acme" .id 3.'):
+        condition(FleetFilter(customers=("Classic",)), names)
+    assert condition(FleetFilter(customers=("acme",)), names).values == (3,)

@@ -237,7 +237,17 @@ def test_two_euros_of_data_and_three_dollars_of_sms_stand_side_by_side_in_a_row(
     assert build_ranked_row(fleet_sim(1), one).wire().items() >= {"cost": 0.13, "currency": "EUR"}.items()
 
 
-@pytest.mark.parametrize("call", ["2025-11-23..2026-11-23", "2026-11-22", " 2026-11-01 .. 2026-11-02 ", "Last Month"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "2025-11-23..2026-11-23",
+        "2026-11-22",
+        " 2026-11-01 .. 2026-11-02 ",
+        "Last Month",
+        "2026-10",
+        "2026-02..2026-03-05",
+    ],
+)
 def test_periods_are_read_as_people_write_them(call: str) -> None:
     found = parse_period(call)
     assert found == {
@@ -245,6 +255,8 @@ def test_periods_are_read_as_people_write_them(call: str) -> None:
         "2026-11-22": days(date(2026, 11, 22), date(2026, 11, 22)),
         " 2026-11-01 .. 2026-11-02 ": days(date(2026, 11, 1), date(2026, 11, 2)),
         "Last Month": "last_month",
+        "2026-10": days(date(2026, 10, 1), date(2026, 10, 31)),
+        "2026-02..2026-03-05": days(date(2026, 2, 1), date(2026, 3, 5)),
     }.get(call)
 
 
