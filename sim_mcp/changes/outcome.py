@@ -20,6 +20,8 @@ class Outcome:
     note: str
     request: str | None = None
     """emnify's id of the request that was sent, by which its support can find it."""
+    sims: int | None = None
+    """How many SIMs it is about, where the item is a batch and that is known."""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 import anyio
 
 from sim_mcp.changes.backend import Backend
+from sim_mcp.changes.item import PlannedItem
 from sim_mcp.changes.lock import hold_lock
 from sim_mcp.changes.record.entries import Caller, StoredPlan
 from sim_mcp.changes.record.history import OPEN_FOR, Change, changes
 from sim_mcp.changes.record.record_file import JournalError, UnreadablePlanError
+from sim_mcp.changes.refusals import NotConfirmedError, which_one
 from sim_mcp.changes.settlement import Settlement
 from sim_mcp.emnify import EmnifyError
 
@@ -43,6 +45,42 @@ class Recovery:
             change
             for change in await self.recent()
             if change.caller == caller and change.standing in ("waiting", "open")
+        ]
+
+    async def plan_of(self, plan_id: str, caller: Caller) -> StoredPlan:
+        """Return a plan of a caller.
+
+        Raises:
+            NotConfirmedError: That caller has no such plan.
+            JournalError: The record cannot be read.
+        """
+        stored = await self._plan(plan_id) if self._backend.journal.file.exists else None
+        if stored is None or stored.caller != caller:
+            raise NotConfirmedError(f"There is no plan {plan_id[:20]!r} of this client. Nothing changed.")
+        return stored
+
+    async def only_open_one(self, caller: Caller) -> str:
+        """Return the id of the only change of a caller that waits or is open.
+
+        Raises:
+            NotConfirmedError: There is none, or several are.
+            JournalError: The record cannot be read.
+        """
+        mine = await self.unfinished(caller)
+        if len(mine) != 1:
+            raise NotConfirmedError(which_one(mine))
+        return mine[0].plan
+
+    async def never_sent(self, stored: StoredPlan) -> list[PlannedItem]:
+        """Return the items that were agreed to and never sent.
+
+        Raises:
+            JournalError: The record cannot be read.
+        """
+        known = await self._backend.record(self._backend.journal.progress, stored.id)
+        begun = known.sent | set(known.settled)
+        return [
+            item for number, item in enumerate(stored.plan.items) if number not in begun and item.verdict == "change"
         ]
 
     async def reread_doubts(self) -> list[Change]:

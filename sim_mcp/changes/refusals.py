@@ -33,12 +33,15 @@ def no_way_to_ask(plan: Plan) -> str:
 def not_agreed(plan_id: str, stored: StoredPlan | None) -> str:
     """Word that a plan cannot be carried out, because it was rejected, has lapsed or was never agreed to."""
     state = stored.state if stored else ""
-    words = {
-        "rejected": f"was rejected {(stored.agreed or '').removeprefix('a person, ')}" if stored else "",
-        "expired": "expired: plans, and approvals not acted on, lapse",
-    }
-    why = words.get(state, "was not agreed to")
-    return f"Not done: plan {plan_id} {why}. Nothing changed. A new call makes a new plan."
+    if stored is not None and state == "rejected":
+        how = (stored.agreed or "").removeprefix("a person, ")
+        return (
+            f"Not done: plan {plan_id} was rejected {how}. Nothing changed. That no stands: tell the user, and do "
+            "not ask for the same again unless they want it."
+        )
+    expired = "expired: plans, and approvals not acted on, lapse"
+    why = expired if state == "expired" else "was not agreed to"
+    return f"Not done: plan {plan_id} {why}. Nothing changed. If the user still wants it, a new call makes a new plan."
 
 
 def no_too_late(plan_id: str) -> str:

@@ -28,8 +28,11 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Return how many items each outcome has."""
-        return dict(Counter(outcome.kind for _, outcome in self.outcomes))
+        """Return how many SIMs each outcome has."""
+        counted = Counter[str]()
+        for item, outcome in self.outcomes:
+            counted[outcome.kind] += outcome.sims or self.stored.plan.change.weigh(item)
+        return dict(counted)
 
     @property
     def open_items(self) -> int:

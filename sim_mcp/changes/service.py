@@ -13,7 +13,6 @@ from sim_mcp.changes.apply import Run
 from sim_mcp.changes.approval_page.approvals import Approvals
 from sim_mcp.changes.approval_page.offer import PageOffer
 from sim_mcp.changes.backend import Backend
-from sim_mcp.changes.item import PlannedItem
 from sim_mcp.changes.kinds.fees import word_due
 from sim_mcp.changes.limits import Limits
 from sim_mcp.changes.lock import hold_lock
@@ -25,7 +24,7 @@ from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.last_change import LastChange, last_change
 from sim_mcp.changes.record.record_file import JournalError
 from sim_mcp.changes.recovery import Recovery
-from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed, which_one
+from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed
 from sim_mcp.changes.report import Report, ReportProgress
 from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.fleet.inventory.inventory import Inventory
@@ -131,8 +130,7 @@ class ChangeService:
         if not self._settings.approval_page:
             raise NotConfirmedError(not_confirmed(stored.plan) if asked else no_way_to_ask(stored.plan))
         link = await self._page.link_to(stored, Approvals(self._journal, self._record))
-        deadline = started + self._settings.approval_wait_s if wait else started
-        await self._page.wait(stored, link, progress, deadline)
+        await self._page.wait(stored, link, progress, started + (self._settings.approval_wait_s if wait else 0))
         now = await self._record(self._journal.plan, stored.id) or stored
         if now.state == "waiting":
             return await self._report(stored.id, link=link)
@@ -140,7 +138,13 @@ class ChangeService:
         return await self._run(stored.id, progress, self._deadline(started))
 
     async def go_on(
-        self, plan_id: str | None, caller: Caller, progress: ReportProgress, *, unasked: bool = True
+        self,
+        plan_id: str | None,
+        caller: Caller,
+        progress: ReportProgress,
+        *,
+        unasked: bool = True,
+        heard: bool = False,
     ) -> Report:
         """Carry out what is approved and not done yet, and return how the plan stands.
 
@@ -149,25 +153,29 @@ class ChangeService:
             caller: who asks.
             progress: what reports how far it is.
             unasked: whether the operator's policy may agree by itself, as it may where callers are known.
+            heard: whether the client hears of progress, and so of a link, while it waits.
 
         Raises:
             NotConfirmedError: There is no such plan of this caller, or it was rejected or expired; or several are open.
             ForbiddenByPolicyError: The operator's policy forbids it by now.
             InvalidValueError: It is larger than a change may be by now.
         """
-        started = anyio.current_time()
-        stored = await self._plan_of(plan_id or await self._only_open_one(caller), caller)
+        started, recovery = anyio.current_time(), Recovery(self._backend)
+        stored = await recovery.plan_of(plan_id or await recovery.only_open_one(caller), caller)
         if stored.state == "waiting" and stored.plan.to_do:
             decision = self._limits.decide_again(stored)
             if decision == "allow" and unasked:
                 return await self.carry_out(stored, BY_POLICY, progress, started)
-            return await self.offer_page(stored, progress, started)
+            # A link that nobody was given yet comes at once, instead of after a wait in silence.
+            return await self.offer_page(stored, progress, started, wait=heard or self._page.was_offered(stored.id))
         if stored.plan.items and not stored.plan.to_do:
             return await self._report(stored.id)
         if stored.state not in ("approved", "lapsed"):
             await self._require_approval(stored.id)
-        if await self._left(stored) and (why := why_not_enough(stored, self._limits.decide_again(stored))):
-            return await self._ask_anew(stored, why, progress, started)
+        if await Recovery(self._backend).never_sent(stored) and (
+            why := why_not_enough(stored, self._limits.decide_again(stored))
+        ):
+            return await self._ask_anew(stored, why, progress, started, heard=heard)
         return await self._run(stored.id, progress, self._deadline(started))
 
     async def changes(
@@ -179,7 +187,7 @@ class ChangeService:
             JournalError: The record cannot be read.
         """
         await Recovery(self._backend).reread_doubts()
-        return await self._record(changes, self._journal, sim=sim, start=start, end=end)
+        return await self._record(changes, self._journal, sim=sim, start=start, end=end, details=True)
 
     async def last_change(self, sim: Sim) -> LastChange | None:
         """Return the last change that was sent for a SIM, or None where the record has or tells none."""
@@ -227,41 +235,23 @@ class ChangeService:
         due = await word_due(self._client, plan.change.fees_due(plan.to_do))
         return plan.model_copy(update={"place": self._settings.place, "due": due})
 
-    async def _plan_of(self, plan_id: str, caller: Caller) -> StoredPlan:
-        stored = await self._record(self._journal.plan, plan_id) if self._journal.file.exists else None
-        if stored is None or stored.caller != caller:
-            raise NotConfirmedError(f"There is no plan {plan_id[:20]!r} of this client. Nothing changed.")
-        return stored
-
-    async def _only_open_one(self, caller: Caller) -> str:
-        mine = await Recovery(self._backend).unfinished(caller)
-        if len(mine) != 1:
-            raise NotConfirmedError(which_one(mine))
-        return mine[0].plan
-
-    async def _left(self, stored: StoredPlan) -> list[PlannedItem]:
-        """Return the items that were agreed to and never sent."""
-        known = await self._record(self._journal.progress, stored.id)
-        begun = known.sent | set(known.settled)
-        return [
-            item for number, item in enumerate(stored.plan.items) if number not in begun and item.verdict == "change"
-        ]
-
-    async def _ask_anew(self, stored: StoredPlan, why: str, progress: ReportProgress, started: float) -> Report:
+    async def _ask_anew(
+        self, stored: StoredPlan, why: str, progress: ReportProgress, started: float, *, heard: bool
+    ) -> Report:
         """Plan what is left of a change once more, as it is now, and ask for a new approval."""
         if not self._settings.approval_page:
             raise NotConfirmedError(
                 f"Not done: what is left of plan {stored.id} wants a new yes, because {why}, and the approval page is "
                 f"switched off. Nothing changed by this call. A new call of {stored.plan.tool} plans it anew."
             )
-        left = await self._left(stored)
+        left = await Recovery(self._backend).never_sent(stored)
         async with hold_lock(self._journal.file.directory, self._deadline(started)) as held:
             if not held:
                 return await self._report(stored.id)
             plan = await remake(self._client, stored.plan, left)
             anew = await self._record(self._journal.keep, await self._described(plan), stored.caller)
             await self._runner(stored, progress).drop(f"{why}; it is asked for anew in plan {anew.id}")
-        report = await self.offer_page(anew, progress, started)
+        report = await self.offer_page(anew, progress, started, wait=heard)
         unsent = format_quantity(len(left), "SIM")
         note = f"It follows plan {stored.id}, of which {unsent} had not been sent, because {why}."
         return replace(report, note=note)

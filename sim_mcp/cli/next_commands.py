@@ -37,5 +37,11 @@ def command(call: str, options: str = "") -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, str):
         return value
-    simple = isinstance(value, list) and all(isinstance(each, str) and "," not in each for each in value)
-    return ",".join(value) if simple and value else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list) and value and all(map(_stands_alone, value)):
+        return ",".join(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _stands_alone(value: Any) -> bool:
+    """Tell whether a value of a list is read as it is, between commas."""
+    return isinstance(value, str) and bool(value) and "," not in value and value[:1] != "[" and value == value.strip()

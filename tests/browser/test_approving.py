@@ -5,9 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from mcp import Client
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
+from sim_mcp.server.app import build_server
 from tests.browser.plan_keeper import START, Served, deletion, plan, rows
+from tests.changes.test_approval import suspend
+from tests.support import Fleet, structured
 
 APPROVE = re.compile("^(Suspend|Delete) ")
 
@@ -184,6 +188,18 @@ async def test_the_result_appears_as_it_happens(served: Served, tab: Page) -> No
     await expect(status).to_contain_text("3 of 3 SIMs done")
     await expect(status.get_by_role("row")).to_have_count(4)
     await expect(tab.get_by_text("You can close this tab.")).to_be_visible()
+
+
+async def test_the_result_of_a_change_that_a_server_makes_appears(fleet: Fleet, tab: Page) -> None:
+    async with Client(build_server(fleet.settings())) as client:
+        waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy", "went_silent")))
+        await tab.goto(waiting["approve_at"])
+        await expect(tab.get_by_text("SANDBOX", exact=True)).to_be_visible()
+        await tab.get_by_role("button", name="Suspend 2 SIMs").click()
+        await expect(tab.get_by_role("status")).to_contain_text("Waiting for mcp")
+        await client.call_tool("continue_change", {"plan": waiting["plan"]})
+        await expect(tab.get_by_role("status")).to_contain_text("2 of 2 SIMs done")
+        await expect(tab.get_by_text("You can close this tab.")).to_be_visible()
 
 
 async def test_a_result_that_nobody_fetched_in_time_is_told_as_that(served: Served, tab: Page) -> None:

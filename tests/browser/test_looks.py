@@ -55,12 +55,25 @@ def mixed() -> View:
         ),
     )
     return plan(
+        place="sandbox",
+        act="Suspend 22 SIMs",
         summary="Set 22 SIMs to Suspended (and leave 1 already so, 1 refused by emnify's rules)",
         rows=(*some, *rows(20)),
     )
 
 
-VIEWS = {"mixed": mixed(), "deletion": deletion(), "many": plan(summary="Set 3,000 SIMs to Suspended", rows=rows(3000))}
+def under_way() -> View:
+    done = [replace(row, outcome="changed", now="Suspended", note="read back: done") for row in rows(40)]
+    done[3] = replace(done[3], outcome="moved", now="Deleted", note="it changed since the plan was shown")
+    return plan(state="approved", act="Suspend 60 SIMs", summary="Set 60 SIMs to Suspended", rows=(*done, *rows(20)))
+
+
+VIEWS = {
+    "mixed": mixed(),
+    "deletion": deletion(),
+    "under way": under_way(),
+    "many": plan(act="Suspend 3,000 SIMs", summary="Set 3,000 SIMs to Suspended", rows=rows(3000)),
+}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -128,6 +128,36 @@ async def test_where_nobody_listens_the_link_comes_at_once_and_continue_change_w
     assert structured(results[0])["counts"] == {"changed": 1}
 
 
+async def test_a_link_that_nobody_was_given_yet_comes_at_once(fleet: Fleet) -> None:
+    async with claude_desktop(fleet) as client:
+        waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+    # A server started since has a page at another address.
+    async with claude_desktop(fleet, approval_wait_s=600) as client:
+        with anyio.fail_after(60):
+            again = structured(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+        assert again["state"] == "waiting for approval"
+        assert again["approve_at"] != waiting["approve_at"]
+        assert (await press(again["approve_at"], "approve")).status_code < 400
+
+
+async def test_the_page_tells_what_came_of_it_while_the_client_works(fleet: Fleet) -> None:
+    async with claude_desktop(fleet) as client, unencrypted() as browser:
+        waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy", "went_silent")))
+        link = waiting["approve_at"]
+        asked = (await browser.get(link)).text
+        assert "Suspend 2 SIMs</button>" in asked
+        assert re.search(
+            r"<strong>SANDBOX</strong>.*workspace &#34;Alpenwerk Devices&#34; \(id \d+\)", asked, re.DOTALL
+        )
+        await press(link, "approve")
+        assert "Waiting for mcp" in (await browser.get(f"{link}/result")).text
+        await client.call_tool("continue_change", {"plan": waiting["plan"]})
+        told = (await browser.get(f"{link}/result")).text
+    assert "2 of 2 SIMs done" in told
+    assert "read back: done" in told
+    assert "data-over" in told
+
+
 async def test_a_rejected_plan_stays_undone(fleet: Fleet) -> None:
     async with claude_desktop(fleet) as client:
         waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
@@ -135,6 +165,8 @@ async def test_a_rejected_plan_stays_undone(fleet: Fleet) -> None:
         result = await client.call_tool("continue_change", {"plan": waiting["plan"]})
     assert result.is_error
     assert "rejected on the approval page" in text_of(result)
+    assert "do not ask for the same again" in text_of(result)
+    assert "new call" not in text_of(result)
     assert await fleet.writes() == []
 
 

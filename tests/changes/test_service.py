@@ -1,5 +1,6 @@
 """How many SIMs may be changed: per change and per hour, batches by what they hold, whoever asks at once."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,17 @@ async def test_a_batch_counts_as_many_sims_as_it_holds(fleet: Fleet) -> None:
         assert "SIM_MCP_MAX_SIMS_PER_HOUR" in text_of(await client.call_tool("register_sim_batch", batch))
     assert len(await fleet.writes()) == 1
     async with claude_desktop(fleet, confirm=Confirm.HOST, max_sims_per_hour=11) as client:
-        assert structured(await client.call_tool("register_sim_batch", batch))["state"] == "done"
+        done = structured(await client.call_tool("register_sim_batch", batch))
+        assert (done["state"], done["counts"]) == ("done", {"changed": 10})
+        note = done["sims"][0]["note"]
+        assert len(re.findall(r"\b8988\d{16}\b", note)) == 10, "each new SIM is named"
+        (listed,) = (
+            row
+            for row in structured(await client.call_tool("list_changes", {}))["changes"]
+            if row["plan"] == done["plan"]
+        )
+        assert listed["counts"] == {"changed": 10}
+        assert listed["sims"] == [f"{done['sims'][0]['iccid']}: not registered → registered as Issued (changed)"]
         assert "SIM_MCP_MAX_SIMS_PER_HOUR" in text_of(
             await client.call_tool("set_sim_status", suspended(await active(fleet, 1)))
         )

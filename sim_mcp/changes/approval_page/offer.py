@@ -26,6 +26,7 @@ class PageOffer:
         self._wanted = anyio.Event()
         self._ready = anyio.Event()
         self._address = ""
+        self._offered: set[str] = set()
 
     async def host(self) -> None:
         """Serve the page from the moment it is first needed, until cancelled."""
@@ -38,6 +39,10 @@ class PageOffer:
                 self._ready.set()
                 await anyio.sleep_forever()
 
+    def was_offered(self, plan_id: str) -> bool:
+        """Tell whether somebody was given a link to a plan, one that still works."""
+        return plan_id in self._offered
+
     async def link_to(self, stored: StoredPlan, approvals: Approvals) -> str:
         """Return a link for the model, or where the browser is opened for the person, words for that.
 
@@ -48,6 +53,7 @@ class PageOffer:
         self._wanted.set()
         await self._ready.wait()
         page = self._served()
+        self._offered.add(stored.id)
         if not self._open_browser:
             return self._address + await page.path_for(stored.id)
         if not self._windows.has_shown(stored.id):

@@ -113,6 +113,7 @@ class Register(Kind):
 
     async def _read_sims(self, client: EmnifyClient, sent: Sent) -> Outcome:
         statuses = Counter[str]()
+        iccids: list[str] = []
         others: list[str] = []
         for sim_id in sent.sims[:READ_BACK]:
             try:
@@ -121,13 +122,18 @@ class Register(Kind):
                 continue
             label = lifecycle.status_label(sim)
             statuses[label] += 1
+            iccids.append(sim.printed_iccid or f"id {sim.id}")
             if sim.known_status is not self.target:
-                others.append(sim.printed_iccid or f"id {sim.id}")
+                others.append(iccids[-1])
         read = ", ".join(f"{count} {label}" for label, count in statuses.items()) or "none"
         note = f"{format_quantity(len(sent.sims), 'SIM')} registered, read back: {read}"
+        if iccids:
+            more = len(sent.sims) - len(iccids)
+            note += f": {', '.join(iccids)}{f' and {more:,} more' if more else ''}"
         if others:
             note += f"; not {self.target.label}, which may follow late: {', '.join(others)}"
-        return Outcome("changed", _BEFORE, self._registered(len(sent.sims), len(others)), note, sent.request)
+        after = self._registered(len(sent.sims), len(others))
+        return Outcome("changed", _BEFORE, after, note, sent.request, len(sent.sims))
 
     def _registered(self, sims: int, others: int) -> str:
         """Return what the batch is now, never as plainly registered where SIMs are missing or read otherwise."""

@@ -2,9 +2,9 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -40,7 +40,18 @@ _ITEMS = """
 SELECT kind, item, body FROM entries
 WHERE plan = ? AND item IS NOT NULL AND kind IN ('intent', 'outcome', 'reading') ORDER BY n
 """
+_STEPS = """
+SELECT before, after, count(*) FROM (
+    SELECT CASE WHEN json_valid(body) THEN json_extract(body, '$.verdict') END AS verdict,
+        CASE WHEN json_valid(body) THEN json_extract(body, '$.before') END AS before,
+        CASE WHEN json_valid(body) THEN json_extract(body, '$.after') END AS after
+    FROM items WHERE plan = ?
+)
+WHERE verdict = 'change' GROUP BY before, after ORDER BY 3 DESC LIMIT 5
+"""
 _EVER = "9999"
+_TOLD_BY_SIM = 3
+"""Of the newest changes each SIM is told, so that they can be undone; of older ones only how many did which step."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,8 @@ class Change:
     in_doubt: int
     """SIMs that were sent, and not seen to be as wanted."""
     sims: tuple[SimChange, ...] = ()
+    steps: tuple[tuple[str, str, int], ...] = ()
+    """From which state to which, for how many SIMs; told where details are wanted and `sims` is empty."""
 
 
 def changes(
@@ -78,8 +91,11 @@ def changes(
     sim: str | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
+    details: bool = False,
 ) -> list[Change]:
     """Return the changes that were planned within a time, newest first, of one SIM if it is given.
+
+    With `details`, each also tells what its SIMs were before.
 
     A plan that cannot be read, or that a newer version wrote, hides no other.
 
@@ -90,21 +106,41 @@ def changes(
         return []
     fits = match_sim(sim) if sim is not None else None
     with journal.file.reading() as db:
-        return list(_read(journal, db, fits, start.isoformat() if start else "", end.isoformat() if end else _EVER))
+        within = start.isoformat() if start else "", end.isoformat() if end else _EVER
+        return list(_read(journal, db, fits, *within, details=details))
 
 
 def _read(
-    journal: Journal, db: sqlite3.Connection, fits: Callable[[dict[str, Any], str], bool] | None, start: str, end: str
+    journal: Journal,
+    db: sqlite3.Connection,
+    fits: Callable[[dict[str, Any], str], bool] | None,
+    start: str,
+    end: str,
+    *,
+    details: bool,
 ) -> Iterator[Change]:
+    found = 0
     for plan_id, at, planned, decided_at, decided, items in db.execute(_PLANNED, (start, end)).fetchall():
         try:
             body = {**parse_body(planned), "at": at}
             change = _change(journal, db, plan_id, body, _decision(decided_at, decided), items)
-            sims = _sims(db, plan_id, body, fits) if fits is not None else ()
+            wanted = fits or (_any if details and found < _TOLD_BY_SIM else None)
+            sims = _sims(db, plan_id, body, wanted) if wanted is not None else []
+            steps = _steps(db, plan_id) if details and not sims else ()
         except UNREADABLE:
             continue
         if fits is None or sims:
-            yield Change(**{**change.__dict__, "sims": tuple(sims)})
+            found += 1
+            yield replace(change, sims=tuple(sims), steps=steps)
+
+
+def _any(item: dict[str, Any], batch: str) -> bool:
+    del batch
+    return item.get("verdict") == "change"
+
+
+def _steps(db: sqlite3.Connection, plan_id: str) -> tuple[tuple[str, str, int], ...]:
+    return tuple((str(before), str(after), count) for before, after, count in db.execute(_STEPS, (plan_id,)))
 
 
 def _decision(at: Any, raw: Any) -> dict[str, Any] | None:
@@ -129,14 +165,15 @@ def _change(
 ) -> Change:
     sent: set[int] = set()
     words: dict[int, str] = {}
+    batched: dict[int, int] = {}
     for kind, item, body in db.execute(_ITEMS, (plan_id,)):
         if kind == "intent":
             sent.add(item)
-        elif kind == "outcome":
-            words[item] = parse_outcome_or_doubt(body).kind
-        else:
-            with suppress(*UNREADABLE):
-                words[item] = parse_outcome(parse_body(body)).kind
+            continue
+        with suppress(*UNREADABLE):
+            outcome = parse_outcome_or_doubt(body) if kind == "outcome" else parse_outcome(parse_body(body))
+            words[item] = outcome.kind
+            batched[item] = outcome.sims or batched.get(item, 1)
     interrupted = len(sent - set(words))
     in_doubt = interrupted + sum(word == "unknown" for word in words.values())
     to_do = planned.get("to_do", items)
@@ -157,10 +194,17 @@ def _change(
         caller=parse_caller(planned),
         standing="done" if standing == "open" and age >= OPEN_FOR else standing,
         agreed=decided["how"] if decided else None,
-        counts=dict(Counter(words.values())),
+        counts=_count(words, batched),
         left=left,
         in_doubt=in_doubt,
     )
+
+
+def _count(words: Mapping[int, str], sims: Mapping[int, int]) -> dict[str, int]:
+    counted = Counter[str]()
+    for item, word in words.items():
+        counted[word] += sims[item]
+    return dict(counted)
 
 
 def _standing(state: State, to_do: int, left: int, *, approved: bool, in_doubt: bool) -> Standing:

@@ -74,7 +74,9 @@ def parse_outcome(body: dict[str, Any]) -> Outcome:
     kind: Any = body.get("kind")
     if kind not in get_args(OutcomeKind):
         raise ValueError(f"an outcome of another version: {kind}")
-    return Outcome(kind, before, after, note, None if request is None else parse_text(request))
+    sims = body.get("sims")
+    counted = sims if isinstance(sims, int) else None
+    return Outcome(kind, before, after, note, None if request is None else parse_text(request), counted)
 
 
 def parse_outcome_or_doubt(raw: Any) -> Outcome:

@@ -1,6 +1,5 @@
 """How a change stands and what it did: the answer of every tool that changes SIMs."""
 
-from collections import Counter
 from typing import Any
 
 from mcp.server.elicitation import ElicitationResult
@@ -81,7 +80,7 @@ def build(report: Report, *, form_was_shown: bool = False) -> ChangeReport:
         state="waiting for approval" if waiting else _state(report),
         agreed=stored.agreed,
         approve_at=report.link,
-        counts=dict(Counter(outcome.kind for _, outcome in report.outcomes)),
+        counts=report.counts,
         sims=[_row(stored, item, outcome) for item, outcome in ranked[:ROWS]],
         not_shown=max(0, len(ranked) - ROWS) or None,
         planned=_planned(stored) if waiting else None,

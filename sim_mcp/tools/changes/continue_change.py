@@ -6,7 +6,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from sim_mcp.tools.changes.change_report import ChangeReport, build, render
-from sim_mcp.tools.context import ToolContext, caller_of, changes_of, forms_count
+from sim_mcp.tools.context import ToolContext, caller_of, changes_of, forms_count, wants_progress
 from sim_mcp.tools.parameters import Name
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import respond
@@ -19,7 +19,8 @@ async def continue_change(
     stands and carries it out only if a person approved it; what is done already is not done again.
     """  # noqa: D205  # the description is one paragraph for the model.
     service = changes_of(ctx)
-    answer = build(await service.go_on(plan, caller_of(ctx), ctx.report_progress, unasked=forms_count(ctx)))
+    unasked, heard = forms_count(ctx), wants_progress(ctx)
+    answer = build(await service.go_on(plan, caller_of(ctx), ctx.report_progress, unasked=unasked, heard=heard))
     return respond(answer, render(answer))
 
 

@@ -115,10 +115,17 @@ def _row(change: Change, *, mine: bool) -> ChangeRow:
         counts=change.counts or None,
         left=change.left or None,
         in_doubt=change.in_doubt or None,
-        sims=[f"{sim.sim}: {sim.before} → {sim.after} ({sim.outcome})" for sim in change.sims[:MOST_SIMS]] or None,
+        sims=_sims(change) or None,
         not_shown=max(0, len(change.sims) - MOST_SIMS) or None,
         next=ready_call("continue_change", {"plan": change.plan}) if unfinished and mine else None,
     )
+
+
+def _sims(change: Change) -> list[str]:
+    """Return what SIMs were and became, one by one, or by how many did the same step."""
+    if change.sims:
+        return [f"{sim.sim}: {sim.before} → {sim.after} ({sim.outcome})" for sim in change.sims[:MOST_SIMS]]
+    return [f"{format_quantity(count, 'SIM')}: {before} → {after}" for before, after, count in change.steps]
 
 
 def _render_row(row: ChangeRow) -> str:

@@ -62,17 +62,25 @@ async def test_where_the_answer_is_not_known_the_batch_is_validated(
 @pytest.mark.parametrize(
     ("quantity", "replies", "after", "note"),
     [
-        (2, [sim(1), sim(1)], "registered as Activated", "2 SIMs registered, read back: 2 Activated"),
-        (None, [sim(1)], "registered as Activated", "1 SIM registered, read back: 1 Activated"),
-        (3, [sim(1), sim(1)], "only 2 of 3 SIMs registered", "2 SIMs registered, read back: 2 Activated"),
+        (2, [sim(1), sim(1)], "registered as Activated", "2 SIMs registered, read back: 2 Activated: id 1, id 1"),
+        (None, [sim(1)], "registered as Activated", "1 SIM registered, read back: 1 Activated: id 1"),
+        (3, [sim(1), sim(1)], "only 2 of 3 SIMs registered", "2 SIMs registered, read back: 2 Activated: id 1, id 1"),
         (
             4,
             [sim(1), sim(0, ISSUED_ICCID[:-1]), sim(99), UNREADABLE],
             "registered, 2 of its SIMs not Activated yet",
-            f"4 SIMs registered, read back: 1 Activated, 1 Issued, 1 unknown status; {LATE}: {ISSUED_ICCID}, id 1",
+            (
+                "4 SIMs registered, read back: 1 Activated, 1 Issued, 1 unknown status: "
+                f"id 1, {ISSUED_ICCID}, id 1 and 1 more; {LATE}: {ISSUED_ICCID}, id 1"
+            ),
         ),
         (1, [UNREADABLE], "registered as Activated", "1 SIM registered, read back: none"),
-        (30, [sim(1)] * 30, "registered as Activated", f"30 SIMs registered, read back: {READ_BACK} Activated"),
+        (
+            30,
+            [sim(1)] * 30,
+            "registered as Activated",
+            f"30 SIMs registered, read back: {READ_BACK} Activated: {', '.join(['id 1'] * READ_BACK)} and 10 more",
+        ),
     ],
     ids=["all", "of unknown number", "fewer", "another status", "unreadable", "many"],
 )
@@ -82,7 +90,7 @@ async def test_the_sims_that_emnify_names_are_read_back(
     kind = KIND.model_copy(update={"quantity": quantity})
     async with answering(*replies) as client:
         found = await kind.read_back(client, [ITEM], [Sent(None, "r", sims=tuple(range(1, len(replies) + 1)))])
-    assert found == ([Outcome("changed", "not registered", after, note, "r")], None)
+    assert found == ([Outcome("changed", "not registered", after, note, "r", len(replies))], None)
 
 
 async def test_a_doubt_is_read_again_without_the_inventory_being_read_anew() -> None:

@@ -60,6 +60,26 @@ async def test_changes_are_listed_by_how_they_stand_by_sim_and_by_time(fleet: Fl
         assert (await client.call_tool("list_changes", {"start": tomorrow, "end": today.isoformat()})).is_error
 
 
+async def test_what_sims_were_before_is_told_so_that_it_can_be_undone(fleet: Fleet) -> None:
+    """Of the newest changes SIM by SIM, of older ones by how many did the same step."""
+    async with claude_desktop(fleet, confirm="host") as client:
+        first = structured(
+            await client.call_tool("set_sim_status", suspend(fleet, "healthy", "went_silent", "suspended"))
+        )
+        (newest,) = await found(client)
+        assert newest["plan"] == first["plan"]
+        assert newest["sims"] == [
+            f"{fleet.scenarios[name]['iccid_with_luhn']}: Activated → Suspended (changed)"
+            for name in ("healthy", "went_silent")
+        ]
+        for status in ("activated", "suspended", "activated"):
+            await client.call_tool("set_sim_status", {**suspend(fleet, "euicc"), "status": status})
+        oldest = (await found(client))[-1]
+        assert oldest["plan"] == first["plan"]
+        assert oldest["sims"] == ["2 SIMs: Activated → Suspended"]
+        assert "2 SIMs: Activated → Suspended" in text_of(await client.call_tool("list_changes", {}))
+
+
 async def test_a_page_of_changes_says_how_many_there_are_and_how_to_see_the_next(fleet: Fleet) -> None:
     sims = (await fleet.api("GET", "/sim", role="enterprise", params={"q": "status:1", "per_page": 30})).json()
     async with claude_desktop(fleet) as client:
