@@ -157,7 +157,7 @@ async def test_asking_again_costs_no_reading(known: Fleet, client: Client) -> No
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({"period": "yesterday"}, "is not current_month, last_month or days such as"),
+        ({"period": "yesterday"}, "is not current_month, last_month, a month such as 2026-10 or days such as"),
         ({"period": "2026-11-09..2026-11-01"}, "swap them"),
         ({"period": "2024-01-01..2026-01-01"}, "longer than 366 days"),
         ({"period": "1024-01-01..1024-01-02"}, "too long ago"),
