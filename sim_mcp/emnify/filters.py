@@ -66,10 +66,10 @@ SOURCES = {"network": 0, "policy_control": 1, "api": 2}
 
 
 @dataclass(frozen=True)
-class SimSort:
-    """One sort order of GET /api/v1/sim; ascending has no prefix, for a '+' would arrive as a blank."""
+class _Sort:
+    """One key to sort a collection by; ascending has no prefix, for a '+' would arrive as a blank."""
 
-    field: SimSortField
+    field: str
     descending: bool = False
 
     def __str__(self) -> str:
@@ -77,14 +77,17 @@ class SimSort:
 
 
 @dataclass(frozen=True)
-class EventSort:
+class SimSort(_Sort):
+    """One sort order of GET /api/v1/sim."""
+
+    field: SimSortField
+
+
+@dataclass(frozen=True)
+class EventSort(_Sort):
     """One sort order of the event lists."""
 
     field: EventSortField
-    descending: bool = False
-
-    def __str__(self) -> str:
-        return f"-{self.field}" if self.descending else self.field
 
 
 NEWEST_FIRST = EventSort("timestamp", descending=True)
