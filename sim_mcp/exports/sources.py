@@ -24,7 +24,8 @@ from sim_mcp.exports.files import ExportRefusedError
 from sim_mcp.exports.formats import Row
 from sim_mcp.exports.paging import ReadAhead, every_row, gather
 from sim_mcp.exports.rows import SimRow, What, event_row, owner_columns, sim_row, sim_row_of_json, usage_row
-from sim_mcp.fleet.lookup.selection import SimSelection, find_organisations
+from sim_mcp.fleet.lookup.organisations import find_roles
+from sim_mcp.fleet.lookup.selection import SimSelection
 from sim_mcp.fleet.lookup.sims import find_sims
 from sim_mcp.fleet.lookup.whole_fleet import WholeFleet
 
@@ -96,7 +97,8 @@ async def rows_of(
         NotAllSeenError: Several organisations may go by that name.
         EmnifyError: emnify could not be asked.
     """
-    wanted = replace(wanted, sims=await _with_organisations(client, wanted))
+    customers, resellers, issuers = await find_roles(client, wanted.customers, wanted.resellers, wanted.issuers)
+    wanted = replace(wanted, sims=replace(wanted.sims, customers=customers, resellers=resellers, issuers=issuers))
     if wanted.what == "sims":
         async for sims, page in _sims(client, wanted, group, fleet):
             yield Batch(sims, len(page.items), page.total, page.unreadable)
@@ -138,18 +140,6 @@ async def _sims(
 
     async for fresh, page in every_row(ReadAhead(read, group)):
         yield [each.row for each in fresh if wanted.sims.fits(each.sim)], page
-
-
-async def _with_organisations(client: EmnifyClient, wanted: Selection) -> SimSelection:
-    async def find(names: tuple[str, ...]) -> tuple[int, ...]:
-        return tuple(each.id for each in await find_organisations(client, names))
-
-    return replace(
-        wanted.sims,
-        customers=await find(wanted.customers),
-        resellers=await find(wanted.resellers),
-        issuers=await find(wanted.issuers),
-    )
 
 
 def _parse_page(page: Page[Any]) -> Page[SimRow]:

@@ -1,8 +1,9 @@
 """Find the organisation that a person means by an id or a name."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
-from sim_mcp.emnify import MAX_SIMS_PER_PAGE, EmnifyClient, Organisation
+from sim_mcp.emnify import MAX_SIMS_PER_PAGE, EmnifyClient, Organisation, Page, Sim
 from sim_mcp.fleet.lookup.folding import fold, fold_accents, holds_words
 from sim_mcp.sanitize import fence, quoted
 
@@ -23,23 +24,57 @@ async def find_organisation(
 ) -> Organisation:
     """Find an organisation by id, or by name among those that hold SIMs; for a question by part of its name too.
 
-    emnify offers no search for organisations: their names are read from one page of SIMs (GET /api/v1/sim).
-
     Raises:
         OrganisationNotFoundError: No organisation seen has that name, or several have.
         NotAllSeenError: `among_all`, and one page does not hold all SIMs.
     """
-    text = name.strip()
-    if text.isdecimal() and len(text) <= _MAX_ID_DIGITS:
-        return Organisation(id=int(text))
-    page = await client.list_sims(per_page=MAX_SIMS_PER_PAGE)
+    return (await find_organisations(client, (name,), among_all=among_all, partly=partly))[0]
+
+
+async def find_organisations(
+    client: EmnifyClient, names: Sequence[str], *, among_all: bool = False, partly: bool = False
+) -> tuple[Organisation, ...]:
+    """Find organisations as `find_organisation` does, reading once for all of them.
+
+    emnify offers no search for organisations: their names are read from one page of SIMs (GET /api/v1/sim).
+
+    Raises:
+        OrganisationNotFoundError: No organisation seen has one of the names, or several have.
+        NotAllSeenError: `among_all`, and one page does not hold all SIMs.
+    """
+    page: Page[Sim] | None = None
+    found = []
+    for name in names:
+        text = name.strip()
+        if text.isdecimal() and len(text) <= _MAX_ID_DIGITS:
+            found.append(Organisation(id=int(text)))
+            continue
+        page = page or await client.list_sims(per_page=MAX_SIMS_PER_PAGE)
+        found.append(_pick(page, name, among_all=among_all, partly=partly))
+    return tuple(found)
+
+
+async def find_roles(client: EmnifyClient, *roles: Sequence[str], partly: bool = False) -> tuple[tuple[int, ...], ...]:
+    """Return the ids of the organisations that are named for each of some roles, among all that hold SIMs.
+
+    Raises:
+        OrganisationNotFoundError: No organisation seen has one of the names, or several have.
+        NotAllSeenError: Others that were not seen may be called so.
+    """
+    names = [name for named in roles for name in named]
+    ids = iter([each.id for each in await find_organisations(client, names, among_all=True, partly=partly)])
+    return tuple(tuple(islice(ids, len(named))) for named in roles)
+
+
+def _pick(page: Page[Sim], name: str, *, among_all: bool, partly: bool) -> Organisation:
+    """Return the organisation of that name on a page of SIMs."""
     seen: dict[int, Organisation] = {}
     for sim in page.items:
         for organisation in (sim.customer_org, sim.reseller_org, sim.issuer_org):
             if organisation is not None:
                 seen.setdefault(organisation.id, organisation)
-    fitting = match_organisations(text, {each.id: each.name or "" for each in seen.values()}, partly=partly)
-    hits = [seen[number] for number in fitting]
+    names = {each.id: each.name or "" for each in seen.values()}
+    hits = [seen[number] for number in match_organisations(name.strip(), names, partly=partly)]
     if among_all and page.has_next:
         known = format_organisations((each.name, each.id) for each in hits) or "get_sim of a SIM of theirs tells it."
         raise NotAllSeenError(

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sim_mcp.emnify import EmnifyClient, FlatSim, Organisation, SimFilter, SimStatus
+from sim_mcp.emnify import FlatSim, SimFilter, SimStatus
 from sim_mcp.fleet.lookup.folding import fold
-from sim_mcp.fleet.lookup.organisations import find_organisation
 
 _T = TypeVar("_T")
 
@@ -49,17 +48,6 @@ class SimSelection:
             and (not self.issuers or sim.issuer_id in self.issuers)
             and (len(self.models) < 2 or _has_model(sim, self.models))  # noqa: PLR2004  # as above.
         )
-
-
-async def find_organisations(client: EmnifyClient, names: tuple[str, ...]) -> tuple[Organisation, ...]:
-    """Return the organisations that go by those ids or names, among all that hold SIMs (GET /api/v1/sim).
-
-    Raises:
-        OrganisationNotFoundError: No organisation seen has a name, or several have.
-        NotAllSeenError: Others that were not seen may be called so.
-        EmnifyError: emnify could not be asked.
-    """
-    return tuple([await find_organisation(client, name, among_all=True) for name in names])
 
 
 def _single(values: tuple[_T, ...]) -> _T | None:

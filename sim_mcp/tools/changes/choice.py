@@ -9,7 +9,8 @@ from pydantic import Field
 
 from sim_mcp.emnify import EmnifyClient, InvalidValueError, Sim, SimStatus
 from sim_mcp.fleet.lookup.listing import all_matching
-from sim_mcp.fleet.lookup.selection import SimSelection, find_organisations
+from sim_mcp.fleet.lookup.organisations import find_organisations
+from sim_mcp.fleet.lookup.selection import SimSelection
 from sim_mcp.fleet.lookup.sims import find_sims
 from sim_mcp.fleet.lookup.whole_fleet import WholeFleet
 from sim_mcp.sanitize import clean, quoted
@@ -56,7 +57,7 @@ class Choice:
         return await self._matching(client)
 
     async def _matching(self, client: EmnifyClient) -> tuple[list[Sim], str]:
-        customers = await find_organisations(client, self.customers)
+        customers = await find_organisations(client, self.customers, among_all=True)
         ids = tuple(customer.id for customer in customers)
         wanted = SimSelection(self.statuses, customers=ids, models=self.models, has_device=self.has_device)
         found = await all_matching(client, wanted, most=MOST)

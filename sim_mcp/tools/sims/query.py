@@ -10,7 +10,7 @@ from sim_mcp.emnify import MAX_SIMS_PER_PAGE, EmnifyClient, Page, Sim, SimFilter
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, Order
 from sim_mcp.fleet.inventory.snapshot import Snapshot
 from sim_mcp.fleet.lookup.listing import Listing, list_matching
-from sim_mcp.fleet.lookup.organisations import NotAllSeenError, find_organisation
+from sim_mcp.fleet.lookup.organisations import NotAllSeenError, find_roles
 from sim_mcp.formatting import format_timestamp
 from sim_mcp.tools.context import ANSWER_WITHIN_S, ToolContext, emnify_of, inventory_of
 from sim_mcp.tools.order import EMNIFY_FIELDS, emnify_order
@@ -127,15 +127,9 @@ async def _read_emnify(ctx: ToolContext, query: SimQuery) -> SimPage:
 
 
 async def _with_organisations(client: EmnifyClient, chosen: SimFilter, wanted: FleetFilter) -> SimFilter:
-    async def find(names: tuple[str, ...]) -> int | None:
-        return (await find_organisation(client, names[0], among_all=True, partly=True)).id if names else None
-
-    return replace(
-        chosen,
-        customer_org=await find(wanted.customers),
-        reseller_org=await find(wanted.resellers),
-        issuer_org=await find(wanted.issuers),
-    )
+    roles = await find_roles(client, wanted.customers, wanted.resellers, wanted.issuers, partly=True)
+    customer, reseller, issuer = (next(iter(ids), None) for ids in roles)
+    return replace(chosen, customer_org=customer, reseller_org=reseller, issuer_org=issuer)
 
 
 async def _are_of_one_customer(client: EmnifyClient, listing: Listing, found: Page[Sim]) -> bool:

@@ -5,7 +5,12 @@ from typing import Any
 import pytest
 
 from sim_mcp.emnify import EmnifyClient, Limits
-from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError, find_organisation
+from sim_mcp.fleet.lookup.organisations import (
+    NotAllSeenError,
+    OrganisationNotFoundError,
+    find_organisation,
+    find_roles,
+)
 from tests.emnify.upstream import Reply, upstream_running
 from tests.support import Fleet
 
@@ -117,3 +122,12 @@ async def test_where_each_counts_a_name_is_taken_only_when_all_sims_were_seen(pa
 
 async def test_nobody_seen_is_said_so() -> None:
     assert "Seen on 0 SIMs:\nnone." in await refusal("nobody", [])
+
+
+async def test_many_names_in_several_roles_cost_one_reading(known: Fleet) -> None:
+    token = known.world.tokens["issuer"]
+    before = len(await known.requests())
+    async with EmnifyClient(base_url=known.world.base_url, application_token=token, limits=Limits()) as asking:
+        found = await find_roles(asking, ("Alpenwerk Devices", "13887"), (), ("nordlicht iot vertrieb",))
+    assert found == ((13886, 13887), (), (9100,))
+    assert len(await known.requests()) == before + 1

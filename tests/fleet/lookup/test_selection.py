@@ -6,7 +6,8 @@ import pytest
 
 from sim_mcp.emnify import EmnifyClient, SimStatus, flatten
 from sim_mcp.fleet.lookup.listing import all_matching
-from sim_mcp.fleet.lookup.selection import SimSelection, find_organisations
+from sim_mcp.fleet.lookup.organisations import find_organisations
+from sim_mcp.fleet.lookup.selection import SimSelection
 from tests.support import Fleet
 
 STATUSES = ((), (SimStatus.ACTIVATED,), (SimStatus.ISSUED, SimStatus.SUSPENDED))
