@@ -161,7 +161,7 @@ async def test_a_customer_goes_by_words_that_only_its_name_holds(client: Client,
         found = structured(await client.call_tool("list_sims", {"customer": said, **more}))
         assert found["total"] == whole["total"] > 0
     refused = await client.call_tool(
-        "set_sim_status", {"status": "suspended", "of_customer": said, "with_status": "activated"}
+        "set_sim_status", {"status": "suspended", "customer": said, "with_status": "activated"}
     )
     assert refused.is_error
     assert "Alpenwerk Devices" in text_of(refused)
