@@ -14,7 +14,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, ToolAnnotations
+from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, TextContent, ToolAnnotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -57,8 +57,10 @@ _LISTS_LIVE_MS = 3_600_000
 class SimServer(MCPServer[AppState]):
     """Word every anticipated failure for the model, in one place."""
 
-    def __init__(self, tools: Sequence[Tool], **options: Any) -> None:
+    def __init__(self, tools: Sequence[Tool], place: str, **options: Any) -> None:
         super().__init__("sim_mcp", tools=list(tools), **options)
+        self._mark = None if place == "emnify" else f"[{place}]"
+        """What an answer about SIMs that are not those of emnify begins with; changes say it in their own words."""
         self._reading = {tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint}
         self._parameters = {tool.name: tool.parameters for tool in tools}
         self._changing = {tool.name for tool in tools if tool.annotations and tool.annotations.destructive_hint}
@@ -99,7 +101,7 @@ class SimServer(MCPServer[AppState]):
             if name not in self._reading:
                 return await super().call_tool(name, arguments, context)
             with anyio.fail_after(READING_TAKES_S):
-                return await super().call_tool(name, arguments, context)
+                return self._marked(await super().call_tool(name, arguments, context))
         except TimeoutError:
             raise ToolError(
                 f"{name} did not finish within {READING_TAKES_S:.0f} s: emnify is slow or its rate limits are spent. "
@@ -110,6 +112,11 @@ class SimServer(MCPServer[AppState]):
             if explained is None:
                 raise
             raise ToolError(explained) from None
+
+    def _marked(self, result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
+        if self._mark and isinstance(result, CallToolResult) and isinstance(text := result.content[0], TextContent):
+            return result.model_copy(update={"content": [TextContent(text=f"{self._mark} {text.text}")]})
+        return result
 
     def _explain(self, name: str, error: BaseException | None) -> str | None:
         """Return the text for an expected error; a question changes nothing anyway, so it is not told that."""
@@ -137,6 +144,7 @@ def build_server(settings: Settings, *, waits_s: float = WAITS_S, forms_count: b
     readiness = Readiness(settings)
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
+        settings.place,
         title=f"SIM cards ({settings.place})",
         version=__version__,
         instructions=f"{_PLACES.get(settings.place, f'Works on {settings.place}. ')}{INSTRUCTIONS}",

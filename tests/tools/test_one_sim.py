@@ -41,7 +41,7 @@ async def test_every_reading_tool_takes_the_only_one_that_fits_and_says_which(
         assert answer["iccid"] == story["iccid_with_luhn"]
         took = f"Took SIM {story['iccid_with_luhn']}, the only one whose device holds"
         assert answer["hint"].startswith(took)
-        assert text_of(result).startswith(took)
+        assert text_of(result).startswith(f"[sandbox] {took}")
         assert "Gda\u0144sk" not in unfenced(text_of(result)).replace(said, "")
 
 

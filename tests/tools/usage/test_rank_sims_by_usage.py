@@ -110,7 +110,7 @@ async def test_a_ranking_has_one_base_and_the_rest_is_offered_apart(client: Clie
     result = await client.call_tool(RANK, {"top": 3})
     answer, text = structured(result), text_of(result)
     assert text.startswith(
-        f"{answer['ranked']} of {answer['of']} SIMs used data in 2026-11, most first; the first 3:\n"
+        f"[sandbox] {answer['ranked']} of {answer['of']} SIMs used data in 2026-11, most first; the first 3:\n"
     )
     assert f"Usage of {answer['of']} of {answer['of']} SIMs read" in text
     assert text.endswith(f"More of them: {answer['more']}")
