@@ -96,7 +96,7 @@ SMALL = Limits(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from([LIST, GET, PATCH]), max_size=150))
 def test_no_mix_of_calls_ever_exceeds_a_limit(operations: list[str]) -> None:
     async def scene() -> Sent:
