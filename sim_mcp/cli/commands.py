@@ -65,7 +65,11 @@ def main(ctx: click.Context, *, sandbox: bool) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address on this machine to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
 @click.option("--stateless", is_flag=True, help="With --http: keep no sessions; older clients cannot be asked by form.")
-@click.option("--no-key", is_flag=True, help="With --http: let every program on this machine ask; no form counts.")
+@click.option(
+    "--no-key",
+    is_flag=True,
+    help="With --http: let every program on this machine ask; forms are not accepted as approval.",
+)
 @sandbox_option
 @env_file_option
 def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sandbox: bool) -> None:
@@ -122,7 +126,7 @@ def sandbox_command(
     faults: Sequence[str],
     unknown: Sequence[str],
 ) -> None:
-    """Run an emnify of your own on this machine, for anything that speaks HTTP."""
+    """Run a simulated emnify API on this machine, over HTTP."""
     try:
         settings = SandboxSettings(
             port=port,
@@ -165,7 +169,7 @@ def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool)
     sim-mcp call set_sim_status sims=8988303000000000129,8988303000000000137 status=suspended
 
     A key that takes a list takes values with commas between them, or may be repeated: sims=A sims=B. A value that
-    holds a comma itself stands in a JSON list: sims='["pump, north"]'. A change asks at the terminal.
+    contains a comma goes into a JSON list: sims='["pump, north"]'. A change asks at the terminal.
     """  # noqa: D301  # click takes the escape for "do not wrap".
     settings = _settings(sandbox=sandbox)
     if settings.application_token is None and not sandbox:

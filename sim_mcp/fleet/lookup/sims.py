@@ -126,7 +126,7 @@ async def find_sim_or_part(client: EmnifyClient, name: str, fleet: WholeFleet | 
         what = f" {holders[0].field}" if holders[0].field else ""
         took = sims[0].printed_iccid or f"id {sims[0].id}"
         return FoundSim(
-            sims[0], f"Took SIM {took}, the only one whose{what or ' name or number'} holds {quoted(name)}."
+            sims[0], f"Took SIM {took}, the only one whose{what or ' name or number'} contains {quoted(name)}."
         )
     looked.similar |= {sim.id: sim for sim in sims}
     raise looked.failure(await _near(client, name, fleet))

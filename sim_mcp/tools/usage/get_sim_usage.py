@@ -16,7 +16,7 @@ from sim_mcp.tools.result import Answer, join_hints, keep_properties, respond
 from sim_mcp.tools.usage.amounts import Amounts, build_amounts, render_amounts
 from sim_mcp.tools.usage.costs import NO_COSTS, read_cost_note
 
-_FEES = "Costs are those of traffic; hosting fees come on top."
+_FEES = "Traffic costs only; hosting fees are not included."
 
 
 class _Named(Answer):

@@ -8,7 +8,7 @@ from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from tests.support import Fleet, fleet_of, structured, text_of
 
-EFFECT = "Loses network access and keeps its device"
+EFFECT = "Loses network access, and stays in its device if it has one"
 
 
 async def waiting(fleet: Fleet, count: int) -> str:
@@ -38,7 +38,7 @@ async def test_what_is_not_listed_is_counted() -> None:
 async def test_a_waiting_plan_says_until_when(fleet: Fleet, client: Client) -> None:
     sim = fleet.scenarios["healthy"]["iccid"]
     text = text_of(await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"}))
-    assert "It waits until 20" in text
+    assert "The approval expires at 20" in text
 
 
 @pytest.mark.parametrize(

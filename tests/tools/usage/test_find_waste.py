@@ -153,7 +153,9 @@ def test_a_saving_is_exact_and_rounded_once() -> None:
     assert group.next == 'find_waste(examples=7, group="no_traffic")'
     assert answer.notes == [note for note in answer.notes if note.startswith("Suspending: ")]
     text = render_waste(answer, None)
-    assert text.startswith("7 SIMs cost and do nothing; suspending saves 2.84 EUR a month. Price: 0.40 EUR per SIM")
+    assert text.startswith(
+        "7 SIMs cost money and are not used; suspending saves 2.84 EUR a month. Price: 0.40 EUR per SIM"
+    )
     assert "2 of them:" in text
 
 

@@ -57,8 +57,8 @@ async def test_none_lists_the_sims_without_any_usage(known: Fleet, client: Clien
     assert known.scenarios["fresh"]["iccid_with_luhn"] not in idle
     issued = answer["of"] - len(told)
     (note,) = [note for note in answer["notes"] if "Issued" in note]
-    assert note.startswith(f"{issued} of them ")
-    assert note.endswith("Issued and never had service, so they are not listed.")
+    assert note.startswith(f"{issued} SIM")
+    assert note.endswith("Issued and were never in service, so they are not listed.")
 
 
 async def test_days_are_ranked_by_what_was_used_on_them(known: Fleet, client: Client) -> None:
