@@ -351,7 +351,7 @@ async def test_the_question_says_what_this_very_change_does_to_service_and_bill(
     assert fleet.scenarios["healthy"]["iccid_with_luhn"] in asked[0]
     assert "Activated → Suspended" in asked[0]
     assert "loses network access" in asked[0].lower()
-    assert "this month stays charged" in asked[0]
+    assert "this month is still charged" in asked[0]
     assert "Falls due now: nothing." in asked[0]
 
 

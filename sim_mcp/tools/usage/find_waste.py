@@ -47,7 +47,9 @@ from sim_mcp.tools.usage.scan_state import (
 _DEVICES_WITHIN_S = 12.0
 _EXAMPLES, _MOST_EXAMPLES = 3, 100
 _DEFAULTS = {"examples": _EXAMPLES}
-_SUSPENDING = "Suspending: this month stays charged, no hosting fee from the 1st of the next (custom plans may differ)."
+_SUSPENDING = (
+    "Suspending: this month is still charged, no hosting fee from the 1st of the next (custom plans may differ)."
+)
 _NO_DEVICES = "Which devices are disabled could not be read: their SIMs are among those without traffic."
 _NO_PRICE = "not known: emnify told neither a tariff plan with one price per SIM nor hosting fees in time"
 _MEANS = {
