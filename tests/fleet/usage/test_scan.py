@@ -260,7 +260,7 @@ async def test_questions_that_overlap_are_read_once_and_forecast_once(fleet: Fle
 
 async def test_a_fleet_that_changes_from_call_to_call_leaves_no_job_behind_and_no_promise_unkept(fleet: Fleet) -> None:
     sims = await every_sim(fleet)
-    await fleet.faults("latency=1:x40@/stats")
+    await fleet.faults("latency=5:x40@/stats")
     async with scanning(fleet) as scan:
         for gone in range(20):
             reading = await scan.read(sims[gone:], [NOVEMBER], wait_s=0)
