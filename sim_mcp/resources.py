@@ -14,7 +14,7 @@ from sim_mcp.changes.record.record_file import JournalError
 from sim_mcp.exports.files import ExportNotFoundError, ExportRefusedError
 from sim_mcp.exports.formats import MIME_TYPES
 from sim_mcp.settings import Settings
-from sim_mcp.tools.context import NoTokenError, exports_of
+from sim_mcp.tools.context import NoTokenError, exports_of, principal
 from sim_mcp.tools.exports.export_sims import EXPORT_URI
 
 MAX_ROWS = 200
@@ -52,8 +52,11 @@ def add_resources(server: MCPServer[Any], settings: Settings) -> None:
 
 
 async def _read_record(settings: Settings, *, sim: str | None = None, plan: str | None = None) -> str:
+    who = principal()
+    owner = None if who.sees_all else (who.issuer, who.subject)
+
     def read() -> tuple[int, list[dict[str, str]]]:
-        rows = audit(settings.state_directory(), sim=sim)
+        rows = audit(settings.state_directory(), sim=sim, owner=owner)
         found = [row._asdict() for row in rows if plan in (None, row.plan)]
         return len(found), found[-MAX_ROWS:][::-1]
 

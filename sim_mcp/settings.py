@@ -1,7 +1,6 @@
 """The operator's settings, read once from the environment and a `.env` file."""
 
 import difflib
-import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -10,12 +9,14 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
 
+from sim_mcp.addresses import is_loopback, split_plain
 from sim_mcp.env_file import EnvFileError, read_env_file
 from sim_mcp.pasted import paste_fault
 from sim_mcp.paths import whole_path
 from sim_mcp.private_files import make_private_directory
+from sim_mcp.sign_in_settings import SignInSettings
 
 PRODUCTION_URL = "https://cdn.emnify.net"
 ENV_FILE = "SIM_MCP_ENV_FILE"
@@ -49,7 +50,7 @@ class Confirm(StrEnum):
     BLOCK = "block"
 
 
-class Settings(BaseModel):
+class Settings(SignInSettings):
     """The settings, immutable once read."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, populate_by_name=True)
@@ -127,7 +128,7 @@ class Settings(BaseModel):
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("policy", "state_dir", "export_dir", mode="before")
+    @field_validator("policy", "state_dir", "export_dir", "keys_file", mode="before")
     @classmethod
     def _absolute_path(cls, value: object) -> object:
         return whole_path(str(value)) if value is not None else None
@@ -135,26 +136,8 @@ class Settings(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _encrypted_or_local(cls, value: str) -> str:
-        url = urlsplit(value.strip())
-        try:
-            url.port  # noqa: B018  # reading it is what checks it.
-        except ValueError:
-            raise ValueError("must have a port between 0 and 65535") from None
-        if url.username or url.password or url.query or url.fragment or not url.hostname:
-            raise ValueError("must be a plain base address such as https://cdn.emnify.net")
-        if url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname)):
-            return value.strip().rstrip("/").removesuffix("/api/v1")
-        raise ValueError("must be https, or http on this machine (127.0.0.1): a token never travels in clear")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address can only mean this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        split_plain(value.strip(), example=PRODUCTION_URL)
+        return value.strip().rstrip("/").removesuffix("/api/v1")
 
 
 def read_settings(

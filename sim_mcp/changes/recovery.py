@@ -44,7 +44,7 @@ class Recovery:
         return [
             change
             for change in await self.recent()
-            if change.caller == caller and change.standing in ("waiting", "open")
+            if change.caller.owner == caller.owner and change.standing in ("waiting", "open")
         ]
 
     async def plan_of(self, plan_id: str, caller: Caller) -> StoredPlan:
@@ -55,7 +55,7 @@ class Recovery:
             JournalError: The record cannot be read.
         """
         stored = await self._plan(plan_id) if self._backend.journal.file.exists else None
-        if stored is None or stored.caller != caller:
+        if stored is None or stored.caller.owner != caller.owner:
             raise NotConfirmedError(f"There is no plan {plan_id[:20]!r} of this client. Nothing changed.")
         return stored
 

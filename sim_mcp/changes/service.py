@@ -1,6 +1,7 @@
 """The service for changes: keep plans, have them agreed to by the best route there is, carry them out once, report."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn
@@ -8,7 +9,7 @@ from typing import NoReturn
 import anyio
 import anyio.to_thread
 
-from sim_mcp.changes.agreement import BY_POLICY, why_not_enough
+from sim_mcp.changes.agreement import BY_POLICY, name_person, why_not_enough
 from sim_mcp.changes.apply import Run
 from sim_mcp.changes.approval_page.approvals import Approvals
 from sim_mcp.changes.approval_page.offer import PageOffer
@@ -16,6 +17,7 @@ from sim_mcp.changes.backend import Backend
 from sim_mcp.changes.kinds.fees import word_due
 from sim_mcp.changes.limits import Limits
 from sim_mcp.changes.lock import hold_lock
+from sim_mcp.changes.open_plans import check_open_plans
 from sim_mcp.changes.plan import Plan, remake
 from sim_mcp.changes.policy import Decision
 from sim_mcp.changes.record.entries import Caller, StoredPlan
@@ -65,14 +67,16 @@ class ChangeService:
         """Keep a plan durably, within the limits an operator set.
 
         Raises:
-            InvalidValueError: It concerns more SIMs than one change, or one hour, may.
+            InvalidValueError: It concerns more SIMs than one change, or one hour, may, or the caller has too many open.
             JournalError: The record cannot be kept.
         """
         self._limits.check_size(plan)
         self._limits.check_hour(plan, await self._record(self._journal.sent_within_the_hour))
-        stored = await self._record(self._journal.keep, await self._described(plan), caller)
+        plan = await self._described(plan)
+        await check_open_plans(self._backend, plan, caller, self._settings.open_plans)
+        stored = await self._record(self._journal.keep, plan, caller)
         sims = "SIMs" if plan.sims_to_do is None else format_quantity(plan.sims_to_do, "SIM")
-        log.info("Plan %s: %s, %s to change, asked for through %s", stored.id, plan.tool, sims, caller.client)
+        log.info("Plan %s: %s, %s to change, asked for by %s", stored.id, plan.tool, sims, caller.words)
         return stored
 
     async def require_journal(self) -> None:
@@ -94,6 +98,7 @@ class ChangeService:
             NotConfirmedError: It expired, or was decided otherwise, meanwhile.
             JournalError: The record cannot be kept.
         """
+        how = name_person(how, stored.caller)
         if stored.plan.to_do and not await self._record(self._journal.decide, stored.id, approved=True, how=how):
             await self._require_approval(stored.id)
         else:
@@ -107,6 +112,7 @@ class ChangeService:
             NotConfirmedError: Always; it says how the plan was decided.
             JournalError: The record cannot be kept.
         """
+        how = name_person(how, stored.caller)
         await self._record(self._journal.decide, stored.id, approved=False, how=how)
         log.info("Plan %s: rejected by %s", stored.id, how)
         await self._require_approval(stored.id)
@@ -143,6 +149,7 @@ class ChangeService:
         caller: Caller,
         progress: ReportProgress,
         *,
+        may_call: Callable[[str], str | None] = lambda _: None,
         unasked: bool = True,
         heard: bool = False,
     ) -> Report:
@@ -152,16 +159,20 @@ class ChangeService:
             plan_id: the plan; without one, the only open one of the caller.
             caller: who asks.
             progress: what reports how far it is.
+            may_call: says why the caller may not call a tool, by its name, or None if they may.
             unasked: whether the operator's policy may agree by itself, as it may where callers are known.
             heard: whether the client hears of progress, and so of a link, while it waits.
 
         Raises:
-            NotConfirmedError: There is no such plan of this caller, or it was rejected or expired; or several are open.
+            NotConfirmedError: There is no such plan of this caller, or it was rejected or expired, or several are open,
+                or the caller may not make such a change.
             ForbiddenByPolicyError: The operator's policy forbids it by now.
             InvalidValueError: It is larger than a change may be by now.
         """
         started, recovery = anyio.current_time(), Recovery(self._backend)
         stored = await recovery.plan_of(plan_id or await recovery.only_open_one(caller), caller)
+        if (refused := may_call(stored.plan.tool)) is not None:
+            raise NotConfirmedError(refused)
         if stored.state == "waiting" and stored.plan.to_do:
             decision = self._limits.decide_again(stored)
             if decision == "allow" and unasked:

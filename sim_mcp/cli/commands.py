@@ -13,6 +13,7 @@ import click
 from mcp.types import CallToolResult
 
 from sim_mcp import __version__
+from sim_mcp.addresses import is_loopback
 from sim_mcp.changes.policy import PolicyError, read_policy
 from sim_mcp.changes.record.audit import audit as read_audit
 from sim_mcp.changes.record.record_file import JournalError, RecordFile
@@ -21,6 +22,7 @@ from sim_mcp.cli import demo as demonstration
 from sim_mcp.cli.audit import print_audit
 from sim_mcp.cli.completion import complete_key, complete_tool
 from sim_mcp.cli.health import ask_server
+from sim_mcp.cli.keys import keys_command
 from sim_mcp.cli.options import WholePath, env_file_option, json_option, sandbox_option
 from sim_mcp.cli.streams import Output, prepare, reader_may_leave
 from sim_mcp.cli.tables import records
@@ -33,7 +35,9 @@ from sim_mcp.server.http.access_key import AccessKeyError, access_key
 from sim_mcp.server.http.listening import listen
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.server.serving import UnconfirmedChangesError, require_confirmation, serve_http, serve_stdio, upstream
-from sim_mcp.settings import ENV_FILE, Settings, SettingsError, is_loopback, read_settings
+from sim_mcp.server.signin.door import door_of
+from sim_mcp.server.signin.key_file import KeyFileError
+from sim_mcp.settings import ENV_FILE, Settings, SettingsError, read_settings
 from sim_mcp.tools.context import why_no_token
 
 _USAGE_EXIT_CODE = 2
@@ -82,23 +86,33 @@ def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sa
             if given:
                 raise UsageError(f"{option} goes with --http. Nothing was started.")
         sys.exit(anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox))
-    if not is_loopback(host):
+    settings = _settings(sandbox=sandbox)
+    if not is_loopback(host) and settings.public_url is None:
         raise UsageError(
             f"--host {host}: a key in clear is no protection on a network, so only this machine may connect. Use "
-            "127.0.0.1 and put a tunnel or an authenticating proxy in front. Nothing was started."
+            "127.0.0.1 and put a tunnel or an authenticating proxy in front; or, where a proxy with TLS is the only "
+            "way here, say by SIM_MCP_PUBLIC_URL what it is reached by. Nothing was started."
         )
-    settings = _settings(sandbox=sandbox)
+    if no_key and settings.public_url is not None:
+        raise UsageError(
+            "--no-key lets everybody in, and SIM_MCP_PUBLIC_URL is known beyond this machine: use one of "
+            "them. Nothing was started."
+        )
     try:
-        key = None if no_key else access_key(settings)
+        # Where people sign in, no key opens everything.
+        key = None if no_key or settings.issuer else access_key(settings)
+        door = None if no_key else door_of(settings, key)
         if no_key:
             require_confirmation(settings)
         listeners = listen(host, port)
+    except KeyFileError as error:
+        raise UsageError(f"{error} Nothing was started.") from None
     except (AccessKeyError, UnconfirmedChangesError) as error:
         raise UsageError(str(error)) from None
     except OSError as error:
         taken = f"Port {port} is taken" if error.errno == errno.EADDRINUSE else f"{host}, port {port}: {error.strerror}"
         raise UsageError(f"{taken}: try another --port, 0 takes any free one. Nothing was started.") from None
-    sys.exit(anyio.run(serve_http, settings, sandbox, listeners, stateless, key))
+    sys.exit(anyio.run(serve_http, settings, sandbox, listeners, stateless, key, door))
 
 
 @main.command("sandbox")
@@ -271,6 +285,9 @@ def _settings(*, sandbox: bool = False) -> Settings:
         raise UsageError(str(error)) from None
     log_to_stderr(settings.log_level, settings.application_token)
     return settings
+
+
+main.add_command(keys_command(_settings))
 
 
 def _parse_time(text: str | None, option: str = "--clock") -> datetime | None:

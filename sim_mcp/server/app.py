@@ -1,7 +1,7 @@
 """The composition root: build the MCP server from the settings."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -10,11 +10,14 @@ from typing import Any
 import anyio
 from mcp.server import MCPServer
 from mcp.server.caching import CacheHint
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, TextContent, ToolAnnotations
+from mcp.types import Tool as ListedTool
+from pydantic import AnyUrl
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -26,16 +29,19 @@ from sim_mcp.exports.sources import rows_of
 from sim_mcp.fleet.inventory.fleet_search import FleetSearch
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.usage.scan import UsageScan
+from sim_mcp.principal import Scope
 from sim_mcp.prompts import PromptArgumentsError, add_prompts, check_arguments
 from sim_mcp.resources import add_resources
 from sim_mcp.server import call_log
 from sim_mcp.server.call_context import context_for_call
+from sim_mcp.server.rates import CallRates, TooManyCallsError
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.arguments import prepare
-from sim_mcp.tools.context import AppState
+from sim_mcp.tools.context import AppState, principal
 from sim_mcp.tools.errors import explain, leave_out_effect
+from sim_mcp.tools.permission import why_not
 from sim_mcp.tools.schema import slim_input, slim_output
 
 log = logging.getLogger(__name__)
@@ -57,8 +63,9 @@ _LISTS_LIVE_MS = 3_600_000
 class SimServer(MCPServer[AppState]):
     """Word every anticipated failure for the model, in one place."""
 
-    def __init__(self, tools: Sequence[Tool], place: str, **options: Any) -> None:
+    def __init__(self, tools: Sequence[Tool], place: str, rates: CallRates, **options: Any) -> None:
         super().__init__("sim_mcp", tools=list(tools), **options)
+        self._rates = rates
         self._mark = None if place == "emnify" else f"[{place}]"
         """What an answer about SIMs that are not those of emnify begins with; changes say it in their own words."""
         self._reading = {tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint}
@@ -89,8 +96,38 @@ class SimServer(MCPServer[AppState]):
         """
         known = name if name in self._parameters else "a tool that is not there"
         async with call_log.one_line(known, context) as result:
+            if name in self._parameters:
+                self._check_caller(name, registry.scopes_of(name))
             context = None if context is None else context_for_call(context)
             return result.take(await self._call(name, arguments, context))
+
+    async def list_tools(self) -> list[ListedTool]:
+        """List the tools that who asks may call."""
+        who = principal()
+        return [tool for tool in await super().list_tools() if who.has_one_of(registry.scopes_of(tool.name))]
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[AppState, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read a resource.
+
+        Raises:
+            ResourceError: Who asks may not, or not so often, or it cannot be read.
+        """
+        try:
+            self._check_caller("To read this", frozenset({"sims:read"}))
+        except ToolError as error:
+            raise ResourceError(str(error)) from None
+        return await super().read_resource(uri, context)
+
+    def _check_caller(self, what: str, needed: frozenset[Scope]) -> None:
+        who = principal()
+        if (refused := why_not(who, what, needed)) is not None:
+            raise ToolError(refused)
+        try:
+            self._rates.take(who)
+        except TooManyCallsError as error:
+            raise ToolError(str(error)) from None
 
     async def _call(
         self, name: str, arguments: dict[str, Any], context: Context[AppState, Any] | None
@@ -145,13 +182,15 @@ def build_server(settings: Settings, *, waits_s: float = WAITS_S, forms_count: b
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
         settings.place,
+        CallRates(settings.calls_per_minute),
         title=f"SIM cards ({settings.place})",
         version=__version__,
         instructions=f"{_PLACES.get(settings.place, f'Works on {settings.place}. ')}{INSTRUCTIONS}",
         lifespan=_lifespan(settings, waits_s, readiness, forms_count=forms_count),
         log_level=settings.log_level,
         cache_hints={
-            "tools/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
+            # Who signs in again with other scopes has other tools.
+            "tools/list": CacheHint(ttl_ms=0 if settings.issuer else _LISTS_LIVE_MS),
             "prompts/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
             "resources/templates/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
         },

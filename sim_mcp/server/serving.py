@@ -17,10 +17,12 @@ from sim_mcp.http_server import http_server
 from sim_mcp.sandbox import SandboxSettings, running
 from sim_mcp.server.app import SimServer, build_server
 from sim_mcp.server.ending import ending_on_signal
-from sim_mcp.server.http.access import AccessMiddleware
+from sim_mcp.server.http.access import PROBES, AccessMiddleware
 from sim_mcp.server.http.access_key import AccessKey
 from sim_mcp.server.http.draining import DrainingMiddleware
 from sim_mcp.server.http.listening import connection_instructions
+from sim_mcp.server.signin.door import Door, SignInMiddleware, metadata_endpoint
+from sim_mcp.server.signin.scope_gate import ScopeGate
 from sim_mcp.server.stdin import closable_stdin
 from sim_mcp.settings import Settings
 from sim_mcp.tools.context import why_no_token
@@ -60,18 +62,23 @@ async def serve_stdio(settings: Settings, sandbox: bool) -> int:
 
 
 async def serve_http(
-    settings: Settings, sandbox: bool, listeners: list[socket.socket], stateless: bool, key: AccessKey | None
+    settings: Settings,
+    sandbox: bool,
+    listeners: list[socket.socket],
+    stateless: bool,
+    key: AccessKey | None,
+    door: Door | None,
 ) -> int:
     """Serve Streamable HTTP at /mcp until a signal arrives; return the exit code.
 
-    Without a key any local program may call, and could answer its own form; so forms do not count as consent then.
+    Without a door any local program may call, and could answer its own form; so forms do not count as consent then.
     """
     async with upstream(settings, sandbox) as ready, anyio.create_task_group() as background:
         _warn_without_token(ready)
-        app = DrainingMiddleware(http_app(build_server(ready, forms_count=key is not None), key, stateless=stateless))
+        app = DrainingMiddleware(http_app(build_server(ready, forms_count=door is not None), door, stateless=stateless))
 
         def announce() -> None:
-            click.echo(connection_instructions(listeners, key), err=True)
+            click.echo(connection_instructions(listeners, key, door), err=True)
 
         server = http_server(
             call_once_started(app, announce), shutdown_timeout_s=_UVICORN_CANCELS_AFTER_S, log_level="warning"
@@ -92,9 +99,12 @@ async def serve_http(
 
 
 def http_app(
-    server: SimServer, key: AccessKey | None, *, stateless: bool = False, session_idle_s: float = SESSION_IDLE_S
+    server: SimServer, door: Door | None, *, stateless: bool = False, session_idle_s: float = SESSION_IDLE_S
 ) -> ASGIApp:
-    """Return the server as an ASGI application that lets in local callers with the key only."""
+    """Return the server as an ASGI application that lets in only who has what opens the door."""
+    if door is not None and door.issuer is not None:
+        for path in door.metadata_paths:
+            server.custom_route(path, methods=["GET"])(metadata_endpoint(door))
     app = server.streamable_http_app(
         stateless_http=stateless,
         session_idle_timeout=session_idle_s,
@@ -102,7 +112,9 @@ def http_app(
         # The SDK accepts three spellings of loopback only; AccessMiddleware checks Host and Origin for every address.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    return AccessMiddleware(app, key)
+    if door is None:
+        return AccessMiddleware(app)
+    return AccessMiddleware(SignInMiddleware(ScopeGate(app, door), door, PROBES), door.public_url)
 
 
 def call_once_started(app: ASGIApp, started: Callable[[], None]) -> ASGIApp:

@@ -13,8 +13,10 @@ from sim_mcp.emnify import EmnifyClient
 from sim_mcp.exports.service import ExportService
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.usage.scan import UsageScan
+from sim_mcp.principal import Principal, local_principal
 from sim_mcp.sanitize import clean
 from sim_mcp.settings import Settings
+from sim_mcp.tools.signed_in import signed_in_principal
 
 T = TypeVar("T")
 
@@ -120,11 +122,21 @@ def exports_of(ctx: ToolContext) -> ExportService:
 
 
 def caller_of(ctx: ToolContext) -> Caller:
-    """Return who asks: the account the server runs under, and the name the client gives itself, which is unverified."""
+    """Return who asks, and the name the client gives itself, which is unverified."""
     params = ctx.session.client_params
     info = params.client_info if params is not None else None
     name = clean(f"{info.name} {info.version}", 60) if info is not None else "an unnamed client"
-    return Caller(_account_name(), name)
+    return Caller.of(principal(), name)
+
+
+def principal() -> Principal:
+    """Return who asks: who signed in, or the account the server runs under."""
+    return signed_in_principal() or local()
+
+
+def local() -> Principal:
+    """Return the account the server runs under, which may do all that the operator allows."""
+    return local_principal(_account_name())
 
 
 def wants_progress(ctx: ToolContext) -> bool:

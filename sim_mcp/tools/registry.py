@@ -9,9 +9,18 @@ from inspect import getdoc
 from typing import Any, Literal
 
 import sim_mcp.tools
+from sim_mcp.principal import Scope
 
-Effect = Literal["reads", "files", "writes"]
-"""Nothing changes; something is left on this machine; something changes at emnify."""
+Effect = Literal["reads", "files", "writes", "deletes", "continues"]
+"""Nothing changes; a file is left on this machine; SIMs change, or go for good; a change begun before goes on."""
+
+_NEEDED: dict[Effect, frozenset[Scope]] = {
+    "reads": frozenset({"sims:read"}),
+    "files": frozenset({"sims:read"}),
+    "writes": frozenset({"sims:write"}),
+    "deletes": frozenset({"sims:delete"}),
+    "continues": frozenset({"sims:write", "sims:delete"}),
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,12 @@ class Entry:
     @property
     def destroys(self) -> bool:
         """Tell whether a call may change what is at emnify."""
-        return self.effect == "writes"
+        return self.effect not in ("reads", "files")
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """Return the scopes of which a caller has to have one."""
+        return _NEEDED[self.effect]
 
     @property
     def description(self) -> str:
@@ -46,12 +60,17 @@ class Entry:
 
 def tools(*, may_write: bool) -> Sequence[Entry]:
     """Return the tools to offer, by name; those that write to emnify only where the operator allows writing."""
-    return tuple(entry for entry in _all_tools() if may_write or entry.effect != "writes")
+    return tuple(entry for entry in _all_tools() if may_write or not entry.destroys)
+
+
+def scopes_of(tool: str) -> frozenset[Scope]:
+    """Return the scopes of which a caller of the tool has to have one."""
+    return next((entry.scopes for entry in _all_tools() if entry.name == tool), frozenset())
 
 
 @cache
 def _all_tools() -> tuple[Entry, ...]:
-    return tuple(sorted(_discovered(), key=lambda entry: (entry.effect == "writes", entry.name)))
+    return tuple(sorted(_discovered(), key=lambda entry: (entry.destroys, entry.name)))
 
 
 def _discovered() -> Iterator[Entry]:

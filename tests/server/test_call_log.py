@@ -9,6 +9,7 @@ from mcp.client.session import ClientRequestContext
 from mcp.types import ElicitRequestParams, ElicitResult
 
 from sim_mcp.server.app import build_server
+from sim_mcp.tools.context import local
 from tests.changes.test_approval import press, suspend
 from tests.support import Fleet, structured
 
@@ -36,7 +37,7 @@ async def test_each_call_a_change_and_its_approval_are_a_line_each(
         "continue_change: ok",
     ]
     assert [line for line in found if line.startswith("Plan")] == [
-        f"{plan}set_sim_status, 1 SIM to change, asked for through mcp 0.1.0",
+        f"{plan}set_sim_status, 1 SIM to change, asked for by {local().name} through mcp 0.1.0",
         f"{plan}approved by a person, on the approval page",
         f"{plan}1 changed; 0 to go",
     ]

@@ -58,10 +58,18 @@ class _Plan(NamedTuple):
     sims: int | None
     batch: str
     agreed: str
+    owner: tuple[str, ...] = ()
 
 
-def audit(directory: Path, since: datetime | None = None, sim: str | None = None) -> Iterator[AuditRow]:
+def audit(
+    directory: Path,
+    since: datetime | None = None,
+    sim: str | None = None,
+    owner: tuple[str, ...] | None = None,
+) -> Iterator[AuditRow]:
     """Yield what happened, oldest first; `sim` keeps what is about a SIM, spelled in any way a tool understands.
+
+    `owner` keeps what one caller asked for.
 
     A row that cannot be read, or that a newer version wrote, is reported as such and hides no other.
 
@@ -82,6 +90,8 @@ def audit(directory: Path, since: datetime | None = None, sim: str | None = None
             if wanted is not None and (plan_id not in about if item is None else (plan_id, item) not in wanted):
                 continue
             plan, about_item = plans.get(plan_id, _UNREADABLE_PLAN), _if_readable(planned)
+            if owner is not None and plan.owner != owner:
+                continue
             try:
                 row = _row(at, plan_id, plan, _fields(kind, body, about_item, _if_readable(answer), plan))
             except UNREADABLE:
@@ -119,7 +129,8 @@ def _plan(body: dict[str, Any], agreed: str) -> _Plan:
     plan, caller, tool = body["plan"], parse_caller(body), parse_text(body["plan"]["tool"])
     batch, sims = parse_text(label_recorded(plan["change"])), body.get("to_do")
     summary = parse_text(body.get("summary", tool))
-    return _Plan(caller.principal, caller.client, tool, summary, None if sims is None else int(sims), batch, agreed)
+    to_do = None if sims is None else int(sims)
+    return _Plan(caller.principal, caller.client, tool, summary, to_do, batch, agreed, caller.owner)
 
 
 def _items_that(

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from sim_mcp.changes.outcome import Answer, Outcome
 from sim_mcp.changes.plan import Plan
+from sim_mcp.principal import Principal
 
 State = Literal["waiting", "approved", "rejected", "expired", "lapsed"]
 """Expired: nobody agreed, or nobody acted on it, in time. Lapsed: it was begun, and its yes is too old for the rest."""
@@ -17,10 +18,35 @@ Intended = Literal["now", "before", "over the limit"]
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: whose server it is, and through which client."""
+    """Who asks, and through which client: the name it gives itself, which nobody verifies."""
 
     principal: str
+    """The shown name."""
     client: str
+    issuer: str = ""
+    subject: str = ""
+
+    @classmethod
+    def of(cls, principal: Principal, client: str) -> Self:
+        """Return a principal as a caller; one who did not sign in is known by name alone."""
+        if not principal.signed_in:
+            return cls(principal.name, client)
+        return cls(principal.name, client, principal.issuer, principal.subject)
+
+    @property
+    def signed_in(self) -> bool:
+        """Tell whether somebody vouches for who this is."""
+        return bool(self.issuer)
+
+    @property
+    def words(self) -> str:
+        """Return both names, for the log."""
+        return f"{self.principal} through {self.client}"
+
+    @property
+    def owner(self) -> tuple[str, ...]:
+        """Return whose plans are this caller's: those of who signed in, and without that those of the client."""
+        return (self.issuer, self.subject) if self.signed_in else ("", self.principal, self.client)
 
 
 @dataclass(frozen=True)

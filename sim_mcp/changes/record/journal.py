@@ -23,6 +23,7 @@ from sim_mcp.changes.record.monotonic_clock import MonotonicClock
 from sim_mcp.changes.record.record_file import RecordFile, UnreadablePlanError
 from sim_mcp.changes.record.rows import (
     UNREADABLE,
+    caller_as_recorded,
     parse_body,
     parse_caller,
     parse_moment,
@@ -87,7 +88,7 @@ class Journal:
             ).fetchall():
                 with suppress(*UNREADABLE):
                     found = self._plan(db, plan_id)
-                    if found is not None and found.state == "waiting" and found.caller == caller:
+                    if found is not None and found.state == "waiting" and found.caller.owner == caller.owner:
                         return found
             self._thin_out(db)
             plan_id, expires = secrets.token_hex(4), self.now(db) + PLANS_LIVE
@@ -95,7 +96,7 @@ class Journal:
                 "plan": plan.model_dump(mode="json", exclude={"items"}),
                 "summary": plan.summary,
                 "to_do": len(plan.to_do),
-                "caller": [caller.principal, caller.client],
+                "caller": caller_as_recorded(caller),
                 "expires": expires.isoformat(),
                 "clock": self._clock.machine().isoformat(),
             }

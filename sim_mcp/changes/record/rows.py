@@ -59,8 +59,14 @@ def parse_caller(planned: dict[str, Any]) -> Caller:
     Raises:
         ValueError: The row is damaged.
     """
-    principal, client = planned["caller"]
-    return Caller(parse_text(principal), parse_text(client))
+    principal, client, *owner = map(parse_text, planned["caller"])
+    issuer, subject = owner or ("", "")
+    return Caller(principal, client, issuer, subject)
+
+
+def caller_as_recorded(caller: Caller) -> list[str]:
+    """Return who asked for a plan as its row has it; versions that know no owners cannot read, nor go on with, it."""
+    return [caller.principal, caller.client, *([caller.issuer, caller.subject] if caller.signed_in else ())]
 
 
 def parse_outcome(body: dict[str, Any]) -> Outcome:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from sim_mcp.server.http.access_key import AccessKey
+from sim_mcp.server.signin.door import Door
 
 _BACKLOG = 128
 
@@ -41,10 +42,12 @@ def listen(host: str, port: int) -> list[socket.socket]:
     return listeners
 
 
-def connection_instructions(listeners: Sequence[socket.socket], key: AccessKey | None) -> str:
-    """Return where MCP is served and how a client is given the key, which itself is never printed."""
+def connection_instructions(listeners: Sequence[socket.socket], key: AccessKey | None, door: Door | None) -> str:
+    """Return where MCP is served and how a client is let in, without any key itself."""
     urls = [_url_of(listener) for listener in listeners]
-    return "\n".join([*(f"sim-mcp serves MCP at {url}" for url in urls), _key_instructions(urls[0], key)])
+    public = [f"Clients elsewhere connect to {door.resource}"] if door is not None and door.resource else []
+    how = _key_instructions(urls[0], key) if door is None or door.issuer is None else _sign_in_instructions(door)
+    return "\n".join([*(f"sim-mcp serves MCP at {url}" for url in urls), *public, how])
 
 
 def _bind(listener: socket.socket, address: tuple[Any, ...]) -> None:
@@ -67,6 +70,10 @@ def _is_taken(family: int, address: tuple[Any, ...]) -> bool:
 def _url_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}/mcp" if ":" in host else f"http://{host}:{port}/mcp"
+
+
+def _sign_in_instructions(door: Door) -> str:
+    return f"People sign in at {door.issuer}. Programs send a key of their own: sim-mcp keys add NAME makes one."
 
 
 def _key_instructions(url: str, key: AccessKey | None) -> str:

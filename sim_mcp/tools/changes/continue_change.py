@@ -6,9 +6,10 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from sim_mcp.tools.changes.change_report import ChangeReport, build, render
-from sim_mcp.tools.context import ToolContext, caller_of, changes_of, forms_count, wants_progress
+from sim_mcp.tools.context import ToolContext, caller_of, changes_of, forms_count, principal, wants_progress
 from sim_mcp.tools.parameters import Name
-from sim_mcp.tools.registry import Entry
+from sim_mcp.tools.permission import why_not
+from sim_mcp.tools.registry import Entry, scopes_of
 from sim_mcp.tools.result import respond
 
 
@@ -18,10 +19,16 @@ async def continue_change(
     """Continue a change of SIM cards that waits for approval or was interrupted, by its plan id. Tells how the plan
     stands and carries it out only if a person approved it; what is done already is not done again.
     """  # noqa: D205  # the description is one paragraph for the model.
-    service = changes_of(ctx)
-    unasked, heard = forms_count(ctx), wants_progress(ctx)
-    answer = build(await service.go_on(plan, caller_of(ctx), ctx.report_progress, unasked=unasked, heard=heard))
+    report = await changes_of(ctx).go_on(
+        plan,
+        caller_of(ctx),
+        ctx.report_progress,
+        may_call=lambda tool: why_not(principal(), tool, scopes_of(tool)),
+        unasked=forms_count(ctx),
+        heard=wants_progress(ctx),
+    )
+    answer = build(report)
     return respond(answer, render(answer))
 
 
-TOOL = Entry(continue_change, "Continue a change", effect="writes")
+TOOL = Entry(continue_change, "Continue a change", effect="continues")

@@ -43,4 +43,4 @@ async def delete_sims(
     return await carry_out(ctx, proposal, agreed)
 
 
-TOOL = Entry(delete_sims, "Delete SIMs", effect="writes")
+TOOL = Entry(delete_sims, "Delete SIMs", effect="deletes")

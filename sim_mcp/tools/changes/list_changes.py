@@ -11,7 +11,7 @@ from sim_mcp.changes.record.history import Change
 from sim_mcp.emnify import InvalidValueError
 from sim_mcp.formatting import as_utc, format_counts, format_next, format_quantity, join_lines
 from sim_mcp.sanitize import fence
-from sim_mcp.tools.context import ToolContext, caller_of, changes_of, emnify_of
+from sim_mcp.tools.context import ToolContext, caller_of, changes_of, emnify_of, principal
 from sim_mcp.tools.parameters import End, Name, Page, Start, name_to_come, ready_call
 from sim_mcp.tools.registry import Entry
 from sim_mcp.tools.result import Answer, join_hints, respond
@@ -31,6 +31,7 @@ class ChangeRow(Answer):
     state: str
     summary: str
     agreed: str | None = None
+    by: str | None = None
     client: str
     counts: dict[str, int] | None = None
     left: int | None = None
@@ -67,11 +68,16 @@ async def list_changes(
     if start and end and start >= end:
         raise InvalidValueError(f"start={start.isoformat()} has to lie before end={end.isoformat()}")
     found = await changes_of(ctx).changes(sim=sim, start=_utc(start), end=_utc(end))
-    found = [change for change in found if state in (None, change.standing)]
+    caller, all_are_seen = caller_of(ctx), principal().sees_all
+    found = [
+        change
+        for change in found
+        if state in (None, change.standing) and (all_are_seen or change.caller.owner == caller.owner)
+    ]
     more = page * PER_PAGE < len(found)
     asked = {"state": state, "sim": sim, "start": start, "end": end}
     next_page = ready_call("list_changes", asked, page=page + 1) if more else None
-    answer = build(found, page, caller_of(ctx), next_page, of_one_sim=sim is not None)
+    answer = build(found, page, caller, next_page, of_one_sim=sim is not None)
     if not answer.changes:
         answer.hint = join_hints(name_to_come(emnify_of(ctx).now(), start=start), answer.hint)
     return respond(answer, render(answer))
@@ -85,7 +91,7 @@ def build(
     return ChangeList(
         total=len(found),
         page=page,
-        changes=[_row(change, mine=change.caller == caller, of_one_sim=of_one_sim) for change in listed],
+        changes=[_row(change, mine=change.caller.owner == caller.owner, of_one_sim=of_one_sim) for change in listed],
         next=next_page,
         hint=None if listed else _hint(found),
     )
@@ -115,6 +121,7 @@ def _row(change: Change, *, mine: bool, of_one_sim: bool) -> ChangeRow:
         state=change.standing,
         summary=change.summary,
         agreed=change.agreed,
+        by=change.caller.principal if change.caller.signed_in else None,
         client=change.caller.client,
         counts=change.counts or None,
         left=change.left or None,
@@ -143,7 +150,7 @@ def _render_row(row: ChangeRow) -> str:
         *(f"  {sim}" for sim in row.sims or ()),
         f"  {row.not_shown:,} SIMs more; sim-mcp audit has them all." if row.not_shown else None,
         f"  {format_quantity(row.others, 'other SIM')} in this plan: list_changes without sim." if row.others else None,
-        f"  Agreed by: {row.agreed or 'nobody'}. Client: {row.client}.",
+        f"  Agreed by: {row.agreed or 'nobody'}. {f'Asked by: {row.by}. ' if row.by else ''}Client: {row.client}.",
     )
 
 

@@ -1,0 +1,196 @@
+"""Let in who signed in, and tell everybody else how: every request over HTTP passes here."""
+
+import hmac
+import logging
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sim_mcp.principal import SCOPES
+from sim_mcp.server.http.access_key import AccessKey
+from sim_mcp.server.signin.key_file import KeyFile, key_file
+from sim_mcp.server.signin.refusals import IssuerAwayError, RefusedTokenError
+from sim_mcp.settings import Settings
+from sim_mcp.tools.context import local
+from sim_mcp.tools.signed_in import SignedIn
+
+log = logging.getLogger(__name__)
+
+DISCOVERY = "/.well-known/"
+"""Where clients look for how to sign in."""
+
+_METADATA = f"{DISCOVERY}oauth-protected-resource"
+_RETRY_AFTER_S = 10
+
+
+class Door:
+    """What opens this server: its own key, keys that were given out, and tokens of the issuer."""
+
+    def __init__(self, settings: Settings, local_key: AccessKey | None, keys: KeyFile) -> None:
+        self._settings = settings
+        self._local_key = local_key
+        self._keys = keys
+        self._tokens: Any = None
+        if settings.issuer is not None and settings.resource is not None:
+            # Here, since it takes a while to import, and who has no issuer needs none of it.
+            from sim_mcp.server.signin.tokens import TokenVerifier  # noqa: PLC0415
+
+            self._tokens = TokenVerifier(settings, settings.issuer, settings.audience or settings.resource)
+
+    @property
+    def issuer(self) -> str | None:
+        """Return who vouches for people, or None where there are keys alone."""
+        return self._settings.issuer
+
+    @property
+    def public_url(self) -> str | None:
+        """Return the address that this server is known by beyond this machine."""
+        return self._settings.public_url
+
+    def metadata(self) -> dict[str, Any] | None:
+        """Return what clients read before they sign in (RFC 9728), or None where there is no issuer."""
+        if self.issuer is None:
+            return None
+        return {
+            "resource": self.resource,
+            "authorization_servers": [self.issuer],
+            "scopes_supported": self.as_issued(SCOPES),
+            "bearer_methods_supported": ["header"],
+            "resource_name": "SIM cards (sim_mcp)",
+        }
+
+    @property
+    def resource(self) -> str | None:
+        """Return the address of the MCP endpoint as its callers know it."""
+        return self._settings.resource
+
+    @property
+    def metadata_paths(self) -> Sequence[str]:
+        """Return where that is: for this resource, and where clients look that know no paths."""
+        return (_METADATA + urlsplit(self.resource or "").path, _METADATA)
+
+    def as_issued(self, scopes: Sequence[str]) -> list[str]:
+        """Return scopes as the issuer calls them."""
+        return [self._settings.scope_prefix + scope for scope in scopes]
+
+    async def admit(self, authorization: Sequence[str]) -> SignedIn:
+        """Return who sent a request.
+
+        Raises:
+            RefusedTokenError: Nobody who may; the message says why, and is empty where nothing was sent.
+            IssuerAwayError: It cannot be told now.
+        """
+        if not authorization:
+            raise RefusedTokenError
+        scheme, _, secret = authorization[0].partition(" ")
+        secret = secret.strip()
+        if len(authorization) > 1 or scheme.lower() != "bearer" or not secret:
+            raise RefusedTokenError("it is not one bearer token")
+        if self._local_key is not None and _is_same(secret, self._local_key):
+            return SignedIn.of(local(), "local")
+        if (key := self._keys.find(secret)) is not None:
+            return SignedIn.of(key.principal, "key")
+        if self._tokens is None:
+            raise RefusedTokenError("it is no key of this server")
+        found: SignedIn = await self._tokens.verify(secret)
+        return found
+
+    def challenge(self, error: str | None = None, why: str = "", scopes: Sequence[str] = ()) -> str:
+        """Return the header that tells a client how to come in (RFC 6750, RFC 9728)."""
+        told = {"error": error, "error_description": why}
+        if self.issuer is not None:
+            place = f"{self._settings.public_url}{self.metadata_paths[0]}"
+            told |= {"scope": " ".join(self.as_issued(scopes or self._offered())), "resource_metadata": place}
+        return ("Bearer " + ", ".join(f'{name}="{value}"' for name, value in told.items() if value)).strip()
+
+    def unauthorized(self, why: str) -> Response:
+        """Return the answer to who was not let in."""
+        challenge = self.challenge("invalid_token" if why else None, f"The token was refused: {why}" if why else "")
+        return refused(401, f"{f'The token was refused: {why}. ' if why else ''}{self._how()}", challenge)
+
+    def _offered(self) -> Sequence[str]:
+        """Return what is asked for when a client signs in, since many cannot ask for more later."""
+        return ("sims:read", "sims:write", "sims:delete") if self._settings.may_write else ("sims:read",)
+
+    def _how(self) -> str:
+        if self.issuer is not None:
+            return (
+                f"Sign in at {self.issuer}, as clients do by themselves that speak OAuth; or send a key as the header "
+                "'Authorization: Bearer KEY', which the operator makes by sim-mcp keys add NAME."
+            )
+        where = self._local_key.file if self._local_key is not None else "none"
+        return (
+            f"This server wants its key. It is in the file {where} on this machine; send what is in it as the header "
+            "'Authorization: Bearer KEY'."
+        )
+
+
+class SignInMiddleware:
+    """Answer 401 to who did not sign in, and 503 while that cannot be told; let all others in by their name."""
+
+    def __init__(self, app: ASGIApp, door: Door, open_paths: Sequence[str]) -> None:
+        self._app = AuthContextMiddleware(app)
+        self._door = door
+        self._open_paths = open_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] != "http" or scope["path"] in self._open_paths or scope["path"].startswith(DISCOVERY):
+            await self._app(scope, receive, send)
+            return
+        try:
+            who = await self._door.admit(Headers(scope=scope).getlist("authorization"))
+        except RefusedTokenError as error:
+            if str(error):
+                log.info("A token was refused: %s", error)
+            await self._door.unauthorized(str(error))(scope, receive, send)
+        except IssuerAwayError:
+            await _away(scope, receive, send)
+        else:
+            await self._app({**scope, "user": AuthenticatedUser(who)}, receive, send)
+
+
+_away = JSONResponse(
+    {
+        "error": "Who you are cannot be checked now: the issuer's keys cannot be read. Your sign-in is still good. "
+        f"Try again in {_RETRY_AFTER_S} s. Nothing was done."
+    },
+    503,
+    {"Retry-After": str(_RETRY_AFTER_S)},
+)
+
+
+def door_of(settings: Settings, local_key: AccessKey | None) -> Door:
+    """Return what opens the server by these settings.
+
+    Raises:
+        KeyFileError: The keys that were given out cannot be read.
+    """
+    keys = key_file(settings)
+    keys.keys()
+    return Door(settings, local_key, keys)
+
+
+def metadata_endpoint(door: Door) -> Any:
+    """Return the handler of the metadata, which web pages may read too: it is meant for everybody."""
+
+    async def answer(_: Request) -> Response:
+        return JSONResponse(door.metadata(), headers={"Access-Control-Allow-Origin": "*"})
+
+    return answer
+
+
+def refused(status: int, why: str, challenge: str) -> Response:
+    """Return a refusal with its challenge."""
+    return JSONResponse({"error": f"{why} Nothing was done."}, status, {"WWW-Authenticate": challenge})
+
+
+def _is_same(secret: str, key: AccessKey) -> bool:
+    return hmac.compare_digest(secret.encode(errors="surrogatepass"), key.secret.get_secret_value().encode())

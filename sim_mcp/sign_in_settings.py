@@ -1,0 +1,75 @@
+"""The settings that say who may ask over HTTP, how they sign in, and how much each may ask."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
+
+from sim_mcp.addresses import split_plain
+from sim_mcp.principal import SCOPES
+
+_MAP_EXAMPLE = "fleet-admins=sims:read sims:write; helpdesk=sims:read"
+
+
+class SignInSettings(BaseModel):
+    """Where the server is reached, who vouches for its callers, and what each caller may use up."""
+
+    public_url: str | None = Field(default=None, alias="SIM_MCP_PUBLIC_URL")
+    issuer: str | None = Field(default=None, alias="SIM_MCP_ISSUER")
+    audience: str | None = Field(default=None, alias="SIM_MCP_AUDIENCE")
+    jwks_uri: str | None = Field(default=None, alias="SIM_MCP_JWKS_URI")
+    token_types: frozenset[str] = Field(default=frozenset({"at+jwt"}), alias="SIM_MCP_TOKEN_TYPES")
+    scope_prefix: str = Field(default="", alias="SIM_MCP_SCOPE_PREFIX")
+    scope_map: dict[str, frozenset[str]] = Field(default_factory=dict, alias="SIM_MCP_SCOPE_MAP")
+    roles_claim: str = Field(default="roles", alias="SIM_MCP_ROLES_CLAIM")
+    keys_file: Path | None = Field(default=None, alias="SIM_MCP_KEYS")
+    calls_per_minute: int = Field(default=300, ge=1, alias="SIM_MCP_MAX_CALLS_PER_MINUTE")
+    open_plans: int = Field(default=20, ge=1, alias="SIM_MCP_MAX_OPEN_PLANS")
+
+    @property
+    def resource(self) -> str | None:
+        """Return the address of the MCP endpoint as its callers know it, which is what tokens are issued for."""
+        return f"{self.public_url}/mcp" if self.public_url else None
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        url = split_plain(value.strip(), example="https://sims.example.com")
+        if url.path.rstrip("/"):
+            raise ValueError("must have no path, such as https://sims.example.com: MCP is served at /mcp below it")
+        return f"{url.scheme}://{url.netloc.lower()}"
+
+    @field_validator("issuer", "jwks_uri")
+    @classmethod
+    def _safe(cls, value: str | None) -> str | None:
+        # An issuer is compared letter by letter, so that a slash at its end stays.
+        if value is not None:
+            split_plain(value.strip(), example="https://login.example.com")
+        return value and value.strip()
+
+    @field_validator("issuer")
+    @classmethod
+    def _reachable(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and "public_url" in info.data and info.data["public_url"] is None:
+            raise ValueError("needs SIM_MCP_PUBLIC_URL too: tokens are issued for that address")
+        return value
+
+    @field_validator("token_types", mode="before")
+    @classmethod
+    def _types(cls, value: object) -> object:
+        return frozenset(value.lower().replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("scope_map", mode="before")
+    @classmethod
+    def _mapped(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found: dict[str, frozenset[str]] = {}
+        for part in filter(str.strip, value.split(";")):
+            role, equals, scopes = (text.strip() for text in part.rpartition("="))
+            unknown = set(scopes.split()) - set(SCOPES)
+            if not (role and equals and scopes) or unknown:
+                raise ValueError(f"must be such as {_MAP_EXAMPLE!r}; scopes are {', '.join(SCOPES)}")
+            found[role] = found.get(role, frozenset()) | frozenset(scopes.split())
+        return found
