@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from sim_mcp.changes.record.audit import audit
-from sim_mcp.changes.record.record_file import JournalError
+from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.exports.files import ExportNotFoundError, ExportRefusedError
 from sim_mcp.exports.formats import MIME_TYPES
 from sim_mcp.settings import Settings
@@ -53,7 +53,7 @@ def add_resources(server: MCPServer[Any], settings: Settings) -> None:
 
 async def _read_record(settings: Settings, *, sim: str | None = None, plan: str | None = None) -> str:
     def read() -> tuple[int, list[dict[str, str]]]:
-        rows = audit(settings.state_directory(), sim=sim)
+        rows = audit(settings.record_place(), sim=sim)
         found = [row._asdict() for row in rows if plan in (None, row.plan)]
         return len(found), found[-MAX_ROWS:][::-1]
 
