@@ -15,11 +15,10 @@ from mcp.types import CallToolResult
 from sim_mcp import __version__
 from sim_mcp.addresses import is_loopback
 from sim_mcp.changes.policy import PolicyError, read_policy
-from sim_mcp.changes.record.audit import audit as read_audit
-from sim_mcp.changes.record.record_file import JournalError, RecordFile
 from sim_mcp.cli import call as shell
+from sim_mcp.cli import database
 from sim_mcp.cli import demo as demonstration
-from sim_mcp.cli.audit import print_audit
+from sim_mcp.cli.audit import audit_rows, print_audit
 from sim_mcp.cli.completion import complete_key, complete_tool
 from sim_mcp.cli.health import ask_server
 from sim_mcp.cli.keys import keys_command
@@ -59,7 +58,7 @@ def main(ctx: click.Context, *, sandbox: bool) -> None:
     """Serve emnify SIM cards to MCP clients. Without a command: over stdio."""
     prepare()
     if ctx.invoked_subcommand is None:
-        sys.exit(anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox))
+        sys.exit(anyio.run(serve_stdio, _settings_to_serve(sandbox=sandbox), sandbox))
     elif sandbox:
         raise UsageError(f"--sandbox goes after the command: sim-mcp {ctx.invoked_subcommand} --sandbox …")
 
@@ -85,8 +84,8 @@ def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sa
         for given, option in ((stateless, "--stateless"), (no_key, "--no-key")):
             if given:
                 raise UsageError(f"{option} goes with --http. Nothing was started.")
-        sys.exit(anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox))
-    settings = _settings(sandbox=sandbox)
+        sys.exit(anyio.run(serve_stdio, _settings_to_serve(sandbox=sandbox), sandbox))
+    settings = _settings_to_serve(sandbox=sandbox)
     if not is_loopback(host) and settings.public_url is None:
         raise UsageError(
             f"--host {host}: a key in clear is no protection on a network, so only this machine may connect. Use "
@@ -238,17 +237,14 @@ def audit(*, since: str | None, sim: str | None, as_csv: bool, as_json: bool) ->
     """Tell what was agreed to, sent and changed, by whom, when, and what came of it."""
     settings = _settings()
     moment = _parse_time(since, "--since") if since else None
-    try:
-        directory = settings.state_directory()
-        if not RecordFile(directory).exists:
-            raise click.ClickException(
-                f"There is no record of changes in {directory}. Either nothing was ever planned from here, or the "
-                "record is elsewhere (SIM_MCP_STATE_DIR) or was removed."
-            )
-        rows = list(read_audit(directory, moment, sim))
-    except (JournalError, OSError) as error:
-        raise click.ClickException(str(error)) from None
-    print_audit(rows, as_json=as_json, as_csv=as_csv)
+    print_audit(audit_rows(settings, moment, sim), as_json=as_json, as_csv=as_csv)
+
+
+@main.command()
+@env_file_option
+def migrate() -> None:
+    """Prepare the database of SIM_MCP_DATABASE_URL for this version; servers do not start on it before."""
+    database.migrate(_settings())
 
 
 @main.command()
@@ -288,6 +284,13 @@ def _settings(*, sandbox: bool = False) -> Settings:
 
 
 main.add_command(keys_command(_settings))
+
+
+def _settings_to_serve(*, sandbox: bool) -> Settings:
+    settings = _settings(sandbox=sandbox)
+    if reason := database.why_not_to_start(settings):
+        raise UsageError(f"{reason} Nothing was started.")
+    return settings
 
 
 def _parse_time(text: str | None, option: str = "--clock") -> datetime | None:

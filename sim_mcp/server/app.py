@@ -218,9 +218,11 @@ def _lifespan(
             inventory = await stack.enter_async_context(Inventory(client, _state_directory(settings)))
             usage = await stack.enter_async_context(UsageScan(client, _state_directory(settings)))
             changes = ChangeService(client, settings, inventory, run_for_s=waits_s)
+            stack.callback(changes.close)
             async with anyio.create_task_group() as background:
                 background.start_soon(changes.host_page)
                 background.start_soon(changes.recover)
+                background.start_soon(changes.work_with_others)
                 rows = partial(rows_of, client, fleet=lambda: FleetSearch(inventory))
                 exports = ExportService(rows, client.now, settings.export_dir, background, waits_s=waits_s)
                 yield AppState(settings, client, changes, inventory, usage, exports, forms_count)

@@ -203,7 +203,7 @@ async def test_a_no_that_comes_after_the_page_approved_does_not_pretend(fleet: F
 
     async def meanwhile(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
         del context
-        journal = Journal(fleet.state_dir)
+        journal = Journal(fleet.place)
         assert journal.decide(
             params.message.split("(plan ")[1][:8], approved=True, how="a person, on the approval page"
         )

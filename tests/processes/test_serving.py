@@ -43,6 +43,8 @@ def environment(fleet: Fleet | None, **extra: str) -> dict[str, str]:
         clean["EMNIFY_BASE_URL"] = fleet.world.base_url
         clean["SIM_MCP_STATE_DIR"] = str(fleet.state_dir)
         clean["EMNIFY_APPLICATION_TOKEN"] = fleet.world.tokens["enterprise"]
+        if fleet.database_url is not None:
+            clean["SIM_MCP_DATABASE_URL"] = fleet.database_url.get_secret_value()
     return clean | extra
 
 

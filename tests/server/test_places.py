@@ -7,6 +7,7 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import SecretStr
 
 from sim_mcp.server.app import SimServer, build_server
+from sim_mcp.server.rates import CallRates
 from sim_mcp.settings import PRODUCTION_URL, Settings
 from sim_mcp.tools.result import Answer, respond
 from tests.support import Fleet, text_of
@@ -48,7 +49,7 @@ async def test_an_answer_about_emnify_itself_has_no_mark(place: str, text: str) 
         return respond(Answer(), "2 SIMs")
 
     tool = Tool.from_function(count, annotations=ToolAnnotations(read_only_hint=True))
-    async with Client(SimServer([tool], place)) as client:
+    async with Client(SimServer([tool], place, CallRates(60))) as client:
         assert text_of(await client.call_tool("count", {})) == text
 
 

@@ -18,7 +18,8 @@ from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import Journal
-from sim_mcp.changes.record.record_file import FILE, UnreadablePlanError
+from sim_mcp.changes.record.record_file import FILE
+from sim_mcp.changes.record.storage import UnreadablePlanError
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_record import CALLER, plan_of
