@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.fleet.inventory.inventory import Inventory
+from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.recorder import Recorder
 
 
@@ -16,3 +17,4 @@ class Backend:
     journal: Journal
     record: Recorder
     inventory: Inventory | None = None
+    observer: Observer = NOBODY

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import NoReturn
 
 import anyio
@@ -13,6 +14,7 @@ from sim_mcp.changes.apply import Run
 from sim_mcp.changes.approval_page.approvals import Approvals
 from sim_mcp.changes.approval_page.offer import PageOffer
 from sim_mcp.changes.backend import Backend
+from sim_mcp.changes.decision import decide, tell_made
 from sim_mcp.changes.kinds.fees import word_due
 from sim_mcp.changes.limits import Limits
 from sim_mcp.changes.lock import hold_lock
@@ -23,12 +25,14 @@ from sim_mcp.changes.record.history import Change, changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.last_change import LastChange, last_change
 from sim_mcp.changes.record.record_file import JournalError
+from sim_mcp.changes.record.unsettled import count_unsettled
 from sim_mcp.changes.recovery import Recovery
 from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed
 from sim_mcp.changes.report import Report, ReportProgress
 from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.formatting import format_counts, format_quantity
+from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.recorder import Recorder
 from sim_mcp.settings import Settings
 
@@ -51,10 +55,12 @@ class ChangeService:
         inventory: Inventory | None = None,
         *,
         run_for_s: float = RUN_FOR_S,
+        observer: Observer = NOBODY,
     ) -> None:
         self._client = client
         self._run_for_s = run_for_s
         self._inventory = inventory
+        self._observer = observer
         self._settings = settings
         self._limits = Limits(settings)
         self._record = Recorder()
@@ -71,8 +77,7 @@ class ChangeService:
         self._limits.check_size(plan)
         self._limits.check_hour(plan, await self._record(self._journal.sent_within_the_hour))
         stored = await self._record(self._journal.keep, await self._described(plan), caller)
-        sims = "SIMs" if plan.sims_to_do is None else format_quantity(plan.sims_to_do, "SIM")
-        log.info("Plan %s: %s, %s to change, asked for through %s", stored.id, plan.tool, sims, caller.client)
+        tell_made(self._observer, stored)
         return stored
 
     async def require_journal(self) -> None:
@@ -94,10 +99,8 @@ class ChangeService:
             NotConfirmedError: It expired, or was decided otherwise, meanwhile.
             JournalError: The record cannot be kept.
         """
-        if stored.plan.to_do and not await self._record(self._journal.decide, stored.id, approved=True, how=how):
+        if stored.plan.to_do and not await decide(self._backend, stored, approved=True, how=how):
             await self._require_approval(stored.id)
-        else:
-            log.info("Plan %s: approved by %s", stored.id, how)
         return await self._run(stored.id, progress, self._deadline(started))
 
     async def reject(self, stored: StoredPlan, how: str) -> NoReturn:
@@ -107,8 +110,7 @@ class ChangeService:
             NotConfirmedError: Always; it says how the plan was decided.
             JournalError: The record cannot be kept.
         """
-        await self._record(self._journal.decide, stored.id, approved=False, how=how)
-        log.info("Plan %s: rejected by %s", stored.id, how)
+        await decide(self._backend, stored, approved=False, how=how)
         await self._require_approval(stored.id)
         raise NotConfirmedError(no_too_late(stored.id))
 
@@ -129,7 +131,7 @@ class ChangeService:
         """
         if not self._settings.approval_page:
             raise NotConfirmedError(not_confirmed(stored.plan) if asked else no_way_to_ask(stored.plan))
-        link = await self._page.link_to(stored, Approvals(self._journal, self._record))
+        link = await self._page.link_to(stored, Approvals(self._backend))
         await self._page.wait(stored, link, progress, started + (self._settings.approval_wait_s if wait else 0))
         now = await self._record(self._journal.plan, stored.id) or stored
         if now.state == "waiting":
@@ -206,6 +208,7 @@ class ChangeService:
         except JournalError as error:
             log.warning("%s", error)
         else:
+            self._observer.watch_unsettled(partial(count_unsettled, backend.journal.file))
             await Recovery(backend).at_start()
 
     async def host_page(self) -> None:
@@ -223,7 +226,7 @@ class ChangeService:
                     f"There is no place to keep the record of changes in ({error}), so nothing can be changed. "
                     "The operator has to set SIM_MCP_STATE_DIR to a directory that exists."
                 ) from None
-            self._opened = Backend(self._client, journal, self._record, self._inventory)
+            self._opened = Backend(self._client, journal, self._record, self._inventory, self._observer)
         return self._opened
 
     @property

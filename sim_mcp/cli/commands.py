@@ -33,6 +33,7 @@ from sim_mcp.server.http.access_key import AccessKeyError, access_key
 from sim_mcp.server.http.listening import listen
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.server.serving import UnconfirmedChangesError, require_confirmation, serve_http, serve_stdio, upstream
+from sim_mcp.server.telemetry.wanted import TelemetrySettingsError
 from sim_mcp.settings import ENV_FILE, Settings, SettingsError, is_loopback, read_settings
 from sim_mcp.tools.context import why_no_token
 
@@ -94,7 +95,10 @@ def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sa
     except OSError as error:
         taken = f"Port {port} is taken" if error.errno == errno.EADDRINUSE else f"{host}, port {port}: {error.strerror}"
         raise UsageError(f"{taken}: try another --port, 0 takes any free one. Nothing was started.") from None
-    sys.exit(anyio.run(serve_http, settings, sandbox, listeners, stateless, key))
+    try:
+        sys.exit(anyio.run(serve_http, settings, sandbox, listeners, stateless, key))
+    except TelemetrySettingsError as error:
+        raise UsageError(str(error)) from None
 
 
 @main.command("sandbox")
@@ -265,7 +269,7 @@ def _settings(*, sandbox: bool = False) -> Settings:
         read_policy(settings.policy, settings.confirm)
     except (SettingsError, PolicyError) as error:
         raise UsageError(str(error)) from None
-    log_to_stderr(settings.log_level, settings.application_token)
+    log_to_stderr(settings.log_level, settings.application_token, as_json=settings.log_format == "json")
     return settings
 
 

@@ -26,6 +26,7 @@ from sim_mcp.emnify.parsing import parse_array, parse_page, parse_raw_page, pars
 from sim_mcp.emnify.reachability import Reachability
 from sim_mcp.emnify.usage import DailyUsage, SimUsage
 from sim_mcp.emnify.values import SimStatus
+from sim_mcp.observing import NOBODY, Observer
 
 DEFAULT_DEADLINE_S = 45.0
 
@@ -55,6 +56,7 @@ class EmnifyClient:
         limits: Limits = PUBLISHED_LIMITS,
         deadline_s: float = DEFAULT_DEADLINE_S,
         transport: httpx.AsyncBaseTransport | None = None,
+        observer: Observer = NOBODY,
     ) -> None:
         token = application_token if isinstance(application_token, SecretStr) else SecretStr(application_token)
         self._deadline_s = deadline_s
@@ -64,6 +66,7 @@ class EmnifyClient:
             limits=limits,
             user_agent=f"sim-mcp/{version('sim-mcp')}",
             transport=transport,
+            observer=observer,
         )
         self.reachability = Reachability(self._send)
         self.organisation = OwnOrganisation(self._send)

@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.server.http.access_key import AccessKey
 from sim_mcp.settings import is_loopback
 
@@ -19,9 +20,10 @@ _DISCOVERY = "/.well-known/"
 class AccessMiddleware:
     """Refuse requests for other hosts, from other origins, or without the key; None as the key skips the last."""
 
-    def __init__(self, app: ASGIApp, key: AccessKey | None) -> None:
+    def __init__(self, app: ASGIApp, key: AccessKey | None, observer: Observer = NOBODY) -> None:
         self._app = app
         self._key = key
+        self._observer = observer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection: 421, 403 or 401, or whatever the application answers."""
@@ -32,10 +34,12 @@ class AccessMiddleware:
         headers = Headers(scope=scope)
         host = _single(headers.getlist("host"))
         if host is None or not _is_loopback_origin(f"http://{host}"):
+            self._observer.caller_refused("host")
             # With DNS rebinding, a browser still sends the foreign name.
             return _refused(421, f"{_quote(host)} is not this machine: send requests to the address that is served.")
         for origin in headers.getlist("origin"):
             if not _is_loopback_origin(origin) or _port(origin) != _port(f"http://{host}"):
+                self._observer.caller_refused("origin")
                 return _refused(403, f"The page at {_quote(origin)} may not call this server.")
         if self._key is None or scope["path"] in PROBES or scope["path"].startswith(_DISCOVERY):
             return None
@@ -47,6 +51,7 @@ class AccessMiddleware:
             secret.strip().encode(errors="surrogatepass"), key.secret.get_secret_value().encode()
         ):
             return None
+        self._observer.caller_refused("wrong key" if given else "no key")
         wrong = "That is not the key of this server" if given else "This server wants its key"
         challenge = 'Bearer error="invalid_token"' if given else "Bearer"
         return _refused(
