@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from sim_mcp.emnify.change import SimChange
 from sim_mcp.emnify.errors import InvalidValueError, RuleError
 from sim_mcp.emnify.filters import NEWEST_FIRST, DeviceFilter, EventFilter, EventSort, SimFilter, SimSort
+from sim_mcp.emnify.http.auth import SignedIn
 from sim_mcp.emnify.http.calls import Answer, Call, check_page, collection, on_batch, on_device, on_sim
 from sim_mcp.emnify.http.error_mapping import batch_refusal
 from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Pacer
@@ -92,6 +93,11 @@ class EmnifyClient:
     def own_organisation_id(self) -> int | None:
         """Return the id of the token's workspace, or None before the first sign-in."""
         return self._transport.auth.organisation_id
+
+    @property
+    def last_sign_in(self) -> SignedIn:
+        """Return how signing in went last."""
+        return self._transport.auth.last
 
     @property
     def identity(self) -> str:

@@ -1,14 +1,15 @@
-"""Check whether calls could be answered now: the token, the connection to emnify, and the directories."""
+"""Check whether calls could be answered now: the token, the connection to emnify, the record and the directories."""
 
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sim_mcp import __version__
+from sim_mcp.changes.record.record_file import JournalError, RecordFile
 from sim_mcp.emnify import (
     AuthenticationError,
     ConnectionSettingsError,
@@ -16,6 +17,7 @@ from sim_mcp.emnify import (
     EmnifyError,
     ForbiddenError,
     RateLimitedError,
+    SignedIn,
     UnreachableError,
 )
 from sim_mcp.settings import Settings
@@ -27,6 +29,8 @@ READY, NOT_READY = 200, 503
 _CACHE_TTL_S = 10.0
 """How long an answer is reused, so that probing in a loop does not send requests to emnify in a loop."""
 _TIMEOUT_S = 15.0
+_RECORD_WAIT_S = 2.0
+_STATE_DIR = "SIM_MCP_STATE_DIR"
 
 _PUBLIC: tuple[tuple[type[EmnifyError], str], ...] = (
     (AuthenticationError, "emnify does not accept the token"),
@@ -68,6 +72,9 @@ class Readiness:
             "version": __version__,
             "tools": len(registry.tools(may_write=self._settings.may_write)),
             "problems": [{"what": problem.what, "why": problem.why} for problem in problems],
+            "database": {"kind": "SQLite", "ok": all(problem.what != _STATE_DIR for problem in problems)},
+            "limiter": self._limiter(),
+            "workspaces": [self._workspace()],
         }
         return JSONResponse(body, NOT_READY if problems else READY)
 
@@ -77,6 +84,18 @@ class Readiness:
         if (directory := self._settings.export_dir) is not None:
             found.append(await anyio.to_thread.run_sync(_unusable, "SIM_MCP_EXPORT_DIR", directory))
         return [problem for problem in found if problem is not None]
+
+    def _limiter(self) -> dict[str, Any]:
+        slowed = self.client is not None and self.client.pacer.slowed_down
+        return {"kind": "in this process", "ok": True, "slowed_down": slowed}
+
+    def _workspace(self) -> dict[str, Any]:
+        last = SignedIn() if self.client is None else self.client.last_sign_in
+        return {
+            "place": self._settings.place,
+            "signed_in_at": None if last.at is None else last.at.isoformat(timespec="seconds"),
+            "refused": last.refused,
+        }
 
     async def _emnify(self) -> Problem | None:
         settings = self._settings
@@ -98,9 +117,10 @@ class Readiness:
 
     def _state(self) -> Problem | None:
         try:
-            return _unusable("SIM_MCP_STATE_DIR", self._settings.state_directory())
+            directory = self._settings.state_directory()
         except OSError as error:
-            return _no_directory("SIM_MCP_STATE_DIR", Path(error.filename or "the usual place"), error)
+            return _no_directory(_STATE_DIR, Path(error.filename or "the usual place"), error)
+        return _unusable(_STATE_DIR, directory) or _unreadable(directory)
 
 
 def _unusable(variable: str, directory: Path) -> Problem | None:
@@ -110,6 +130,17 @@ def _unusable(variable: str, directory: Path) -> Problem | None:
     except OSError as error:
         return _no_directory(variable, directory, error)
     return None
+
+
+def _unreadable(directory: Path) -> Problem | None:
+    file = RecordFile(directory)
+    if not file.exists:  # it is made with the first change.
+        return None
+    try:
+        with file.reading(wait_s=_RECORD_WAIT_S):
+            return None
+    except JournalError as error:
+        return Problem(_STATE_DIR, "the record of changes cannot be read", str(error))
 
 
 def _no_directory(variable: str, directory: Path, error: OSError) -> Problem:
