@@ -44,7 +44,7 @@ def exporting(
         tracers = _tracer_provider(resource, known, sent=wanted.traces)
         readers: list[MetricReader] = [PeriodicExportingMetricReader(OTLPMetricExporter())] if wanted.metrics else []
         if metrics_address is not None:
-            readers.append(PrometheusMetricReader())
+            readers.append(PrometheusMetricReader(scope_info_enabled=False))
             stack.enter_context(_scraped_at(metrics_address))
         meters = MeterProvider(readers, resource, shutdown_on_exit=False)
         # The MCP SDK finds the first by itself: it makes a span of each message.

@@ -10,6 +10,7 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from tests.processes.telemetry.collector import collecting
 from tests.processes.test_logs import serving
 from tests.processes.test_serving import EVERY_WAY, Era, Wire, environment
 from tests.support import Fleet, bearer, structured
@@ -41,6 +42,17 @@ async def test_each_record_is_one_line_and_a_calls_lines_have_its_id(
         asked = [line for line in lines if line.get("request") == call["request"] and "operation" in line]
         assert asked
         assert all(line["emnify_request"] and line["status"] for line in asked)
+
+
+async def test_a_line_names_its_trace_where_traces_are_sent(fleet: Fleet, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with collecting() as collector:
+        env = environment(fleet, SIM_MCP_LOG_LEVEL="INFO", SIM_MCP_LOG_FORMAT="json", **collector.environment())
+        async with serving("stdio", "auto", env, log) as client:
+            structured(await client.call_tool("list_sim_statuses", {}))
+        call = next(span for span in collector.spans if span.name == "tools/call list_sim_statuses")
+    (line,) = [line for line in lines_in(log) if "tool" in line]
+    assert line["trace"] == call.trace_id.hex()
 
 
 async def test_the_id_that_a_proxy_gave_is_taken_if_it_is_one(fleet: Fleet, tmp_path: Path) -> None:
