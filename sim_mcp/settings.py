@@ -71,6 +71,9 @@ class Settings(SignInSettings):
     database_url: SecretStr | None = Field(default=None, alias="SIM_MCP_DATABASE_URL")
     export_dir: Path | None = Field(default=None, alias="SIM_MCP_EXPORT_DIR")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="WARNING", alias="SIM_MCP_LOG_LEVEL")
+    log_format: Literal["text", "json"] = Field(default="text", alias="SIM_MCP_LOG_FORMAT")
+    metrics_port: int | None = Field(default=None, ge=1, le=65535, alias="SIM_MCP_METRICS_PORT")
+    metrics_host: str = Field(default="127.0.0.1", alias="SIM_MCP_METRICS_HOST")
 
     _token_fault: str | None = PrivateAttr(default=None)
 
@@ -142,7 +145,7 @@ class Settings(SignInSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("confirm", mode="before")
+    @field_validator("confirm", "log_format", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

@@ -8,6 +8,7 @@ from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.fleet.inventory.inventory import Inventory
+from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.recorder import Recorder
 from sim_mcp.settings import Settings
 
@@ -20,6 +21,7 @@ class Backend:
     journal: Journal
     record: Recorder
     inventory: Inventory | None = None
+    observer: Observer = NOBODY
 
     @asynccontextmanager
     async def turn(self, plan_id: str, until: float) -> AsyncIterator["Backend | None"]:

@@ -5,15 +5,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import NoReturn
 
 import anyio
 
-from sim_mcp.changes.agreement import BY_POLICY, name_person, why_not_enough
+from sim_mcp.changes.agreement import BY_POLICY, why_not_enough
 from sim_mcp.changes.apply import Run
 from sim_mcp.changes.approval_page.approvals import Approvals
 from sim_mcp.changes.approval_page.offer import PageOffer
 from sim_mcp.changes.backend import Backend, open_journal
+from sim_mcp.changes.decision import decide, tell_made
 from sim_mcp.changes.kinds.fees import word_due
 from sim_mcp.changes.limits import Limits
 from sim_mcp.changes.open_plans import check_open_plans
@@ -24,6 +26,7 @@ from sim_mcp.changes.record.history import Change, changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.last_change import LastChange
 from sim_mcp.changes.record.storage import JournalError, TurnLostError
+from sim_mcp.changes.record.unsettled import count_unsettled
 from sim_mcp.changes.recovery import Recovery
 from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed, stopped
 from sim_mcp.changes.report import Report, ReportProgress, hears_nothing
@@ -31,6 +34,7 @@ from sim_mcp.changes.sharing import work_with_others
 from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.formatting import format_counts, format_quantity
+from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.recorder import Recorder
 from sim_mcp.settings import Settings
 
@@ -53,10 +57,12 @@ class ChangeService:
         inventory: Inventory | None = None,
         *,
         run_for_s: float = RUN_FOR_S,
+        observer: Observer = NOBODY,
     ) -> None:
         self._client = client
         self._run_for_s = run_for_s
         self._inventory = inventory
+        self._observer = observer
         self._settings = settings
         self._limits = Limits(settings)
         self._record = Recorder()
@@ -75,8 +81,7 @@ class ChangeService:
         plan = await self._described(plan)
         await check_open_plans(self._backend, plan, caller, self._settings.open_plans)
         stored = await self._record(self._journal.keep, plan, caller)
-        sims = "SIMs" if plan.sims_to_do is None else format_quantity(plan.sims_to_do, "SIM")
-        log.info("Plan %s: %s, %s to change, asked for by %s", stored.id, plan.tool, sims, caller.words)
+        tell_made(self._observer, stored)
         return stored
 
     async def require_journal(self) -> None:
@@ -98,11 +103,8 @@ class ChangeService:
             NotConfirmedError: It expired, or was decided otherwise, meanwhile.
             JournalError: The record cannot be kept.
         """
-        how = name_person(how, stored.caller)
-        if stored.plan.to_do and not await self._record(self._journal.decide, stored.id, approved=True, how=how):
+        if stored.plan.to_do and not await decide(self._backend, stored, approved=True, how=how):
             await self._require_approval(stored.id)
-        else:
-            log.info("Plan %s: approved by %s", stored.id, how)
         return await self._run(stored.id, progress, self._deadline(started))
 
     async def reject(self, stored: StoredPlan, how: str) -> NoReturn:
@@ -112,9 +114,7 @@ class ChangeService:
             NotConfirmedError: Always; it says how the plan was decided.
             JournalError: The record cannot be kept.
         """
-        how = name_person(how, stored.caller)
-        await self._record(self._journal.decide, stored.id, approved=False, how=how)
-        log.info("Plan %s: rejected by %s", stored.id, how)
+        await decide(self._backend, stored, approved=False, how=how)
         await self._require_approval(stored.id)
         raise NotConfirmedError(no_too_late(stored.id))
 
@@ -135,7 +135,7 @@ class ChangeService:
         """
         if not self._settings.approval_page:
             raise NotConfirmedError(not_confirmed(stored.plan) if asked else no_way_to_ask(stored.plan))
-        link = await self._page.link_to(stored, Approvals(self._journal, self._record))
+        link = await self._page.link_to(stored, Approvals(self._backend))
         await self._page.wait(stored, link, progress, started + (self._settings.approval_wait_s if wait else 0))
         now = await self._record(self._journal.plan, stored.id) or stored
         if now.state == "waiting":
@@ -210,14 +210,22 @@ class ChangeService:
     async def recover(self) -> None:
         """Log which changes are not finished, and read again what was left in doubt."""
         try:
-            await Recovery(self._backend).at_start()
+            backend = self._backend
+            self._observer.watch_unsettled(partial(count_unsettled, backend.journal.record))
+            await Recovery(backend).at_start()
         except JournalError as error:
             log.warning("%s", error)
 
     async def work_with_others(self) -> None:
         """Hear of decisions made on other servers, and go on with what they left, until cancelled."""
         with suppress(JournalError):
-            await work_with_others(self._journal.record, self._record, self._page.look_again, self._finish)
+            await work_with_others(
+                self._journal.record,
+                self._record,
+                self._page.look_again,
+                self._finish,
+                taken_over=self._observer.lease_taken_over,
+            )
 
     def close(self) -> None:
         """Let go of the record."""
@@ -232,7 +240,9 @@ class ChangeService:
     def _backend(self) -> Backend:
         # Opened when first needed: reading needs no journal.
         if self._opened is None:
-            self._opened = Backend(self._client, open_journal(self._settings), self._record, self._inventory)
+            self._opened = Backend(
+                self._client, open_journal(self._settings), self._record, self._inventory, self._observer
+            )
         return self._opened
 
     @property

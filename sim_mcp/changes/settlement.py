@@ -1,5 +1,6 @@
 """Settle what was sent by reading: at once, after a process died, and again as long as it is in doubt."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -60,6 +61,8 @@ class Settlement:
         """
         if outcomes:
             await self._backend.record(self._backend.journal.settle, self._stored.id, outcomes)
+            kinds: Counter[str] = Counter(outcome.kind for outcome in outcomes.values())
+            self._backend.observer.settled(self._stored.plan.tool, kinds)
 
     async def read_back(self, steps: list[Step], sent: Mapping[int, Sent]) -> str | None:
         """Read what was sent and record what it is now; return why it has to wait, if it has to.

@@ -36,6 +36,7 @@ from sim_mcp.server.readiness import Readiness
 from sim_mcp.server.serving import UnconfirmedChangesError, require_confirmation, serve_http, serve_stdio, upstream
 from sim_mcp.server.signin.door import door_of
 from sim_mcp.server.signin.key_file import KeyFileError
+from sim_mcp.server.telemetry.wanted import TelemetrySettingsError
 from sim_mcp.settings import ENV_FILE, Settings, SettingsError, read_settings
 from sim_mcp.tools.context import why_no_token
 
@@ -86,17 +87,7 @@ def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sa
                 raise UsageError(f"{option} goes with --http. Nothing was started.")
         sys.exit(anyio.run(serve_stdio, _settings_to_serve(sandbox=sandbox), sandbox))
     settings = _settings_to_serve(sandbox=sandbox)
-    if not is_loopback(host) and settings.public_url is None:
-        raise UsageError(
-            f"--host {host}: a key in clear is no protection on a network, so only this machine may connect. Use "
-            "127.0.0.1 and put a tunnel or an authenticating proxy in front; or, where a proxy with TLS is the only "
-            "way here, say by SIM_MCP_PUBLIC_URL what it is reached by. Nothing was started."
-        )
-    if no_key and settings.public_url is not None:
-        raise UsageError(
-            "--no-key lets everybody in, and SIM_MCP_PUBLIC_URL is known beyond this machine: use one of "
-            "them. Nothing was started."
-        )
+    _check_exposure(settings, host, no_key=no_key)
     try:
         # Where people sign in, no key opens everything.
         key = None if no_key or settings.issuer else access_key(settings)
@@ -111,7 +102,10 @@ def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sa
     except OSError as error:
         taken = f"Port {port} is taken" if error.errno == errno.EADDRINUSE else f"{host}, port {port}: {error.strerror}"
         raise UsageError(f"{taken}: try another --port, 0 takes any free one. Nothing was started.") from None
-    sys.exit(anyio.run(serve_http, settings, sandbox, listeners, stateless, key, door))
+    try:
+        sys.exit(anyio.run(serve_http, settings, sandbox, listeners, stateless, key, door))
+    except TelemetrySettingsError as error:
+        raise UsageError(str(error)) from None
 
 
 @main.command("sandbox")
@@ -279,11 +273,25 @@ def _settings(*, sandbox: bool = False) -> Settings:
         read_policy(settings.policy, settings.confirm)
     except (SettingsError, PolicyError) as error:
         raise UsageError(str(error)) from None
-    log_to_stderr(settings.log_level, settings.application_token)
+    log_to_stderr(settings.log_level, settings.application_token, as_json=settings.log_format == "json")
     return settings
 
 
 main.add_command(keys_command(_settings))
+
+
+def _check_exposure(settings: Settings, host: str, *, no_key: bool) -> None:
+    if not is_loopback(host) and settings.public_url is None:
+        raise UsageError(
+            f"--host {host}: a key in clear is no protection on a network, so only this machine may connect. Use "
+            "127.0.0.1 and put a tunnel or an authenticating proxy in front; or, where a proxy with TLS is the only "
+            "way here, say by SIM_MCP_PUBLIC_URL what it is reached by. Nothing was started."
+        )
+    if no_key and settings.public_url is not None:
+        raise UsageError(
+            "--no-key lets everybody in, and SIM_MCP_PUBLIC_URL is known beyond this machine: use one of "
+            "them. Nothing was started."
+        )
 
 
 def _settings_to_serve(*, sandbox: bool) -> Settings:

@@ -30,6 +30,7 @@ from sim_mcp.emnify.filters import (
     SimSortField,
     event_type_id,
 )
+from sim_mcp.emnify.http.auth import SignedIn
 from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Rate, Window, in_background
 from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, Candidate, compact, luhn_digit, parse_candidates, parse_iccid
 from sim_mcp.emnify.models import (
@@ -99,6 +100,7 @@ __all__ = [
     "Rate",
     "RateLimitedError",
     "RuleError",
+    "SignedIn",
     "Sim",
     "SimChange",
     "SimFilter",

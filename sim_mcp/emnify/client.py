@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from sim_mcp.emnify.change import SimChange
 from sim_mcp.emnify.errors import InvalidValueError, RuleError
 from sim_mcp.emnify.filters import NEWEST_FIRST, DeviceFilter, EventFilter, EventSort, SimFilter, SimSort
+from sim_mcp.emnify.http.auth import SignedIn
 from sim_mcp.emnify.http.calls import Answer, Call, check_page, collection, on_batch, on_device, on_sim
 from sim_mcp.emnify.http.error_mapping import batch_refusal
 from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Pacer
@@ -26,6 +27,7 @@ from sim_mcp.emnify.parsing import parse_array, parse_page, parse_raw_page, pars
 from sim_mcp.emnify.reachability import Reachability
 from sim_mcp.emnify.usage import DailyUsage, SimUsage
 from sim_mcp.emnify.values import SimStatus
+from sim_mcp.observing import NOBODY, Observer
 
 DEFAULT_DEADLINE_S = 45.0
 
@@ -55,6 +57,7 @@ class EmnifyClient:
         limits: Limits = PUBLISHED_LIMITS,
         deadline_s: float = DEFAULT_DEADLINE_S,
         transport: httpx.AsyncBaseTransport | None = None,
+        observer: Observer = NOBODY,
     ) -> None:
         token = application_token if isinstance(application_token, SecretStr) else SecretStr(application_token)
         self._deadline_s = deadline_s
@@ -64,6 +67,7 @@ class EmnifyClient:
             limits=limits,
             user_agent=f"sim-mcp/{version('sim-mcp')}",
             transport=transport,
+            observer=observer,
         )
         self.reachability = Reachability(self._send)
         self.organisation = OwnOrganisation(self._send)
@@ -89,6 +93,11 @@ class EmnifyClient:
     def own_organisation_id(self) -> int | None:
         """Return the id of the token's workspace, or None before the first sign-in."""
         return self._transport.auth.organisation_id
+
+    @property
+    def last_sign_in(self) -> SignedIn:
+        """Return how signing in went last."""
+        return self._transport.auth.last
 
     @property
     def identity(self) -> str:

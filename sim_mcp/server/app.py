@@ -29,6 +29,7 @@ from sim_mcp.exports.sources import rows_of
 from sim_mcp.fleet.inventory.fleet_search import FleetSearch
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.usage.scan import UsageScan
+from sim_mcp.observing import Observer
 from sim_mcp.principal import Scope
 from sim_mcp.prompts import PromptArgumentsError, add_prompts, check_arguments
 from sim_mcp.resources import add_resources
@@ -36,6 +37,8 @@ from sim_mcp.server import call_log
 from sim_mcp.server.call_context import context_for_call
 from sim_mcp.server.rates import CallRates, TooManyCallsError
 from sim_mcp.server.readiness import Readiness
+from sim_mcp.server.request_ids import RequestIds
+from sim_mcp.server.telemetry.telemetry import UNSEEN, Telemetry
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.arguments import prepare
@@ -170,13 +173,16 @@ class SimServer(MCPServer[AppState]):
         return prepared
 
 
-def build_server(settings: Settings, *, waits_s: float = WAITS_S, forms_count: bool = True) -> SimServer:
+def build_server(
+    settings: Settings, *, waits_s: float = WAITS_S, forms_count: bool = True, telemetry: Telemetry = UNSEEN
+) -> SimServer:
     """Build the server; nothing is sent anywhere before the first tool call.
 
     Args:
         settings: what the operator decided.
         waits_s: how long a call waits for work that goes on without it.
         forms_count: whether a form that the client answers is a person's word.
+        telemetry: who hears what happens inside.
     """
     readiness = Readiness(settings)
     server = SimServer(
@@ -186,7 +192,8 @@ def build_server(settings: Settings, *, waits_s: float = WAITS_S, forms_count: b
         title=f"SIM cards ({settings.place})",
         version=__version__,
         instructions=f"{_PLACES.get(settings.place, f'Works on {settings.place}. ')}{INSTRUCTIONS}",
-        lifespan=_lifespan(settings, waits_s, readiness, forms_count=forms_count),
+        lifespan=_lifespan(settings, waits_s, readiness, forms_count=forms_count, observer=telemetry.observer),
+        middleware=[RequestIds(), *telemetry.middleware],
         log_level=settings.log_level,
         cache_hints={
             # Who signs in again with other scopes has other tools.
@@ -203,7 +210,7 @@ def build_server(settings: Settings, *, waits_s: float = WAITS_S, forms_count: b
 
 
 def _lifespan(
-    settings: Settings, waits_s: float, readiness: Readiness, *, forms_count: bool
+    settings: Settings, waits_s: float, readiness: Readiness, *, forms_count: bool, observer: Observer
 ) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
@@ -212,12 +219,14 @@ def _lifespan(
                 yield AppState(settings, None, None, None)
                 return
             client = await stack.enter_async_context(
-                EmnifyClient(base_url=settings.base_url, application_token=settings.application_token)
+                EmnifyClient(
+                    base_url=settings.base_url, application_token=settings.application_token, observer=observer
+                )
             )
             readiness.client = client
             inventory = await stack.enter_async_context(Inventory(client, _state_directory(settings)))
             usage = await stack.enter_async_context(UsageScan(client, _state_directory(settings)))
-            changes = ChangeService(client, settings, inventory, run_for_s=waits_s)
+            changes = ChangeService(client, settings, inventory, run_for_s=waits_s, observer=observer)
             stack.callback(changes.close)
             async with anyio.create_task_group() as background:
                 background.start_soon(changes.host_page)

@@ -16,6 +16,7 @@ from functools import partial
 import anyio
 
 from sim_mcp.emnify.errors import RateLimitedError
+from sim_mcp.observing import NOBODY, Observer
 
 MAX_AT_ONCE = 40
 """Requests under way: enough for 100 a second at 400 ms each."""
@@ -142,8 +143,11 @@ _Gate = _Bucket | _Sliding
 class Pacer:
     """Give each request its turn: first come, first served, safe under concurrency and cancellation."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, limits: Limits, clock: Callable[[], float] = time.monotonic, observer: Observer = NOBODY
+    ) -> None:
         self._clock = clock
+        self._observer = observer
         self._own: dict[str, _Gate] = {operation: _Bucket(rate) for operation, rate in limits.per_operation.items()}
         self._own[AUTHENTICATE] = _Sliding(limits.authenticate)
         self._address = _Sliding(limits.per_address)
@@ -160,6 +164,7 @@ class Pacer:
         Raises:
             RateLimitedError: The wait is known to be longer than the caller's time; nothing was sent.
         """
+        came = self._clock()
         async with AsyncExitStack() as under_way:
             if _background.get():
                 # One at a time, so that at most one of them is ahead of another request.
@@ -168,6 +173,7 @@ class Pacer:
                     await self._wait(operation, under_way)
             else:
                 await self._wait(operation, under_way)
+            self._observer.turn_came(operation, self._clock() - came, background=_background.get())
             yield
 
     def forecast_s(self, operation: str, number: int) -> float:
@@ -251,6 +257,7 @@ class Pacer:
         now = self._clock()
         wait_s = max(self._braked_until, ready_at(now)) - now
         if wait_s > anyio.current_effective_deadline() - anyio.current_time():
+            self._observer.turn_refused(operation)
             raise RateLimitedError(
                 f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s, "
                 "which is longer than this call may take",
