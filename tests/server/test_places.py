@@ -48,9 +48,9 @@ async def test_an_answer_about_emnify_itself_has_no_mark(place: str, text: str) 
     async def count() -> CallToolResult:
         return respond(Answer(), "2 SIMs")
 
-    tool = Tool.from_function(count, annotations=ToolAnnotations(read_only_hint=True))
+    tool = Tool.from_function(count, name="find_sims", annotations=ToolAnnotations(read_only_hint=True))
     async with Client(SimServer([tool], place, CallRates(60))) as client:
-        assert text_of(await client.call_tool("count", {})) == text
+        assert text_of(await client.call_tool("find_sims", {})) == text
 
 
 async def test_a_change_says_it_in_its_own_words(fleet: Fleet, client: Client) -> None:
