@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from sim_mcp import __version__
 from sim_mcp.changes.service import ChangeService
-from sim_mcp.emnify import EmnifyClient, InvalidValueError
+from sim_mcp.emnify import EmnifyClient, InvalidValueError, asked_by, for_a_change
 from sim_mcp.exports.service import WAITS_S, ExportService
 from sim_mcp.exports.sources import rows_of
 from sim_mcp.fleet.inventory.fleet_search import FleetSearch
@@ -30,11 +30,12 @@ from sim_mcp.prompts import PromptArgumentsError, add_prompts, check_arguments
 from sim_mcp.resources import add_resources
 from sim_mcp.server import call_log
 from sim_mcp.server.call_context import context_for_call
+from sim_mcp.server.known_answers import say_how_old
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.arguments import prepare
-from sim_mcp.tools.context import AppState
+from sim_mcp.tools.context import AppState, asker_of
 from sim_mcp.tools.errors import explain, leave_out_effect
 from sim_mcp.tools.schema import slim_input, slim_output
 
@@ -96,10 +97,12 @@ class SimServer(MCPServer[AppState]):
         if name in self._parameters:
             arguments = self._prepare(name, arguments)
         try:
-            if name not in self._reading:
-                return await super().call_tool(name, arguments, context)
-            with anyio.fail_after(READING_TAKES_S):
-                return await super().call_tool(name, arguments, context)
+            with asked_by(asker_of(context)) as known:
+                if name not in self._reading:
+                    with for_a_change():
+                        return await super().call_tool(name, arguments, context)
+                with anyio.fail_after(READING_TAKES_S):
+                    return say_how_old(await super().call_tool(name, arguments, context), known)
         except TimeoutError:
             raise ToolError(
                 f"{name} did not finish within {READING_TAKES_S:.0f} s: emnify is slow or its rate limits are spent. "

@@ -127,6 +127,11 @@ def caller_of(ctx: ToolContext) -> Caller:
     return Caller(_account_name(), name)
 
 
+def asker_of(ctx: ToolContext | None) -> str:  # noqa: ARG001  # callers cannot be told apart yet.
+    """Return a key for who asks, by which emnify's limits are shared out; empty where only one may ask."""
+    return ""
+
+
 def wants_progress(ctx: ToolContext) -> bool:
     """Tell whether the client receives progress, and so can show messages to a person during the call."""
     meta = ctx.request_context.meta

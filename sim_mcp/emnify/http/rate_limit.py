@@ -7,15 +7,15 @@ limits count in windows where emnify's gateway (AWS API Gateway) counts in bucke
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from contextvars import ContextVar
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 import anyio
 
 from sim_mcp.emnify.errors import RateLimitedError
+from sim_mcp.emnify.http.asking import asking_now
 
 MAX_AT_ONCE = 40
 """Requests under way: enough for 100 a second at 400 ms each."""
@@ -78,18 +78,6 @@ PUBLISHED_LIMITS = Limits(
     },
 )
 AUTHENTICATE = "POST /api/v1/authenticate"
-
-_background: ContextVar[bool] = ContextVar("background", default=False)
-
-
-@contextmanager
-def in_background() -> Iterator[None]:
-    """Let requests that are sent within this context wait behind those that somebody waits for."""
-    before = _background.set(True)
-    try:
-        yield
-    finally:
-        _background.reset(before)
 
 
 class _Bucket:
@@ -161,7 +149,7 @@ class Pacer:
             RateLimitedError: The wait is known to be longer than the caller's time; nothing was sent.
         """
         async with AsyncExitStack() as under_way:
-            if _background.get():
+            if asking_now().purpose == "background":
                 # One at a time, so that at most one of them is ahead of another request.
                 async with self._behind:
                     await self._wait_until(self._address.spare_at, operation)

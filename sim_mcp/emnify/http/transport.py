@@ -183,7 +183,7 @@ class Transport:
             if not call.writes:
                 raise
             data = None
-        return Answer(call.operation, status, response.headers, data)
+        return Answer(call.operation, status, response.headers, data, response.content)
 
     def _connection_lost(self, call: Call, how: str) -> EmnifyError:
         if call.writes and call.operation != AUTHENTICATE:
