@@ -16,7 +16,8 @@ from sim_mcp.emnify.errors import InvalidValueError, RuleError
 from sim_mcp.emnify.filters import NEWEST_FIRST, DeviceFilter, EventFilter, EventSort, SimFilter, SimSort
 from sim_mcp.emnify.http.calls import A_WHILE_S, Answer, Call, check_page, collection, on_batch, on_device, on_sim
 from sim_mcp.emnify.http.error_mapping import batch_refusal
-from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Pacer
+from sim_mcp.emnify.http.pacer import Pacer
+from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits
 from sim_mcp.emnify.http.shared_reads import SharedReads
 from sim_mcp.emnify.http.transport import Transport
 from sim_mcp.emnify.identifiers import Bic
