@@ -15,7 +15,7 @@ from sim_mcp.changes.outcome import UNCONFIRMED, Answer, Outcome, OutcomeKind, S
 from sim_mcp.changes.record.entries import Progress, StoredPlan
 from sim_mcp.changes.report import ReportProgress
 from sim_mcp.changes.settlement import PASSING, Settlement, Step, steps_of
-from sim_mcp.emnify import EmnifyError
+from sim_mcp.emnify import EmnifyError, for_a_change
 from sim_mcp.fleet.lookup.sims_by_id import FEW
 
 CHUNK = 50
@@ -43,6 +43,10 @@ class Run:
         Raises:
             JournalError: The journal cannot be written; nothing more was sent.
         """
+        with for_a_change():
+            return await self._until(deadline)
+
+    async def _until(self, deadline: float) -> bool:
         known = await self._settlement.catch_up()
         self.paused = self._settlement.held_up
         steps = self._untouched(known)

@@ -8,7 +8,7 @@ from sim_mcp.changes.backend import Backend
 from sim_mcp.changes.item import PlannedItem
 from sim_mcp.changes.outcome import Outcome, Sent, sent_before, unread
 from sim_mcp.changes.record.entries import Progress, StoredPlan
-from sim_mcp.emnify import DeadlineExceededError, EmnifyError, RateLimitedError, Sim
+from sim_mcp.emnify import DeadlineExceededError, EmnifyError, RateLimitedError, Sim, for_a_change
 
 PASSING = (RateLimitedError, DeadlineExceededError)
 """Failures that pass by themselves: what is left stays open for the next run instead of being settled as failed."""
@@ -74,7 +74,8 @@ class Settlement:
             return None
         items, answers = [step.item for step in steps], [sent[step.number] for step in steps]
         try:
-            outcomes, sims = await self._change.read_back(self._backend.client, items, answers)
+            with for_a_change():
+                outcomes, sims = await self._change.read_back(self._backend.client, items, answers)
         except PASSING as error:
             # Their intents are on record: the next run settles them by reading.
             return str(error)
@@ -88,7 +89,8 @@ class Settlement:
         """Read again what was in doubt, and record what is new beside the first outcome."""
         items, first = [step.item for step in steps], [known.settled[step.number] for step in steps]
         try:
-            outcomes, sims = await self._change.read_again(self._backend.client, items, first)
+            with for_a_change():
+                outcomes, sims = await self._change.read_again(self._backend.client, items, first)
         except EmnifyError:
             return  # it stays in doubt, and is read again by whoever looks next.
         await self._correct_inventory(sims)

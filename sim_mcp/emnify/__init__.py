@@ -30,8 +30,9 @@ from sim_mcp.emnify.filters import (
     SimSortField,
     event_type_id,
 )
+from sim_mcp.emnify.http.asking import KnownAnswers, anew, asked_by, asking_now, for_a_change, in_background
 from sim_mcp.emnify.http.auth import SignedIn
-from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Rate, Window, in_background
+from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Rate, Window
 from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, Candidate, compact, luhn_digit, parse_candidates, parse_iccid
 from sim_mcp.emnify.models import (
     Batch,
@@ -86,6 +87,7 @@ __all__ = [
     "FlatSim",
     "ForbiddenError",
     "InvalidValueError",
+    "KnownAnswers",
     "Label",
     "LimitExtension",
     "Limits",
@@ -116,10 +118,14 @@ __all__ = [
     "UnreadableAnswerError",
     "UpstreamError",
     "Window",
+    "anew",
+    "asked_by",
+    "asking_now",
     "compact",
     "event_type_id",
     "flat_sim",
     "flatten",
+    "for_a_change",
     "in_background",
     "iter_pages",
     "luhn_digit",

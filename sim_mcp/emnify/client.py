@@ -15,9 +15,11 @@ from sim_mcp.emnify.change import SimChange
 from sim_mcp.emnify.errors import InvalidValueError, RuleError
 from sim_mcp.emnify.filters import NEWEST_FIRST, DeviceFilter, EventFilter, EventSort, SimFilter, SimSort
 from sim_mcp.emnify.http.auth import SignedIn
-from sim_mcp.emnify.http.calls import Answer, Call, check_page, collection, on_batch, on_device, on_sim
+from sim_mcp.emnify.http.calls import A_WHILE_S, Answer, Call, check_page, collection, on_batch, on_device, on_sim
 from sim_mcp.emnify.http.error_mapping import batch_refusal
-from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Pacer
+from sim_mcp.emnify.http.pacer import Pacer
+from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits
+from sim_mcp.emnify.http.shared_reads import SharedReads
 from sim_mcp.emnify.http.transport import Transport
 from sim_mcp.emnify.identifiers import Bic
 from sim_mcp.emnify.models import Batch, Connectivity, Device, Event, Label, Quota, Sim, SimRef
@@ -25,6 +27,7 @@ from sim_mcp.emnify.organisation import OwnOrganisation
 from sim_mcp.emnify.pages import MAX_DEVICES_PER_PAGE, MAX_EVENTS_PER_PAGE, MAX_SIMS_PER_PAGE, Page, iter_pages
 from sim_mcp.emnify.parsing import parse_array, parse_page, parse_raw_page, parse_record, parse_records
 from sim_mcp.emnify.reachability import Reachability
+from sim_mcp.emnify.remembered_numbers import RememberedNumbers
 from sim_mcp.emnify.usage import DailyUsage, SimUsage
 from sim_mcp.emnify.values import SimStatus
 from sim_mcp.observing import NOBODY, Observer
@@ -47,6 +50,7 @@ class EmnifyClient:
     Attributes:
         reachability: operations that explain why a device cannot be reached.
         organisation: operations on the workspace as a whole.
+        numbers: which SIM had which number when it was last read.
     """
 
     def __init__(
@@ -69,6 +73,8 @@ class EmnifyClient:
             transport=transport,
             observer=observer,
         )
+        self._reads = SharedReads(self._transport.send, self._transport.pacer.wait_s, self.now)
+        self.numbers = RememberedNumbers()
         self.reachability = Reachability(self._send)
         self.organisation = OwnOrganisation(self._send)
         self.max_events_per_page = MAX_EVENTS_PER_PAGE
@@ -124,7 +130,10 @@ class EmnifyClient:
         check_page(page, per_page, MAX_SIMS_PER_PAGE)
         params = collection(str(filter or ""), ",".join(map(str, sort)), page, per_page)
         answer = await self._send(Call("GET", "/api/v1/sim", "the SIMs", params=params), deadline_s)
-        return parse_page(Sim, answer, page=page, per_page=per_page)
+        found = parse_page(Sim, answer, page=page, per_page=per_page)
+        for sim in found.items:
+            self.numbers.learn(sim)
+        return found
 
     async def iter_sim_pages(
         self,
@@ -189,7 +198,8 @@ class EmnifyClient:
 
     async def list_sim_statuses(self, *, deadline_s: float | None = None) -> list[Label]:
         """List the statuses a SIM can have (GET /api/v1/sim/status)."""
-        answer = await self._send(Call("GET", "/api/v1/sim/status", "the statuses"), deadline_s)
+        call = Call("GET", "/api/v1/sim/status", "the statuses", lasts_s=A_WHILE_S)
+        answer = await self._send(call, deadline_s)
         return parse_records(Label, answer)[0]
 
     # Events and usage
@@ -308,4 +318,4 @@ class EmnifyClient:
         return parse_record(Quota, await self._send(on_device("/quota/data", device_id), deadline_s))
 
     async def _send(self, call: Call, deadline_s: float | None) -> Answer:
-        return await self._transport.send(call, self._deadline_s if deadline_s is None else deadline_s)
+        return await self._reads.send(call, self._deadline_s if deadline_s is None else deadline_s)

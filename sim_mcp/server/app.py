@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 
 from sim_mcp import __version__
 from sim_mcp.changes.service import ChangeService
-from sim_mcp.emnify import EmnifyClient, InvalidValueError
+from sim_mcp.emnify import EmnifyClient, InvalidValueError, asked_by, for_a_change
 from sim_mcp.exports.service import WAITS_S, ExportService
 from sim_mcp.exports.sources import rows_of
 from sim_mcp.fleet.inventory.fleet_search import FleetSearch
@@ -35,6 +35,7 @@ from sim_mcp.prompts import PromptArgumentsError, add_prompts, check_arguments
 from sim_mcp.resources import add_resources
 from sim_mcp.server import call_log
 from sim_mcp.server.call_context import context_for_call
+from sim_mcp.server.known_answers import say_how_old
 from sim_mcp.server.rates import CallRates, TooManyCallsError
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.server.request_ids import RequestIds
@@ -42,7 +43,7 @@ from sim_mcp.server.telemetry.telemetry import UNSEEN, Telemetry
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.arguments import prepare
-from sim_mcp.tools.context import AppState, principal
+from sim_mcp.tools.context import AppState, asker, principal
 from sim_mcp.tools.errors import explain, leave_out_effect
 from sim_mcp.tools.permission import why_not
 from sim_mcp.tools.schema import slim_input, slim_output
@@ -138,10 +139,13 @@ class SimServer(MCPServer[AppState]):
         if name in self._parameters:
             arguments = self._prepare(name, arguments)
         try:
-            if name not in self._reading:
-                return await super().call_tool(name, arguments, context)
-            with anyio.fail_after(READING_TAKES_S):
-                return self._marked(await super().call_tool(name, arguments, context))
+            with asked_by(asker()) as known:
+                if name not in self._reading:
+                    with for_a_change():
+                        return await super().call_tool(name, arguments, context)
+                with anyio.fail_after(READING_TAKES_S):
+                    answer = say_how_old(await super().call_tool(name, arguments, context), known)
+                    return self._marked(answer)
         except TimeoutError:
             raise ToolError(
                 f"{name} did not finish within {READING_TAKES_S:.0f} s: emnify is slow or its rate limits are spent. "
@@ -155,7 +159,9 @@ class SimServer(MCPServer[AppState]):
 
     def _marked(self, result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
         if self._mark and isinstance(result, CallToolResult) and isinstance(text := result.content[0], TextContent):
-            return result.model_copy(update={"content": [TextContent(text=f"{self._mark} {text.text}")]})
+            return result.model_copy(
+                update={"content": [TextContent(text=f"{self._mark} {text.text}"), *result.content[1:]]}
+            )
         return result
 
     def _explain(self, name: str, error: BaseException | None) -> str | None:

@@ -20,6 +20,7 @@ from sim_mcp.emnify import (
     RateLimitedError,
     SignedIn,
     UnreachableError,
+    anew,
 )
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
@@ -109,7 +110,8 @@ class Readiness:
             return Problem("EMNIFY_APPLICATION_TOKEN", why, why_no_token(settings))
         try:
             if self.client is not None:
-                await self.client.list_sim_statuses(deadline_s=_TIMEOUT_S)
+                with anew():
+                    await self.client.list_sim_statuses(deadline_s=_TIMEOUT_S)
                 return None
             async with EmnifyClient(base_url=settings.base_url, application_token=settings.application_token) as client:
                 await client.list_sim_statuses(deadline_s=_TIMEOUT_S)

@@ -28,7 +28,8 @@ from sim_mcp.emnify.http.calls import Answer, Call, request_id
 from sim_mcp.emnify.http.clock import UpstreamClock
 from sim_mcp.emnify.http.connection import Connection
 from sim_mcp.emnify.http.error_mapping import refusal, sign_in_refusal
-from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, Limits, Pacer
+from sim_mcp.emnify.http.pacer import Pacer
+from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, Limits
 from sim_mcp.emnify.http.retry import Progress
 from sim_mcp.observing import NOBODY, Observer
 
@@ -203,7 +204,7 @@ class Transport:
             if not call.writes:
                 raise
             data = None
-        return Answer(call.operation, status, response.headers, data)
+        return Answer(call.operation, status, response.headers, data, response.content)
 
     def _connection_lost(self, call: Call, how: str) -> EmnifyError:
         if call.writes and call.operation != AUTHENTICATE:

@@ -14,7 +14,7 @@ import anyio
 from anyio.abc import TaskGroup
 from filelock import AsyncFileLock, Timeout
 
-from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, ForbiddenError, Sim
+from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, ForbiddenError, Sim, in_background
 from sim_mcp.fleet.inventory.cache import CLOCKS_DIFFER_S, OwnWrites
 from sim_mcp.fleet.inventory.crawler import Crawler
 from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotFileError
@@ -197,7 +197,9 @@ class Inventory:
         if self._background is None:
             raise RuntimeError("the inventory is not open")
         self._job = _Job()
-        self._background.start_soon(self._run, self._job)
+        # Whoever asks for single SIMs meanwhile goes first.
+        with in_background():
+            self._background.start_soon(self._run, self._job)
         return self._job
 
     async def _wait(self, job: _Job, progress: Progress | None, wait_s: float) -> bool:

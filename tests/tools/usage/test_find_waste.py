@@ -114,9 +114,11 @@ async def test_without_a_tariff_plan_the_fees_tell_the_price_and_without_those_n
         await fleet.faults(no_plan)
         async with Client(build_server(fleet.settings())) as client:
             averaged = structured(await client.call_tool(WASTE, {"group": "no_device"}))
-            await fleet.faults(no_plan, no_fees)
+        await fleet.faults(no_plan, no_fees)
+        async with Client(build_server(fleet.settings())) as client:
             unknown = structured(await client.call_tool(WASTE, {"group": "no_device"}))
-            await fleet.faults("error=403@/api/v1/endpoint")
+        await fleet.faults("error=403@/api/v1/endpoint")
+        async with Client(build_server(fleet.settings())) as client:
             blind = structured(await client.call_tool(WASTE, {}))
     assert averaged["price"] == "0.40 EUR per SIM and month (this month's hosting fees, averaged)"
     assert unknown["price"].startswith("not known")

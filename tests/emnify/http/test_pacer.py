@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim_mcp.emnify import EmnifyClient, Limits, Rate, RateLimitedError, Window, in_background
-from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, PUBLISHED_LIMITS, Pacer
+from sim_mcp.emnify.http.budget import OwnBudget
+from sim_mcp.emnify.http.pacer import Pacer
+from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, PUBLISHED_LIMITS
 from sim_mcp.sandbox import SandboxSettings, running
 from sim_mcp.sandbox.api import limits as gateway
 from tests.emnify.conftest import CANARY
@@ -332,7 +334,8 @@ async def test_without_pacing_that_sandbox_would_have_said_so() -> None:
 
 def test_a_client_has_the_published_limits_unless_told_otherwise() -> None:
     client = EmnifyClient(base_url="http://127.0.0.1:1", application_token=CANARY)
-    assert client.pacer._own.keys() >= PUBLISHED_LIMITS.per_operation.keys()
+    assert isinstance(client.pacer._budget, OwnBudget)
+    assert client.pacer._budget._buckets.keys() >= PUBLISHED_LIMITS.per_operation.keys()
 
 
 def test_reading_in_the_background_leaves_room_for_whoever_asks_meanwhile() -> None:

@@ -1,0 +1,188 @@
+"""Reads that several callers want are sent once, and answered from what is known while the limits are spent.
+
+A write of ours divides time: what was asked before it began or while it was under way answers nobody after it.
+"""
+
+import copy
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import anyio
+
+from sim_mcp.emnify.errors import DeadlineExceededError, EmnifyError, RateLimitedError
+from sim_mcp.emnify.http.asking import asking_now
+from sim_mcp.emnify.http.calls import ON_SIM, Answer, Call
+
+Send = Callable[[Call, float], Awaitable[Answer]]
+
+REUSED_FOR_S = 2.0
+"""How long the answer to one question answers the same question of another caller."""
+
+KNOWN_FOR_S = 3600.0
+"""How long an answer is kept for the time when the limits are spent."""
+
+SPENT_FROM_S = 2.0
+"""From this wait on, the limits count as spent: a caller is better served with what is known."""
+
+_MOST_BYTES, _LARGEST, _OVERHEAD = 16 * 2**20, 2 * 2**20, 2**11
+"""All that is kept, the most for one answer, and what one takes beside its body."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    answer: Answer
+    """Without `data`, which takes several times the room of the body."""
+    call: Call
+    age: int
+    """The number of writes that had begun or ended before it was asked for."""
+    asked_at: float
+    as_of: datetime
+
+    @property
+    def size(self) -> int:
+        return len(self.answer.body) + _OVERHEAD
+
+    def repeated(self) -> Answer:
+        """Return the answer once more; whoever gets it may do with it as they like."""
+        return replace(self.answer, data=json.loads(self.answer.body))
+
+
+@dataclass
+class _Flight:
+    """A read under way, for all who want it; without answer and error, whoever sent it went away."""
+
+    done: anyio.Event = field(default_factory=anyio.Event)
+    answer: Answer | None = None
+    error: EmnifyError | None = None
+
+
+class SharedReads:
+    """Send calls for all callers of one client."""
+
+    def __init__(
+        self,
+        send: Send,
+        wait_s: Callable[[str], float],
+        now: Callable[[], datetime],
+        *,
+        reused_for_s: float = REUSED_FOR_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take how calls are sent, how long an operation would wait, emnify's clock, and this machine's."""
+        self._send = send
+        self._wait_s = wait_s
+        self._now = now
+        self._reused_for_s = reused_for_s
+        self._monotonic = monotonic
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._bytes = 0
+        self._flights: dict[tuple[int, str], _Flight] = {}
+        self._age = 0
+
+    async def send(self, call: Call, deadline_s: float) -> Answer:
+        """Send a write or a read that has to be new; answer any other read by what is new enough, or together.
+
+        Raises:
+            EmnifyError: The call failed.
+        """
+        if call.writes:
+            return await self._write(call, deadline_s)
+        asking = asking_now()
+        if asking.reuse == "nothing" or (asking.reuse == "lasting" and call.lasts_s is None):
+            return await self._read(call, deadline_s, keep=asking.purpose != "background")
+        kept = self._find(call.target)
+        if kept is not None and self._is_new(kept):
+            return kept.repeated()
+        if kept is not None and asking.known is not None:
+            wait_s = self._wait_s(call.operation)
+            if wait_s > SPENT_FROM_S:
+                asking.known.add(kept.as_of, self._now() + timedelta(seconds=wait_s))
+                return kept.repeated()
+        return await self._together(call, deadline_s)
+
+    async def _write(self, call: Call, deadline_s: float) -> Answer:
+        self._forget_what_changes(call)
+        try:
+            return await self._send(call, deadline_s)
+        finally:
+            self._forget_what_changes(call)
+
+    async def _read(self, call: Call, deadline_s: float, *, keep: bool = True) -> Answer:
+        age, asked_at = self._age, self._monotonic()
+        answer = await self._send(call, deadline_s)
+        if keep and (call.lasts_s is not None or age == self._age):
+            self._keep(_Kept(replace(answer, data=None), replace(call, on_sent=None), age, asked_at, self._now()))
+        return answer
+
+    async def _together(self, call: Call, deadline_s: float) -> Answer:
+        """Send a read, or wait for the same one that is under way; who sent it may go away, then another sends it."""
+        over_at = anyio.current_time() + deadline_s
+        key = (self._age, call.target)
+        while (flight := self._flights.get(key)) is not None:
+            with anyio.CancelScope(deadline=over_at):
+                await flight.done.wait()
+            if flight.answer is not None:
+                return flight.answer
+            if flight.error is not None:
+                # Each caller gets an error of its own: they are raised, and so changed, in several places.
+                raise copy.copy(flight.error)
+            if anyio.current_time() >= over_at:
+                raise DeadlineExceededError(
+                    f"emnify did not answer about {call.subject} within {deadline_s:g} s", operation=call.operation
+                )
+        return await self._fly(key, call, over_at - anyio.current_time())
+
+    async def _fly(self, key: tuple[int, str], call: Call, deadline_s: float) -> Answer:
+        flight = self._flights[key] = _Flight()
+        try:
+            flight.answer = await self._read(call, deadline_s)
+        except (DeadlineExceededError, RateLimitedError):
+            raise  # others may have more time.
+        except EmnifyError as error:
+            flight.error = error
+            raise
+        else:
+            return flight.answer
+        finally:
+            del self._flights[key]
+            flight.done.set()
+
+    def _is_new(self, kept: _Kept) -> bool:
+        age_s = self._monotonic() - kept.asked_at
+        if kept.call.lasts_s is not None:
+            return age_s < kept.call.lasts_s
+        return kept.age == self._age and age_s < self._reused_for_s
+
+    def _find(self, target: str) -> _Kept | None:
+        kept = self._kept.get(target)
+        if kept is not None and self._monotonic() - kept.asked_at > KNOWN_FOR_S:
+            self._drop(target)
+            return None
+        return kept
+
+    def _keep(self, kept: _Kept) -> None:
+        self._drop(kept.call.target)
+        if kept.size > _LARGEST:
+            return
+        self._kept[kept.call.target] = kept
+        self._bytes += kept.size
+        while self._bytes > _MOST_BYTES:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, target: str) -> None:
+        kept = self._kept.pop(target, None)
+        self._bytes -= kept.size if kept is not None else 0
+
+    def _forget_what_changes(self, write: Call) -> None:
+        """Forget what a write may change: of another SIM than the one it is about, nothing."""
+        self._age += 1
+        sim = write.ids.get("id") if write.ids and write.template.startswith(ON_SIM) else None
+        for target, kept in list(self._kept.items()):
+            about = kept.call.ids.get("id") if kept.call.ids and kept.call.template.startswith(ON_SIM) else None
+            of_another = sim is not None and about is not None and about != sim
+            if kept.call.lasts_s is None and not of_another:
+                self._drop(target)
