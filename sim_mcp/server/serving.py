@@ -75,7 +75,7 @@ async def serve_http(
     """
     async with upstream(settings, sandbox) as ready, anyio.create_task_group() as background:
         _warn_without_token(ready)
-        app = DrainingMiddleware(http_app(build_server(ready, forms_count=door is not None), door, stateless=stateless))
+        app = DrainingMiddleware(http_app(_build_behind(door, ready), door, stateless=stateless))
 
         def announce() -> None:
             click.echo(connection_instructions(listeners, key, door), err=True)
@@ -115,6 +115,10 @@ def http_app(
     if door is None:
         return AccessMiddleware(app)
     return AccessMiddleware(SignInMiddleware(ScopeGate(app, door), door, PROBES), door.public_url)
+
+
+def _build_behind(door: Door | None, settings: Settings) -> SimServer:
+    return build_server(settings, forms_count=door is not None, all_sign_in=door is not None)
 
 
 def call_once_started(app: ASGIApp, started: Callable[[], None]) -> ASGIApp:

@@ -124,7 +124,7 @@ def settings_for(issuer: Issuer | None, state_dir: Path, **chosen: Any) -> Setti
 @asynccontextmanager
 async def served(settings: Settings, *, stateless: bool = False) -> AsyncIterator[str]:
     """Serve MCP by these settings in this process; yield the address."""
-    app = http_app(build_server(settings), door_of(settings, None), stateless=stateless)
+    app = http_app(build_server(settings, all_sign_in=True), door_of(settings, None), stateless=stateless)
     async with listening(app) as address:
         yield f"{address}/mcp"
 
