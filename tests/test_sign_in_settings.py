@@ -12,7 +12,7 @@ PUBLIC = {"SIM_MCP_PUBLIC_URL": "https://sims.example.com"}
 
 
 def test_tokens_are_for_the_public_address_unless_the_issuer_calls_it_otherwise(tmp_path: Path) -> None:
-    chosen = {"SIM_MCP_PUBLIC_URL": "https://SIMS.example.com/", "SIM_MCP_ISSUER": " https://login.example.com/ "}
+    chosen = {"SIM_MCP_PUBLIC_URL": "https://SIMS.example.com:443/", "SIM_MCP_ISSUER": " https://login.example.com/ "}
     settings = read_settings(chosen, tmp_path / ".env")
     assert (settings.public_url, settings.resource) == ("https://sims.example.com", "https://sims.example.com/mcp")
     assert settings.issuer == "https://login.example.com/"  # letter by letter, but for blanks around it.

@@ -88,6 +88,8 @@ async def serve_http(
             server.should_exit = True
             background.start_soon(app.drain, GRACE_S)
 
+        if door is not None:
+            background.start_soon(door.warm_up)
         async with ending_on_signal(end) as ending:
             freeze_garbage_collection()
             try:

@@ -41,7 +41,7 @@ class TokenVerifier:
         self._settings = settings
         self._issuer = issuer
         self._audience = audience
-        self._keys = IssuerKeys(issuer, settings.jwks_uri)
+        self.keys = IssuerKeys(issuer, settings.jwks_uri)
 
     async def verify(self, token: str) -> SignedIn:
         """Return who a token stands for.
@@ -55,7 +55,7 @@ class TokenVerifier:
         try:
             header = jwt.get_unverified_header(token)
             self._check_kind(header)
-            key = await self._keys.key(header["kid"])
+            key = await self.keys.key(header["kid"])
             claims = jwt.decode(
                 token,
                 key,
