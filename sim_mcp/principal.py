@@ -41,6 +41,9 @@ class Principal:
         return not self.scopes.isdisjoint(scopes)
 
 
+NOBODY = Principal("nobody", "nobody", "who did not sign in", frozenset())
+
+
 def local_principal(account: str) -> Principal:
     """Return whoever runs the server, under the name of the account; they may do all that the operator allows."""
     return Principal("", account, account, frozenset(SCOPES))

@@ -38,7 +38,9 @@ class SignInSettings(BaseModel):
         url = split_plain(value.strip(), example="https://sims.example.com")
         if url.path.rstrip("/"):
             raise ValueError("must have no path, such as https://sims.example.com: MCP is served at /mcp below it")
-        return f"{url.scheme}://{url.netloc.lower()}"
+        # As clients send it in Host, without the port that goes without saying.
+        port = {"https": ":443", "http": ":80"}[url.scheme]
+        return f"{url.scheme}://{url.netloc.lower().removesuffix(port)}"
 
     @field_validator("issuer", "jwks_uri")
     @classmethod

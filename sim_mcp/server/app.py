@@ -30,7 +30,7 @@ from sim_mcp.fleet.inventory.fleet_search import FleetSearch
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.usage.scan import UsageScan
 from sim_mcp.observing import Observer
-from sim_mcp.principal import Scope
+from sim_mcp.principal import NOBODY, Principal, Scope
 from sim_mcp.prompts import PromptArgumentsError, add_prompts, check_arguments
 from sim_mcp.resources import add_resources
 from sim_mcp.server import call_log
@@ -47,6 +47,7 @@ from sim_mcp.tools.context import AppState, asker, principal
 from sim_mcp.tools.errors import explain, leave_out_effect
 from sim_mcp.tools.permission import why_not
 from sim_mcp.tools.schema import slim_input, slim_output
+from sim_mcp.tools.signed_in import signed_in_principal
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +68,12 @@ _LISTS_LIVE_MS = 3_600_000
 class SimServer(MCPServer[AppState]):
     """Word every anticipated failure for the model, in one place."""
 
-    def __init__(self, tools: Sequence[Tool], place: str, rates: CallRates, **options: Any) -> None:
+    def __init__(
+        self, tools: Sequence[Tool], place: str, rates: CallRates, *, all_sign_in: bool = False, **options: Any
+    ) -> None:
         super().__init__("sim_mcp", tools=list(tools), **options)
         self._rates = rates
+        self._all_sign_in = all_sign_in
         self._mark = None if place == "emnify" else f"[{place}]"
         """What an answer about SIMs that are not those of emnify begins with; changes say it in their own words."""
         self._reading = {tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint}
@@ -107,7 +111,7 @@ class SimServer(MCPServer[AppState]):
 
     async def list_tools(self) -> list[ListedTool]:
         """List the tools that who asks may call."""
-        who = principal()
+        who = self._caller()
         return [tool for tool in await super().list_tools() if who.has_one_of(registry.scopes_of(tool.name))]
 
     async def read_resource(
@@ -125,13 +129,17 @@ class SimServer(MCPServer[AppState]):
         return await super().read_resource(uri, context)
 
     def _check_caller(self, what: str, needed: frozenset[Scope]) -> None:
-        who = principal()
+        who = self._caller()
         if (refused := why_not(who, what, needed)) is not None:
             raise ToolError(refused)
         try:
             self._rates.take(who)
         except TooManyCallsError as error:
             raise ToolError(str(error)) from None
+
+    def _caller(self) -> Principal:
+        """Return who asks; where everybody signs in, who did not may do nothing."""
+        return principal() if signed_in_principal() or not self._all_sign_in else NOBODY
 
     async def _call(
         self, name: str, arguments: dict[str, Any], context: Context[AppState, Any] | None
@@ -180,7 +188,12 @@ class SimServer(MCPServer[AppState]):
 
 
 def build_server(
-    settings: Settings, *, waits_s: float = WAITS_S, forms_count: bool = True, telemetry: Telemetry = UNSEEN
+    settings: Settings,
+    *,
+    waits_s: float = WAITS_S,
+    forms_count: bool = True,
+    all_sign_in: bool = False,
+    telemetry: Telemetry = UNSEEN,
 ) -> SimServer:
     """Build the server; nothing is sent anywhere before the first tool call.
 
@@ -188,6 +201,7 @@ def build_server(
         settings: what the operator decided.
         waits_s: how long a call waits for work that goes on without it.
         forms_count: whether a form that the client answers is a person's word.
+        all_sign_in: whether each call has to be that of somebody who signed in.
         telemetry: who hears what happens inside.
     """
     readiness = Readiness(settings)
@@ -195,6 +209,7 @@ def build_server(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
         settings.place,
         CallRates(settings.calls_per_minute),
+        all_sign_in=all_sign_in,
         title=f"SIM cards ({settings.place})",
         version=__version__,
         instructions=f"{_PLACES.get(settings.place, f'Works on {settings.place}. ')}{INSTRUCTIONS}",

@@ -85,7 +85,7 @@ async def serve_http(
         ready = await stack.enter_async_context(upstream(settings, sandbox))
         background = await stack.enter_async_context(anyio.create_task_group())
         _warn_without_token(ready)
-        mcp_server = build_server(ready, forms_count=door is not None, telemetry=seen)
+        mcp_server = build_server(ready, forms_count=door is not None, all_sign_in=door is not None, telemetry=seen)
         app = DrainingMiddleware(http_app(mcp_server, door, stateless=stateless, observer=seen.observer))
 
         def announce() -> None:
@@ -103,6 +103,8 @@ async def serve_http(
             server.should_exit = True
             background.start_soon(app.drain, GRACE_S)
 
+        if door is not None:
+            background.start_soon(door.warm_up)
         async with ending_on_signal(end) as ending:
             freeze_garbage_collection()
             try:

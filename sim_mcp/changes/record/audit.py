@@ -45,6 +45,8 @@ class AuditRow(NamedTuple):
     outcome: str
     note: str
     request: str
+    identity: str = ""
+    """Issuer and subject of who asked, if they signed in: shown names may change, and be those of several."""
 
 
 class _Plan(NamedTuple):
@@ -58,6 +60,7 @@ class _Plan(NamedTuple):
     batch: str
     agreed: str
     owner: tuple[str, ...] = ()
+    identity: str = ""
 
 
 def audit(
@@ -129,7 +132,7 @@ def _plan(body: dict[str, Any], agreed: str) -> _Plan:
     batch, sims = parse_text(label_recorded(plan["change"])), body.get("to_do")
     summary = parse_text(body.get("summary", tool))
     to_do = None if sims is None else int(sims)
-    return _Plan(caller.principal, caller.client, tool, summary, to_do, batch, agreed, caller.owner)
+    return _Plan(caller.principal, caller.client, tool, summary, to_do, batch, agreed, caller.owner, caller.identity)
 
 
 def _items_that(
@@ -199,5 +202,6 @@ def _row(at: Any, plan_id: Any, plan: _Plan, fields: dict[str, str]) -> AuditRow
         tool=plan.tool,
         plan=plan_id if isinstance(plan_id, str) else "?",
         agreed=plan.agreed,
+        identity=plan.identity,
         **{**nothing, **{name: parse_text(value) for name, value in fields.items()}},
     )

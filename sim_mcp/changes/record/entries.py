@@ -39,6 +39,11 @@ class Caller:
         return bool(self.issuer)
 
     @property
+    def identity(self) -> str:
+        """Return issuer and subject as one text, empty for who did not sign in."""
+        return f"{self.issuer} {self.subject}".strip()
+
+    @property
     def words(self) -> str:
         """Return both names, for the log."""
         return f"{self.principal} through {self.client}"

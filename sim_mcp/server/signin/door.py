@@ -81,6 +81,11 @@ class Door:
         """Return scopes as the issuer calls them."""
         return [self._settings.scope_prefix + scope for scope in scopes]
 
+    async def warm_up(self) -> None:
+        """Read the issuer's keys before they are needed, so that a wrong setting is told at the start."""
+        if self._tokens is not None:
+            await self._tokens.keys.warm_up()
+
     async def admit(self, authorization: Sequence[str]) -> SignedIn:
         """Return who sent a request.
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,6 +38,11 @@ class IssuerKeys:
         self._keys: dict[str, jwt.PyJWK] = {}
         self._read_at: float | None = None
         self._failed_at: float | None = None
+
+    async def warm_up(self) -> None:
+        """Read the keys before the first token comes; where that fails, the log says so, and it is tried again then."""
+        with suppress(RefusedTokenError, IssuerAwayError):
+            await self.key("")
 
     async def key(self, key_id: str) -> jwt.PyJWK:
         """Return the key of that id.

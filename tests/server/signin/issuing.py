@@ -91,10 +91,18 @@ async def listening(app: ASGIApp) -> AsyncIterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
+
+        async def serve() -> None:
+            # A test that fails ends it in order too, so that the next one finds the event loop as it should be.
+            with anyio.CancelScope(shield=True):
+                await server.serve([listener])
+
         async with anyio.create_task_group() as group:
-            group.start_soon(server.serve, [listener])
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-            server.should_exit = True
+            group.start_soon(serve)
+            try:
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            finally:
+                server.should_exit = True
 
 
 @asynccontextmanager
@@ -116,7 +124,7 @@ def settings_for(issuer: Issuer | None, state_dir: Path, **chosen: Any) -> Setti
 @asynccontextmanager
 async def served(settings: Settings, *, stateless: bool = False) -> AsyncIterator[str]:
     """Serve MCP by these settings in this process; yield the address."""
-    app = http_app(build_server(settings), door_of(settings, None), stateless=stateless)
+    app = http_app(build_server(settings, all_sign_in=True), door_of(settings, None), stateless=stateless)
     async with listening(app) as address:
         yield f"{address}/mcp"
 

@@ -1,10 +1,14 @@
 """The issuer's keys: rotated, asked for seldom, kept while it is away; and its word about itself."""
 
+import sys
+
+import anyio
 import httpx
 import pytest
 
 from sim_mcp.server.signin.issuer import COOLDOWN_S, FRESH_FOR_S, KEPT_FOR_S, IssuerKeys
 from sim_mcp.server.signin.refusals import IssuerAwayError, RefusedTokenError
+from tests.processes.test_serving import environment
 from tests.server.signin.issuing import OTHER_RSA, RESOURCE, issuing, rsa_jwk, served, settings_for
 from tests.server.signin.test_tokens import ask
 
@@ -75,6 +79,24 @@ async def test_an_issuer_that_is_away_at_the_start_is_told_as_that_and_signs_nob
             assert "Nothing was done" in answer.json()["error"]
             assert (await ask(address, "Bearer junk")).status_code == 401
             assert (await ask(address)).status_code == 401
+
+
+async def test_a_wrong_setting_is_told_at_the_start(tmp_path_factory: pytest.TempPathFactory) -> None:
+    state = tmp_path_factory.mktemp("state")
+    public = RESOURCE.removesuffix("/mcp")
+    async with issuing() as issuer:
+        issuer.metadata = {"issuer": "https://other.example.com"}
+        env = environment(None, SIM_MCP_STATE_DIR=str(state), SIM_MCP_ISSUER=issuer.address, SIM_MCP_PUBLIC_URL=public)
+        command = [sys.executable, "-m", "sim_mcp", "serve", "--http", "--port", "0"]
+        async with await anyio.open_process(command, env=env) as process:
+            assert process.stderr is not None
+            told = ""
+            with anyio.fail_after(60):
+                while "set SIM_MCP_ISSUER to that" not in told or "sign in at" not in told:
+                    told += (await process.stderr.receive()).decode()
+            process.terminate()
+    assert RESOURCE in told
+    assert not (state / "http-key").exists()  # where people sign in, no key opens everything.
 
 
 @pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"])

@@ -12,18 +12,22 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from mcp import Client
 
 from sim_mcp.principal import SCOPES
+from sim_mcp.server.app import build_server
 from sim_mcp.server.signin.tokens import principal_of
 from sim_mcp.settings import Settings
-from tests.server.signin.issuing import EC, OTHER_RSA, RESOURCE, RSA, Issuer, rsa_jwk, served, settings_for
+from tests.server.signin.issuing import EC, OTHER_RSA, RESOURCE, RSA, Issuer, client_with, rsa_jwk, served, settings_for
+from tests.support import text_of
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 
 
 async def ask(address: str, *authorization: str, **more: str) -> httpx.Response:
-    headers = [*ACCEPT.items(), *more.items(), *(("Authorization", value) for value in authorization)]
+    sent = [*ACCEPT.items(), *more.items(), *(("Authorization", value) for value in authorization)]
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in sent]
     initialize = {
         "jsonrpc": "2.0",
         "id": 1,
@@ -77,6 +81,10 @@ HOSTILE: dict[str, Callable[[Issuer], str]] = {
     "about a number": lambda it: it.token(sub=7),
     "an ID token by its header": lambda it: it.token(header={"typ": "JWT"}),
     "without a type": lambda it: it.token(header={"typ": ""}),
+    "of a type in strange letters": lambda it: it.token(header={"typ": '☃"\r\nX: y'}),
+    "in strange letters": lambda _: "\u00fc\u00fc.\u00fc.\u00fc",
+    "a header without a bottom": lambda _: f"{part(b'[' * 9000)}.e30.AA",
+    "without end in a way that numbers have": lambda it: it.token(exp=float("inf")),
     "an ID token by its content": lambda it: it.token(at_hash="x"),
     "a refresh token": lambda it: it.token(typ="Refresh"),
     "neither of a client nor with a scope": lambda it: it.token(client_id=None, scope=None),
@@ -194,6 +202,64 @@ def test_scopes_come_from_scope_from_scp_and_from_roles_that_are_mapped(
     )
     who = principal_of({"iss": "https://i.example", "sub": "s", **claims}, settings)
     assert who.scopes == granted
+
+
+ENTRA = {"audience": "5e6f", "token_types": "JWT", "scope_prefix": "api://5e6f/"}
+OKTA = {"audience": "api://sims", "token_types": "at+jwt none"}
+AUTH0 = {"roles_claim": "permissions"}
+KEYCLOAK = {"token_types": "JWT", "roles_claim": "realm_access.roles", "scope_map": "desk=sims:read sims:write"}
+ISSUERS: dict[str, tuple[dict[str, str], dict[str, Any], dict[str, Any], set[str]]] = {
+    "Entra": (
+        ENTRA,
+        {"aud": "5e6f", "scp": "sims:read sims:write", "azp": "c1", "ver": "2.0", "oid": "o", "tid": "t"},
+        {"aud": "5e6f", "nonce": "n", "ver": "2.0", "roles": ["sims:delete"]},
+        {"sims:read", "sims:write"},
+    ),
+    "Okta": (
+        OKTA,
+        {"aud": "api://sims", "scp": ["openid", "sims:read"], "cid": "c1", "uid": "u"},
+        {"aud": "c1", "at_hash": "h", "amr": ["pwd"]},
+        {"sims:read"},
+    ),
+    "Auth0": (
+        AUTH0,
+        {"scope": "openid", "azp": "c1", "permissions": ["sims:read"]},
+        {"aud": "c1", "sid": "s"},
+        {"sims:read"},
+    ),
+    "Keycloak": (
+        KEYCLOAK,
+        {"typ": "Bearer", "azp": "c1", "scope": "openid email", "realm_access": {"roles": ["desk", "offline_access"]}},
+        {"typ": "ID", "azp": "c1", "at_hash": "h"},
+        {"sims:read", "sims:write"},
+    ),
+}
+"""What docs/operating.md says to set, an access token and an ID token as they document them, and what that grants."""
+
+
+@pytest.mark.parametrize("name", ISSUERS)
+async def test_tokens_as_documented_by_issuers_in_use_are_read_and_their_id_tokens_refused(
+    issuer: Issuer, tmp_path: Path, name: str
+) -> None:
+    chosen, access, identity, granted = ISSUERS[name]
+    kind = {"Okta": "", "Auth0": "at+jwt"}.get(name, "JWT")
+    bare = {"client_id": None, "scope": None}
+    async with served(settings_for(issuer, tmp_path, **chosen)) as address:
+        good = issuer.token(**{**bare, **access}, header={"typ": kind})
+        async with client_with(address, good) as client:
+            names = {tool.name for tool in (await client.list_tools()).tools}
+        assert ("get_sim" in names, "set_sim_status" in names) == ("sims:read" in granted, "sims:write" in granted)
+        assert "delete_sims" not in names
+        bad = issuer.token(**{**bare, **identity}, header={"typ": kind.replace("at+jwt", "JWT")})
+        assert (await ask(address, f"Bearer {bad}")).status_code == 401
+
+
+async def test_whose_sign_in_was_lost_on_the_way_may_do_nothing() -> None:
+    async with Client(build_server(Settings(), all_sign_in=True)) as client:
+        assert (await client.list_tools()).tools == []
+        for tool in ("list_sims", "delete_sims"):
+            refused = await client.call_tool(tool, {"sims": ["1"]} if tool == "delete_sims" else {})
+            assert "who did not sign in has none" in text_of(refused)
 
 
 def test_people_are_called_what_they_know_themselves_by_without_tricks() -> None:

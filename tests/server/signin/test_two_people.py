@@ -106,6 +106,7 @@ async def test_who_agreed_by_form_stands_in_the_answer_the_record_and_the_log(
     assert told["agreed"] == "a person, by form: alice@example.com"
     rows = list(audit(fleet.state_dir))
     assert {row.principal for row in rows} == {"alice@example.com"}
+    assert {row.identity for row in rows} == {f"{issuer.address} alice"}
     assert {row.agreed for row in rows} == {told["agreed"]}
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("sim_mcp")]
     assert any("asked for by alice@example.com through" in line for line in lines)

@@ -1,0 +1,124 @@
+"""A real authorization server in a process of its own, and a real sim-mcp that trusts it."""
+
+import os
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio
+import pytest
+import trustme
+import uvicorn
+from anyio.streams.text import TextReceiveStream
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sim_mcp.sandbox import SandboxSettings
+from tests.processes.test_serving import environment
+from tests.signin.signing_in import CALLBACK
+from tests.support import Fleet, fleet_of
+
+HERE = Path(__file__).parent
+
+
+class Desk(NamedTuple):
+    """A server, and where clients may publish who they are."""
+
+    address: str
+    fleet: Fleet
+    document: str
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Path]:
+    made = trustme.CA()
+    file = tmp_path_factory.mktemp("authority") / "ca.pem"
+    made.cert_pem.write_to_path(str(file))
+    return made, file
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def ports() -> tuple[int, int]:
+    return free_port(), free_port()
+
+
+@pytest.fixture(scope="session")
+def issuer(authority: tuple[trustme.CA, Path], ports: tuple[int, int]) -> Iterator[str]:
+    """oidc-provider, from the lock file beside this one."""
+    address, resource = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}/mcp"
+    env = {**os.environ, "NODE_EXTRA_CA_CERTS": str(authority[1]), "NODE_NO_WARNINGS": "1"}
+    command = ["node", "server.mjs", address, str(ports[0]), resource]
+    with subprocess.Popen(command, cwd=HERE, env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "listening" in process.stdout.readline()
+        yield address
+        process.terminate()
+
+
+@asynccontextmanager
+async def publishing(authority: trustme.CA) -> AsyncIterator[str]:
+    """Serve the document by which a client says who it is, over TLS; yield its address, which is the client's id."""
+    port = free_port()
+    address = f"https://localhost:{port}/client.json"
+
+    async def document(_: Request) -> Response:
+        return JSONResponse(
+            {
+                "client_id": address,
+                "client_name": "a client with a document",
+                "redirect_uris": [CALLBACK],
+                "grant_types": ["authorization_code", "refresh_token"],
+                "response_types": ["code"],
+                "token_endpoint_auth_method": "none",
+            }
+        )
+
+    config = uvicorn.Config(Starlette(routes=[Route("/client.json", document)]), port=port, log_config=None)
+    config.load()
+    config.ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(config.ssl)
+    server = uvicorn.Server(config)
+    async with anyio.create_task_group() as group:
+        group.start_soon(server.serve)
+        yield address
+        server.should_exit = True
+
+
+@pytest.fixture
+async def desk(issuer: str, ports: tuple[int, int], authority: tuple[trustme.CA, Path]) -> AsyncIterator[Desk]:
+    """A process of its own, at the address that tokens are issued for."""
+    public = f"http://127.0.0.1:{ports[1]}"
+    command = [sys.executable, "-m", "sim_mcp", "serve", "--http", "--port", str(ports[1])]
+    async with fleet_of(SandboxSettings(sims=60)) as fleet, publishing(authority[0]) as document:
+        env = environment(fleet, SIM_MCP_ISSUER=issuer, SIM_MCP_PUBLIC_URL=public, SIM_MCP_APPROVAL_WAIT="0")
+        async with await anyio.open_process(command, env=env) as process:
+            assert process.stderr is not None
+            said = ""
+            with anyio.fail_after(60):
+                async for chunk in TextReceiveStream(process.stderr):
+                    said += chunk
+                    if "sign in at" in said:
+                        break
+            try:
+                yield Desk(f"{public}/mcp", fleet, document)
+            finally:
+                process.terminate()
