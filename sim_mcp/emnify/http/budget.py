@@ -126,7 +126,7 @@ class _Sliding:
     def ready_at(self, now: float, claim: Claim, ahead: float = 0) -> float:
         self._leave(now)
         room = self._room_at(now, self._all, self._fill_for(claim.rank) - int(ahead))
-        own = self._room_at(now, self._by_rank[claim.rank], int(self._most * _OWN[claim.rank]))
+        own = self._room_at(now, self._by_rank[claim.rank], round(self._most * _OWN[claim.rank]))
         return max(room, own, self._share_at(now, claim))
 
     def take(self, at: float, claim: Claim) -> None:
@@ -147,7 +147,7 @@ class _Sliding:
         if rank == "background":
             asked = len(self._all) - len(self._by_rank["background"])
             share = max(_LEAST_FOR_BACKGROUND, share - _ROOM_FOR_MORE * asked / self._most)
-        return max(1, int(self._most * share))
+        return max(1, round(self._most * share))
 
     def _share_at(self, now: float, claim: Claim) -> float:
         """Return when a principal may send by its share: once the window is emptier, or less of it is its own."""
@@ -155,7 +155,7 @@ class _Sliding:
             return now
         principals = len(self._by_principal.keys() | {claim.asked_by})
         own = self._room_at(now, self._by_principal.get(claim.asked_by, []), self._most // (principals + 1))
-        return min(own, self._room_at(now, self._all, int(self._most * _UNSHARED)))
+        return min(own, self._room_at(now, self._all, round(self._most * _UNSHARED)))
 
     def _room_at(self, now: float, taken: list[float], most: int) -> float:
         """Return when fewer than so many of these are in the window."""

@@ -10,12 +10,14 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import anyio
 
 from sim_mcp.emnify.errors import DeadlineExceededError, EmnifyError, RateLimitedError
-from sim_mcp.emnify.http.asking import asking_now
-from sim_mcp.emnify.http.calls import ON_SIM, Answer, Call
+from sim_mcp.emnify.http.asking import answers_from_what_is_known, asking_now
+from sim_mcp.emnify.http.calls import ON_SIM, SIMS, Answer, Call, on_sim
+from sim_mcp.emnify.http.rate_limit import SPENT_FROM_S
 
 Send = Callable[[Call, float], Awaitable[Answer]]
 
@@ -25,9 +27,8 @@ REUSED_FOR_S = 2.0
 KNOWN_FOR_S = 3600.0
 """How long an answer is kept for the time when the limits are spent."""
 
-SPENT_FROM_S = 2.0
-"""From this wait on, the limits count as spent: a caller is better served with what is known."""
-
+_ROWS_KEPT = 100
+_NEVER_NEW = -1
 _MOST_BYTES, _LARGEST, _OVERHEAD = 16 * 2**20, 2 * 2**20, 2**11
 """All that is kept, the most for one answer, and what one takes beside its body."""
 
@@ -100,7 +101,7 @@ class SharedReads:
         if kept is not None and asking.known is not None:
             wait_s = self._wait_s(call.operation)
             if wait_s > SPENT_FROM_S:
-                asking.known.add(kept.as_of, self._now() + timedelta(seconds=wait_s))
+                answers_from_what_is_known(kept.as_of, self._now() + timedelta(seconds=wait_s))
                 return kept.repeated()
         return await self._together(call, deadline_s)
 
@@ -115,7 +116,10 @@ class SharedReads:
         age, asked_at = self._age, self._monotonic()
         answer = await self._send(call, deadline_s)
         if keep and (call.lasts_s is not None or age == self._age):
-            self._keep(_Kept(replace(answer, data=None), replace(call, on_sent=None), age, asked_at, self._now()))
+            kept = _Kept(replace(answer, data=None), replace(call, on_sent=None), age, asked_at, self._now())
+            self._keep(kept)
+            if call.template == SIMS and isinstance(answer.data, list):
+                self._keep_each(kept, answer.data)
         return answer
 
     async def _together(self, call: Call, deadline_s: float) -> Answer:
@@ -172,6 +176,18 @@ class SharedReads:
         self._bytes += kept.size
         while self._bytes > _MOST_BYTES:
             self._drop(next(iter(self._kept)))
+
+    def _keep_each(self, page: _Kept, rows: list[Any]) -> None:
+        """Keep each SIM of a page, for questions about it while the limits are spent; at other times it is read."""
+        for row in rows[:_ROWS_KEPT]:
+            sim_id = row.get("id") if isinstance(row, dict) else None
+            if not isinstance(sim_id, int) or sim_id < 1:
+                continue
+            call = on_sim("GET", "", sim_id)
+            known = self._kept.get(call.target)
+            if known is None or not self._is_new(known):
+                answer = Answer(call.operation, page.answer.status, {}, None, json.dumps(row).encode())
+                self._keep(replace(page, answer=answer, call=call, age=_NEVER_NEW))
 
     def _drop(self, target: str) -> None:
         kept = self._kept.pop(target, None)
