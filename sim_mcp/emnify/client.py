@@ -70,7 +70,7 @@ class EmnifyClient:
             user_agent=f"sim-mcp/{version('sim-mcp')}",
             transport=transport,
         )
-        self._reads = SharedReads(self._transport.send, self._transport.pacer.wait_s, self.now)
+        self._reads = SharedReads(self._transport.send, self._transport.pacer, self.now)
         self.numbers = RememberedNumbers()
         self.reachability = Reachability(self._send)
         self.organisation = OwnOrganisation(self._send)

@@ -65,6 +65,11 @@ class Pacer:
         """Return in how many seconds a request of this operation may be sent by who asks, as things stand."""
         return self._expected_s(claim_of(operation, asking_now()))
 
+    @property
+    def sparing_s(self) -> float:
+        """Return for how many seconds an answer should do, so that questions do not spend the limits at once."""
+        return self._budget.sparing_s()
+
     def background_wait_s(self, operation: str = "") -> float:
         """Return in how many seconds a background request may be sent; without an operation, by the address's limit."""
         return max(self._brake_left_s, self._budget.expected_s(Claim(operation, "background")))

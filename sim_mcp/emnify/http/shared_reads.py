@@ -1,4 +1,4 @@
-"""Reads that several callers want are sent once, and answered from what is known while the limits are spent.
+"""Reads that several callers want are sent once, and answered from what is known as the limits are being spent.
 
 A write of ours divides time: what was asked before it began or while it was under way answers nobody after it.
 """
@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 
@@ -18,6 +18,18 @@ from sim_mcp.emnify.errors import DeadlineExceededError, EmnifyError, RateLimite
 from sim_mcp.emnify.http.asking import answers_from_what_is_known, asking_now
 from sim_mcp.emnify.http.calls import ON_SIM, SIMS, Answer, Call, on_sim
 from sim_mcp.emnify.http.rate_limit import SPENT_FROM_S
+
+
+class Pace(Protocol):
+    """What the pacer tells of the limits."""
+
+    @property
+    def sparing_s(self) -> float:
+        """Return for how many seconds an answer should do."""
+
+    def wait_s(self, operation: str) -> float:
+        """Return in how many seconds a request of this operation may be sent."""
+
 
 Send = Callable[[Call, float], Awaitable[Answer]]
 
@@ -67,15 +79,15 @@ class SharedReads:
     def __init__(
         self,
         send: Send,
-        wait_s: Callable[[str], float],
+        pacer: Pace,
         now: Callable[[], datetime],
         *,
         reused_for_s: float = REUSED_FOR_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take how calls are sent, how long an operation would wait, emnify's clock, and this machine's."""
+        """Take how calls are sent, the pace of the limits, emnify's clock, and this machine's."""
         self._send = send
-        self._wait_s = wait_s
+        self._pacer = pacer
         self._now = now
         self._reused_for_s = reused_for_s
         self._monotonic = monotonic
@@ -98,11 +110,9 @@ class SharedReads:
         kept = self._find(call.target)
         if kept is not None and self._is_new(kept):
             return kept.repeated()
-        if kept is not None and asking.known is not None:
-            wait_s = self._wait_s(call.operation)
-            if wait_s > SPENT_FROM_S:
-                answers_from_what_is_known(kept.as_of, self._now() + timedelta(seconds=wait_s))
-                return kept.repeated()
+        if kept is not None and asking.known is not None and (fresh_in_s := self._fresh_in_s(kept)) > 0:
+            answers_from_what_is_known(kept.as_of, self._now() + timedelta(seconds=fresh_in_s))
+            return kept.repeated()
         return await self._together(call, deadline_s)
 
     async def _write(self, call: Call, deadline_s: float) -> Answer:
@@ -154,6 +164,12 @@ class SharedReads:
         finally:
             del self._flights[key]
             flight.done.set()
+
+    def _fresh_in_s(self, kept: _Kept) -> float:
+        """Return in how many seconds this should be read again: because of the limits now, or to spare them."""
+        wait_s = self._pacer.wait_s(kept.call.operation)
+        spared_s = self._pacer.sparing_s - (self._monotonic() - kept.asked_at)
+        return max(wait_s if wait_s > SPENT_FROM_S else 0.0, spared_s)
 
     def _is_new(self, kept: _Kept) -> bool:
         age_s = self._monotonic() - kept.asked_at

@@ -84,6 +84,17 @@ async def test_a_share_grows_again_as_what_was_sent_leaves_the_window(window: Wi
     assert await window.spend("single", by="looping") == 500
 
 
+async def test_answers_do_for_longer_the_more_of_the_window_has_been_asked_whatever_is_scanned(
+    window: Window1000,
+) -> None:
+    told = [window.budget.sparing_s()]
+    await window.spend("background", 300)
+    for more in (250, 375):
+        await window.spend("single", more)
+        told.append(window.budget.sparing_s())
+    assert told == [0.0, 0.0, pytest.approx(150.25)]
+
+
 async def test_where_there_is_only_one_they_may_spend_it_all(window: Window1000) -> None:
     assert await window.spend("single") == 900
 
