@@ -28,7 +28,7 @@ async def spend(fleet: Fleet, client: Client) -> None:
     """Have emnify say that it was asked too much, some seconds after what was read before."""
     await anyio.sleep(2.1)
     await fleet.faults("throttle=1")
-    refused = await client.call_tool("get_sim", {"sim": fleet.scenarios["no_device"]["iccid"]})
+    refused = await client.call_tool("list_sim_statuses", {})
     assert refused.is_error
     assert "Try again in" in text_of(refused)
 
@@ -63,6 +63,31 @@ async def test_a_question_is_answered_as_before_and_says_as_of_when_in_both_form
         key: value for key, value in before.items() if key != "as_of"
     }
     assert len(await fleet.requests()) == asked + 1, "the one that was refused"
+
+
+async def test_what_was_never_read_is_answered_from_the_inventory(fleet: Fleet, client: Client) -> None:
+    named = fleet.scenarios["healthy"]
+    structured(await client.call_tool("summarize_sims", {"group_by": ["status"]}))
+    await spend(fleet, client)
+    for name in (named["iccid"], named["iccid_with_luhn"], named["imsi"], named["device_name"]):
+        answer = await client.call_tool("get_sim", {"sim": str(name)})
+        sim = structured(answer)
+        assert (sim["iccid"], sim["id"]) == (named["iccid_with_luhn"], named["sim_id"])
+        assert TOLD.match(text_of(answer)) is not None
+        assert "usage" in sim["unread"], "what is not in the inventory is told as unread"
+    listed = structured(await client.call_tool("list_sims", {"status": ["suspended"], "per_page": 1}))
+    assert listed["total"] > 0
+    assert listed["as_of"]
+    usage = await client.call_tool("get_sim_usage", {"sim": named["iccid"]})
+    assert usage.is_error
+    assert re.search(r"Try again in \d{3} s", text_of(usage))
+
+
+async def test_two_sims_of_one_name_stay_two_also_in_the_inventory(fleet: Fleet, client: Client) -> None:
+    structured(await client.call_tool("summarize_sims", {"group_by": ["status"]}))
+    await spend(fleet, client)
+    answer = await client.call_tool("get_sim", {"sim": fleet.scenarios["twin_a"]["device_name"]})
+    assert answer.is_error
 
 
 async def test_a_diagnosis_says_besides_what_is_not_known(fleet: Fleet, client: Client) -> None:
