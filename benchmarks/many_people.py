@@ -73,7 +73,11 @@ def calls_about(url: str, iccids: list[str]) -> Iterator[Call]:
 async def ask(http: httpx.AsyncClient, call: Call, tally: Tally) -> None:
     """Make one call and count what came of it."""
     began = time.perf_counter()
-    answer = await http.post(call.url, content=call.body(), headers=call.headers())
+    try:
+        answer = await http.post(call.url, content=call.body(), headers=call.headers())
+    except httpx.TransportError:
+        # An idle connection may be hung up at the moment it is used; a client then opens another.
+        answer = await http.post(call.url, content=call.body(), headers=call.headers())
     took_s = time.perf_counter() - began
     try:
         check_answered(answer.text)
