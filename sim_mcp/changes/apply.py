@@ -6,6 +6,7 @@ recorded outcome is settled by reading, and is never sent again.
 """
 
 import math
+from datetime import timedelta
 
 import anyio
 import anyio.lowlevel
@@ -138,7 +139,8 @@ class Run:
         wait_s = self._backend.client.pacer.wait_s(self._change.operation)
         if wait_s <= deadline - anyio.current_time():
             return None
-        return f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s"
+        goes_on = self._backend.client.now() + timedelta(seconds=wait_s)
+        return f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s, at {goes_on:%H:%M:%S} UTC"
 
     async def _send(self, step: Step, sent: dict[int, Sent]) -> bool:
         """Record the intent and write; what needs reading back is left in `sent`. Return False if it has to wait."""

@@ -30,7 +30,15 @@ from sim_mcp.emnify.filters import (
     SimSortField,
     event_type_id,
 )
-from sim_mcp.emnify.http.asking import KnownAnswers, anew, asked_by, asking_now, for_a_change, in_background
+from sim_mcp.emnify.http.asking import (
+    KnownAnswers,
+    anew,
+    answers_from_what_is_known,
+    asked_by,
+    asking_now,
+    for_a_change,
+    in_background,
+)
 from sim_mcp.emnify.http.auth import SignedIn
 from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Rate, Window
 from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, Candidate, compact, luhn_digit, parse_candidates, parse_iccid
@@ -119,6 +127,7 @@ __all__ = [
     "UpstreamError",
     "Window",
     "anew",
+    "answers_from_what_is_known",
     "asked_by",
     "asking_now",
     "compact",

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from sim_mcp.emnify.change import SimChange
 from sim_mcp.emnify.errors import InvalidValueError, RuleError
 from sim_mcp.emnify.filters import NEWEST_FIRST, DeviceFilter, EventFilter, EventSort, SimFilter, SimSort
+from sim_mcp.emnify.http.asking import asking_now
 from sim_mcp.emnify.http.auth import SignedIn
 from sim_mcp.emnify.http.calls import A_WHILE_S, Answer, Call, check_page, collection, on_batch, on_device, on_sim
 from sim_mcp.emnify.http.error_mapping import batch_refusal
@@ -73,7 +74,7 @@ class EmnifyClient:
             transport=transport,
             observer=observer,
         )
-        self._reads = SharedReads(self._transport.send, self._transport.pacer.wait_s, self.now)
+        self._reads = SharedReads(self._transport.send, self._transport.pacer, self.now)
         self.numbers = RememberedNumbers()
         self.reachability = Reachability(self._send)
         self.organisation = OwnOrganisation(self._send)
@@ -94,6 +95,11 @@ class EmnifyClient:
     def now(self) -> datetime:
         """Return emnify's time, by the `Date` of its newest answer."""
         return self._transport.clock.now()
+
+    def as_of(self) -> datetime:
+        """Return as of when the answers of the present call are: now, unless some were given from what is known."""
+        known = asking_now().known
+        return self.now() if known is None or known.as_of is None else min(self.now(), known.as_of)
 
     @property
     def own_organisation_id(self) -> int | None:

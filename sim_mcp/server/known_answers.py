@@ -1,4 +1,4 @@
-"""Say in an answer that it is from what is known, because emnify's rate limits are spent: in both of its forms."""
+"""Say in an answer that it is from what is known, to stay within emnify's rate limits: in both of its forms."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ def say_how_old(
     # Asked a little too early, it would be the same again.
     fresh_at = known.fresh_at + timedelta(seconds=60 - known.fresh_at.second)
     note = TextContent(
-        text=f"As of {known.as_of:%H:%M} UTC, for emnify's rate limits are spent; fresh again at {fresh_at:%H:%M} UTC."
+        text=f"As of {known.as_of:%H:%M} UTC, to stay within emnify's rate limits; fresh again at {fresh_at:%H:%M} UTC."
     )
     structured = answer.structured_content
     if structured is not None:

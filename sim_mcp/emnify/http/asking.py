@@ -47,6 +47,12 @@ def asking_now() -> Asking:
     return _asking.get()
 
 
+def answers_from_what_is_known(as_of: datetime, fresh_at: datetime) -> None:
+    """Note for whoever asks in this context that it is answered as of then, until it can be read again."""
+    if (known := asking_now().known) is not None:
+        known.add(as_of, fresh_at)
+
+
 @contextmanager
 def asked_by(principal: str) -> Iterator[KnownAnswers]:
     """Let a principal ask within this context; yield what notes the answers from what is known."""

@@ -40,6 +40,9 @@ _LEAST_FOR_BACKGROUND = 0.4
 _ROOM_FOR_MORE = 2.0
 """What works in the background leaves as much again as was asked in the last window, and so much of it at most."""
 
+_FREELY = 0.25
+"""Up to here of a window every question is asked anew; beyond, answers do for longer the less is left of it."""
+
 _UNSHARED = 0.5
 """Up to here a window is whoever's comes first; beyond, no principal gets more than a share that leaves one over."""
 
@@ -88,6 +91,12 @@ class Budget(Protocol):
     def forecast_s(self, operation: str, number: int, slowness: float = 1.0) -> float:
         """Return in how many seconds the last of so many background requests may be sent, as far as known here."""
 
+    def sparing_s(self) -> float:
+        """Return for how many seconds an answer should do, so that what is asked does not spend the window at once.
+
+        None while questions and changes have used little of it, as long as the window is when they have used it all.
+        """
+
 
 def claim_of(operation: str, asking: Asking) -> Claim:
     """Return the claim of an operation by who asks for it; without signing in, nobody gets any further."""
@@ -126,7 +135,7 @@ class _Sliding:
     def ready_at(self, now: float, claim: Claim, ahead: float = 0) -> float:
         self._leave(now)
         room = self._room_at(now, self._all, self._fill_for(claim.rank) - int(ahead))
-        own = self._room_at(now, self._by_rank[claim.rank], int(self._most * _OWN[claim.rank]))
+        own = self._room_at(now, self._by_rank[claim.rank], round(self._most * _OWN[claim.rank]))
         return max(room, own, self._share_at(now, claim))
 
     def take(self, at: float, claim: Claim) -> None:
@@ -141,13 +150,21 @@ class _Sliding:
         windows, place = divmod(len(self._all) + number - 1, self._fill_for("background"))
         return max(now, (self._all[0] if self._all else now) + windows * self._length), place
 
+    def sparing_s(self, now: float) -> float:
+        self._leave(now)
+        return self._length * max(0.0, self._asked / self._most - _FREELY) / (1 - _FREELY)
+
+    @property
+    def _asked(self) -> int:
+        """Return how much of the window questions and changes have taken."""
+        return len(self._all) - len(self._by_rank["background"])
+
     def _fill_for(self, rank: Rank) -> int:
         """Return how many requests may be in the window, one of this rank included."""
         share = _FULL[rank]
         if rank == "background":
-            asked = len(self._all) - len(self._by_rank["background"])
-            share = max(_LEAST_FOR_BACKGROUND, share - _ROOM_FOR_MORE * asked / self._most)
-        return max(1, int(self._most * share))
+            share = max(_LEAST_FOR_BACKGROUND, share - _ROOM_FOR_MORE * self._asked / self._most)
+        return max(1, round(self._most * share))
 
     def _share_at(self, now: float, claim: Claim) -> float:
         """Return when a principal may send by its share: once the window is emptier, or less of it is its own."""
@@ -155,7 +172,7 @@ class _Sliding:
             return now
         principals = len(self._by_principal.keys() | {claim.asked_by})
         own = self._room_at(now, self._by_principal.get(claim.asked_by, []), self._most // (principals + 1))
-        return min(own, self._room_at(now, self._all, int(self._most * _UNSHARED)))
+        return min(own, self._room_at(now, self._all, round(self._most * _UNSHARED)))
 
     def _room_at(self, now: float, taken: list[float], most: int) -> float:
         """Return when fewer than so many of these are in the window."""
@@ -208,6 +225,10 @@ class OwnBudget:
             at += [bucket.ready_at(now, (number - 1) * slowness)]
             at += [bucket.ready_at(opens, min(place, number - 1) * slowness)]
         return max(at) - now
+
+    def sparing_s(self) -> float:
+        """Return for how many seconds an answer should do, so that what is asked does not spend the window at once."""
+        return self._address.sparing_s(self._clock())
 
     def _ready_at(self, now: float, claim: Claim, ahead: float = 0) -> float:
         at = [window.ready_at(now, claim, ahead) for window in self._windows(claim)]

@@ -10,6 +10,7 @@ from sim_mcp.emnify.errors import InvalidValueError
 from sim_mcp.emnify.identifiers import Bic
 
 BATCH = "/api/v1/sim_batch/bic/{bic}"
+SIMS = "/api/v1/sim"
 ON_SIM = "/api/v1/sim/{id}"
 A_WHILE_S = 3600.0
 """How long what hardly ever changes is taken as read: statuses, tariffs, contracts."""

@@ -12,7 +12,7 @@ import anyio
 from sim_mcp.emnify.errors import RateLimitedError
 from sim_mcp.emnify.http.asking import asking_now
 from sim_mcp.emnify.http.budget import Budget, Claim, OwnBudget, claim_of
-from sim_mcp.emnify.http.rate_limit import Limits
+from sim_mcp.emnify.http.rate_limit import SPENT_FROM_S, Limits
 from sim_mcp.emnify.http.turns import Line
 from sim_mcp.observing import NOBODY, Observer
 
@@ -20,7 +20,7 @@ MAX_AT_ONCE = 40
 """Requests under way: enough for 100 a second at 400 ms each."""
 
 _PATIENCE_S = 1.0
-"""How far ahead a slot is reserved: whoever goes away while waiting wastes it, and nobody else goes before it."""
+"""How long the front of a line is held for somebody whose slot is still to come."""
 
 _FIRST_BRAKE_S, _LONGEST_BRAKE_S = 1.0, 30.0
 _SLOWEST = 8.0
@@ -74,6 +74,23 @@ class Pacer:
         return self._expected_s(claim_of(operation, asking_now()))
 
     @property
+    def sparing_s(self) -> float:
+        """Return for how many seconds an answer should do, so that questions do not spend the limits at once."""
+        return self._budget.sparing_s()
+
+    def background_wait_s(self, operation: str = "") -> float:
+        """Return in how many seconds a background request may be sent; without an operation, by the address's limit."""
+        return max(self._brake_left_s, self._budget.expected_s(Claim(operation, "background")))
+
+    @property
+    def giving_way(self) -> str:
+        """Return that what works in the background waits, and for how long, to end a sentence with; mostly empty."""
+        wait_s = self.background_wait_s()
+        if wait_s <= SPENT_FROM_S:
+            return ""
+        return f", waiting {math.ceil(wait_s)} s for emnify's rate limits: single SIMs and changes go first"
+
+    @property
     def slowed_down(self) -> bool:
         """Tell whether emnify asked to slow down (429) and the pace has not recovered since."""
         return self._slowness > 1 or self._brake_left_s > 0
@@ -119,6 +136,9 @@ class Pacer:
         taken = False
         try:
             await self._sit_out_brake(claim.operation)
+            # Reserved only when its time has come, so that who wakes late, or goes away, takes no slot of another's.
+            while 0 < (wait_s := self._budget.expected_s(claim)) <= _PATIENCE_S:  # noqa: ASYNC110  # time is what it waits for.
+                await anyio.sleep(wait_s)
             grant = await self._budget.reserve(claim, _PATIENCE_S, self._slowness)
             if not grant.granted:
                 return grant.wait_s

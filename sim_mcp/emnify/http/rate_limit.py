@@ -43,4 +43,7 @@ PUBLISHED_LIMITS = Limits(
         "GET /api/v1/sim/{id}": Rate(100, 50),
     },
 )
+SPENT_FROM_S = 2.0
+"""From this wait on the limits count as spent: a caller is better served with what is known, a person with a word."""
+
 AUTHENTICATE = "POST /api/v1/authenticate"

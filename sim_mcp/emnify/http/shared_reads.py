@@ -1,4 +1,4 @@
-"""Reads that several callers want are sent once, and answered from what is known while the limits are spent.
+"""Reads that several callers want are sent once, and answered from what is known as the limits are being spent.
 
 A write of ours divides time: what was asked before it began or while it was under way answers nobody after it.
 """
@@ -10,12 +10,26 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 import anyio
 
 from sim_mcp.emnify.errors import DeadlineExceededError, EmnifyError, RateLimitedError
-from sim_mcp.emnify.http.asking import asking_now
-from sim_mcp.emnify.http.calls import ON_SIM, Answer, Call
+from sim_mcp.emnify.http.asking import answers_from_what_is_known, asking_now
+from sim_mcp.emnify.http.calls import ON_SIM, SIMS, Answer, Call, on_sim
+from sim_mcp.emnify.http.rate_limit import SPENT_FROM_S
+
+
+class Pace(Protocol):
+    """What the pacer tells of the limits."""
+
+    @property
+    def sparing_s(self) -> float:
+        """Return for how many seconds an answer should do."""
+
+    def wait_s(self, operation: str) -> float:
+        """Return in how many seconds a request of this operation may be sent."""
+
 
 Send = Callable[[Call, float], Awaitable[Answer]]
 
@@ -25,9 +39,8 @@ REUSED_FOR_S = 2.0
 KNOWN_FOR_S = 3600.0
 """How long an answer is kept for the time when the limits are spent."""
 
-SPENT_FROM_S = 2.0
-"""From this wait on, the limits count as spent: a caller is better served with what is known."""
-
+_ROWS_KEPT = 100
+_NEVER_NEW = -1
 _MOST_BYTES, _LARGEST, _OVERHEAD = 16 * 2**20, 2 * 2**20, 2**11
 """All that is kept, the most for one answer, and what one takes beside its body."""
 
@@ -66,15 +79,15 @@ class SharedReads:
     def __init__(
         self,
         send: Send,
-        wait_s: Callable[[str], float],
+        pacer: Pace,
         now: Callable[[], datetime],
         *,
         reused_for_s: float = REUSED_FOR_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take how calls are sent, how long an operation would wait, emnify's clock, and this machine's."""
+        """Take how calls are sent, the pace of the limits, emnify's clock, and this machine's."""
         self._send = send
-        self._wait_s = wait_s
+        self._pacer = pacer
         self._now = now
         self._reused_for_s = reused_for_s
         self._monotonic = monotonic
@@ -97,11 +110,9 @@ class SharedReads:
         kept = self._find(call.target)
         if kept is not None and self._is_new(kept):
             return kept.repeated()
-        if kept is not None and asking.known is not None:
-            wait_s = self._wait_s(call.operation)
-            if wait_s > SPENT_FROM_S:
-                asking.known.add(kept.as_of, self._now() + timedelta(seconds=wait_s))
-                return kept.repeated()
+        if kept is not None and asking.known is not None and (fresh_in_s := self._fresh_in_s(kept)) > 0:
+            answers_from_what_is_known(kept.as_of, self._now() + timedelta(seconds=fresh_in_s))
+            return kept.repeated()
         return await self._together(call, deadline_s)
 
     async def _write(self, call: Call, deadline_s: float) -> Answer:
@@ -115,7 +126,10 @@ class SharedReads:
         age, asked_at = self._age, self._monotonic()
         answer = await self._send(call, deadline_s)
         if keep and (call.lasts_s is not None or age == self._age):
-            self._keep(_Kept(replace(answer, data=None), replace(call, on_sent=None), age, asked_at, self._now()))
+            kept = _Kept(replace(answer, data=None), replace(call, on_sent=None), age, asked_at, self._now())
+            self._keep(kept)
+            if call.template == SIMS and isinstance(answer.data, list):
+                self._keep_each(kept, answer.data)
         return answer
 
     async def _together(self, call: Call, deadline_s: float) -> Answer:
@@ -151,6 +165,12 @@ class SharedReads:
             del self._flights[key]
             flight.done.set()
 
+    def _fresh_in_s(self, kept: _Kept) -> float:
+        """Return in how many seconds this should be read again: because of the limits now, or to spare them."""
+        wait_s = self._pacer.wait_s(kept.call.operation)
+        spared_s = self._pacer.sparing_s - (self._monotonic() - kept.asked_at)
+        return max(wait_s if wait_s > SPENT_FROM_S else 0.0, spared_s)
+
     def _is_new(self, kept: _Kept) -> bool:
         age_s = self._monotonic() - kept.asked_at
         if kept.call.lasts_s is not None:
@@ -172,6 +192,18 @@ class SharedReads:
         self._bytes += kept.size
         while self._bytes > _MOST_BYTES:
             self._drop(next(iter(self._kept)))
+
+    def _keep_each(self, page: _Kept, rows: list[Any]) -> None:
+        """Keep each SIM of a page, for questions about it while the limits are spent; at other times it is read."""
+        for row in rows[:_ROWS_KEPT]:
+            sim_id = row.get("id") if isinstance(row, dict) else None
+            if not isinstance(sim_id, int) or sim_id < 1:
+                continue
+            call = on_sim("GET", "", sim_id)
+            known = self._kept.get(call.target)
+            if known is None or not self._is_new(known):
+                answer = Answer(call.operation, page.answer.status, {}, None, json.dumps(row).encode())
+                self._keep(replace(page, answer=answer, call=call, age=_NEVER_NEW))
 
     def _drop(self, target: str) -> None:
         kept = self._kept.pop(target, None)

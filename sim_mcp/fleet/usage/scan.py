@@ -174,7 +174,9 @@ class UsageScan:
                     await job.ended.wait()
                 if progress is not None:
                     so_far = wanted - len(job.left)
-                    await progress(so_far, wanted, f"usage of {so_far:,} of {wanted:,} SIMs read")
+                    await progress(
+                        so_far, wanted, f"usage of {so_far:,} of {wanted:,} SIMs read{self._client.pacer.giving_way}"
+                    )
             finished = True
         finally:
             job.waiting -= 1

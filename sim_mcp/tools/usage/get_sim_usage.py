@@ -49,7 +49,7 @@ async def get_sim_usage(ctx: ToolContext, sim: SimName) -> Annotated[CallToolRes
     client = emnify_of(ctx)
     found, note = await find_one(ctx, sim)
     usage = await client.get_sim_usage(found.id)
-    answer = build_usage(found, usage, client.now(), await read_cost_note(client))
+    answer = build_usage(found, usage, client.as_of(), await read_cost_note(client))
     return respond(answer, render_usage(answer), note)
 
 

@@ -414,6 +414,18 @@ def test_what_is_slowed_down_is_eight_times_as_slow_at_most_and_recovers_answer_
     assert pacer.forecast_s(LIST, 101) == pytest.approx((100 - 1) / 9.9)
 
 
+def test_what_works_in_the_background_says_that_it_waits_and_for_how_long() -> None:
+    async def scene() -> tuple[str, str]:
+        pacer = pacer_of(Limits(per_address=Window(100, 300.0)))
+        before = pacer.giving_way
+        with in_background():
+            await send_all(pacer, [GET] * 96)
+        return before, pacer.giving_way
+
+    told = ", waiting 301 s for emnify's rate limits: single SIMs and changes go first"
+    assert in_virtual_time(scene) == ("", told)
+
+
 def test_forty_requests_are_under_way_at_once() -> None:
     async def scene() -> int:
         pacer, inside = pacer_of(Limits()), 0

@@ -168,11 +168,16 @@ class Rig:
     """Shared reads over a sender that counts, with a clock and limits that do as told."""
 
     def __init__(self) -> None:
-        self.now_s, self.wait_s, self.sent = 0.0, 0.0, list[str]()
+        self.now_s, self.waits_s, self.sent = 0.0, 0.0, list[str]()
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
         clock = UpstreamClock(monotonic=lambda: self.now_s)
         clock.read("Sun, 22 Nov 2026 09:41:00 GMT")
-        self.reads = SharedReads(self.send, lambda _: self.wait_s, clock.now, monotonic=lambda: self.now_s)
+        self.sparing_s = 0.0
+        self.reads = SharedReads(self.send, self, clock.now, monotonic=lambda: self.now_s)
+
+    def wait_s(self, operation: str) -> float:
+        assert operation.startswith("GET ")
+        return self.waits_s
 
     async def send(self, call: Call, deadline_s: float) -> Answer:
         assert deadline_s > 0
@@ -211,7 +216,7 @@ async def test_while_the_limits_are_spent_what_is_known_answers_and_says_how_old
         await rig.ask()
         rig.now_s = 60.0
         await rig.ask(8)
-    rig.now_s, rig.wait_s = 120.0, 60.0
+    rig.now_s, rig.waits_s = 120.0, 60.0
     with asked_by("ben") as known:
         assert (await rig.ask(), await rig.ask(8)) == ([1], [2])
     assert known.as_of is not None
@@ -220,12 +225,25 @@ async def test_while_the_limits_are_spent_what_is_known_answers_and_says_how_old
     assert len(rig.sent) == 2
 
 
+async def test_as_the_limits_are_being_spent_an_answer_does_for_longer_and_says_so(rig: Rig) -> None:
+    with asked_by("anna") as known:
+        await rig.ask()
+        rig.now_s, rig.sparing_s = 30.0, 90.0
+        assert await rig.ask() == [1]
+        assert known.as_of is not None
+        assert known.fresh_at is not None
+        assert (known.fresh_at - known.as_of).total_seconds() == 90
+        rig.now_s = 90.0
+        await rig.ask()
+    assert len(rig.sent) == 2
+
+
 async def test_a_short_wait_is_waited_for_and_what_is_not_known_or_too_old_is_asked_for(rig: Rig) -> None:
     with asked_by("anna") as known:
         await rig.ask()
-        rig.now_s, rig.wait_s = 10.0, 1.9
+        rig.now_s, rig.waits_s = 10.0, 1.9
         await rig.ask()
-        rig.wait_s = 300.0
+        rig.waits_s = 300.0
         await rig.ask(8)
         rig.now_s += KNOWN_FOR_S + 1
         await rig.ask(8)
@@ -251,7 +269,7 @@ async def test_what_a_write_may_have_changed_is_not_known_any_more(
             await rig.ask(*each)
         await rig.write(template.replace("{bic}", "x"), sim)
         rig.sent.clear()
-        rig.wait_s = 60.0
+        rig.waits_s = 60.0
         for each in asked:
             await rig.ask(*each)
     again = ["/api/v1/sim/7", "/api/v1/sim/7/stats", "/api/v1/sim/8"]
@@ -262,7 +280,7 @@ async def test_what_was_under_way_during_a_write_is_not_known_either(rig: Rig) -
     rig.meanwhile = lambda: rig.write("/api/v1/sim/{id}", 7)
     with asked_by("anna"):
         await rig.ask()
-        rig.wait_s = 60.0
+        rig.waits_s = 60.0
         await rig.ask()
     assert len(rig.sent) == 3
 
@@ -274,7 +292,7 @@ async def test_lists_are_forgotten_with_every_write(rig: Rig) -> None:
     with asked_by("anna"):
         await list_sims()
         await rig.write("/api/v1/sim/{id}", 9)
-        rig.wait_s = 60.0
+        rig.waits_s = 60.0
         await list_sims()
     assert len(rig.sent) == 3
 
