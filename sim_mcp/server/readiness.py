@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import anyio
+import anyio.to_thread
+from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sim_mcp import __version__
+from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.emnify import (
     AuthenticationError,
     ConnectionSettingsError,
@@ -76,6 +79,8 @@ class Readiness:
         found = [await self._emnify(), await anyio.to_thread.run_sync(self._state)]
         if (directory := self._settings.export_dir) is not None:
             found.append(await anyio.to_thread.run_sync(_unusable, "SIM_MCP_EXPORT_DIR", directory))
+        if (url := self._settings.database_url) is not None:
+            found.append(await anyio.to_thread.run_sync(_database, url))
         return [problem for problem in found if problem is not None]
 
     async def _emnify(self) -> Problem | None:
@@ -101,6 +106,17 @@ class Readiness:
             return _unusable("SIM_MCP_STATE_DIR", self._settings.state_directory())
         except OSError as error:
             return _no_directory("SIM_MCP_STATE_DIR", Path(error.filename or "the usual place"), error)
+
+
+def _database(url: SecretStr) -> Problem | None:
+    # The driver is loaded only where a database is used.
+    from sim_mcp.changes.record.postgres.upgrade import why_not_current  # noqa: PLC0415
+
+    try:
+        details = why_not_current(url)
+    except JournalError as error:
+        return Problem("SIM_MCP_DATABASE_URL", "the database cannot be reached", str(error))
+    return Problem("SIM_MCP_DATABASE_URL", "the database is of another version", details) if details else None
 
 
 def _unusable(variable: str, directory: Path) -> Problem | None:

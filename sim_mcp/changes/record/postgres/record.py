@@ -4,7 +4,7 @@ As in a file, what was seen last is looked for before anything is written: a dat
 or failed over to a copy that lags, does not have it.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
@@ -91,7 +91,7 @@ class PostgresRecord:
         with self.reading() as db:
             return [plan for (plan,) in db.execute(_ABANDONED)]
 
-    async def decisions(self) -> AsyncIterator[str]:
+    async def decisions(self) -> AsyncGenerator[str]:
         """Yield each plan that is decided, by whichever server, as it is; one missed while unconnected is not told."""
         while True:
             with suppress(psycopg.Error):

@@ -21,7 +21,7 @@ import anyio.to_thread
 import psycopg
 
 from sim_mcp.changes.record.postgres.connections import Connections
-from sim_mcp.changes.record.storage import WAITS_S, Database, Record, TurnLostError
+from sim_mcp.changes.record.storage import WAITS_S, Database, JournalError, Record, TurnLostError
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ WHERE plan = {0} AND fence = {0} AND until > clock_timestamp() RETURNING fence
 """
 # One that ran out stays as it is: so others see that it was not given back, and go on with the plan.
 _GIVE_BACK = "UPDATE turns SET until = NULL WHERE plan = %s AND fence = %s AND until > clock_timestamp()"
+_HAND_OVER = "UPDATE turns SET until = clock_timestamp() WHERE plan = %s AND fence = %s AND until > clock_timestamp()"
 
 
 class Turn:
@@ -105,20 +106,27 @@ class Turns:
 
     @asynccontextmanager
     async def taken(self, plan_id: str, until: float) -> AsyncIterator[Turn | None]:
-        """Wait for a turn until a moment of the event loop's clock, and renew it until the block ends."""
+        """Wait for a turn until a moment of the event loop's clock, and renew it until the block ends.
+
+        Where the block ends because the record failed, others are to go on with the plan.
+        """
         turn = await self._wait(plan_id, until)
         if turn is None:
             yield None
             return
         renewing = asyncio.create_task(self._keep_renewing(turn))
+        end = _GIVE_BACK
         try:
             yield turn
+        except JournalError:
+            end = _HAND_OVER
+            raise
         finally:
             renewing.cancel()
             with anyio.CancelScope(shield=True):
                 with suppress(asyncio.CancelledError):
                     await renewing
-                await self._try(_GIVE_BACK, plan_id, turn.fence)
+                await self._try(end, plan_id, turn.fence)
 
     async def _wait(self, plan_id: str, until: float) -> Turn | None:
         while True:
