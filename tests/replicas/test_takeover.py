@@ -13,6 +13,7 @@ import anyio.to_thread
 import pytest
 from mcp import Client
 from mcp.types import CallToolResult
+from pydantic import SecretStr
 
 from sim_mcp.changes.agreement import BY_PAGE
 from sim_mcp.changes.record.history import Change, changes
@@ -22,7 +23,8 @@ from sim_mcp.server.app import build_server
 from tests.chaos.test_kills import assert_told, assert_true
 from tests.processes.test_serving import environment, server_process
 from tests.replicas.database import Server
-from tests.support import Fleet, fleet_of, structured, with_key
+from tests.replicas.network import network_to
+from tests.support import Fleet, fleet_of, structured, text_of, with_key
 
 SIMS = 40
 PACE = "latency=0.02@PATCH"
@@ -66,7 +68,8 @@ class Replicas:
 
 
 @asynccontextmanager
-async def replicas(number: int, *, seed: int = 1) -> AsyncIterator[Replicas]:
+async def replicas(number: int, *, seed: int = 1, **first: str) -> AsyncIterator[Replicas]:
+    """Start servers; the first has settings of its own."""
     async with AsyncExitStack() as stack:
         fleet = await stack.enter_async_context(fleet_of(SandboxSettings(sims=140, seed=seed)))
         query = {"q": "status:1", "per_page": 1000}
@@ -78,7 +81,8 @@ async def replicas(number: int, *, seed: int = 1) -> AsyncIterator[Replicas]:
             # Machines of their own share nothing but the database.
             home = fleet.state_dir / f"replica-{place}"
             home.mkdir()
-            env = environment(fleet, SIM_MCP_CONFIRM="host", SIM_MCP_STATE_DIR=str(home))
+            own = {} if place else first
+            env = environment(fleet, SIM_MCP_CONFIRM="host", SIM_MCP_STATE_DIR=str(home), **own)
             address, pid = await stack.enter_async_context(server_process([], env))
             stack.callback(woken, pid)
             pids.append(pid)
@@ -128,6 +132,27 @@ async def test_a_server_that_is_frozen_loses_its_change_and_sends_nothing_more_w
         assert structured(answer)["plan"] == done.plan
         assert len(await group.fleet.writes()) <= written + 1, "at most the one it was about to send"
         await group.finished()
+        await assert_once(group)
+
+
+@pytest.mark.parametrize("after", [5, 21])
+async def test_a_server_that_is_cut_off_from_the_record_loses_its_change_and_sends_nothing_more(
+    place: SecretStr, after: int
+) -> None:
+    async with (
+        network_to(place.get_secret_value()) as (network, url),
+        replicas(2, seed=300 + after, SIM_MCP_DATABASE_URL=url) as group,
+    ):
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(group.ask)
+            await group.written(after)
+            network.cut()
+            done = await group.finished()
+            written = len(await group.fleet.writes())
+            network.mend()
+        (answer,) = group.told
+        assert done.plan in text_of(answer)
+        assert len(await group.fleet.writes()) == written
         await assert_once(group)
 
 
