@@ -17,6 +17,7 @@ from sim_mcp.emnify.filters import NEWEST_FIRST, DeviceFilter, EventFilter, Even
 from sim_mcp.emnify.http.calls import Answer, Call, check_page, collection, on_batch, on_device, on_sim
 from sim_mcp.emnify.http.error_mapping import batch_refusal
 from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Pacer
+from sim_mcp.emnify.http.shared_limits import LimitStore
 from sim_mcp.emnify.http.transport import Transport
 from sim_mcp.emnify.identifiers import Bic
 from sim_mcp.emnify.models import Batch, Connectivity, Device, Event, Label, Quota, Sim, SimRef
@@ -55,6 +56,7 @@ class EmnifyClient:
         limits: Limits = PUBLISHED_LIMITS,
         deadline_s: float = DEFAULT_DEADLINE_S,
         transport: httpx.AsyncBaseTransport | None = None,
+        limit_store: LimitStore | None = None,
     ) -> None:
         token = application_token if isinstance(application_token, SecretStr) else SecretStr(application_token)
         self._deadline_s = deadline_s
@@ -64,6 +66,7 @@ class EmnifyClient:
             limits=limits,
             user_agent=f"sim-mcp/{version('sim-mcp')}",
             transport=transport,
+            limit_store=limit_store,
         )
         self.reachability = Reachability(self._send)
         self.organisation = OwnOrganisation(self._send)

@@ -12,10 +12,10 @@ import anyio
 import psycopg
 from pydantic import SecretStr
 
-from sim_mcp.changes.record.postgres.connections import Connections
 from sim_mcp.changes.record.postgres.migrations import VERSION, version_of
 from sim_mcp.changes.record.postgres.turns import TURN_S, Turns
 from sim_mcp.changes.record.storage import WAITS_S, Database, JournalError, Record, Rows
+from sim_mcp.postgres import Connections
 
 _LAST = "SELECT n, at, kind, plan, item, body FROM entries ORDER BY n DESC LIMIT 1"
 _SAME = "SELECT n, at, kind, plan, item, body FROM entries WHERE n = %s"
@@ -95,10 +95,14 @@ class PostgresRecord:
         """Yield each plan that is decided, by whichever server, as it is; one missed while unconnected is not told."""
         while True:
             with suppress(psycopg.Error):
-                async with await self.connections.connect_async() as db:
+                db = await self.connections.connect_async()
+                try:
                     await db.execute("LISTEN sim_mcp_decided")
                     async for decided in db.notifies():
                         yield decided.payload
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await db.close()
             await anyio.sleep(_CONNECTS_AGAIN_IN_S)
 
     def close(self) -> None:

@@ -20,8 +20,8 @@ import anyio
 import anyio.to_thread
 import psycopg
 
-from sim_mcp.changes.record.postgres.connections import Connections
 from sim_mcp.changes.record.storage import WAITS_S, Database, JournalError, Record, TurnLostError
+from sim_mcp.postgres import Connections
 
 log = logging.getLogger(__name__)
 
