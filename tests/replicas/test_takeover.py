@@ -194,7 +194,7 @@ def abandon(journal: Journal, plan: str) -> None:
 def leave(journal: Journal, plan: str) -> None:
     with journal.record.writing() as db:
         db.execute("DELETE FROM turns")
-        db.execute("INSERT INTO turns (plan, fence, until, holder) VALUES (?, 1, clock_timestamp(), '')", (plan,))
+        db.execute("INSERT INTO turns (plan, number, until, holder) VALUES (?, 1, clock_timestamp(), '')", (plan,))
 
 
 async def given_back(journal: Journal) -> None:

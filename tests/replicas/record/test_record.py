@@ -1,9 +1,10 @@
 """The database is known again before every write, and what a server has open is no older than what it says."""
 
 import threading
-from contextlib import closing
+from contextlib import aclosing, closing
 from pathlib import Path
 
+import anyio
 import psycopg
 import pytest
 from pydantic import SecretStr
@@ -13,6 +14,8 @@ from sim_mcp.changes.record.entries import Intended
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.postgres.record import PostgresRecord
 from sim_mcp.changes.record.storage import JournalError
+from sim_mcp.emnify.http.postgres_limits import PostgresLimits
+from sim_mcp.emnify.http.shared_limits import Gate, Slot
 from tests.changes.test_record import CALLER, plan_of
 from tests.processes.test_commands import run
 from tests.processes.test_serving import environment
@@ -62,11 +65,12 @@ def test_the_hours_limit_is_counted_by_one_server_at_a_time(place: SecretStr) ->
 
 def test_a_server_that_is_frozen_in_a_transaction_holds_up_no_other_for_ever(place: SecretStr) -> None:
     """The database ends what stands idle in a transaction for a quarter of a minute."""
-    frozen = PostgresRecord(place)
+    frozen, told = PostgresRecord(place), list[str]()
     with pytest.raises(JournalError), frozen.writing():  # noqa: PT012  # what it missed meanwhile is told at its end.
         with pytest.raises(JournalError, match="cannot be written"):
             Journal(place).keep(plan_of(1), CALLER)
-        assert Journal(place).keep(plan_of(1), CALLER).state == "waiting"
+        told.append(Journal(place).keep(plan_of(1), CALLER).state)
+    assert told == ["waiting"]
 
 
 def test_text_that_postgresql_cannot_hold_is_no_fault_of_the_record(place: SecretStr) -> None:
@@ -75,6 +79,11 @@ def test_text_that_postgresql_cannot_hold_is_no_fault_of_the_record(place: Secre
     plan = journal.keep(plan_of(1), CALLER).id
     journal.settle(plan, {0: Outcome("failed", "a", "a", "a zero: \0, 100 % and a ?")})
     assert journal.progress(plan).settled[0].note == "a zero: \0, 100 % and a ?"
+
+
+async def a_slot(url: SecretStr) -> Slot:
+    async with aclosing(PostgresLimits(url)) as store:
+        return await store.reserve([Gate("a", 1.0, 5, 10)], 1)
 
 
 def test_a_server_needs_no_more_than_it_does(server: Server, place: SecretStr, tmp_path: Path) -> None:
@@ -88,6 +97,7 @@ def test_a_server_needs_no_more_than_it_does(server: Server, place: SecretStr, t
             "SELECT, UPDATE ON record",
             "SELECT, INSERT, UPDATE ON turns",
             "SELECT ON migrations",
+            "SELECT, INSERT, UPDATE, DELETE ON paces, pace_seconds, senders",
         ):
             db.execute(f"GRANT {rights} TO serving".encode())
     served = SecretStr(place.get_secret_value().replace("tests@", "serving@"))
@@ -96,6 +106,7 @@ def test_a_server_needs_no_more_than_it_does(server: Server, place: SecretStr, t
     assert journal.decide(plan, approved=True, how="page")
     assert journal.intend(plan, 0, "x", hourly=9) == "now"
     journal.settle(plan, {0: Outcome("changed", "a", "b", "")})
+    assert anyio.run(a_slot, served).granted
     env = environment(None, SIM_MCP_DATABASE_URL=served.get_secret_value(), SIM_MCP_STATE_DIR=str(tmp_path))
     assert "changed" in run("audit", env=env).stdout
     with closing(psycopg.connect(served.get_secret_value())) as db, pytest.raises(psycopg.errors.InsufficientPrivilege):

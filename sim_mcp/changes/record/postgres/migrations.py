@@ -91,7 +91,7 @@ CREATE TRIGGER agreed_items_never_deleted BEFORE DELETE ON items
 _TURNS = """
 CREATE TABLE turns (
     plan text COLLATE "C" PRIMARY KEY,
-    fence bigint NOT NULL,
+    number bigint NOT NULL,
     until timestamptz,
     holder text NOT NULL
 );
