@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 import anyio
 
@@ -40,8 +41,9 @@ async def work_with_others(
 
 async def hear_decisions(record: SharedRecord, hear: Callable[[str], None]) -> None:
     """Tell each plan that is decided on another server, until cancelled."""
-    async for plan_id in record.decisions():
-        hear(plan_id)
+    async with aclosing(record.decisions()) as decisions:
+        async for plan_id in decisions:
+            hear(plan_id)
 
 
 async def take_over(

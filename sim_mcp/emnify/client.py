@@ -20,6 +20,7 @@ from sim_mcp.emnify.http.calls import A_WHILE_S, Answer, Call, check_page, colle
 from sim_mcp.emnify.http.error_mapping import batch_refusal
 from sim_mcp.emnify.http.pacer import Pacer
 from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits
+from sim_mcp.emnify.http.shared_limits import LimitStore
 from sim_mcp.emnify.http.shared_reads import SharedReads
 from sim_mcp.emnify.http.transport import Transport
 from sim_mcp.emnify.identifiers import Bic
@@ -63,6 +64,7 @@ class EmnifyClient:
         deadline_s: float = DEFAULT_DEADLINE_S,
         transport: httpx.AsyncBaseTransport | None = None,
         observer: Observer = NOBODY,
+        limit_store: LimitStore | None = None,
     ) -> None:
         token = application_token if isinstance(application_token, SecretStr) else SecretStr(application_token)
         self._deadline_s = deadline_s
@@ -73,6 +75,7 @@ class EmnifyClient:
             user_agent=f"sim-mcp/{version('sim-mcp')}",
             transport=transport,
             observer=observer,
+            limit_store=limit_store,
         )
         self._reads = SharedReads(self._transport.send, self._transport.pacer, self.now)
         self.numbers = RememberedNumbers()

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from starlette.responses import JSONResponse, Response
 from sim_mcp import __version__
 from sim_mcp.changes.service import ChangeService
 from sim_mcp.emnify import EmnifyClient, InvalidValueError, asked_by, for_a_change
+from sim_mcp.emnify.http.shared_limits import LimitStore
 from sim_mcp.exports.service import WAITS_S, ExportService
 from sim_mcp.exports.sources import rows_of
 from sim_mcp.fleet.inventory.fleet_search import FleetSearch
@@ -241,7 +242,10 @@ def _lifespan(
                 return
             client = await stack.enter_async_context(
                 EmnifyClient(
-                    base_url=settings.base_url, application_token=settings.application_token, observer=observer
+                    base_url=settings.base_url,
+                    application_token=settings.application_token,
+                    limit_store=await stack.enter_async_context(_limit_store(settings)),
+                    observer=observer,
                 )
             )
             readiness.client = client
@@ -259,6 +263,19 @@ def _lifespan(
                 background.cancel_scope.cancel()
 
     return lifespan
+
+
+@asynccontextmanager
+async def _limit_store(settings: Settings) -> AsyncIterator[LimitStore | None]:
+    """Yield what servers share emnify's limits by, or None where there is one server alone."""
+    if settings.database_url is None:
+        yield None
+        return
+    # The driver is loaded only where a database is used.
+    from sim_mcp.emnify.http.postgres_limits import PostgresLimits  # noqa: PLC0415
+
+    async with aclosing(PostgresLimits(settings.database_url)) as store:
+        yield store
 
 
 def _state_directory(settings: Settings) -> Path | None:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import anyio
+import anyio.to_thread
+from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -85,6 +87,8 @@ class Readiness:
         found = [await self._emnify(), await anyio.to_thread.run_sync(self._state)]
         if (directory := self._settings.export_dir) is not None:
             found.append(await anyio.to_thread.run_sync(_unusable, "SIM_MCP_EXPORT_DIR", directory))
+        if (url := self._settings.database_url) is not None:
+            found.append(await anyio.to_thread.run_sync(_database_problem, url))
         return [problem for problem in found if problem is not None]
 
     def _database(self, problems: list[Problem]) -> dict[str, Any]:
@@ -127,20 +131,29 @@ class Readiness:
             directory = self._settings.state_directory()
         except OSError as error:
             return _no_directory(_STATE_DIR, Path(error.filename or "the usual place"), error)
-        return _unusable(_STATE_DIR, directory) or self._unreadable()
+        return _unusable(_STATE_DIR, directory) or (None if self._settings.database_url else _unreadable(directory))
 
-    def _unreadable(self) -> Problem | None:
-        record = open_record(self._settings.record_place())
-        try:
-            if not record.exists:  # it is made with the first change.
-                return None
-            with record.reading(wait_s=_RECORD_WAIT_S):
-                return None
-        except JournalError as error:
-            what = _DATABASE if self._settings.database_url else _STATE_DIR
-            return Problem(what, "the record of changes cannot be read", str(error))
-        finally:
-            record.close()
+
+def _unreadable(directory: Path) -> Problem | None:
+    record = open_record(directory)
+    if not record.exists:  # it is made with the first change.
+        return None
+    try:
+        with record.reading(wait_s=_RECORD_WAIT_S):
+            return None
+    except JournalError as error:
+        return Problem(_STATE_DIR, "the record of changes cannot be read", str(error))
+
+
+def _database_problem(url: SecretStr) -> Problem | None:
+    # The driver is loaded only where a database is used.
+    from sim_mcp.changes.record.postgres.upgrade import why_not_current  # noqa: PLC0415
+
+    try:
+        details = why_not_current(url)
+    except JournalError as error:
+        return Problem(_DATABASE, "the database cannot be reached", str(error))
+    return Problem(_DATABASE, "the database is of another version", details) if details else None
 
 
 def _unusable(variable: str, directory: Path) -> Problem | None:

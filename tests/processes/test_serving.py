@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -73,7 +73,8 @@ async def server_process(
             yield said_so_far[said_so_far.index("http://") :].split()[0], process.pid
         finally:
             # Also where the test fails: whoever waits for the process to end would wait for ever.
-            process.terminate()
+            with suppress(ProcessLookupError):
+                process.terminate()
 
 
 async def agree(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:

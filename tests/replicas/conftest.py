@@ -7,8 +7,8 @@ import pytest
 from psycopg_pool import ConnectionPool
 from pydantic import SecretStr
 
+from sim_mcp import postgres
 from sim_mcp.changes.record.place import Place
-from sim_mcp.changes.record.postgres import connections
 from sim_mcp.changes.record.postgres.upgrade import upgrade
 from sim_mcp.sandbox import SandboxSettings
 from tests import support
@@ -50,7 +50,7 @@ def place(server: Server, template: str, monkeypatch: pytest.MonkeyPatch) -> Ite
             super().__init__(*args, **options)  # type: ignore[arg-type]
             opened.append(self)
 
-    monkeypatch.setattr(connections, "ConnectionPool", Pool)
+    monkeypatch.setattr(postgres, "ConnectionPool", Pool)
     yield url
     for pool in opened:
         pool.close()

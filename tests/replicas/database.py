@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import anyio
 import psycopg
 from psycopg import conninfo
+from pydantic import SecretStr
 
 UNPRIVILEGED = "postgres"
 """PostgreSQL refuses to run as root; Debian's package makes this user."""
@@ -103,3 +105,12 @@ def free_port() -> int:
 def database_of(url: str) -> str:
     """Return the name of the database in an address."""
     return str(conninfo.conninfo_to_dict(url)["dbname"])
+
+
+async def heard_by_somebody(place: SecretStr) -> None:
+    """Wait until a server listens to what is decided."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen%'"
+    async with await psycopg.AsyncConnection.connect(place.get_secret_value(), autocommit=True) as db:
+        with anyio.fail_after(10):
+            while await (await db.execute(query)).fetchone() == (0,):  # noqa: ASYNC110  # it tells nobody.
+                await anyio.sleep(0.05)

@@ -1,6 +1,6 @@
 """What the record of changes is kept in: transactions, and the turn to work on a plan."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
@@ -89,5 +89,5 @@ class SharedRecord(Record, Protocol):
             JournalError: The record cannot be read.
         """
 
-    def decisions(self) -> AsyncIterator[str]:
+    def decisions(self) -> AsyncGenerator[str]:
         """Yield each plan that is decided, by whichever server, as it is; some may be missed."""

@@ -31,6 +31,7 @@ from sim_mcp.emnify.http.error_mapping import refusal, sign_in_refusal
 from sim_mcp.emnify.http.pacer import Pacer
 from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, Limits
 from sim_mcp.emnify.http.retry import Progress
+from sim_mcp.emnify.http.shared_limits import LimitStore, SharedLimits
 from sim_mcp.observing import NOBODY, Observer
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Transport:
         user_agent: str,
         transport: httpx.AsyncBaseTransport | None,
         observer: Observer = NOBODY,
+        limit_store: LimitStore | None = None,
     ) -> None:
         self._observer = observer
         self._host = urlsplit(base_url).hostname or base_url
@@ -60,6 +62,7 @@ class Transport:
         key = hashlib.sha256(application_token.get_secret_value().encode()).digest()
         self.identity = hashlib.blake2b(base_url.encode(), key=key, digest_size=12).hexdigest()
         self.pacer = Pacer(limits, observer=observer)
+        self._shared = SharedLimits(limit_store, limits, self.identity) if limit_store is not None else None
         self.auth = Authenticator(self._sign_in)
         self.clock = UpstreamClock()
 
@@ -120,13 +123,15 @@ class Transport:
 
     async def _send_once(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
         async with self.pacer.turn(call.operation):
+            if self._shared is not None:
+                await self._shared.wait(call.operation)
             if call.on_sent is not None:
                 call.on_sent()
             with self._observer.attempt(call.operation, self._host, progress.attempts) as attempt:
                 response = await self._exchange(call, headers, progress)
                 attempt.answered(response.status_code, request_id(response.headers))
         self.clock.read(response.headers.get("Date", ""))
-        self._check_throttling(call, response)
+        await self._check_throttling(call, response)
         return response
 
     async def _exchange(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
@@ -163,7 +168,7 @@ class Transport:
         )
         return response
 
-    def _check_throttling(self, call: Call, response: httpx.Response) -> None:
+    async def _check_throttling(self, call: Call, response: httpx.Response) -> None:
         """Slow down after a 429, which is raised to be retried; speed up again after anything else."""
         if response.status_code != _TOO_MANY:
             self.pacer.answered()
@@ -172,6 +177,8 @@ class Transport:
         retry_after_s = self.clock.wait_s(response.headers.get("Retry-After", ""))
         pause_s = self.pacer.throttled(retry_after_s)
         wait_s = pause_s if retry_after_s is None else retry_after_s
+        if self._shared is not None:
+            await self._shared.pause(pause_s)
         raise RateLimitedError(
             f"emnify asks to slow down (429) for {math.ceil(wait_s)} s",
             retry_after_s=wait_s,

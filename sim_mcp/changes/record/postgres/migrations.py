@@ -91,7 +91,7 @@ CREATE TRIGGER agreed_items_never_deleted BEFORE DELETE ON items
 _TURNS = """
 CREATE TABLE turns (
     plan text COLLATE "C" PRIMARY KEY,
-    fence bigint NOT NULL,
+    number bigint NOT NULL,
     until timestamptz,
     holder text NOT NULL
 );
@@ -107,9 +107,81 @@ CREATE TRIGGER told_when_decided AFTER INSERT ON entries
     FOR EACH ROW WHEN (NEW.kind = 'decided') EXECUTE FUNCTION tell_decision();
 """
 
+_PACES = """
+CREATE TABLE paces (
+    scope text COLLATE "C" PRIMARY KEY,
+    next_at double precision NOT NULL DEFAULT 0
+);
+CREATE TABLE pace_seconds (
+    scope text COLLATE "C" NOT NULL,
+    second bigint NOT NULL,
+    sent integer NOT NULL,
+    PRIMARY KEY (scope, second)
+);
+CREATE TABLE senders (
+    name text COLLATE "C" PRIMARY KEY,
+    seen double precision NOT NULL
+);
+
+CREATE FUNCTION reserve_pace(
+    sender text, longest double precision,
+    scopes text[], intervals double precision[], most integer[], windows integer[],
+    OUT granted boolean, OUT wait double precision, OUT together bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    now_s double precision;
+    at_s double precision;
+    sent_in_window bigint;
+    opens bigint;
+BEGIN
+    -- What is lost when the machine dies is half a second of pacing.
+    PERFORM set_config('synchronous_commit', 'off', true);
+    INSERT INTO paces (scope) SELECT unnest(scopes) ORDER BY 1 ON CONFLICT DO NOTHING;
+    PERFORM 1 FROM paces WHERE scope = ANY (scopes) ORDER BY scope FOR UPDATE;
+    now_s := extract(epoch FROM clock_timestamp());
+    SELECT greatest(now_s, max(next_at)) INTO at_s FROM paces WHERE scope = ANY (scopes);
+    FOR i IN 1 .. cardinality(scopes) LOOP
+        CONTINUE WHEN most[i] = 0;
+        SELECT coalesce(sum(sent), 0) INTO sent_in_window FROM pace_seconds
+        WHERE scope = scopes[i] AND second >= floor(at_s)::bigint - windows[i];
+        CONTINUE WHEN sent_in_window < most[i];
+        SELECT second INTO opens FROM (
+            SELECT second, sum(sent) OVER (ORDER BY second) AS leaving FROM pace_seconds
+            WHERE scope = scopes[i] AND second >= floor(at_s)::bigint - windows[i]
+        ) AS past WHERE sent_in_window - leaving < most[i] ORDER BY second LIMIT 1;
+        at_s := greatest(at_s, opens + windows[i] + 1);
+    END LOOP;
+    wait := at_s - now_s;
+    granted := wait <= longest;
+    IF granted THEN
+        FOR i IN 1 .. cardinality(scopes) LOOP
+            IF intervals[i] > 0 THEN
+                UPDATE paces SET next_at = at_s + intervals[i] WHERE scope = scopes[i];
+            END IF;
+            IF most[i] > 0 THEN
+                INSERT INTO pace_seconds AS past (scope, second, sent) VALUES (scopes[i], floor(at_s)::bigint, 1)
+                ON CONFLICT (scope, second) DO UPDATE SET sent = past.sent + 1;
+                IF random() < 0.01 THEN
+                    DELETE FROM pace_seconds WHERE scope = scopes[i] AND second < floor(now_s)::bigint - windows[i] - 1;
+                END IF;
+            END IF;
+        END LOOP;
+    END IF;
+    INSERT INTO senders (name, seen) VALUES (sender, now_s)
+    ON CONFLICT (name) DO UPDATE SET seen = EXCLUDED.seen WHERE senders.seen < EXCLUDED.seen - 5;
+    SELECT count(*) INTO together FROM senders WHERE seen > now_s - 60;
+END $$;
+
+CREATE FUNCTION pause_pace(paused text, seconds double precision) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO paces (scope, next_at) VALUES (paused, extract(epoch FROM clock_timestamp()) + seconds)
+    ON CONFLICT (scope) DO UPDATE SET next_at = greatest(paces.next_at, EXCLUDED.next_at)
+$$;
+"""
+
 MIGRATIONS = (
     Migration("keep plans, decisions, intents, answers and outcomes", _THE_RECORD),
     Migration("take turns at plans, and tell decisions", _TURNS),
+    Migration("share emnify's limits", _PACES),
 )
 """From version 0, which an empty database is at."""
 VERSION = len(MIGRATIONS)

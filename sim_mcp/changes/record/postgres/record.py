@@ -4,7 +4,7 @@ As in a file, what was seen last is looked for before anything is written: a dat
 or failed over to a copy that lags, does not have it.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
@@ -12,10 +12,10 @@ import anyio
 import psycopg
 from pydantic import SecretStr
 
-from sim_mcp.changes.record.postgres.connections import Connections
 from sim_mcp.changes.record.postgres.migrations import VERSION, version_of
 from sim_mcp.changes.record.postgres.turns import TURN_S, Turns
 from sim_mcp.changes.record.storage import WAITS_S, Database, JournalError, Record, Rows
+from sim_mcp.postgres import Connections
 
 _LAST = "SELECT n, at, kind, plan, item, body FROM entries ORDER BY n DESC LIMIT 1"
 _SAME = "SELECT n, at, kind, plan, item, body FROM entries WHERE n = %s"
@@ -91,14 +91,18 @@ class PostgresRecord:
         with self.reading() as db:
             return [plan for (plan,) in db.execute(_ABANDONED)]
 
-    async def decisions(self) -> AsyncIterator[str]:
+    async def decisions(self) -> AsyncGenerator[str]:
         """Yield each plan that is decided, by whichever server, as it is; one missed while unconnected is not told."""
         while True:
             with suppress(psycopg.Error):
-                async with await self.connections.connect_async() as db:
+                db = await self.connections.connect_async()
+                try:
                     await db.execute("LISTEN sim_mcp_decided")
                     async for decided in db.notifies():
                         yield decided.payload
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await db.close()
             await anyio.sleep(_CONNECTS_AGAIN_IN_S)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Turns at plans, among servers: a lease that is renewed while its holder lives, a fence against one that wakes late.
+"""Turns at plans, among servers: a lease that is renewed while its holder lives, a number against one that wakes late.
 
 A lock that belongs to a connection would not do: a server that is frozen keeps its connection, and its lock with it.
 """
@@ -20,8 +20,8 @@ import anyio
 import anyio.to_thread
 import psycopg
 
-from sim_mcp.changes.record.postgres.connections import Connections
-from sim_mcp.changes.record.storage import WAITS_S, Database, Record, TurnLostError
+from sim_mcp.changes.record.storage import WAITS_S, Database, JournalError, Record, TurnLostError
+from sim_mcp.postgres import Connections
 
 log = logging.getLogger(__name__)
 
@@ -39,17 +39,18 @@ JOIN items AS ours ON ours.plan = ? AND ours.sim = theirs.sim
 WHERE turns.plan <> ? AND turns.until > clock_timestamp() LIMIT 1
 """
 _TAKE = """
-INSERT INTO turns (plan, fence, until, holder) VALUES (?, 1, clock_timestamp() + ? * interval '1 second', ?)
-ON CONFLICT (plan) DO UPDATE SET fence = turns.fence + 1, until = EXCLUDED.until, holder = EXCLUDED.holder
+INSERT INTO turns (plan, number, until, holder) VALUES (?, 1, clock_timestamp() + ? * interval '1 second', ?)
+ON CONFLICT (plan) DO UPDATE SET number = turns.number + 1, until = EXCLUDED.until, holder = EXCLUDED.holder
 WHERE turns.until IS NULL OR turns.until <= clock_timestamp()
-RETURNING fence
+RETURNING number
 """
 _RENEW = """
 UPDATE turns SET until = clock_timestamp() + {0} * interval '1 second'
-WHERE plan = {0} AND fence = {0} AND until > clock_timestamp() RETURNING fence
+WHERE plan = {0} AND number = {0} AND until > clock_timestamp() RETURNING number
 """
 # One that ran out stays as it is: so others see that it was not given back, and go on with the plan.
-_GIVE_BACK = "UPDATE turns SET until = NULL WHERE plan = %s AND fence = %s AND until > clock_timestamp()"
+_GIVE_BACK = "UPDATE turns SET until = NULL WHERE plan = %s AND number = %s AND until > clock_timestamp()"
+_HAND_OVER = "UPDATE turns SET until = clock_timestamp() WHERE plan = %s AND number = %s AND until > clock_timestamp()"
 
 
 class Turn:
@@ -57,10 +58,10 @@ class Turn:
 
     exists = True
 
-    def __init__(self, record: Record, plan_id: str, fence: int, turn_s: float) -> None:
+    def __init__(self, record: Record, plan_id: str, number: int, turn_s: float) -> None:
         self._record = record
         self.plan_id = plan_id
-        self.fence = fence
+        self.number = number
         self._turn_s = turn_s
 
     @contextmanager
@@ -72,7 +73,7 @@ class Turn:
             JournalError: It cannot be written.
         """
         with self._record.writing() as db:
-            if db.execute(_RENEW.format("?"), (self._turn_s, self.plan_id, self.fence)).fetchone() is None:
+            if db.execute(_RENEW.format("?"), (self._turn_s, self.plan_id, self.number)).fetchone() is None:
                 raise TurnLostError(
                     f"This server was out of reach for more than {self._turn_s:.0f} s while it worked on plan "
                     f"{self.plan_id}, so another may go on with it. This one sends nothing more of it."
@@ -105,20 +106,27 @@ class Turns:
 
     @asynccontextmanager
     async def taken(self, plan_id: str, until: float) -> AsyncIterator[Turn | None]:
-        """Wait for a turn until a moment of the event loop's clock, and renew it until the block ends."""
+        """Wait for a turn until a moment of the event loop's clock, and renew it until the block ends.
+
+        Where the block ends because the record failed, others are to go on with the plan.
+        """
         turn = await self._wait(plan_id, until)
         if turn is None:
             yield None
             return
         renewing = asyncio.create_task(self._keep_renewing(turn))
+        end = _GIVE_BACK
         try:
             yield turn
+        except JournalError:
+            end = _HAND_OVER
+            raise
         finally:
             renewing.cancel()
             with anyio.CancelScope(shield=True):
                 with suppress(asyncio.CancelledError):
                     await renewing
-                await self._try(_GIVE_BACK, plan_id, turn.fence)
+                await self._try(end, plan_id, turn.number)
 
     async def _wait(self, plan_id: str, until: float) -> Turn | None:
         while True:
@@ -142,7 +150,7 @@ class Turns:
     async def _keep_renewing(self, turn: Turn) -> None:
         while True:
             await anyio.sleep(self._turn_s / _RENEWALS)
-            await self._try(_RENEW.format("%s"), self._turn_s, turn.plan_id, turn.fence)
+            await self._try(_RENEW.format("%s"), self._turn_s, turn.plan_id, turn.number)
 
     async def _try(self, statement: str, *values: str | float) -> None:
         """Carry out a statement; where that fails, the turn runs out, which whoever writes next is told."""

@@ -5,9 +5,9 @@ from contextlib import closing
 import psycopg
 from pydantic import SecretStr
 
-from sim_mcp.changes.record.postgres.connections import Connections
 from sim_mcp.changes.record.postgres.migrations import MIGRATIONS, VERSION, migrate, version_of
 from sim_mcp.changes.record.storage import JournalError
+from sim_mcp.postgres import Connections
 
 
 def upgrade(url: SecretStr) -> list[str]:

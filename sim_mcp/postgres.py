@@ -1,4 +1,4 @@
-"""Connections to the database of the record: how they are made, and what is said when they cannot be."""
+"""Connections to the database that servers share: how they are made, and what is said when they cannot be."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,7 +89,7 @@ class Connections:
                     max_size=_AT_ONCE,
                     open=True,
                     check=ConnectionPool.check_connection,
-                    name="the record of changes",
+                    name="sim-mcp",
                 )
             return self._pool
 
