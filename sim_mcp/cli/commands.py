@@ -26,7 +26,7 @@ from sim_mcp.cli.options import WholePath, env_file_option, json_option, sandbox
 from sim_mcp.cli.streams import Output, prepare, reader_may_leave
 from sim_mcp.cli.tables import records
 from sim_mcp.formatting import as_utc
-from sim_mcp.logs import log_to_stderr
+from sim_mcp.logs import log_to_stderr, tell
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
 from sim_mcp.sandbox import serve as serve_sandbox
 from sim_mcp.server.app import build_server
@@ -266,14 +266,16 @@ async def _call(settings: Settings, sandbox: bool, tool: str, words: Sequence[st
 
 def _settings(*, sandbox: bool = False) -> Settings:
     named = click.get_current_context().meta.get(ENV_FILE)
+    notices: list[str] = []
     try:
-        settings = read_settings(
-            named=named, sandbox=sandbox, tell=lambda sentence: click.echo(f"sim-mcp: {sentence}", err=True)
-        )
+        settings = read_settings(named=named, sandbox=sandbox, tell=notices.append)
         read_policy(settings.policy, settings.confirm)
+        log_to_stderr(settings.log_level, settings.application_token, as_json=settings.log_format == "json")
     except (SettingsError, PolicyError) as error:
         raise UsageError(str(error)) from None
-    log_to_stderr(settings.log_level, settings.application_token, as_json=settings.log_format == "json")
+    finally:
+        for notice in notices:
+            tell(f"sim-mcp: {notice}")
     return settings
 
 

@@ -22,7 +22,10 @@ from tests.processes.test_serving import Era, environment
 from tests.support import Fleet, structured, with_key
 
 SOON_S = 15.0
-"""It ends within 10 s, before `docker stop` kills; the rest is for a busy machine."""
+"""It ends within 10 s, before `docker stop` kills, and not when a call in flight is done, after 38 s or more.
+
+The time between is for a busy machine.
+"""
 
 ERAS: tuple[Era, ...] = ("auto", "legacy")
 

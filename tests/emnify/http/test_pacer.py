@@ -15,6 +15,7 @@ from sim_mcp.emnify import EmnifyClient, Limits, Rate, RateLimitedError, Window,
 from sim_mcp.emnify.http.budget import OwnBudget
 from sim_mcp.emnify.http.pacer import Pacer
 from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, PUBLISHED_LIMITS
+from sim_mcp.observing import Observer
 from sim_mcp.sandbox import SandboxSettings, running
 from sim_mcp.sandbox.api import limits as gateway
 from tests.emnify.conftest import CANARY
@@ -215,6 +216,40 @@ def test_a_wait_longer_than_the_deadline_fails_at_once_and_takes_no_place() -> N
     assert failed_at == 0
     assert min(told) > 2
     assert sent[-1][0] < 0.3
+
+
+class Heard(Observer):
+    """What the pacer told."""
+
+    def __init__(self) -> None:
+        self.waits: list[tuple[str, float, bool]] = []
+        self.refused: list[str] = []
+
+    def turn_came(self, operation: str, waited_s: float, *, background: bool) -> None:
+        self.waits.append((operation, round(waited_s), background))
+
+    def turn_refused(self, operation: str) -> None:
+        self.refused.append(operation)
+
+
+def test_how_long_each_waited_and_who_was_turned_away_is_told() -> None:
+    heard = Heard()
+
+    async def scene() -> None:
+        limits = Limits(per_address=Window(1, 60.0))
+        pacer = Pacer(limits, clock=asyncio.get_running_loop().time, observer=heard)
+        async with pacer.turn(GET):
+            pass
+        with pytest.raises(RateLimitedError), anyio.fail_after(10):
+            async with pacer.turn(PATCH):
+                pass
+        with in_background():
+            async with pacer.turn(LIST):
+                pass
+
+    in_virtual_time(scene)
+    assert heard.refused == [PATCH]
+    assert heard.waits == [(GET, 0, False), (LIST, 60, True)]
 
 
 def test_after_a_429_everything_pauses_and_then_goes_slower_until_it_goes_well() -> None:
