@@ -252,7 +252,9 @@ class ChangeService:
     async def _described(self, plan: Plan) -> Plan:
         """Return a plan that says where it would be done, and what falls due at once."""
         due = await word_due(self._client, plan.change.fees_due(plan.to_do))
-        return plan.model_copy(update={"place": self._settings.place, "due": due})
+        return plan.model_copy(
+            update={"place": self._settings.place, "workspace_name": self._settings.workspace, "due": due}
+        )
 
     async def _ask_anew(
         self, stored: StoredPlan, why: str, progress: ReportProgress, started: float, *, heard: bool

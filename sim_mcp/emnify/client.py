@@ -15,7 +15,7 @@ from sim_mcp.emnify.change import SimChange
 from sim_mcp.emnify.errors import InvalidValueError, RuleError
 from sim_mcp.emnify.filters import NEWEST_FIRST, DeviceFilter, EventFilter, EventSort, SimFilter, SimSort
 from sim_mcp.emnify.http.asking import asking_now
-from sim_mcp.emnify.http.auth import SignedIn
+from sim_mcp.emnify.http.auth import ApplicationTokens, SignedIn
 from sim_mcp.emnify.http.calls import A_WHILE_S, Answer, Call, check_page, collection, on_batch, on_device, on_sim
 from sim_mcp.emnify.http.error_mapping import batch_refusal
 from sim_mcp.emnify.http.pacer import Pacer
@@ -65,6 +65,7 @@ class EmnifyClient:
         transport: httpx.AsyncBaseTransport | None = None,
         observer: Observer = NOBODY,
         limit_store: LimitStore | None = None,
+        application_tokens: ApplicationTokens | None = None,
     ) -> None:
         token = application_token if isinstance(application_token, SecretStr) else SecretStr(application_token)
         self._deadline_s = deadline_s
@@ -76,6 +77,7 @@ class EmnifyClient:
             transport=transport,
             observer=observer,
             limit_store=limit_store,
+            application_tokens=application_tokens,
         )
         self._reads = SharedReads(self._transport.send, self._transport.pacer, self.now)
         self.numbers = RememberedNumbers()

@@ -16,13 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sim_mcp.principal import Principal, Scope
 from sim_mcp.private_files import OWNER_READS_WRITES
 from sim_mcp.settings import Settings
+from sim_mcp.workspaces.grant import KEYS
 
 log = logging.getLogger(__name__)
 
 FILE = "keys.json"
-KEYS = "keys of this server"
-"""The issuer of who comes with a key."""
-
 _BEGINS = "simkey_"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
