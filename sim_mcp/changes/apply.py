@@ -6,7 +6,6 @@ recorded outcome is settled by reading, and is never sent again.
 """
 
 import math
-from datetime import timedelta
 
 import anyio
 import anyio.lowlevel
@@ -15,8 +14,8 @@ from sim_mcp.changes.backend import Backend
 from sim_mcp.changes.outcome import UNCONFIRMED, Answer, Outcome, OutcomeKind, Sent, failed, fatal_reason
 from sim_mcp.changes.record.entries import Progress, StoredPlan
 from sim_mcp.changes.report import ReportProgress
-from sim_mcp.changes.settlement import PASSING, Settlement, Step, steps_of
-from sim_mcp.emnify import EmnifyError, for_a_change
+from sim_mcp.changes.settlement import PASSING, Settlement, Step, steps_of, why_paused
+from sim_mcp.emnify import EmnifyError, RateLimitedError, for_a_change
 from sim_mcp.fleet.lookup.sims_by_id import FEW
 
 CHUNK = 50
@@ -101,7 +100,7 @@ class Run:
         try:
             moved = await self._change.find_moved(self._backend.client, [step.item for step in chunk])
         except PASSING as error:
-            self.paused = str(error)
+            self.paused = why_paused(self._backend.client, error)
             return chunk
         except EmnifyError as error:
             unread = {step.number: failed(step.item, f"it could not be read again: {error}") for step in chunk}
@@ -139,8 +138,8 @@ class Run:
         wait_s = self._backend.client.pacer.wait_s(self._change.operation)
         if wait_s <= deadline - anyio.current_time():
             return None
-        goes_on = self._backend.client.now() + timedelta(seconds=wait_s)
-        return f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s, at {goes_on:%H:%M:%S} UTC"
+        allowed = f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s"
+        return why_paused(self._backend.client, RateLimitedError(allowed, retry_after_s=wait_s))
 
     async def _send(self, step: Step, sent: dict[int, Sent]) -> bool:
         """Record the intent and write; what needs reading back is left in `sent`. Return False if it has to wait."""
@@ -190,7 +189,7 @@ class Run:
         else:
             await self._settle(step, failed(step.item, str(error), error.request_id))
             self._fatal_reason = fatal_reason(error)
-            self.paused = str(error) if isinstance(error, PASSING) else None
+            self.paused = why_paused(self._backend.client, error) if isinstance(error, PASSING) else None
 
     async def _write_together(self, ready: list[Step], sent: dict[int, Sent]) -> list[Step]:
         """Write many items in one request; what became of each is read back."""
