@@ -7,11 +7,11 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /src
 COPY pyproject.toml uv.lock ./
-RUN uv sync --locked --no-dev --no-install-project
+RUN uv sync --locked --no-dev --extra postgres --extra telemetry --no-install-project
 COPY README.md LICENSE ./
 COPY prompts ./prompts
 COPY sim_mcp ./sim_mcp
-RUN uv sync --locked --no-dev --no-editable
+RUN uv sync --locked --no-dev --extra postgres --extra telemetry --no-editable
 
 FROM python:3.13-slim-bookworm
 LABEL org.opencontainers.image.title="sim-mcp" \

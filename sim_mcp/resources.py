@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from sim_mcp.changes.record.audit import audit
-from sim_mcp.changes.record.record_file import JournalError
+from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.exports.files import ExportNotFoundError, ExportRefusedError
 from sim_mcp.exports.formats import MIME_TYPES
 from sim_mcp.settings import Settings
@@ -56,7 +56,7 @@ async def _read_record(settings: Settings, *, sim: str | None = None, plan: str 
     owner = None if who.sees_all else (who.issuer, who.subject)
 
     def read() -> tuple[int, list[dict[str, str]]]:
-        rows = audit(settings.state_directory(), sim=sim, owner=owner)
+        rows = audit(settings.record_place(), sim=sim, owner=owner)
         found = [row._asdict() for row in rows if plan in (None, row.plan)]
         return len(found), found[-MAX_ROWS:][::-1]
 

@@ -4,6 +4,7 @@ import difflib
 import os
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -67,8 +68,12 @@ class Settings(SignInSettings):
     max_sims_per_change: int = Field(default=100, ge=1, alias="SIM_MCP_MAX_SIMS_PER_CHANGE")
     max_sims_per_hour: int = Field(default=500, ge=1, alias="SIM_MCP_MAX_SIMS_PER_HOUR")
     state_dir: Path | None = Field(default=None, alias="SIM_MCP_STATE_DIR")
+    database_url: SecretStr | None = Field(default=None, alias="SIM_MCP_DATABASE_URL")
     export_dir: Path | None = Field(default=None, alias="SIM_MCP_EXPORT_DIR")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="WARNING", alias="SIM_MCP_LOG_LEVEL")
+    log_format: Literal["text", "json"] = Field(default="text", alias="SIM_MCP_LOG_FORMAT")
+    metrics_port: int | None = Field(default=None, ge=1, le=65535, alias="SIM_MCP_METRICS_PORT")
+    metrics_host: str = Field(default="127.0.0.1", alias="SIM_MCP_METRICS_HOST")
 
     _token_fault: str | None = PrivateAttr(default=None)
 
@@ -100,6 +105,14 @@ class Settings(SignInSettings):
         made_up = is_loopback(address.hostname or "") and token.startswith(_SANDBOX_TOKEN)
         return "sandbox" if made_up else f"emnify at {address.netloc}"
 
+    def record_place(self) -> Path | SecretStr:
+        """Return where the record of changes is kept: a directory, or the address of a database.
+
+        Raises:
+            OSError: The default directory cannot be created.
+        """
+        return self.database_url or self.state_directory()
+
     def state_directory(self) -> Path:
         """Return the directory of the journal; the default one is created.
 
@@ -118,12 +131,21 @@ class Settings(SignInSettings):
     def _blank_is_absent(cls, value: object) -> object:
         return (value.strip(" \t\r\n") or None) if isinstance(value, str) else value
 
+    @field_validator("database_url")
+    @classmethod
+    def _reachable_kind(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must be the address of a PostgreSQL database: postgresql://user:password@host/database")
+        if value is not None and find_spec("psycopg") is None:
+            raise ValueError("wants a driver that is not installed: install sim-mcp[postgres], or unset it")
+        return value
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("confirm", mode="before")
+    @field_validator("confirm", "log_format", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
@@ -243,5 +265,5 @@ def _problem(name: str, message: str, chosen: Mapping[str, str]) -> str:
     plain = message.removeprefix("Value error, ").replace("Input should be", "must be")
     plain = plain.replace("must be a valid boolean, unable to interpret input", "must be 1 or 0")
     # An address may hold a password, and the token is one: only harmless values are repeated.
-    value = "" if name.startswith("EMNIFY_") else f" is {chosen[name][:_MAX_REPEATED]!r} but"
+    value = "" if name.startswith("EMNIFY_") or name.endswith("_URL") else f" is {chosen[name][:_MAX_REPEATED]!r} but"
     return f"{name}{value} {plain}"

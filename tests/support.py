@@ -22,8 +22,12 @@ from mcp.types import (
 )
 from pydantic import SecretStr
 
+from sim_mcp.changes.record.place import Place
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
 from sim_mcp.settings import Settings
+
+shared_record: SecretStr | None = None
+"""A database that keeps the record of every fleet; tests/replicas sets it."""
 
 
 @dataclass
@@ -35,10 +39,18 @@ class Fleet:
     scenarios: dict[str, dict[str, Any]]
     """What `GET /sandbox/scenarios` lists, by key."""
     state_dir: Path
+    database_url: SecretStr | None = None
+    """The database that keeps the record, where it is not a file in `state_dir`."""
+
+    @property
+    def place(self) -> Place:
+        """Where the record of changes is."""
+        return self.database_url or self.state_dir
 
     def settings(self, *, role: str = "enterprise", **chosen: Any) -> Settings:
         return Settings(
             state_dir=self.state_dir,
+            database_url=self.database_url,
             base_url=self.world.base_url,
             application_token=SecretStr(self.world.tokens[role]),
             **{"approval_wait_s": 0, **chosen},
@@ -98,7 +110,8 @@ async def fleet_of(settings: SandboxSettings) -> AsyncIterator[Fleet]:
     with TemporaryDirectory() as state_dir:
         async with running(settings) as world, unencrypted(world.base_url) as control:
             scenarios = (await control.get("/sandbox/scenarios")).json()
-            yield Fleet(world, control, {each["key"]: each for each in scenarios}, Path(state_dir))
+            stories = {each["key"]: each for each in scenarios}
+            yield Fleet(world, control, stories, Path(state_dir), shared_record)
 
 
 def text_of(result: CallToolResult) -> str:

@@ -19,7 +19,7 @@ def test_every_link_leads_to_a_file(name: str) -> None:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_file_and_folder_that_a_document_names_is_there(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
-    named = re.findall(r"`((?:sim_mcp|tests|docs|benchmarks|prompts|\.ci)/[\w./-]*\w/?)", text)
+    named = re.findall(r"`((?:sim_mcp|tests|docs|deploy|benchmarks|prompts|\.ci)/[\w./@-]*\w/?)", text)
     made_up = {"count_batches.py", "test_count_batches.py"}
     assert [path for path in named if Path(path).name not in made_up and not (ROOT / path).exists()] == []
 

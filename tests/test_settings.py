@@ -192,6 +192,23 @@ def test_only_what_is_surely_made_up_is_called_a_sandbox(address: str, token: st
     assert Settings(base_url=address, application_token=SecretStr(token) if token else None).place == place
 
 
+@pytest.mark.parametrize(
+    "address", ["mysql://someone:its-password@host/db", "its-password", "host=a password=its-password"]
+)
+def test_a_database_is_named_by_an_address_that_is_never_repeated(address: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"SIM_MCP_DATABASE_URL must be .*postgresql://") as refused:
+        read_settings({"SIM_MCP_DATABASE_URL": address}, tmp_path / ".env")
+    assert "its-password" not in str(refused.value)
+
+
+def test_the_record_is_kept_in_the_database_where_one_is_set(tmp_path: Path) -> None:
+    address = "postgresql://someone:its-password@host/db"
+    settings = read_settings({"SIM_MCP_DATABASE_URL": address, "SIM_MCP_STATE_DIR": str(tmp_path)}, tmp_path / ".env")
+    assert settings.record_place() == SecretStr(address)
+    assert "its-password" not in repr(settings)
+    assert read_settings({"SIM_MCP_STATE_DIR": str(tmp_path)}, tmp_path / ".env").record_place() == tmp_path
+
+
 def test_settings_cannot_be_changed_once_read() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings().read_only = True  # type: ignore[misc]  # that is the point

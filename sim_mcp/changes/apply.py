@@ -6,6 +6,7 @@ recorded outcome is settled by reading, and is never sent again.
 """
 
 import math
+from datetime import timedelta
 
 import anyio
 import anyio.lowlevel
@@ -15,7 +16,7 @@ from sim_mcp.changes.outcome import UNCONFIRMED, Answer, Outcome, OutcomeKind, S
 from sim_mcp.changes.record.entries import Progress, StoredPlan
 from sim_mcp.changes.report import ReportProgress
 from sim_mcp.changes.settlement import PASSING, Settlement, Step, steps_of
-from sim_mcp.emnify import EmnifyError
+from sim_mcp.emnify import EmnifyError, for_a_change
 from sim_mcp.fleet.lookup.sims_by_id import FEW
 
 CHUNK = 50
@@ -43,6 +44,10 @@ class Run:
         Raises:
             JournalError: The journal cannot be written; nothing more was sent.
         """
+        with for_a_change():
+            return await self._until(deadline)
+
+    async def _until(self, deadline: float) -> bool:
         known = await self._settlement.catch_up()
         self.paused = self._settlement.held_up
         steps = self._untouched(known)
@@ -134,7 +139,8 @@ class Run:
         wait_s = self._backend.client.pacer.wait_s(self._change.operation)
         if wait_s <= deadline - anyio.current_time():
             return None
-        return f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s"
+        goes_on = self._backend.client.now() + timedelta(seconds=wait_s)
+        return f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s, at {goes_on:%H:%M:%S} UTC"
 
     async def _send(self, step: Step, sent: dict[int, Sent]) -> bool:
         """Record the intent and write; what needs reading back is left in `sent`. Return False if it has to wait."""

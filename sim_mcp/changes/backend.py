@@ -1,11 +1,16 @@
 """What every step of a change works with."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 
 from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.fleet.inventory.inventory import Inventory
+from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.recorder import Recorder
+from sim_mcp.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -16,3 +21,29 @@ class Backend:
     journal: Journal
     record: Recorder
     inventory: Inventory | None = None
+    observer: Observer = NOBODY
+
+    @asynccontextmanager
+    async def turn(self, plan_id: str, until: float) -> AsyncIterator["Backend | None"]:
+        """Wait for the turn to work on a plan until a moment of the loop's clock; yield what to work with, or None.
+
+        Raises:
+            JournalError: The record cannot be written.
+        """
+        async with self.journal.record.turn(plan_id, until) as record:
+            yield replace(self, journal=self.journal.through(record)) if record is not None else None
+
+
+def open_journal(settings: Settings) -> Journal:
+    """Return the journal where the operator wants it.
+
+    Raises:
+        JournalError: There is no place for it.
+    """
+    try:
+        return Journal(settings.record_place())
+    except OSError as error:
+        raise JournalError(
+            f"There is no place to keep the record of changes in ({error}), so nothing can be changed. "
+            "The operator has to set SIM_MCP_STATE_DIR to a directory that exists."
+        ) from None

@@ -1,5 +1,6 @@
 """What the operator allows: how many SIMs one change and one hour may touch, and which changes need whose yes."""
 
+from sim_mcp.changes.agreement import why_not_enough
 from sim_mcp.changes.plan import Plan
 from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError, read_policy
 from sim_mcp.changes.record.entries import StoredPlan
@@ -46,6 +47,13 @@ class Limits:
                 f"{format_quantity(spent, 'SIM')} were changed within the last hour; {sims:,} more would exceed "
                 f"{hourly:,} (SIM_MCP_MAX_SIMS_PER_HOUR); wait, or ask the operator to raise the limit"
             )
+
+    def still_agreed(self, stored: StoredPlan) -> bool:
+        """Tell whether what is left of a plan that was agreed to may be sent without a new yes."""
+        try:
+            return stored.state == "approved" and why_not_enough(stored, self.decide_again(stored)) is None
+        except (ForbiddenByPolicyError, InvalidValueError):
+            return False
 
     def decide_again(self, stored: StoredPlan) -> Decision:
         """Decide on a plan that was kept before, by the policy and the limits in force now.

@@ -4,16 +4,18 @@ import logging
 from datetime import UTC, datetime
 
 import anyio
+import anyio.to_thread
 
 from sim_mcp.changes.backend import Backend
 from sim_mcp.changes.item import PlannedItem
-from sim_mcp.changes.lock import hold_lock
 from sim_mcp.changes.record.entries import Caller, StoredPlan
 from sim_mcp.changes.record.history import OPEN_FOR, Change, changes
-from sim_mcp.changes.record.record_file import JournalError, UnreadablePlanError
+from sim_mcp.changes.record.last_change import LastChange, last_change
+from sim_mcp.changes.record.storage import JournalError, UnreadablePlanError
 from sim_mcp.changes.refusals import NotConfirmedError, which_one
+from sim_mcp.changes.report import Report
 from sim_mcp.changes.settlement import Settlement
-from sim_mcp.emnify import EmnifyError
+from sim_mcp.emnify import EmnifyError, Sim
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class Recovery:
             NotConfirmedError: That caller has no such plan.
             JournalError: The record cannot be read.
         """
-        stored = await self._plan(plan_id) if self._backend.journal.file.exists else None
+        stored = await self._plan(plan_id) if self._backend.journal.record.exists else None
         if stored is None or stored.caller.owner != caller.owner:
             raise NotConfirmedError(f"There is no plan {plan_id[:20]!r} of this client. Nothing changed.")
         return stored
@@ -70,6 +72,30 @@ class Recovery:
         if len(mine) != 1:
             raise NotConfirmedError(which_one(mine))
         return mine[0].plan
+
+    async def report(self, plan_id: str, *, link: str | None = None, paused: str | None = None) -> Report:
+        """Return how a plan stands.
+
+        Raises:
+            NotConfirmedError: There is no such plan.
+            JournalError: The record cannot be read.
+        """
+        stored = await self._plan(plan_id)
+        if stored is None:
+            raise NotConfirmedError(f"There is no plan {plan_id}. Nothing changed.")
+        known = await self._backend.record(self._backend.journal.progress, plan_id)
+        outcomes = tuple((item, known.settled[n]) for n, item in enumerate(stored.plan.items) if n in known.settled)
+        others = [change for change in await self.unfinished(stored.caller) if change.plan != plan_id]
+        return Report(stored, outcomes, link=link, paused=paused, besides=len(others))
+
+    async def last_change(self, sim: Sim) -> LastChange | None:
+        """Return the last change that was sent for a SIM.
+
+        Raises:
+            JournalError: The record cannot be read.
+        """
+        # Not in turn with what writes, which may wait for another process.
+        return await anyio.to_thread.run_sync(last_change, self._backend.journal.record, sim.id, sim.iccid)
 
     async def never_sent(self, stored: StoredPlan) -> list[PlannedItem]:
         """Return the items that were agreed to and never sent.
@@ -92,16 +118,10 @@ class Recovery:
         found = [change for change in await self.recent() if change.standing == "open"]
         if not any(change.in_doubt for change in found):
             return found
-        # A run that is at it now would be taken for one that died.
-        async with hold_lock(self._backend.journal.file.directory, anyio.current_time() + _WAITS_S) as held:
-            for change in found if held else ():
-                try:
-                    stored = await self._plan(change.plan) if change.in_doubt else None
-                except UnreadablePlanError as error:
-                    log.warning("%s", error)
-                    continue
-                if stored is not None:
-                    await Settlement(self._backend, stored).catch_up()
+        until = anyio.current_time() + _WAITS_S
+        for change in found:
+            if change.in_doubt:
+                await self._reread(change.plan, until)
         return found
 
     async def at_start(self) -> None:
@@ -116,6 +136,17 @@ class Recovery:
                 )
         except (JournalError, EmnifyError) as error:
             log.warning("What was changed before cannot be looked into now: %s", error)
+
+    async def _reread(self, plan_id: str, until: float) -> None:
+        # A run that is at it now would be taken for one that died.
+        async with self._backend.turn(plan_id, until) as backend:
+            try:
+                stored = await self._plan(plan_id) if backend is not None else None
+            except UnreadablePlanError as error:
+                log.warning("%s", error)
+                return
+            if backend is not None and stored is not None:
+                await Settlement(backend, stored).catch_up()
 
     async def _plan(self, plan_id: str) -> StoredPlan | None:
         return await self._backend.record(self._backend.journal.plan, plan_id)

@@ -65,3 +65,11 @@ def which_one(found: list[Change]) -> str:
         f"Which one? {len(found)} changes of this client are not finished. Nothing changed by this call.\n"
         f"{fence(lines)}\nNext: {calls}"
     )
+
+
+def stopped(plan_id: str, error: Exception) -> str:
+    """Say that the record failed in the middle of a change, and how it goes on."""
+    return (
+        f"{error} Plan {plan_id} was stopped there; SIMs before that point may have been changed. Once the record can "
+        f'be written again, continue_change(plan="{plan_id}") reads how each SIM stands and goes on.'
+    )

@@ -12,6 +12,11 @@ ReportProgress = Callable[[int, int, str], Awaitable[None]]
 """Told how many items are done, of how many, and what is being waited for."""
 
 
+async def hears_nothing(done: int, of: int, waiting_for: str) -> None:
+    """Take a report of progress where nobody listens."""
+    del done, of, waiting_for
+
+
 @dataclass(frozen=True)
 class Report:
     """How a plan stands: what became of each item that is settled, and where to approve it if it waits."""

@@ -2,35 +2,39 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import NoReturn
 
 import anyio
-import anyio.to_thread
 
-from sim_mcp.changes.agreement import BY_POLICY, name_person, why_not_enough
+from sim_mcp.changes.agreement import BY_POLICY, why_not_enough
 from sim_mcp.changes.apply import Run
 from sim_mcp.changes.approval_page.approvals import Approvals
 from sim_mcp.changes.approval_page.offer import PageOffer
-from sim_mcp.changes.backend import Backend
+from sim_mcp.changes.backend import Backend, open_journal
+from sim_mcp.changes.decision import decide, tell_made
 from sim_mcp.changes.kinds.fees import word_due
 from sim_mcp.changes.limits import Limits
-from sim_mcp.changes.lock import hold_lock
 from sim_mcp.changes.open_plans import check_open_plans
 from sim_mcp.changes.plan import Plan, remake
 from sim_mcp.changes.policy import Decision
 from sim_mcp.changes.record.entries import Caller, StoredPlan
 from sim_mcp.changes.record.history import Change, changes
 from sim_mcp.changes.record.journal import Journal
-from sim_mcp.changes.record.last_change import LastChange, last_change
-from sim_mcp.changes.record.record_file import JournalError
+from sim_mcp.changes.record.last_change import LastChange
+from sim_mcp.changes.record.storage import JournalError, TurnLostError
+from sim_mcp.changes.record.unsettled import count_unsettled
 from sim_mcp.changes.recovery import Recovery
-from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed
-from sim_mcp.changes.report import Report, ReportProgress
+from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed, stopped
+from sim_mcp.changes.report import Report, ReportProgress, hears_nothing
+from sim_mcp.changes.sharing import work_with_others
 from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.formatting import format_counts, format_quantity
+from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.recorder import Recorder
 from sim_mcp.settings import Settings
 
@@ -53,10 +57,12 @@ class ChangeService:
         inventory: Inventory | None = None,
         *,
         run_for_s: float = RUN_FOR_S,
+        observer: Observer = NOBODY,
     ) -> None:
         self._client = client
         self._run_for_s = run_for_s
         self._inventory = inventory
+        self._observer = observer
         self._settings = settings
         self._limits = Limits(settings)
         self._record = Recorder()
@@ -75,8 +81,7 @@ class ChangeService:
         plan = await self._described(plan)
         await check_open_plans(self._backend, plan, caller, self._settings.open_plans)
         stored = await self._record(self._journal.keep, plan, caller)
-        sims = "SIMs" if plan.sims_to_do is None else format_quantity(plan.sims_to_do, "SIM")
-        log.info("Plan %s: %s, %s to change, asked for by %s", stored.id, plan.tool, sims, caller.words)
+        tell_made(self._observer, stored)
         return stored
 
     async def require_journal(self) -> None:
@@ -98,11 +103,8 @@ class ChangeService:
             NotConfirmedError: It expired, or was decided otherwise, meanwhile.
             JournalError: The record cannot be kept.
         """
-        how = name_person(how, stored.caller)
-        if stored.plan.to_do and not await self._record(self._journal.decide, stored.id, approved=True, how=how):
+        if stored.plan.to_do and not await decide(self._backend, stored, approved=True, how=how):
             await self._require_approval(stored.id)
-        else:
-            log.info("Plan %s: approved by %s", stored.id, how)
         return await self._run(stored.id, progress, self._deadline(started))
 
     async def reject(self, stored: StoredPlan, how: str) -> NoReturn:
@@ -112,9 +114,7 @@ class ChangeService:
             NotConfirmedError: Always; it says how the plan was decided.
             JournalError: The record cannot be kept.
         """
-        how = name_person(how, stored.caller)
-        await self._record(self._journal.decide, stored.id, approved=False, how=how)
-        log.info("Plan %s: rejected by %s", stored.id, how)
+        await decide(self._backend, stored, approved=False, how=how)
         await self._require_approval(stored.id)
         raise NotConfirmedError(no_too_late(stored.id))
 
@@ -135,7 +135,7 @@ class ChangeService:
         """
         if not self._settings.approval_page:
             raise NotConfirmedError(not_confirmed(stored.plan) if asked else no_way_to_ask(stored.plan))
-        link = await self._page.link_to(stored, Approvals(self._journal, self._record))
+        link = await self._page.link_to(stored, Approvals(self._backend))
         await self._page.wait(stored, link, progress, started + (self._settings.approval_wait_s if wait else 0))
         now = await self._record(self._journal.plan, stored.id) or stored
         if now.state == "waiting":
@@ -183,9 +183,7 @@ class ChangeService:
             return await self._report(stored.id)
         if stored.state not in ("approved", "lapsed"):
             await self._require_approval(stored.id)
-        if await Recovery(self._backend).never_sent(stored) and (
-            why := why_not_enough(stored, self._limits.decide_again(stored))
-        ):
+        if await recovery.never_sent(stored) and (why := why_not_enough(stored, self._limits.decide_again(stored))):
             return await self._ask_anew(stored, why, progress, started, heard=heard)
         return await self._run(stored.id, progress, self._deadline(started))
 
@@ -203,8 +201,7 @@ class ChangeService:
     async def last_change(self, sim: Sim) -> LastChange | None:
         """Return the last change that was sent for a SIM, or None where the record has or tells none."""
         try:
-            # Not in turn with what writes, which may wait for another process.
-            return await anyio.to_thread.run_sync(last_change, self._journal.file, sim.id, sim.iccid)
+            return await Recovery(self._backend).last_change(sim)
         except JournalError as error:
             # It is told beside other facts, which do not depend on it.
             log.warning("%s", error)
@@ -214,10 +211,26 @@ class ChangeService:
         """Log which changes are not finished, and read again what was left in doubt."""
         try:
             backend = self._backend
+            self._observer.watch_unsettled(partial(count_unsettled, backend.journal.record))
+            await Recovery(backend).at_start()
         except JournalError as error:
             log.warning("%s", error)
-        else:
-            await Recovery(backend).at_start()
+
+    async def work_with_others(self) -> None:
+        """Hear of decisions made on other servers, and go on with what they left, until cancelled."""
+        with suppress(JournalError):
+            await work_with_others(
+                self._journal.record,
+                self._record,
+                self._page.look_again,
+                self._finish,
+                taken_over=self._observer.lease_taken_over,
+            )
+
+    def close(self) -> None:
+        """Let go of the record."""
+        if self._opened is not None:
+            self._opened.journal.record.close()
 
     async def host_page(self) -> None:
         """Serve the approval page from the moment it is first needed, until cancelled."""
@@ -227,14 +240,9 @@ class ChangeService:
     def _backend(self) -> Backend:
         # Opened when first needed: reading needs no journal.
         if self._opened is None:
-            try:
-                journal = Journal(self._settings.state_directory())
-            except OSError as error:
-                raise JournalError(
-                    f"There is no place to keep the record of changes in ({error}), so nothing can be changed. "
-                    "The operator has to set SIM_MCP_STATE_DIR to a directory that exists."
-                ) from None
-            self._opened = Backend(self._client, journal, self._record, self._inventory)
+            self._opened = Backend(
+                self._client, open_journal(self._settings), self._record, self._inventory, self._observer
+            )
         return self._opened
 
     @property
@@ -256,12 +264,12 @@ class ChangeService:
                 f"switched off. Nothing changed by this call. A new call of {stored.plan.tool} plans it anew."
             )
         left = await Recovery(self._backend).never_sent(stored)
-        async with hold_lock(self._journal.file.directory, self._deadline(started)) as held:
-            if not held:
+        async with self._backend.turn(stored.id, self._deadline(started)) as backend:
+            if backend is None:
                 return await self._report(stored.id)
             plan = await remake(self._client, stored.plan, left)
             anew = await self._record(self._journal.keep, await self._described(plan), stored.caller)
-            await self._runner(stored, progress).drop(f"{why}; it is asked for anew in plan {anew.id}")
+            await self._runner(backend, stored, progress).drop(f"{why}; it is asked for anew in plan {anew.id}")
         report = await self.offer_page(anew, progress, started, wait=heard)
         unsent = format_quantity(len(left), "SIM")
         note = f"It follows plan {stored.id}, of which {unsent} had not been sent, because {why}."
@@ -272,39 +280,41 @@ class ChangeService:
         if stored is None or stored.state != "approved":
             raise NotConfirmedError(not_agreed(plan_id, stored))
 
-    def _runner(self, stored: StoredPlan, progress: ReportProgress) -> Run:
-        return Run(self._backend, stored, progress, hourly=self._limits.sims_per_hour)
+    def _runner(self, backend: Backend, stored: StoredPlan, progress: ReportProgress) -> Run:
+        return Run(backend, stored, progress, hourly=self._limits.sims_per_hour)
 
     async def _run(self, plan_id: str, progress: ReportProgress, deadline: float) -> Report:
         """Carry out what is left of a plan until the deadline."""
         paused = None
-        async with hold_lock(self._journal.file.directory, deadline) as held:
-            stored = await self._record(self._journal.plan, plan_id) if held else None
-            if stored is not None:
-                run = self._runner(stored, progress)
+        async with self._backend.turn(plan_id, deadline) as backend:
+            stored = await self._record(self._journal.plan, plan_id) if backend is not None else None
+            if backend is not None and stored is not None:
+                run = self._runner(backend, stored, progress)
                 try:
                     # A yes may lapse while this waits for its turn: what was sent is read all the same.
                     await run.until(deadline if stored.state == "approved" or not stored.plan.to_do else 0.0)
+                except TurnLostError as error:
+                    log.warning("%s", error)
+                    run.paused = str(error)
                 except JournalError as error:
-                    raise JournalError(
-                        f"{error} Plan {plan_id} was stopped there; SIMs before that point may have been changed. Once "
-                        f'the record can be written again, continue_change(plan="{plan_id}") reads how each SIM stands '
-                        "and goes on."
-                    ) from None
+                    raise JournalError(stopped(plan_id, error)) from None
                 paused = run.paused
         report = await self._report(plan_id, paused=paused)
         log.info("Plan %s: %s; %d to go", plan_id, format_counts(report.counts), report.open_items)
         return report
 
+    async def _finish(self, plan_id: str) -> bool:
+        """Go on with a plan that was left, as far as its yes still reaches; return whether there is more to do now."""
+        stored = await self._record(self._journal.plan, plan_id)
+        if stored is None:
+            return False
+        goes_on = self._limits.still_agreed(stored)
+        deadline = anyio.current_time() + (self._run_for_s if goes_on else 0.0)
+        report = await self._run(plan_id, hears_nothing, deadline)
+        return goes_on and report.paused is None and report.open_items > 0
+
     def _deadline(self, started: float) -> float:
         return max(started + self._run_for_s, anyio.current_time() + min(_LEAST_S, self._run_for_s))
 
     async def _report(self, plan_id: str, *, link: str | None = None, paused: str | None = None) -> Report:
-        stored = await self._record(self._journal.plan, plan_id)
-        if stored is None:
-            raise NotConfirmedError(f"There is no plan {plan_id}. Nothing changed.")
-        known = await self._record(self._journal.progress, plan_id)
-        outcomes = tuple((item, known.settled[n]) for n, item in enumerate(stored.plan.items) if n in known.settled)
-        mine = await Recovery(self._backend).unfinished(stored.caller)
-        others = [change for change in mine if change.plan != plan_id]
-        return Report(stored, outcomes, link=link, paused=paused, besides=len(others))
+        return await Recovery(self._backend).report(plan_id, link=link, paused=paused)

@@ -1,5 +1,6 @@
 """Settle what was sent by reading: at once, after a process died, and again as long as it is in doubt."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ from sim_mcp.changes.backend import Backend
 from sim_mcp.changes.item import PlannedItem
 from sim_mcp.changes.outcome import Outcome, Sent, sent_before, unread
 from sim_mcp.changes.record.entries import Progress, StoredPlan
-from sim_mcp.emnify import DeadlineExceededError, EmnifyError, RateLimitedError, Sim
+from sim_mcp.emnify import DeadlineExceededError, EmnifyError, RateLimitedError, Sim, for_a_change
 
 PASSING = (RateLimitedError, DeadlineExceededError)
 """Failures that pass by themselves: what is left stays open for the next run instead of being settled as failed."""
@@ -60,6 +61,8 @@ class Settlement:
         """
         if outcomes:
             await self._backend.record(self._backend.journal.settle, self._stored.id, outcomes)
+            kinds: Counter[str] = Counter(outcome.kind for outcome in outcomes.values())
+            self._backend.observer.settled(self._stored.plan.tool, kinds)
 
     async def read_back(self, steps: list[Step], sent: Mapping[int, Sent]) -> str | None:
         """Read what was sent and record what it is now; return why it has to wait, if it has to.
@@ -71,7 +74,8 @@ class Settlement:
             return None
         items, answers = [step.item for step in steps], [sent[step.number] for step in steps]
         try:
-            outcomes, sims = await self._change.read_back(self._backend.client, items, answers)
+            with for_a_change():
+                outcomes, sims = await self._change.read_back(self._backend.client, items, answers)
         except PASSING as error:
             # Their intents are on record: the next run settles them by reading.
             return str(error)
@@ -85,7 +89,8 @@ class Settlement:
         """Read again what was in doubt, and record what is new beside the first outcome."""
         items, first = [step.item for step in steps], [known.settled[step.number] for step in steps]
         try:
-            outcomes, sims = await self._change.read_again(self._backend.client, items, first)
+            with for_a_change():
+                outcomes, sims = await self._change.read_again(self._backend.client, items, first)
         except EmnifyError:
             return  # it stays in doubt, and is read again by whoever looks next.
         await self._correct_inventory(sims)

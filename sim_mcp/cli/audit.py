@@ -4,15 +4,37 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 
 import click
 
-from sim_mcp.changes.record.audit import AuditRow
+from sim_mcp.changes.record.audit import AuditRow, audit
+from sim_mcp.changes.record.place import open_record
+from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.cli.streams import Output, reader_may_leave
 from sim_mcp.cli.tables import records
 from sim_mcp.sanitize import spreadsheet_safe
+from sim_mcp.settings import Settings
 
 _MINUTE = len("2026-11-25T09:41")
+
+
+def audit_rows(settings: Settings, since: datetime | None, sim: str | None) -> list[AuditRow]:
+    """Return the rows of the audit.
+
+    Raises:
+        click.ClickException: There is no record, or it cannot be read.
+    """
+    try:
+        place = settings.record_place()
+        if not open_record(place).exists:
+            raise click.ClickException(
+                f"There is no record of changes in {place}. Either nothing was ever planned from here, or the "
+                "record is elsewhere (SIM_MCP_STATE_DIR) or was removed."
+            )
+        return list(audit(place, since, sim))
+    except (JournalError, OSError) as error:
+        raise click.ClickException(str(error)) from None
 
 
 def print_audit(rows: Sequence[AuditRow], *, as_json: bool, as_csv: bool) -> None:

@@ -15,11 +15,10 @@ from mcp.types import CallToolResult
 from sim_mcp import __version__
 from sim_mcp.addresses import is_loopback
 from sim_mcp.changes.policy import PolicyError, read_policy
-from sim_mcp.changes.record.audit import audit as read_audit
-from sim_mcp.changes.record.record_file import JournalError, RecordFile
 from sim_mcp.cli import call as shell
+from sim_mcp.cli import database
 from sim_mcp.cli import demo as demonstration
-from sim_mcp.cli.audit import print_audit
+from sim_mcp.cli.audit import audit_rows, print_audit
 from sim_mcp.cli.completion import complete_key, complete_tool
 from sim_mcp.cli.health import ask_server
 from sim_mcp.cli.keys import keys_command
@@ -27,7 +26,7 @@ from sim_mcp.cli.options import WholePath, env_file_option, json_option, sandbox
 from sim_mcp.cli.streams import Output, prepare, reader_may_leave
 from sim_mcp.cli.tables import records
 from sim_mcp.formatting import as_utc
-from sim_mcp.logs import log_to_stderr
+from sim_mcp.logs import log_to_stderr, tell
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
 from sim_mcp.sandbox import serve as serve_sandbox
 from sim_mcp.server.app import build_server
@@ -37,6 +36,7 @@ from sim_mcp.server.readiness import Readiness
 from sim_mcp.server.serving import UnconfirmedChangesError, require_confirmation, serve_http, serve_stdio, upstream
 from sim_mcp.server.signin.door import door_of
 from sim_mcp.server.signin.key_file import KeyFileError
+from sim_mcp.server.telemetry.wanted import TelemetrySettingsError
 from sim_mcp.settings import ENV_FILE, Settings, SettingsError, read_settings
 from sim_mcp.tools.context import why_no_token
 
@@ -59,7 +59,7 @@ def main(ctx: click.Context, *, sandbox: bool) -> None:
     """Serve emnify SIM cards to MCP clients. Without a command: over stdio."""
     prepare()
     if ctx.invoked_subcommand is None:
-        sys.exit(anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox))
+        sys.exit(anyio.run(serve_stdio, _settings_to_serve(sandbox=sandbox), sandbox))
     elif sandbox:
         raise UsageError(f"--sandbox goes after the command: sim-mcp {ctx.invoked_subcommand} --sandbox …")
 
@@ -69,7 +69,11 @@ def main(ctx: click.Context, *, sandbox: bool) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address on this machine to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
 @click.option("--stateless", is_flag=True, help="With --http: keep no sessions; older clients cannot be asked by form.")
-@click.option("--no-key", is_flag=True, help="With --http: let every program on this machine ask; no form counts.")
+@click.option(
+    "--no-key",
+    is_flag=True,
+    help="With --http: let every program on this machine ask; forms are not accepted as approval.",
+)
 @sandbox_option
 @env_file_option
 def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sandbox: bool) -> None:
@@ -81,19 +85,9 @@ def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sa
         for given, option in ((stateless, "--stateless"), (no_key, "--no-key")):
             if given:
                 raise UsageError(f"{option} goes with --http. Nothing was started.")
-        sys.exit(anyio.run(serve_stdio, _settings(sandbox=sandbox), sandbox))
-    settings = _settings(sandbox=sandbox)
-    if not is_loopback(host) and settings.public_url is None:
-        raise UsageError(
-            f"--host {host}: a key in clear is no protection on a network, so only this machine may connect. Use "
-            "127.0.0.1 and put a tunnel or an authenticating proxy in front; or, where a proxy with TLS is the only "
-            "way here, say by SIM_MCP_PUBLIC_URL what it is reached by. Nothing was started."
-        )
-    if no_key and settings.public_url is not None:
-        raise UsageError(
-            "--no-key lets everybody in, and SIM_MCP_PUBLIC_URL is known beyond this machine: use one of "
-            "them. Nothing was started."
-        )
+        sys.exit(anyio.run(serve_stdio, _settings_to_serve(sandbox=sandbox), sandbox))
+    settings = _settings_to_serve(sandbox=sandbox)
+    _check_exposure(settings, host, no_key=no_key)
     try:
         # Where people sign in, no key opens everything.
         key = None if no_key or settings.issuer else access_key(settings)
@@ -108,7 +102,10 @@ def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sa
     except OSError as error:
         taken = f"Port {port} is taken" if error.errno == errno.EADDRINUSE else f"{host}, port {port}: {error.strerror}"
         raise UsageError(f"{taken}: try another --port, 0 takes any free one. Nothing was started.") from None
-    sys.exit(anyio.run(serve_http, settings, sandbox, listeners, stateless, key, door))
+    try:
+        sys.exit(anyio.run(serve_http, settings, sandbox, listeners, stateless, key, door))
+    except TelemetrySettingsError as error:
+        raise UsageError(str(error)) from None
 
 
 @main.command("sandbox")
@@ -136,7 +133,7 @@ def sandbox_command(
     faults: Sequence[str],
     unknown: Sequence[str],
 ) -> None:
-    """Run an emnify of your own on this machine, for anything that speaks HTTP."""
+    """Run a simulated emnify API on this machine, over HTTP."""
     try:
         settings = SandboxSettings(
             port=port,
@@ -179,7 +176,7 @@ def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool)
     sim-mcp call set_sim_status sims=8988303000000000129,8988303000000000137 status=suspended
 
     A key that takes a list takes values with commas between them, or may be repeated: sims=A sims=B. A value that
-    holds a comma itself stands in a JSON list: sims='["pump, north"]'. A change asks at the terminal.
+    contains a comma goes into a JSON list: sims='["pump, north"]'. A change asks at the terminal.
     """  # noqa: D301  # click takes the escape for "do not wrap".
     settings = _settings(sandbox=sandbox)
     if settings.application_token is None and not sandbox:
@@ -234,17 +231,14 @@ def audit(*, since: str | None, sim: str | None, as_csv: bool, as_json: bool) ->
     """Tell what was agreed to, sent and changed, by whom, when, and what came of it."""
     settings = _settings()
     moment = _parse_time(since, "--since") if since else None
-    try:
-        directory = settings.state_directory()
-        if not RecordFile(directory).exists:
-            raise click.ClickException(
-                f"There is no record of changes in {directory}. Either nothing was ever planned from here, or the "
-                "record is elsewhere (SIM_MCP_STATE_DIR) or was removed."
-            )
-        rows = list(read_audit(directory, moment, sim))
-    except (JournalError, OSError) as error:
-        raise click.ClickException(str(error)) from None
-    print_audit(rows, as_json=as_json, as_csv=as_csv)
+    print_audit(audit_rows(settings, moment, sim), as_json=as_json, as_csv=as_csv)
+
+
+@main.command()
+@env_file_option
+def migrate() -> None:
+    """Prepare the database of SIM_MCP_DATABASE_URL for this version; servers do not start on it before."""
+    database.migrate(_settings())
 
 
 @main.command()
@@ -272,18 +266,41 @@ async def _call(settings: Settings, sandbox: bool, tool: str, words: Sequence[st
 
 def _settings(*, sandbox: bool = False) -> Settings:
     named = click.get_current_context().meta.get(ENV_FILE)
+    notices: list[str] = []
     try:
-        settings = read_settings(
-            named=named, sandbox=sandbox, tell=lambda sentence: click.echo(f"sim-mcp: {sentence}", err=True)
-        )
+        settings = read_settings(named=named, sandbox=sandbox, tell=notices.append)
         read_policy(settings.policy, settings.confirm)
+        log_to_stderr(settings.log_level, settings.application_token, as_json=settings.log_format == "json")
     except (SettingsError, PolicyError) as error:
         raise UsageError(str(error)) from None
-    log_to_stderr(settings.log_level, settings.application_token)
+    finally:
+        for notice in notices:
+            tell(f"sim-mcp: {notice}")
     return settings
 
 
 main.add_command(keys_command(_settings))
+
+
+def _check_exposure(settings: Settings, host: str, *, no_key: bool) -> None:
+    if not is_loopback(host) and settings.public_url is None:
+        raise UsageError(
+            f"--host {host}: a key in clear is no protection on a network, so only this machine may connect. Use "
+            "127.0.0.1 and put a tunnel or an authenticating proxy in front; or, where a proxy with TLS is the only "
+            "way here, say by SIM_MCP_PUBLIC_URL what it is reached by. Nothing was started."
+        )
+    if no_key and settings.public_url is not None:
+        raise UsageError(
+            "--no-key lets everybody in, and SIM_MCP_PUBLIC_URL is known beyond this machine: use one of "
+            "them. Nothing was started."
+        )
+
+
+def _settings_to_serve(*, sandbox: bool) -> Settings:
+    settings = _settings(sandbox=sandbox)
+    if reason := database.why_not_to_start(settings):
+        raise UsageError(f"{reason} Nothing was started.")
+    return settings
 
 
 def _parse_time(text: str | None, option: str = "--clock") -> datetime | None:

@@ -30,7 +30,17 @@ from sim_mcp.emnify.filters import (
     SimSortField,
     event_type_id,
 )
-from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Rate, Window, in_background
+from sim_mcp.emnify.http.asking import (
+    KnownAnswers,
+    anew,
+    answers_from_what_is_known,
+    asked_by,
+    asking_now,
+    for_a_change,
+    in_background,
+)
+from sim_mcp.emnify.http.auth import SignedIn
+from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Rate, Window
 from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, Candidate, compact, luhn_digit, parse_candidates, parse_iccid
 from sim_mcp.emnify.models import (
     Batch,
@@ -85,6 +95,7 @@ __all__ = [
     "FlatSim",
     "ForbiddenError",
     "InvalidValueError",
+    "KnownAnswers",
     "Label",
     "LimitExtension",
     "Limits",
@@ -99,6 +110,7 @@ __all__ = [
     "Rate",
     "RateLimitedError",
     "RuleError",
+    "SignedIn",
     "Sim",
     "SimChange",
     "SimFilter",
@@ -114,10 +126,15 @@ __all__ = [
     "UnreadableAnswerError",
     "UpstreamError",
     "Window",
+    "anew",
+    "answers_from_what_is_known",
+    "asked_by",
+    "asking_now",
     "compact",
     "event_type_id",
     "flat_sim",
     "flatten",
+    "for_a_change",
     "in_background",
     "iter_pages",
     "luhn_digit",

@@ -14,9 +14,14 @@ from pydantic import SecretStr
 from sim_mcp.emnify.change import SimChange
 from sim_mcp.emnify.errors import InvalidValueError, RuleError
 from sim_mcp.emnify.filters import NEWEST_FIRST, DeviceFilter, EventFilter, EventSort, SimFilter, SimSort
-from sim_mcp.emnify.http.calls import Answer, Call, check_page, collection, on_batch, on_device, on_sim
+from sim_mcp.emnify.http.asking import asking_now
+from sim_mcp.emnify.http.auth import SignedIn
+from sim_mcp.emnify.http.calls import A_WHILE_S, Answer, Call, check_page, collection, on_batch, on_device, on_sim
 from sim_mcp.emnify.http.error_mapping import batch_refusal
-from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Pacer
+from sim_mcp.emnify.http.pacer import Pacer
+from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits
+from sim_mcp.emnify.http.shared_limits import LimitStore
+from sim_mcp.emnify.http.shared_reads import SharedReads
 from sim_mcp.emnify.http.transport import Transport
 from sim_mcp.emnify.identifiers import Bic
 from sim_mcp.emnify.models import Batch, Connectivity, Device, Event, Label, Quota, Sim, SimRef
@@ -24,8 +29,10 @@ from sim_mcp.emnify.organisation import OwnOrganisation
 from sim_mcp.emnify.pages import MAX_DEVICES_PER_PAGE, MAX_EVENTS_PER_PAGE, MAX_SIMS_PER_PAGE, Page, iter_pages
 from sim_mcp.emnify.parsing import parse_array, parse_page, parse_raw_page, parse_record, parse_records
 from sim_mcp.emnify.reachability import Reachability
+from sim_mcp.emnify.remembered_numbers import RememberedNumbers
 from sim_mcp.emnify.usage import DailyUsage, SimUsage
 from sim_mcp.emnify.values import SimStatus
+from sim_mcp.observing import NOBODY, Observer
 
 DEFAULT_DEADLINE_S = 45.0
 
@@ -45,6 +52,7 @@ class EmnifyClient:
     Attributes:
         reachability: operations that explain why a device cannot be reached.
         organisation: operations on the workspace as a whole.
+        numbers: which SIM had which number when it was last read.
     """
 
     def __init__(
@@ -55,6 +63,8 @@ class EmnifyClient:
         limits: Limits = PUBLISHED_LIMITS,
         deadline_s: float = DEFAULT_DEADLINE_S,
         transport: httpx.AsyncBaseTransport | None = None,
+        observer: Observer = NOBODY,
+        limit_store: LimitStore | None = None,
     ) -> None:
         token = application_token if isinstance(application_token, SecretStr) else SecretStr(application_token)
         self._deadline_s = deadline_s
@@ -64,7 +74,11 @@ class EmnifyClient:
             limits=limits,
             user_agent=f"sim-mcp/{version('sim-mcp')}",
             transport=transport,
+            observer=observer,
+            limit_store=limit_store,
         )
+        self._reads = SharedReads(self._transport.send, self._transport.pacer, self.now)
+        self.numbers = RememberedNumbers()
         self.reachability = Reachability(self._send)
         self.organisation = OwnOrganisation(self._send)
         self.max_events_per_page = MAX_EVENTS_PER_PAGE
@@ -85,10 +99,20 @@ class EmnifyClient:
         """Return emnify's time, by the `Date` of its newest answer."""
         return self._transport.clock.now()
 
+    def as_of(self) -> datetime:
+        """Return as of when the answers of the present call are: now, unless some were given from what is known."""
+        known = asking_now().known
+        return self.now() if known is None or known.as_of is None else min(self.now(), known.as_of)
+
     @property
     def own_organisation_id(self) -> int | None:
         """Return the id of the token's workspace, or None before the first sign-in."""
         return self._transport.auth.organisation_id
+
+    @property
+    def last_sign_in(self) -> SignedIn:
+        """Return how signing in went last."""
+        return self._transport.auth.last
 
     @property
     def identity(self) -> str:
@@ -115,7 +139,10 @@ class EmnifyClient:
         check_page(page, per_page, MAX_SIMS_PER_PAGE)
         params = collection(str(filter or ""), ",".join(map(str, sort)), page, per_page)
         answer = await self._send(Call("GET", "/api/v1/sim", "the SIMs", params=params), deadline_s)
-        return parse_page(Sim, answer, page=page, per_page=per_page)
+        found = parse_page(Sim, answer, page=page, per_page=per_page)
+        for sim in found.items:
+            self.numbers.learn(sim)
+        return found
 
     async def iter_sim_pages(
         self,
@@ -180,7 +207,8 @@ class EmnifyClient:
 
     async def list_sim_statuses(self, *, deadline_s: float | None = None) -> list[Label]:
         """List the statuses a SIM can have (GET /api/v1/sim/status)."""
-        answer = await self._send(Call("GET", "/api/v1/sim/status", "the statuses"), deadline_s)
+        call = Call("GET", "/api/v1/sim/status", "the statuses", lasts_s=A_WHILE_S)
+        answer = await self._send(call, deadline_s)
         return parse_records(Label, answer)[0]
 
     # Events and usage
@@ -299,4 +327,4 @@ class EmnifyClient:
         return parse_record(Quota, await self._send(on_device("/quota/data", device_id), deadline_s))
 
     async def _send(self, call: Call, deadline_s: float | None) -> Answer:
-        return await self._transport.send(call, self._deadline_s if deadline_s is None else deadline_s)
+        return await self._reads.send(call, self._deadline_s if deadline_s is None else deadline_s)

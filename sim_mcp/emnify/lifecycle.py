@@ -34,9 +34,9 @@ SERVICE: dict[SimStatus, str] = {
 
 BILL: dict[SimStatus, str] = {
     ISSUED: "no charge",
-    ACTIVATED: "hosting fee for every month in which it was active at any time, device or traffic or not",
+    ACTIVATED: "hosting fee for any month in which it was active, even without a device or traffic",
     SUSPENDED: "this month still charged; no hosting fee from the 1st of the next, custom plans excepted",
-    DELETED: "no charge afterwards; the current month stays charged",
+    DELETED: "no charge afterwards; the current month is still charged",
     FACTORY_TEST: "no hosting fee while it lasts",
 }
 """Hosting fees by status."""
@@ -51,7 +51,7 @@ _EFFECTS: dict[tuple[SimStatus, SimStatus], str] = {
         "ends the free factory test for good; this month's full hosting fee falls due, without proration"
     ),
     (ACTIVATED, SUSPENDED): (
-        "loses network access and keeps its device; this month stays charged, "
+        "loses network access, and stays in its device if it has one; this month is still charged, "
         "no hosting fee from the 1st of the next (custom plans may differ)"
     ),
     (SUSPENDED, ACTIVATED): (
@@ -60,7 +60,7 @@ _EFFECTS: dict[tuple[SimStatus, SimStatus], str] = {
 }
 
 
-DELETION_EFFECT = "leaves the inventory for good and can never be used again; the current month stays charged"
+DELETION_EFFECT = "leaves the inventory for good and can never be used again; the current month is still charged"
 """What DELETE /api/v1/sim/{id} does."""
 
 

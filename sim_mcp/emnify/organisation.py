@@ -4,17 +4,14 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
-import anyio
 from pydantic import Field, field_validator
 
-from sim_mcp.emnify.http.calls import Answer, Call
+from sim_mcp.emnify.http.calls import A_WHILE_S, Answer, Call
 from sim_mcp.emnify.parsing import parse_array, parse_record
 from sim_mcp.emnify.usage import Currency, MonthUsage
 from sim_mcp.emnify.values import Number, Record, Text, Whole
 
 Send = Callable[[Call, float | None], Awaitable[Answer]]
-_CONTRACT_LASTS_S = 3600.0
-"""How long it is taken as read whether the workspace has inclusive volume: contracts change from month to month."""
 
 
 class Fees(Record):
@@ -81,7 +78,6 @@ class OwnOrganisation:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._inclusive: tuple[float, bool] | None = None
 
     async def get_stats(self, *, deadline_s: float | None = None) -> OrganisationStats:
         """Get the traffic and the fees of the workspace (GET /api/v1/organisation/my/stats)."""
@@ -89,12 +85,12 @@ class OwnOrganisation:
         return parse_record(OrganisationStats, await self._send(call, deadline_s))
 
     async def get_tariff_plan(self, *, deadline_s: float | None = None) -> TariffPlan:
-        """Get the tariff plan in force (GET /api/v1/tariff_plan/active).
+        """Get the tariff plan in force (GET /api/v1/tariff_plan/active). Kept for an hour.
 
         Raises:
             NotFoundError: There is none.
         """
-        call = Call("GET", "/api/v1/tariff_plan/active", "the plan")
+        call = Call("GET", "/api/v1/tariff_plan/active", "the plan", lasts_s=A_WHILE_S)
         return parse_record(TariffPlan, await self._send(call, deadline_s))
 
     async def has_inclusive_volume(self, *, deadline_s: float | None = None) -> bool:
@@ -102,8 +98,5 @@ class OwnOrganisation:
 
         Then the cost of a SIM says nothing (emnify's OpenAPI description). Kept for an hour.
         """
-        now = anyio.current_time()
-        if self._inclusive is None or now - self._inclusive[0] > _CONTRACT_LASTS_S:
-            call = Call("GET", "/api/v1/organisation/my/inclusive_volume/active", "the inclusive volume")
-            self._inclusive = now, bool(parse_array(await self._send(call, deadline_s)))
-        return self._inclusive[1]
+        path, about = "/api/v1/organisation/my/inclusive_volume/active", "the inclusive volume"
+        return bool(parse_array(await self._send(Call("GET", path, about, lasts_s=A_WHILE_S), deadline_s)))

@@ -101,20 +101,17 @@ class ExportService:
 
         Args:
             order: what to export.
-            report: called with the export whenever it has progressed, at most once a second.
+            report: called with the export once a second at most, also where it waits for its turn.
 
         Raises:
             ExportRefusedError: No file can be written; emnify was not asked.
         """
         export = self._find(order) or self._begin(order)
         export.waiting += 1
-        reported = -1
         try:
             with anyio.move_on_after(self._waits_s):
                 while not export.over.is_set():
-                    if export.sims > reported:
-                        reported = export.sims
-                        await report(export)
+                    await report(export)
                     with anyio.move_on_after(_REPORT_EVERY_S):
                         await export.over.wait()
         except anyio.get_cancelled_exc_class():

@@ -142,6 +142,8 @@ class SandboxSettings:
     """File of the world, made if missing and used again if it fits; None keeps it private and temporary."""
     limits: bool = False
     """Whether the published rate limits hold."""
+    window_s: float = 300.0
+    """How long the windows of the limits per address are, in seconds; what they allow shrinks with them."""
     faults: Faults = field(default_factory=Faults)
     """What goes wrong from the start; can be changed while running."""
     unknowns: Unknowns = field(default_factory=Unknowns)

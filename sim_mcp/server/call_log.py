@@ -47,4 +47,5 @@ async def one_line(tool: str, context: Context[AppState] | None) -> AsyncIterato
         took_ms = (time.monotonic() - began) * 1000
         caller = None if context is None else caller_of(context)
         who = caller.words if caller else "this process"
-        log.info("%s: %s in %.0f ms, asked by %s", tool, result.word, took_ms, who)
+        apart = {"tool": tool, "outcome": result.word, "took_ms": round(took_ms)}
+        log.info("%s: %s in %.0f ms, asked by %s", tool, result.word, took_ms, who, extra=apart)

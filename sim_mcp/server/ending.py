@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import anyio
-import click
 from anyio.abc import TaskStatus
+
+from sim_mcp.logs import tell
 
 DEADLINE_S = 9.0
 """From the signal to the end in any case: `docker stop` kills after 10 s."""
@@ -60,5 +61,5 @@ async def ending_on_signal(end: Callable[[], object]) -> AsyncIterator[Ending]:
 
 
 def _end_now(status: int) -> None:
-    click.echo(_CUT_SHORT, err=True)
+    tell(_CUT_SHORT)
     os._exit(status)

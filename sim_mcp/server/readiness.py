@@ -1,14 +1,18 @@
-"""Check whether calls could be answered now: the token, the connection to emnify, and the directories."""
+"""Check whether calls could be answered now: the token, the connection to emnify, the record and the directories."""
 
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
+import anyio.to_thread
+from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sim_mcp import __version__
+from sim_mcp.changes.record.place import open_record
+from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.emnify import (
     AuthenticationError,
     ConnectionSettingsError,
@@ -16,7 +20,9 @@ from sim_mcp.emnify import (
     EmnifyError,
     ForbiddenError,
     RateLimitedError,
+    SignedIn,
     UnreachableError,
+    anew,
 )
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
@@ -27,6 +33,8 @@ READY, NOT_READY = 200, 503
 _CACHE_TTL_S = 10.0
 """How long an answer is reused, so that probing in a loop does not send requests to emnify in a loop."""
 _TIMEOUT_S = 15.0
+_RECORD_WAIT_S = 2.0
+_STATE_DIR, _DATABASE = "SIM_MCP_STATE_DIR", "SIM_MCP_DATABASE_URL"
 
 _PUBLIC: tuple[tuple[type[EmnifyError], str], ...] = (
     (AuthenticationError, "emnify does not accept the token"),
@@ -68,6 +76,9 @@ class Readiness:
             "version": __version__,
             "tools": len(registry.tools(may_write=self._settings.may_write)),
             "problems": [{"what": problem.what, "why": problem.why} for problem in problems],
+            "database": self._database(problems),
+            "limiter": self._limiter(),
+            "workspaces": [self._workspace()],
         }
         return JSONResponse(body, NOT_READY if problems else READY)
 
@@ -76,7 +87,25 @@ class Readiness:
         found = [await self._emnify(), await anyio.to_thread.run_sync(self._state)]
         if (directory := self._settings.export_dir) is not None:
             found.append(await anyio.to_thread.run_sync(_unusable, "SIM_MCP_EXPORT_DIR", directory))
+        if (url := self._settings.database_url) is not None:
+            found.append(await anyio.to_thread.run_sync(_database_problem, url))
         return [problem for problem in found if problem is not None]
+
+    def _database(self, problems: list[Problem]) -> dict[str, Any]:
+        kind, what = ("PostgreSQL", _DATABASE) if self._settings.database_url else ("SQLite", _STATE_DIR)
+        return {"kind": kind, "ok": all(problem.what != what for problem in problems)}
+
+    def _limiter(self) -> dict[str, Any]:
+        slowed = self.client is not None and self.client.pacer.slowed_down
+        return {"kind": "in this process", "ok": True, "slowed_down": slowed}
+
+    def _workspace(self) -> dict[str, Any]:
+        last = SignedIn() if self.client is None else self.client.last_sign_in
+        return {
+            "place": self._settings.place,
+            "signed_in_at": None if last.at is None else last.at.isoformat(timespec="seconds"),
+            "refused": last.refused,
+        }
 
     async def _emnify(self) -> Problem | None:
         settings = self._settings
@@ -85,7 +114,8 @@ class Readiness:
             return Problem("EMNIFY_APPLICATION_TOKEN", why, why_no_token(settings))
         try:
             if self.client is not None:
-                await self.client.list_sim_statuses(deadline_s=_TIMEOUT_S)
+                with anew():
+                    await self.client.list_sim_statuses(deadline_s=_TIMEOUT_S)
                 return None
             async with EmnifyClient(base_url=settings.base_url, application_token=settings.application_token) as client:
                 await client.list_sim_statuses(deadline_s=_TIMEOUT_S)
@@ -98,9 +128,32 @@ class Readiness:
 
     def _state(self) -> Problem | None:
         try:
-            return _unusable("SIM_MCP_STATE_DIR", self._settings.state_directory())
+            directory = self._settings.state_directory()
         except OSError as error:
-            return _no_directory("SIM_MCP_STATE_DIR", Path(error.filename or "the usual place"), error)
+            return _no_directory(_STATE_DIR, Path(error.filename or "the usual place"), error)
+        return _unusable(_STATE_DIR, directory) or (None if self._settings.database_url else _unreadable(directory))
+
+
+def _unreadable(directory: Path) -> Problem | None:
+    record = open_record(directory)
+    if not record.exists:  # it is made with the first change.
+        return None
+    try:
+        with record.reading(wait_s=_RECORD_WAIT_S):
+            return None
+    except JournalError as error:
+        return Problem(_STATE_DIR, "the record of changes cannot be read", str(error))
+
+
+def _database_problem(url: SecretStr) -> Problem | None:
+    # The driver is loaded only where a database is used.
+    from sim_mcp.changes.record.postgres.upgrade import why_not_current  # noqa: PLC0415
+
+    try:
+        details = why_not_current(url)
+    except JournalError as error:
+        return Problem(_DATABASE, "the database cannot be reached", str(error))
+    return Problem(_DATABASE, "the database is of another version", details) if details else None
 
 
 def _unusable(variable: str, directory: Path) -> Problem | None:

@@ -1,19 +1,22 @@
 """Serve MCP over stdio or HTTP, on emnify or on a sandbox of the same process."""
 
 import gc
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import anyio
-import click
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import SecretStr
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.config import LOGGING_CONFIG
 
 from sim_mcp.changes.policy import read_policy
 from sim_mcp.http_server import http_server
+from sim_mcp.logs import logs_json, tell
+from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.sandbox import SandboxSettings, running
 from sim_mcp.server.app import SimServer, build_server
 from sim_mcp.server.ending import ending_on_signal
@@ -24,6 +27,7 @@ from sim_mcp.server.http.listening import connection_instructions
 from sim_mcp.server.signin.door import Door, SignInMiddleware, metadata_endpoint
 from sim_mcp.server.signin.scope_gate import ScopeGate
 from sim_mcp.server.stdin import closable_stdin
+from sim_mcp.server.telemetry.telemetry import telemetry
 from sim_mcp.settings import Settings
 from sim_mcp.tools.context import why_no_token
 
@@ -50,13 +54,13 @@ class UnconfirmedChangesError(Exception):
 async def serve_stdio(settings: Settings, sandbox: bool) -> int:
     """Serve over stdio until the client closes stdin or a signal arrives; return the exit code."""
     at_a_terminal = sys.stdin.isatty()
-    with closable_stdin() as close_stdin:
+    with telemetry(settings, os.environ, scraped=False) as seen, closable_stdin() as close_stdin:
         async with upstream(settings, sandbox) as ready, ending_on_signal(close_stdin) as ending:
             _warn_without_token(ready)
-            server = build_server(ready)
+            server = build_server(ready, telemetry=seen)
             freeze_garbage_collection()
             if at_a_terminal:
-                click.echo(_WAITING_AT_A_TERMINAL, err=True)
+                tell(_WAITING_AT_A_TERMINAL)
             await server.run_stdio_async()
         return ending.status
 
@@ -72,16 +76,27 @@ async def serve_http(
     """Serve Streamable HTTP at /mcp until a signal arrives; return the exit code.
 
     Without a door any local program may call, and could answer its own form; so forms do not count as consent then.
+
+    Raises:
+        TelemetrySettingsError: Metrics cannot be served as the settings want it.
     """
-    async with upstream(settings, sandbox) as ready, anyio.create_task_group() as background:
+    async with AsyncExitStack() as stack:
+        seen = stack.enter_context(telemetry(settings, os.environ, scraped=True))
+        ready = await stack.enter_async_context(upstream(settings, sandbox))
+        background = await stack.enter_async_context(anyio.create_task_group())
         _warn_without_token(ready)
-        app = DrainingMiddleware(http_app(_build_behind(door, ready), door, stateless=stateless))
+        mcp_server = build_server(ready, forms_count=door is not None, all_sign_in=door is not None, telemetry=seen)
+        app = DrainingMiddleware(http_app(mcp_server, door, stateless=stateless, observer=seen.observer))
 
         def announce() -> None:
-            click.echo(connection_instructions(listeners, key, door), err=True)
+            tell(connection_instructions(listeners, key, door))
 
         server = http_server(
-            call_once_started(app, announce), shutdown_timeout_s=_UVICORN_CANCELS_AFTER_S, log_level="warning"
+            call_once_started(app, announce),
+            shutdown_timeout_s=_UVICORN_CANCELS_AFTER_S,
+            log_level="warning",
+            # uvicorn's own handlers would write its lines as text.
+            log_config=None if logs_json() else LOGGING_CONFIG,
         )
 
         def end() -> None:
@@ -101,7 +116,12 @@ async def serve_http(
 
 
 def http_app(
-    server: SimServer, door: Door | None, *, stateless: bool = False, session_idle_s: float = SESSION_IDLE_S
+    server: SimServer,
+    door: Door | None,
+    *,
+    stateless: bool = False,
+    session_idle_s: float = SESSION_IDLE_S,
+    observer: Observer = NOBODY,
 ) -> ASGIApp:
     """Return the server as an ASGI application that lets in only who has what opens the door."""
     if door is not None and door.issuer is not None:
@@ -115,12 +135,8 @@ def http_app(
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     if door is None:
-        return AccessMiddleware(app)
-    return AccessMiddleware(SignInMiddleware(ScopeGate(app, door), door, PROBES), door.public_url)
-
-
-def _build_behind(door: Door | None, settings: Settings) -> SimServer:
-    return build_server(settings, forms_count=door is not None, all_sign_in=door is not None)
+        return AccessMiddleware(app, observer=observer)
+    return AccessMiddleware(SignInMiddleware(ScopeGate(app, door), door, PROBES, observer), door.public_url, observer)
 
 
 def call_once_started(app: ASGIApp, started: Callable[[], None]) -> ASGIApp:
@@ -174,4 +190,4 @@ async def upstream(settings: Settings, sandbox: bool) -> AsyncIterator[Settings]
 
 def _warn_without_token(settings: Settings) -> None:
     if settings.application_token is None:
-        click.echo(f"sim-mcp: {why_no_token(settings)}", err=True)
+        tell(f"sim-mcp: {why_no_token(settings)}")

@@ -139,6 +139,12 @@ def local() -> Principal:
     return local_principal(_account_name())
 
 
+def asker() -> str:
+    """Return a key for who asks, by which emnify's limits are shared out; empty for whoever runs the server."""
+    who = principal()
+    return who.key if who.signed_in else ""
+
+
 def wants_progress(ctx: ToolContext) -> bool:
     """Tell whether the client receives progress, and so can show messages to a person during the call."""
     meta = ctx.request_context.meta

@@ -11,6 +11,7 @@ from mcp import Client
 from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.record.entries import State
 from sim_mcp.changes.record.journal import AGREEMENT_LASTS, IDLE_PLANS_KEPT, Journal
+from sim_mcp.changes.record.place import Place
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.sandbox.settings import Unknowns
 from sim_mcp.server.app import build_server
@@ -37,10 +38,10 @@ def state_of(journal: Journal, plan_id: str) -> State:
     return found.state
 
 
-def test_only_what_was_sent_is_begun(tmp_path: Path) -> None:
+def test_only_what_was_sent_is_begun(place: Place) -> None:
     """A plan with a SIM that was so already used to be taken for begun, and never lapsed."""
     clock = Clock()
-    journal = Journal(tmp_path, now=clock)
+    journal = Journal(place, now=clock)
     plan = journal.keep(plan_of(3), CALLER)
     journal.decide(plan.id, approved=True, how="page")
     journal.settle(plan.id, {0: Outcome("already", "a", "a", "already so")})
@@ -48,9 +49,9 @@ def test_only_what_was_sent_is_begun(tmp_path: Path) -> None:
     assert state_of(journal, plan.id) == "expired"
 
 
-def test_what_is_left_of_a_change_wants_a_new_yes_after_a_day(tmp_path: Path) -> None:
+def test_what_is_left_of_a_change_wants_a_new_yes_after_a_day(place: Place) -> None:
     clock = Clock()
-    journal = Journal(tmp_path, now=clock)
+    journal = Journal(place, now=clock)
     plan = journal.keep(plan_of(3), CALLER)
     journal.decide(plan.id, approved=True, how="page")
     journal.intend(plan.id, 0, "x", hourly=9)
@@ -62,28 +63,28 @@ def test_what_is_left_of_a_change_wants_a_new_yes_after_a_day(tmp_path: Path) ->
 
 @pytest.mark.parametrize("restarted", [False, True])
 @pytest.mark.parametrize("back", [timedelta(minutes=5), timedelta(hours=1), timedelta(days=365)])
-def test_a_clock_that_goes_back_revives_nothing(tmp_path: Path, back: timedelta, restarted: bool) -> None:
+def test_a_clock_that_goes_back_revives_nothing(place: Place, back: timedelta, restarted: bool) -> None:
     clock = Clock()
-    journal = Journal(tmp_path, now=clock)
+    journal = Journal(place, now=clock)
     expired = journal.keep(plan_of(1), CALLER)
     clock.time += timedelta(minutes=16)
     journal.keep(plan_of(2), CALLER)
     clock.time -= back
-    journal = Journal(tmp_path, now=clock) if restarted else journal
+    journal = Journal(place, now=clock) if restarted else journal
     assert state_of(journal, expired.id) == "expired"
     assert not journal.decide(expired.id, approved=True, how="page")
 
 
 @pytest.mark.parametrize("restarted", [False, True])
 @pytest.mark.parametrize("back", [timedelta(minutes=5), timedelta(hours=1), timedelta(days=365)])
-def test_a_clock_that_goes_back_gains_nobody_time(tmp_path: Path, back: timedelta, restarted: bool) -> None:
+def test_a_clock_that_goes_back_gains_nobody_time(place: Place, back: timedelta, restarted: bool) -> None:
     """Minutes that pass after the clock went back count as they would have without."""
     clock = Clock()
-    journal = Journal(tmp_path, now=clock)
+    journal = Journal(place, now=clock)
     waiting, approved = journal.keep(plan_of(1), CALLER), journal.keep(plan_of(2), CALLER)
     journal.decide(approved.id, approved=True, how="page")
     clock.time -= back
-    journal = Journal(tmp_path, now=clock) if restarted else journal
+    journal = Journal(place, now=clock) if restarted else journal
     assert state_of(journal, waiting.id) == "expired"
     assert state_of(journal, approved.id) == "expired"
     # Who asks anew is asked anew, and has no longer than anybody.
@@ -92,32 +93,32 @@ def test_a_clock_that_goes_back_gains_nobody_time(tmp_path: Path, back: timedelt
     clock.time += timedelta(minutes=14)
     assert state_of(journal, anew.id) == "waiting"
     clock.time += timedelta(minutes=1)
-    assert state_of(Journal(tmp_path, now=clock), anew.id) == "expired"
+    assert state_of(Journal(place, now=clock), anew.id) == "expired"
 
 
-def test_time_that_passes_while_the_clock_stands_still_counts(tmp_path: Path) -> None:
+def test_time_that_passes_while_the_clock_stands_still_counts(place: Place) -> None:
     elapsed = [0.0]
-    journal = Journal(tmp_path, now=Clock(), elapsed_s=lambda: elapsed[0])
+    journal = Journal(place, now=Clock(), elapsed_s=lambda: elapsed[0])
     plan = journal.keep(plan_of(), CALLER)
     elapsed[0] = timedelta(minutes=15).total_seconds()
     assert state_of(journal, plan.id) == "expired"
 
 
-def test_the_hour_of_the_limit_is_no_shorter_for_a_clock_that_went_back(tmp_path: Path) -> None:
+def test_the_hour_of_the_limit_is_no_shorter_for_a_clock_that_went_back(place: Place) -> None:
     clock = Clock()
-    journal = Journal(tmp_path, now=clock)
+    journal = Journal(place, now=clock)
     plan = journal.keep(plan_of(3), CALLER)
     assert journal.intend(plan.id, 0, "x", hourly=1) == "now"
     clock.time -= timedelta(days=1)
     assert journal.intend(plan.id, 1, "x", hourly=1) == "over the limit"
-    assert Journal(tmp_path, now=clock).intend(plan.id, 1, "x", hourly=1) == "over the limit"
+    assert Journal(place, now=clock).intend(plan.id, 1, "x", hourly=1) == "over the limit"
     clock.time = NOON + timedelta(hours=1, seconds=1)
     assert journal.intend(plan.id, 1, "x", hourly=1) == "now"
 
 
-def test_plans_nobody_agreed_to_are_thinned_out_and_that_they_were_made_stays(tmp_path: Path) -> None:
+def test_plans_nobody_agreed_to_are_thinned_out_and_that_they_were_made_stays(place: Place) -> None:
     clock = Clock()
-    journal = Journal(tmp_path, now=clock)
+    journal = Journal(place, now=clock)
     idle, rejected, agreed = (journal.keep(plan_of(number), CALLER).id for number in (3, 4, 5))
     journal.decide(rejected, approved=False, how="page")
     journal.decide(agreed, approved=True, how="page")

@@ -223,10 +223,10 @@ async def test_a_plan_after_its_time_does_nothing(fleet: Fleet, approved: bool) 
     """The plan is as the server keeps it, an hour old; if approved, then when it was fresh."""
     async with claude_desktop(fleet) as client:
         waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
-        fresh = Journal(fleet.state_dir).plan(waiting["plan"])
+        fresh = Journal(fleet.place).plan(waiting["plan"])
         assert fresh is not None
         an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
-        past = Journal(fleet.state_dir, now=lambda: an_hour_ago)
+        past = Journal(fleet.place, now=lambda: an_hour_ago)
         old = past.keep(fresh.plan.model_copy(update={"selection": "an hour ago"}), fresh.caller)
         if approved:
             assert past.decide(old.id, approved=True, how="a person, on the approval page")

@@ -203,7 +203,7 @@ async def test_a_no_that_comes_after_the_page_approved_does_not_pretend(fleet: F
 
     async def meanwhile(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
         del context
-        journal = Journal(fleet.state_dir)
+        journal = Journal(fleet.place)
         assert journal.decide(
             params.message.split("(plan ")[1][:8], approved=True, how="a person, on the approval page"
         )
@@ -351,7 +351,7 @@ async def test_the_question_says_what_this_very_change_does_to_service_and_bill(
     assert fleet.scenarios["healthy"]["iccid_with_luhn"] in asked[0]
     assert "Activated → Suspended" in asked[0]
     assert "loses network access" in asked[0].lower()
-    assert "this month stays charged" in asked[0]
+    assert "this month is still charged" in asked[0]
     assert "Falls due now: nothing." in asked[0]
 
 

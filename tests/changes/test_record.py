@@ -27,6 +27,7 @@ from sim_mcp.changes.policy import PolicyError, read_policy
 from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.place import Place, open_record
 from sim_mcp.emnify import Sim, SimStatus
 from sim_mcp.fleet.lookup.sims_by_id import FEW
 from sim_mcp.sandbox import SandboxSettings
@@ -49,8 +50,8 @@ def plan_of(number: int = 2) -> Plan:
     return Plan(tool="delete_sims", change=Delete(), items=items)
 
 
-def test_a_plan_is_decided_once_and_each_item_sent_and_settled_once(tmp_path: Path) -> None:
-    journal, other = Journal(tmp_path), Journal(tmp_path)
+def test_a_plan_is_decided_once_and_each_item_sent_and_settled_once(place: Place) -> None:
+    journal, other = Journal(place), Journal(place)
     stored = journal.keep(plan_of(), CALLER)
     assert other.keep(plan_of(), CALLER).id == stored.id
     assert journal.keep(plan_of(), Caller("this machine", "another client")).id != stored.id
@@ -65,9 +66,9 @@ def test_a_plan_is_decided_once_and_each_item_sent_and_settled_once(tmp_path: Pa
     assert known.settled == {0: Outcome("changed", "a", "b", "first")}
 
 
-def test_a_plan_lapses_and_cannot_be_decided_then(tmp_path: Path) -> None:
+def test_a_plan_lapses_and_cannot_be_decided_then(place: Place) -> None:
     clock = [datetime(2026, 3, 15, tzinfo=UTC)]
-    journal = Journal(tmp_path, now=lambda: clock[0])
+    journal = Journal(place, now=lambda: clock[0])
     stored = journal.keep(plan_of(), CALLER)
     clock[0] += timedelta(minutes=15)
     found = journal.plan(stored.id)
@@ -77,9 +78,9 @@ def test_a_plan_lapses_and_cannot_be_decided_then(tmp_path: Path) -> None:
     assert journal.keep(plan_of(), CALLER).id != stored.id
 
 
-def test_an_approval_nobody_acted_on_lapses_but_a_change_once_begun_may_be_finished(tmp_path: Path) -> None:
+def test_an_approval_nobody_acted_on_lapses_but_a_change_once_begun_may_be_finished(place: Place) -> None:
     clock = [datetime(2026, 3, 15, tzinfo=UTC)]
-    journal = Journal(tmp_path, now=lambda: clock[0])
+    journal = Journal(place, now=lambda: clock[0])
     idle, begun = (journal.keep(plan_of(number), CALLER).id for number in (1, 2))
     for plan_id in (idle, begun):
         clock[0] += timedelta(minutes=7)
@@ -285,7 +286,7 @@ async def test_the_audit_tells_who_what_when_how_and_what_came_of_it(fleet: Flee
     sim = fleet.scenarios["healthy"]["iccid_with_luhn"]
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
         await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"})
-    decided, row = audit(fleet.state_dir)
+    decided, row = audit(fleet.place)
     assert (decided.event, decided.sim, decided.outcome) == ("decided", "1 SIM", "approved")
     (sent,) = await fleet.writes()
     assert row.request == sent["request_id"]
@@ -323,7 +324,7 @@ async def test_each_item_is_on_record_as_intended_before_it_is_as_done(crowded: 
     tool, arguments = calls[kind]
     async with Client(build_server(fleet.settings(policy=fleet.trusting()))) as client:
         report = structured(await client.call_tool(tool, arguments))
-    with closing(sqlite3.connect(fleet.state_dir / "journal.sqlite3")) as db:
+    with closing(open_record(fleet.place)) as record, record.reading() as db:
         rows = db.execute("SELECT item, kind FROM entries WHERE item IS NOT NULL ORDER BY n").fetchall()
     intents = [item for item, entry in rows if entry == "intent"]
     assert sorted(intents) == list(range(len(report["sims"])))

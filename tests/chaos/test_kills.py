@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import anyio
 import pytest
@@ -17,6 +16,7 @@ from mcp import Client
 from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.place import Place
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
@@ -35,7 +35,7 @@ RESUMPTIONS = 6
 @pytest.mark.parametrize("kill_after", KILL_POINTS)
 async def test_a_killed_change_ends_as_the_record_says_with_nothing_sent_twice(kill_after: int) -> None:
     async with a_bad_day(kill_after) as (fleet, sims):
-        while not open_plans(fleet.state_dir):
+        while not open_plans(fleet.place):
             # On a bad day even the planning may fail; a person would call again.
             await killed(fleet, [suspend(sims)], kill_after)
         await assert_told(fleet, sims)
@@ -50,7 +50,7 @@ async def test_two_servers_that_share_one_record_are_killed_and_nothing_is_sent_
         await killed(fleet, [suspend(half) for half in halves], kill_after, plans=len(halves))
         await assert_told(fleet, sims)
         # Both go on with both, and are killed once more.
-        plans = [f"plan={plan}" for plan in open_plans(fleet.state_dir)]
+        plans = [f"plan={plan}" for plan in open_plans(fleet.place)]
         more = len(await fleet.writes()) + 5
         await killed(fleet, [["continue_change", plan] for plan in plans for _ in range(2)], more)
         await assert_told(fleet, sims)
@@ -71,17 +71,17 @@ async def finish(fleet: Fleet) -> None:
     """Go on as a person would, until all that was agreed to was sent and read."""
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
         for _ in range(RESUMPTIONS):
-            for change in changes(Journal(fleet.state_dir)):
+            for change in changes(Journal(fleet.place)):
                 if change.standing == "open":
                     await client.call_tool("continue_change", {"plan": change.plan})
         await fleet.faults()
         await client.call_tool("list_changes", {})
-    assert not [change for change in changes(Journal(fleet.state_dir)) if change.left]
+    assert not [change for change in changes(Journal(fleet.place)) if change.left]
 
 
 async def assert_told(fleet: Fleet, sims: dict[str, int]) -> None:
     """What was sent is on record as sent, whatever is known of it: each SIM by the audit alone."""
-    told = {row.sim[:19]: row for row in audit(fleet.state_dir) if row.event != "decided"}
+    told = {row.sim[:19]: row for row in audit(fleet.place) if row.event != "decided"}
     for write in await fleet.writes():
         iccid = next(iccid for iccid, sim_id in sims.items() if write["path"].endswith(f"/{sim_id}"))
         assert told[iccid].event in ("sent", "outcome", "read again")
@@ -92,7 +92,7 @@ async def assert_true(fleet: Fleet, sims: dict[str, int]) -> None:
     """Compare the record with what the SIMs read, and count what each of them was sent."""
     sent = Counter(write["path"] for write in await fleet.writes() if write["status"] not in {429, 401})
     assert set(sent.values()) <= {1}, sent.most_common(3)
-    told = {row.sim[:19]: row.outcome for row in audit(fleet.state_dir) if row.event != "decided"}
+    told = {row.sim[:19]: row.outcome for row in audit(fleet.place) if row.event != "decided"}
     assert set(told) == set(sims)
     for iccid, sim_id in sims.items():
         sim = (await fleet.api("GET", f"/sim/{sim_id}", role="enterprise")).json()
@@ -108,7 +108,7 @@ async def killed(fleet: Fleet, calls: list[list[str]], kill_after: int, plans: i
     """Make each call in a process of its own, and kill them all once so many writes have arrived and plans are made."""
 
     async def goes_on() -> bool:
-        return len(await fleet.writes()) <= kill_after or len(changes(Journal(fleet.state_dir))) < plans
+        return len(await fleet.writes()) <= kill_after or len(changes(Journal(fleet.place))) < plans
 
     async with AsyncExitStack() as stack:
         processes: list[Process] = []
@@ -127,7 +127,7 @@ def running(processes: list[Process]) -> list[Process]:
     return [process for process in processes if process.returncode is None]
 
 
-def open_plans(state_dir: Path) -> list[str]:
+def open_plans(place: Place) -> list[str]:
     """Return the plans that were agreed to and are not finished."""
-    found = changes(Journal(state_dir))
+    found = changes(Journal(place))
     return [change.plan for change in found if change.standing == "open"]

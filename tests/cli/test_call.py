@@ -97,7 +97,7 @@ def test_hints_name_commands_that_exist(file: Path) -> None:
     ("words", "offered"),
     [
         ("call list_sim_s", {"list_sim_statuses"}),
-        ("call set_sim_status with_", {"with_status=", "with_model="}),
+        ("call assign_sims s", {"sims=", "status="}),
         ("call rank_sims_by_usage order=m", {"order=most"}),
         ("call nothing a", set()),
     ],

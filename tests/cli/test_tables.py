@@ -4,7 +4,7 @@ import io
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -29,7 +29,6 @@ def printed(width: int, make: Any) -> str:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@settings(deadline=None)
 @given(RECORDS)
 def test_no_word_is_cut_or_broken_and_no_line_is_wider_than_the_terminal(
     width: int, rows: list[dict[str, Any]]

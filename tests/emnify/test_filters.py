@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sim_mcp.emnify import (
@@ -24,7 +24,7 @@ from tests.emnify.upstream import Upstream
 from tests.support import Fleet
 
 MOMENT = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
-SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+SHARED = settings(max_examples=60)
 """One server serves all examples of a test."""
 TYPED = st.text(st.characters(), max_size=40) | st.sampled_from(
     ["a&b=c", "50%", "%2C", "a+b c", "type:1", "#7", "naïve", "水表", "👩‍🚀", '"', "\\", "?x=1", "null", "*"]

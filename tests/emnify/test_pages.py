@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim_mcp.emnify import (
@@ -232,7 +232,7 @@ async def test_an_answer_that_is_no_list_is_an_error_not_an_empty_list(
         await client.list_sims()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     said=st.dictionaries(
         st.sampled_from(["X-Total-Pages", "X-Pages", "X-Total-Count", "X-Count", "X-Current-Page", "X-Count-Per-Page"]),

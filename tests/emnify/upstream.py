@@ -134,8 +134,10 @@ async def _read(reader: asyncio.StreamReader) -> Seen | None:
 
 
 @asynccontextmanager
-async def upstream_running(tls: ssl.SSLContext | None = None) -> AsyncIterator[Upstream]:
-    upstream = Upstream()
+async def upstream_running(
+    tls: ssl.SSLContext | None = None, upstream: Upstream | None = None
+) -> AsyncIterator[Upstream]:
+    upstream = upstream or Upstream()
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, ssl=tls)
     scheme, port = "http" if tls is None else "https", server.sockets[0].getsockname()[1]
     upstream.base_url = f"{scheme}://127.0.0.1:{port}"

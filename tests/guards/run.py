@@ -26,6 +26,7 @@ COPIED = (
     "prompts",
     "benchmarks",
     ".ci",
+    "deploy",
     "pyproject.toml",
     "README.md",
     "SECURITY.md",

@@ -1,10 +1,24 @@
-"""Run the tests that stand nearest to what was changed in the working tree: the mirror first, then the room."""
+"""Run the tests that reach what was changed in the working tree, those of its own module first.
 
+Which tests reach a line is what coverage recorded in the clone (`run.py`). Where it names none, as for lines that are
+read at import, the tests that stand nearest run: the mirror, then the room, then the tools that use it.
+"""
+
+import math
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+from coverage import CoverageData
+
 ROOT = Path(__file__).parent.parent.parent
+_HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? ", re.MULTILINE)
+_WORTH_WORKERS = 40
+"""From so many tests on, several workers are faster than one."""
+_MOST_OTHERS = 100
+"""Tests of other modules that a mutant meets: the figure may only be worse than the truth, and minutes are dear."""
 
 
 def nearest(changed: Path) -> list[list[str]]:
@@ -13,34 +27,62 @@ def nearest(changed: Path) -> list[list[str]]:
     A stage holds the mirrored test file, the next one the folder of its room, the last one the tools that use it.
     """
     rooms = changed.relative_to("sim_mcp").parent
-    mirror = Path("tests") / rooms / f"test_{changed.stem}.py"
-    stages = [mirror, *(Path("tests") / room for room in (rooms, *rooms.parents[:-1]))]
+    stages = [_mirror(changed), *(Path("tests") / room for room in (rooms, *rooms.parents[:-1]))]
     if rooms.parts[0] != "tools":
         stages.append(Path("tests/tools"))
     return [[str(stage)] for stage in stages if (ROOT / stage).exists()]
 
 
-def changed_module() -> Path:
-    """Return the one module that differs from what is committed.
+def covering(changed: Path, line: int) -> list[str]:
+    """Return the tests that ran a line, or the statement it belongs to: those of its module, and some of the others."""
+    recorded = CoverageData(str(ROOT / ".coverage"))
+    recorded.read()
+    tests_by_line = recorded.contexts_by_lineno(str(ROOT / changed))
+    # A statement of several lines is recorded at its first.
+    begins = max((each for each in tests_by_line if each <= line), default=None)
+    reached = {name.rpartition("|")[0] for name in tests_by_line.get(begins or 0, ()) if name}
+    mirror = str(_mirror(changed))
+    own = sorted(name for name in reached if name.startswith(mirror))
+    others = sorted(reached.difference(own))
+    return own + others[:: max(1, math.ceil(len(others) / _MOST_OTHERS))]
+
+
+def changed_line() -> tuple[Path, int]:
+    """Return the one module that differs from what is committed, and the first line that does.
 
     Raises:
         SystemExit: None differs, or several do.
     """
-    listed = ["git", "diff", "--name-only", "--", "sim_mcp"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    listed = ["git", "diff", "--unified=0", "--", "sim_mcp"]
+    diff = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    names = re.findall(r"^--- a/(.+)$", diff, re.MULTILINE)
     if len(names) != 1:
         raise SystemExit(f"one module has to differ from what is committed, not {len(names)}: {names}")
-    return Path(names[0])
+    found = _HUNK.search(diff)
+    return Path(names[0]), int(found[1]) if found else 0
 
 
 def main() -> int:
     """Run stage after stage until a test fails; return pytest's exit code of the last stage."""
-    for stage in nearest(changed_module()):
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "2", *stage]
-        failed = subprocess.run(command, cwd=ROOT, check=False).returncode
-        if failed:
+    changed, line = changed_line()
+    tests = covering(changed, line)
+    for stage in [tests] if tests else nearest(changed):
+        if failed := _failed(stage):
             return failed
     return 0
+
+
+def _mirror(changed: Path) -> Path:
+    return Path("tests") / changed.relative_to("sim_mcp").parent / f"test_{changed.stem}.py"
+
+
+def _failed(stage: list[str]) -> int:
+    names = ROOT / "mutant-tests.txt"
+    names.write_text("\n".join(stage), encoding="utf-8")  # a command line would be too short for some.
+    many = not stage[0].count("::") or len(stage) > _WORTH_WORKERS
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *(["-n", "2"] if many else [])]
+    without_coverage = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    return subprocess.run([*command, f"@{names}"], cwd=ROOT, env=without_coverage, check=False).returncode
 
 
 if __name__ == "__main__":

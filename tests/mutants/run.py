@@ -89,6 +89,9 @@ def _skip_all_but(clone: Path, jobs: set[str]) -> None:
 def _execute(clone: Path) -> None:
     # Tests that start the server in a process of its own have to meet the mutant too.
     environment = {**os.environ, "PYTHONPATH": str(clone)}
+    # A mutant is met by the tests that reach its line.
+    recording = ["-q", "-n", "auto", "--cov", "--cov-context=test", "--cov-report="]
+    subprocess.run([_tool("pytest"), *recording], cwd=clone, env=environment, check=True)
     subprocess.run([_tool("cosmic-ray"), "exec", CONFIG, SESSION], cwd=clone, env=environment, check=True)
 
 

@@ -191,9 +191,9 @@ async def wake_sims(
     proposal: _Proposal,
     agreed: Annotated[ElicitationResult[Agreement], Resolve(_ask)],
     sims: SimNames | None = None,
-    with_status: str | None = None,
-    of_customer: str | None = None,
-    with_model: str | None = None,
+    status: str | None = None,
+    customer: str | None = None,
+    model: str | None = None,
     has_device: bool | None = None,
 ) -> Annotated[CallToolResult, ChangeReport]:
     """Wake SIM cards that are suspended."""

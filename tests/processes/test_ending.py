@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sqlite3
 import sys
 import time
@@ -18,10 +19,13 @@ from anyio.abc import Process
 from mcp import Client
 
 from tests.processes.test_serving import Era, environment
-from tests.support import Fleet, with_key
+from tests.support import Fleet, structured, with_key
 
 SOON_S = 15.0
-"""It ends within 10 s, before `docker stop` kills; the rest is for a busy machine."""
+"""It ends within 10 s, before `docker stop` kills, and not when a call in flight is done, after 38 s or more.
+
+The time between is for a busy machine.
+"""
 
 ERAS: tuple[Era, ...] = ("auto", "legacy")
 
@@ -135,6 +139,48 @@ async def test_a_write_that_was_begun_is_recorded_before_the_end(fleet: Fleet, e
     assert 2 <= written < len(sims)
     assert len(sent) == written
     assert settled == dict.fromkeys(sent, "changed")
+
+
+async def test_what_a_server_leaves_at_its_end_another_does_once(fleet: Fleet) -> None:
+    """A change of six SIMs, told to end after two: the next server on the same record does the other four."""
+    keys = ("healthy", "went_silent", "euicc", "imei_lock", "twin_a", "twin_b")
+    sims = [fleet.scenarios[key]["iccid"] for key in keys]
+    await fleet.faults("latency=2@PATCH")
+    env = environment(fleet, SIM_MCP_CONFIRM="host")
+    async with http_server(env) as (process, address), anyio.create_task_group() as group:
+        client = await group_client(group, address, env, "auto")
+        group.start_soon(give_up, client, "set_sim_status", {"sims": sims, "status": "suspended"})
+        await until_asked(fleet, "PATCH", 2)
+        status, took_s = await ended(process, signal.SIGTERM)
+        group.cancel_scope.cancel()
+    assert (status, took_s < SOON_S) == (0, True), took_s
+    left = len(sims) - len(recorded(fleet)[0])
+    assert left > 0
+    await fleet.faults()
+    async with http_server(env) as (_, address), Client(with_key(address, env)) as client:
+        done = structured(await client.call_tool("continue_change", {}))
+    assert done["counts"] == {"changed": len(sims)}
+    written = [request["path"] for request in await fleet.writes()]
+    assert len(written) == len(set(written)) == len(sims)
+    sent, settled = recorded(fleet)
+    assert settled == dict.fromkeys(sent, "changed")
+
+
+async def test_a_collector_that_does_not_answer_does_not_keep_it(fleet: Fleet) -> None:
+    """It takes connections and says nothing; what could not be sent is lost, and the record is not."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        env = environment(fleet, SIM_MCP_CONFIRM="host", OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
+        async with http_server(env) as (process, address):
+            async with Client(with_key(address, env)) as client:
+                arguments = {"sims": [fleet.scenarios["healthy"]["iccid"]], "status": "suspended"}
+                assert structured(await client.call_tool("set_sim_status", arguments))["counts"] == {"changed": 1}
+            status, took_s = await ended(process, signal.SIGTERM)
+            assert "Traceback" not in await errors_of(process)
+    assert (status, took_s < SOON_S) == (0, True), took_s
+    assert recorded(fleet) == ({0}, {0: "changed"})
 
 
 async def test_a_write_that_hangs_does_not_keep_it(fleet: Fleet) -> None:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
@@ -90,6 +91,33 @@ async def test_a_server_tells_whether_it_is_alive_and_whether_it_is_ready(fleet:
         assert (told.exit_code, told.stdout) == (0, f"ready: {TOOLS} tools\n")
 
 
+async def test_ready_tells_of_the_database_the_limiter_and_the_last_sign_in(fleet: Fleet) -> None:
+    async with serving(environment(fleet)) as (http, _):
+        body = (await http.get("/ready")).json()
+        assert body["database"] == {"kind": "SQLite", "ok": True}
+        assert body["limiter"] == {"kind": "in this process", "ok": True, "slowed_down": False}
+        (workspace,) = body["workspaces"]
+        assert workspace["place"] == "sandbox"
+        assert not workspace["refused"]
+        assert datetime.now(UTC) - datetime.fromisoformat(workspace["signed_in_at"]) < timedelta(minutes=5)
+
+
+async def test_a_record_that_cannot_be_read_makes_it_not_ready_and_is_named_by_its_setting(fleet: Fleet) -> None:
+    """Nothing could be changed then; the path stays in the log and in sim-mcp health."""
+    (fleet.state_dir / "journal.sqlite3").write_bytes(b"this is no database, whatever its name says" * 100)
+    async with serving(environment(fleet)) as (http, _):
+        answer = await http.get("/ready")
+        assert answer.status_code == 503
+        assert answer.json()["problems"] == [
+            {"what": "SIM_MCP_STATE_DIR", "why": "the record of changes cannot be read"}
+        ]
+        assert answer.json()["database"]["ok"] is False
+        assert str(fleet.state_dir) not in answer.text
+    told = await asked(env=environment(fleet))
+    assert told.exit_code == 1
+    assert "journal.sqlite3" in told.stderr
+
+
 async def test_whoever_asks_in_a_loop_asks_emnify_once(fleet: Fleet) -> None:
     async with serving(environment(fleet)) as (http, _):
         async with anyio.create_task_group() as group:
@@ -107,6 +135,7 @@ async def test_a_refused_token_is_not_offered_again_by_asking(fleet: Fleet) -> N
             answer = await http.get("/ready")
             assert answer.status_code == 503
             assert answer.json()["problems"] == [{"what": "emnify", "why": "emnify does not accept the token"}]
+            assert answer.json()["workspaces"] == [{"place": "sandbox", "signed_in_at": None, "refused": True}]
     assert await sign_ins(fleet) == 1
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,6 +43,8 @@ def environment(fleet: Fleet | None, **extra: str) -> dict[str, str]:
         clean["EMNIFY_BASE_URL"] = fleet.world.base_url
         clean["SIM_MCP_STATE_DIR"] = str(fleet.state_dir)
         clean["EMNIFY_APPLICATION_TOKEN"] = fleet.world.tokens["enterprise"]
+        if fleet.database_url is not None:
+            clean["SIM_MCP_DATABASE_URL"] = fleet.database_url.get_secret_value()
     return clean | extra
 
 
@@ -71,7 +73,8 @@ async def server_process(
             yield said_so_far[said_so_far.index("http://") :].split()[0], process.pid
         finally:
             # Also where the test fails: whoever waits for the process to end would wait for ever.
-            process.terminate()
+            with suppress(ProcessLookupError):
+                process.terminate()
 
 
 async def agree(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:

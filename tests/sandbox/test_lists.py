@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim_mcp.sandbox import Unknowns
@@ -188,7 +188,7 @@ def test_devices_are_filtered_and_sorted(api: RoleClient) -> None:
     assert api.get("/endpoint", per_page=5000).headers["x-per-page"] == "1000"
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60)
 @given(q=st.text(max_size=40), sort=st.text(max_size=20))
 def test_no_filter_and_no_order_breaks_the_server(api: RoleClient, q: str, sort: str) -> None:
     for path in ("/sim", "/endpoint", api.sim_path("healthy", "/event")):

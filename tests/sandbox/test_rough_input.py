@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .conftest import API, RoleClient, Start
@@ -32,7 +32,7 @@ def rough(start_once: Start) -> RoleClient:
     return start_once()
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150)
 @given(body=BODIES, where=st.sampled_from(UNKNOWN))
 def test_no_body_breaks_the_server(rough: RoleClient, body: object, where: tuple[str, str]) -> None:
     method, path = where

@@ -36,13 +36,13 @@ QUESTIONS: list[tuple[str, str, dict[str, Any]]] = [
     ("find_waste", "group", {}),
 ]
 CHANGES: list[tuple[str, str, dict[str, Any]]] = [
-    (tool, name, {**needed, "with_status": "activated"} if name.startswith("with") or "_" in name else needed)
-    for tool, needed in (
-        ("set_sim_status", {"status": "suspended"}),
-        ("assign_sims", {"customer": "13886"}),
-        ("delete_sims", {}),
+    (tool, name, needed if name == "sims" else {**needed, besides: "activated"})
+    for tool, needed, besides, customer in (
+        ("set_sim_status", {"status": "suspended"}, "with_status", "customer"),
+        ("assign_sims", {"customer": "13886"}, "status", "of_customer"),
+        ("delete_sims", {}, "status", "customer"),
     )
-    for name in ("sims", "with_status", "of_customer", "with_model", "has_device")
+    for name in ("sims", besides, customer, "model", "has_device")
 ]
 CHANGES += [("assign_sims", role, {"sims": ["healthy"], "issuer": "2"}) for role in ("customer", "reseller")]
 CHANGES += [("set_sim_status", "status", {"sims": ["healthy"]}), ("register_sim_batch", "bic", {})]

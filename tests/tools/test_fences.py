@@ -49,14 +49,14 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("find_waste", {}),
     ("export_sims", {"customer": "no such customer"}),
     ("set_sim_status", {"status": "suspended", "sims": ["healthy"]}),
-    ("set_sim_status", {"status": "suspended", "with_status": "activated", "of_customer": "13886"}),
-    ("set_sim_status", {"status": "suspended", "with_status": "factory test", "of_customer": "13886"}),
+    ("set_sim_status", {"status": "suspended", "with_status": "activated", "customer": "13886"}),
+    ("set_sim_status", {"status": "suspended", "with_status": "factory test", "customer": "13886"}),
     ("set_sim_status", {"status": "suspended", "sims": ["Tracker"]}),
     ("assign_sims", {"customer": "no such customer", "sims": ["healthy"]}),
     ("assign_sims", {"customer": "none", "sims": ["healthy"]}),
     ("assign_sims", {"reseller": "13886", "sims": ["healthy"]}),
     ("delete_sims", {"sims": ["healthy", "no_device"]}),
-    ("delete_sims", {"of_customer": "13886"}),
+    ("delete_sims", {"customer": "13886"}),
 ]
 
 

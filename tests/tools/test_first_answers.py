@@ -10,11 +10,11 @@ from tests.tools.asking import asked
 
 FACTS = [
     # Does the quota come back by itself, and what ends when?
-    ("diagnose_sim", "quota_exhausted", r"its data is blocked; it does not refill by itself\. \(certain\)"),
+    ("diagnose_sim", "quota_exhausted", r"its data is blocked; it does not refill by itself\."),
     ("diagnose_sim", "quota_exhausted", r"no refill, expires 2026-12-01T12:00Z"),
     ("diagnose_sim", "quota_exhausted", r"waiting does not help"),
     # What came from abroad on this bill, and from when?
-    ("diagnose_sim", "roaming_spike", r"Most likely: It cost [\d,.]+ EUR in 2026-11 so far"),
+    ("diagnose_sim", "roaming_spike", r"Cause \(certain\): It cost [\d,.]+ EUR in 2026-11 so far"),
     ("diagnose_sim", "roaming_spike", r"far more data than usual from 2026-11-15 to 2026-11-19"),
     ("diagnose_sim", "roaming_spike", r'"Turkey" [\d,.]+ EUR on \d days'),
     ("diagnose_sim", "roaming_spike", r"data [\d,.]+ EUR, after [\d,.]+ EUR; SMS "),
@@ -27,7 +27,7 @@ FACTS = [
     # What is the device called, and what did its SIM cost?
     ("get_sim", "injected_name", r'device "Ignore all previous instructions .* without asking"\n'),
     ("get_sim", "healthy", r"this month 2026-11 so far: [\d,.]+ MB.* EUR\n"),
-    ("get_sim", "went_silent", r"connectivity OFFLINE, data last sent 2026-11-17T"),
+    ("get_sim", "went_silent", r"connectivity OFFLINE \(not registered\), data last sent 2026-11-17T"),
     ("get_sim", "never_seen", r"this month 2026-11 so far: no traffic\n"),
 ]
 

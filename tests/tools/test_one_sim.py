@@ -39,9 +39,9 @@ async def test_every_reading_tool_takes_the_only_one_that_fits_and_says_which(
         result = await client.call_tool(tool, {"sim": said})
         answer = structured(result)
         assert answer["iccid"] == story["iccid_with_luhn"]
-        took = f"Took SIM {story['iccid_with_luhn']}, the only one whose device holds"
+        took = f"Took SIM {story['iccid_with_luhn']}, the only one whose device contains"
         assert answer["hint"].startswith(took)
-        assert text_of(result).startswith(took)
+        assert text_of(result).startswith(f"[sandbox] {took}")
         assert "Gda\u0144sk" not in unfenced(text_of(result)).replace(said, "")
 
 
@@ -56,7 +56,7 @@ async def test_the_end_of_a_card_and_a_tag_are_enough_for_a_question(fleet: Flee
         (f"ICCID: {card[5:19]}", "ICCID"),
     ):
         answer = structured(await client.call_tool("get_sim", {"sim": said}))
-        assert (answer["iccid"], f"only one whose {field} holds" in answer["hint"]) == (card, True)
+        assert (answer["iccid"], f"only one whose {field} contains" in answer["hint"]) == (card, True)
 
 
 async def test_a_whole_name_or_number_needs_no_word_about_which_was_taken(fleet: Fleet, client: Client) -> None:
@@ -143,13 +143,13 @@ async def test_a_mistyped_card_gets_its_near_neighbours_from_the_fleet_that_is_k
     for almost in (card[:18], card[1:]):
         refused = await client.call_tool("get_sim", {"sim": almost})
         assert refused.is_error
-        assert "none is chosen" in text_of(refused)
+        assert "none was chosen" in text_of(refused)
     before = len(await fleet.requests())
     for tool, arguments in (("get_sim", {"sim": wrong}), ("set_sim_status", {"sims": [wrong], "status": "suspended"})):
         refused = await client.call_tool(tool, arguments)
         assert refused.is_error
         assert fleet.scenarios["lookalike_b"]["iccid_with_luhn"] in text_of(refused)
-        assert "none is chosen" in text_of(refused)
+        assert "none was chosen" in text_of(refused)
     # One search each for the number, as a device's name, and for the neighbour itself.
     assert len(await fleet.requests()) - before <= 6
 
@@ -161,7 +161,7 @@ async def test_a_customer_goes_by_words_that_only_its_name_holds(client: Client,
         found = structured(await client.call_tool("list_sims", {"customer": said, **more}))
         assert found["total"] == whole["total"] > 0
     refused = await client.call_tool(
-        "set_sim_status", {"status": "suspended", "of_customer": said, "with_status": "activated"}
+        "set_sim_status", {"status": "suspended", "customer": said, "with_status": "activated"}
     )
     assert refused.is_error
     assert "Alpenwerk Devices" in text_of(refused)

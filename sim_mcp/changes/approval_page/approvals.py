@@ -1,25 +1,23 @@
 """Plans as the approval page shows and decides them: the record behind the page."""
 
-import logging
 from collections.abc import Mapping
 from typing import Literal
 
 from sim_mcp.changes.agreement import BY_PAGE
 from sim_mcp.changes.approval_page.view import Row, View
+from sim_mcp.changes.backend import Backend
+from sim_mcp.changes.decision import decide
 from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.record.entries import StoredPlan
-from sim_mcp.changes.record.journal import Journal
-from sim_mcp.recorder import Recorder
-
-log = logging.getLogger(__name__)
 
 
 class Approvals:
     """Let a person see and decide plans, each once."""
 
-    def __init__(self, journal: Journal, record: Recorder) -> None:
-        self._journal = journal
-        self._record = record
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._journal = backend.journal
+        self._record = backend.record
 
     async def view(self, plan_id: str) -> View | None:
         """Return what the page shows of a plan."""
@@ -39,8 +37,7 @@ class Approvals:
             return "decided"
         if not stored.plan.is_confirmed_by(typed):
             return "mistyped"
-        decided = await self._record(self._journal.decide, plan_id, approved=True, how=BY_PAGE)
-        _log(plan_id, "approved", decided=decided)
+        decided = await decide(self._backend, stored, approved=True, how=BY_PAGE)
         return "approved" if decided else "decided"
 
     async def reject(self, plan_id: str) -> Literal["rejected", "expired", "decided"]:
@@ -48,14 +45,8 @@ class Approvals:
         stored = await self._record(self._journal.plan, plan_id)
         if stored is None or stored.state == "expired":
             return "expired"
-        decided = await self._record(self._journal.decide, plan_id, approved=False, how=BY_PAGE)
-        _log(plan_id, "rejected", decided=decided)
+        decided = await decide(self._backend, stored, approved=False, how=BY_PAGE)
         return "rejected" if decided else "decided"
-
-
-def _log(plan_id: str, decision: str, *, decided: bool) -> None:
-    if decided:
-        log.info("Plan %s: %s by %s", plan_id, decision, BY_PAGE)
 
 
 def _view(stored: StoredPlan, known: Mapping[int, Outcome]) -> View:

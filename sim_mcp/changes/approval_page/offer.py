@@ -69,6 +69,11 @@ class PageOffer:
                 break
             await tell(0, len(stored.plan.items), f"waiting for approval at {link}")
 
+    def look_again(self, plan_id: str) -> None:
+        """Have whoever waits for a plan look whether it was decided."""
+        if self._page is not None:
+            self._page.look_again(plan_id)
+
     def _served(self) -> ApprovalPage:
         if self._page is None:
             raise RuntimeError("the page is ready but is not there")

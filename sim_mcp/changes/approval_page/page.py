@@ -103,7 +103,7 @@ class ApprovalPage:
         ]
 
     async def wait_for_decision(self, plan_id: str, timeout_s: float) -> State:
-        """Wait until the plan is decided here, expires, or the seconds are over; return its state then."""
+        """Wait until the plan is decided, expires, or the seconds are over; return its state then."""
         # Before looking, or a decision between looking and waiting would go unnoticed.
         event = self._awaited.setdefault(plan_id, anyio.Event())
         view = await self._decisions.view(plan_id)
@@ -117,6 +117,11 @@ class ApprovalPage:
         if view is None or (view.state == "waiting" and self._now() >= view.expires_at):
             return "expired"
         return view.state
+
+    def look_again(self, plan_id: str) -> None:
+        """Have whoever waits for a decision look whether there is one, made here or on another server."""
+        if event := self._awaited.pop(plan_id, None):
+            event.set()
 
     def message(self, status: int, heading: str, text: str) -> Response:
         """Return a page that only says something, with no plan on it."""
@@ -172,8 +177,7 @@ class ApprovalPage:
             refuse_expired()
         if outcome == "decided":
             return await self._decided(request, await self._decisions.view(link.plan_id) or view, 409)
-        if event := self._awaited.pop(link.plan_id, None):
-            event.set()
+        self.look_again(link.plan_id)
         return RedirectResponse(_path(request), 303, headers=_HEADERS)
 
     async def _open(self, request: Request) -> tuple[_Link, View]:

@@ -6,6 +6,7 @@ from sim_mcp.emnify import EmnifyClient, EmnifyError
 from sim_mcp.emnify.money import Money
 from sim_mcp.formatting import format_costs, format_quantity
 
+_UNLESS = "except where already active this month"
 _READ_WITHIN_S = 4.0
 """A person waits to be asked: a price that takes longer is left out."""
 
@@ -41,10 +42,10 @@ def word_fees(due: FeesDue, fee: Money) -> str:
         return "nothing"
     sims = format_quantity(certain + possible, "SIM")
     if not fee:
-        unless = ", as far as it was not active earlier this month" if possible else ""
+        unless = f", {_UNLESS}" if possible else ""
         return f"this month's hosting fee for {sims}{unless}; emnify does not tell the amount"
     each = f"this month's hosting fee of {format_costs(fee)} for {sims}"
     if not possible:
         return f"{format_costs(fee * certain)}: {each}"
-    least = f"{format_costs(fee * certain)} to " if certain else "up to "
-    return f"{least}{format_costs(fee * (certain + possible))}: {each}, less those that were active earlier this month"
+    least = f"{format_costs(fee * certain)} to " if certain else "at most "
+    return f"{least}{format_costs(fee * (certain + possible))}: {each}, {_UNLESS}"

@@ -1,16 +1,15 @@
 """The audit: who agreed to what, what was sent, what came of it, and what was read later."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim_mcp.changes.kinds import label_recorded
-from sim_mcp.changes.record.record_file import RecordFile
+from sim_mcp.changes.record.place import Place, open_record
 from sim_mcp.changes.record.rows import UNREADABLE, parse_body, parse_caller, parse_text
 from sim_mcp.changes.record.sim_matcher import match_sim
+from sim_mcp.changes.record.storage import Database
 from sim_mcp.formatting import as_utc, format_quantity
 
 NOT_KNOWN_YET = "sent, outcome not known yet"
@@ -65,7 +64,7 @@ class _Plan(NamedTuple):
 
 
 def audit(
-    directory: Path,
+    place: Place,
     since: datetime | None = None,
     sim: str | None = None,
     owner: tuple[str, ...] | None = None,
@@ -79,11 +78,11 @@ def audit(
     Raises:
         JournalError: The record is there but cannot be read.
     """
-    file = RecordFile(directory)
-    if not file.exists:
+    record = open_record(place)
+    if not record.exists:
         return
     fits = match_sim(sim) if sim is not None else None
-    with file.reading() as db:
+    with closing(record), record.reading() as db:
         plans = _plans(db)
         wanted = _items_that(db, plans, fits) if fits is not None else None
         about = {plan_id for plan_id, _ in wanted} if wanted is not None else set()
@@ -107,7 +106,7 @@ def audit(
 _UNREADABLE_PLAN = _Plan("?", "?", "?", "a plan that cannot be read", None, "", "?")
 
 
-def _plans(db: sqlite3.Connection) -> dict[str, _Plan]:
+def _plans(db: Database) -> dict[str, _Plan]:
     planned: dict[str, dict[str, Any]] = {}
     agreed: dict[str, str] = {}
     for plan_id, kind, body in db.execute(_PLANS):
@@ -137,7 +136,7 @@ def _plan(body: dict[str, Any], agreed: str) -> _Plan:
 
 
 def _items_that(
-    db: sqlite3.Connection, plans: dict[str, _Plan], fits: Callable[[dict[str, Any], str], bool]
+    db: Database, plans: dict[str, _Plan], fits: Callable[[dict[str, Any], str], bool]
 ) -> set[tuple[str, int]]:
     found: set[tuple[str, int]] = set()
     for plan_id, item, body in db.execute("SELECT plan, item, body FROM items"):

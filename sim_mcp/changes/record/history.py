@@ -1,6 +1,5 @@
 """Changes on record, one by one: which wait, which are open, which are done, and which left a doubt."""
 
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -21,6 +20,7 @@ from sim_mcp.changes.record.rows import (
     parse_text,
 )
 from sim_mcp.changes.record.sim_matcher import match_sim
+from sim_mcp.changes.record.storage import Database
 
 Standing = Literal["waiting", "open", "done", "rejected", "expired"]
 """Waiting for a yes; agreed to, and not finished or in doubt; finished; refused by a person; not agreed to in time."""
@@ -46,7 +46,7 @@ SELECT before, after, count(*) FROM (
         CASE WHEN json_valid(body) THEN json_extract(body, '$.before') END AS before,
         CASE WHEN json_valid(body) THEN json_extract(body, '$.after') END AS after
     FROM items WHERE plan = ?
-)
+) AS steps
 WHERE verdict = 'change' GROUP BY before, after ORDER BY 3 DESC LIMIT 5
 """
 _EVER = "9999"
@@ -102,17 +102,17 @@ def changes(
     Raises:
         JournalError: The record cannot be read.
     """
-    if not journal.file.exists:
+    if not journal.record.exists:
         return []
     fits = match_sim(sim) if sim is not None else None
-    with journal.file.reading() as db:
+    with journal.record.reading() as db:
         within = start.isoformat() if start else "", end.isoformat() if end else _EVER
         return list(_read(journal, db, fits, *within, details=details))
 
 
 def _read(
     journal: Journal,
-    db: sqlite3.Connection,
+    db: Database,
     fits: Callable[[dict[str, Any], str], bool] | None,
     start: str,
     end: str,
@@ -139,7 +139,7 @@ def _any(item: dict[str, Any], batch: str) -> bool:
     return item.get("verdict") == "change"
 
 
-def _steps(db: sqlite3.Connection, plan_id: str) -> tuple[tuple[str, str, int], ...]:
+def _steps(db: Database, plan_id: str) -> tuple[tuple[str, str, int], ...]:
     return tuple((str(before), str(after), count) for before, after, count in db.execute(_STEPS, (plan_id,)))
 
 
@@ -157,7 +157,7 @@ def _decision(at: Any, raw: Any) -> dict[str, Any] | None:
 
 def _change(
     journal: Journal,
-    db: sqlite3.Connection,
+    db: Database,
     plan_id: str,
     planned: dict[str, Any],
     decided: dict[str, Any] | None,
@@ -219,7 +219,7 @@ def _standing(state: State, to_do: int, left: int, *, approved: bool, in_doubt: 
 
 
 def _sims(
-    db: sqlite3.Connection, plan_id: str, planned: dict[str, Any], fits: Callable[[dict[str, Any], str], bool]
+    db: Database, plan_id: str, planned: dict[str, Any], fits: Callable[[dict[str, Any], str], bool]
 ) -> list[SimChange]:
     batch = label_recorded(planned["plan"]["change"])
     meant: dict[int, dict[str, Any]] = {}

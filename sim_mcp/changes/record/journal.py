@@ -1,26 +1,25 @@
 """The durable record: plans, decisions, intents and outcomes, written before and after, never changed.
 
 That a plan is decided once, and each of its items sent once, is not a matter of good behaviour but of unique indexes:
-whoever comes second, in this process or another, is told so by SQLite. What an hour's limit allows is counted in the
-very transaction that records the intent.
+whoever comes second, in this process or another, is told so by the database. What an hour's limit allows is counted in
+the very transaction that records the intent.
 """
 
 import json
 import secrets
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from sim_mcp.changes.outcome import Answer, Outcome
 from sim_mcp.changes.plan import Plan
 from sim_mcp.changes.record.entries import Caller, Intended, Progress, State, StoredPlan
 from sim_mcp.changes.record.monotonic_clock import MonotonicClock
-from sim_mcp.changes.record.record_file import RecordFile, UnreadablePlanError
+from sim_mcp.changes.record.place import Place, open_record
 from sim_mcp.changes.record.rows import (
     UNREADABLE,
     caller_as_recorded,
@@ -31,6 +30,8 @@ from sim_mcp.changes.record.rows import (
     parse_progress,
     parse_text,
 )
+from sim_mcp.changes.record.storage import Database, Record, UnreadablePlanError
+from sim_mcp.changes.record.thinning import thin_out
 
 PLANS_LIVE = timedelta(minutes=15)
 AGREEMENT_LASTS = timedelta(hours=24)
@@ -39,7 +40,7 @@ AGREEMENT_LASTS = timedelta(hours=24)
 IDLE_PLANS_KEPT = timedelta(days=30)
 _HOUR = timedelta(hours=1)
 _APPEND = "INSERT INTO entries (at, kind, plan, item, digest, sims, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_APPEND_ONCE = _APPEND.replace("INSERT", "INSERT OR IGNORE")
+_APPEND_ONCE = f"{_APPEND} ON CONFLICT DO NOTHING"
 _CLOCKS_DRIFT = timedelta(minutes=1)
 """What a machine's clock may be set back by without anybody noticing."""
 
@@ -56,16 +57,22 @@ def _readable(plan_id: str) -> Iterator[None]:
 
 
 class Journal:
-    """Keep the record in one directory; several processes may share it. It blocks: call it off the event loop."""
+    """Keep the record in one place; several processes may share it. It blocks: call it off the event loop."""
 
     def __init__(
         self,
-        directory: Path,
+        place: Place,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         elapsed_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.file = RecordFile(directory)
+        self.record: Record = open_record(place)
         self._clock = MonotonicClock(now, elapsed_s)
+
+    def through(self, record: Record) -> "Journal":
+        """Return this journal, written through another way to the same record."""
+        other = copy(self)
+        other.record = record
+        return other
 
     def check_writable(self) -> None:
         """Check that the journal can be written.
@@ -73,7 +80,7 @@ class Journal:
         Raises:
             JournalError: It cannot, so nothing may be changed.
         """
-        with self.file.writing():
+        with self.record.writing():
             pass
 
     def keep(self, plan: Plan, caller: Caller) -> StoredPlan:
@@ -82,7 +89,7 @@ class Journal:
         Raises:
             JournalError: The record cannot be written.
         """
-        with self.file.writing() as db:
+        with self.record.writing() as db:
             for (plan_id,) in db.execute(
                 "SELECT plan FROM entries WHERE digest = ? ORDER BY n DESC LIMIT 5", (plan.digest,)
             ).fetchall():
@@ -90,7 +97,7 @@ class Journal:
                     found = self._plan(db, plan_id)
                     if found is not None and found.state == "waiting" and found.caller.owner == caller.owner:
                         return found
-            self._thin_out(db)
+            thin_out(db, before=self.now(db) - IDLE_PLANS_KEPT)
             plan_id, expires = secrets.token_hex(4), self.now(db) + PLANS_LIVE
             body = {
                 "plan": plan.model_dump(mode="json", exclude={"items"}),
@@ -114,7 +121,7 @@ class Journal:
             UnreadablePlanError: It is damaged, or a newer version wrote it.
             JournalError: The record cannot be read.
         """
-        with self.file.reading() as db, _readable(plan_id):
+        with self.record.reading() as db, _readable(plan_id):
             return self._plan(db, plan_id)
 
     def decide(self, plan_id: str, *, approved: bool, how: str) -> bool:
@@ -124,7 +131,7 @@ class Journal:
             UnreadablePlanError: It is damaged, or a newer version wrote it.
             JournalError: The record cannot be written.
         """
-        with self.file.writing() as db, _readable(plan_id):
+        with self.record.writing() as db, _readable(plan_id):
             found = self._plan(db, plan_id)
             if found is None or found.state != "waiting":
                 return False
@@ -138,7 +145,7 @@ class Journal:
         Raises:
             JournalError: The record cannot be written, or is not where it was, so nothing must be sent.
         """
-        with self.file.writing() as db:
+        with self.record.writing() as db:
             if db.execute(
                 "SELECT 1 FROM entries WHERE plan = ? AND item = ? AND kind = 'intent'", (plan_id, item)
             ).fetchone():
@@ -170,7 +177,7 @@ class Journal:
         Raises:
             JournalError: The record cannot be written.
         """
-        with self.file.writing() as db:
+        with self.record.writing() as db:
             for item, outcome in outcomes.items():
                 self._append(db, "reading", plan_id, asdict(outcome), item=item)
 
@@ -180,7 +187,7 @@ class Journal:
         Raises:
             JournalError: The record cannot be read.
         """
-        with self.file.reading() as db:
+        with self.record.reading() as db:
             rows = db.execute(
                 "SELECT kind, item, body FROM entries WHERE plan = ? AND item IS NOT NULL ORDER BY n", (plan_id,)
             ).fetchall()
@@ -192,7 +199,7 @@ class Journal:
         Raises:
             JournalError: The record cannot be read.
         """
-        with self.file.reading() as db:
+        with self.record.reading() as db:
             return self._sent_within_the_hour(db)
 
     def hour_frees_up_at(self) -> datetime | None:
@@ -201,14 +208,14 @@ class Journal:
         Raises:
             JournalError: The record cannot be read.
         """
-        with self.file.reading() as db:
+        with self.record.reading() as db:
             since = (self.now(db) - _HOUR).isoformat()
             (first,) = db.execute("SELECT min(at) FROM entries WHERE kind = 'intent' AND at >= ?", (since,)).fetchone()
         with suppress(ValueError):
             return parse_moment(first) + _HOUR
         return None
 
-    def _plan(self, db: sqlite3.Connection, plan_id: str) -> StoredPlan | None:
+    def _plan(self, db: Database, plan_id: str) -> StoredPlan | None:
         rows = db.execute(
             "SELECT kind, at, body FROM entries WHERE plan = ? AND kind IN ('planned', 'decided')", (plan_id,)
         ).fetchall()
@@ -226,9 +233,7 @@ class Journal:
             agreed=parse_text(decided["how"]) if decided else None,
         )
 
-    def state(
-        self, db: sqlite3.Connection, plan_id: str, planned: dict[str, Any], decided: dict[str, Any] | None
-    ) -> State:
+    def state(self, db: Database, plan_id: str, planned: dict[str, Any], decided: dict[str, Any] | None) -> State:
         """Tell how a plan stands, from what was recorded as it was made and decided."""
         if decided is None:
             return "waiting" if self._is_younger(db, planned, PLANS_LIVE) else "expired"
@@ -240,51 +245,34 @@ class Journal:
             return "approved" if self._is_younger(db, decided, PLANS_LIVE) else "expired"
         return "approved" if self._is_younger(db, decided, AGREEMENT_LASTS) else "lapsed"
 
-    def _is_younger(self, db: sqlite3.Connection, entry: dict[str, Any], age: timedelta) -> bool:
+    def _is_younger(self, db: Database, entry: dict[str, Any], age: timedelta) -> bool:
         """Tell whether an entry is younger by the record's time and by the machine's, which may have been set back."""
         written, machine = parse_moment(entry.get("clock", entry["at"])), self._clock.machine()
         age_by_record = self.now(db) - parse_moment(entry["at"])
         return age_by_record < age and -_CLOCKS_DRIFT <= machine - written < age
 
-    def now(self, db: sqlite3.Connection) -> datetime:
+    def now(self, db: Database) -> datetime:
         """Return the record's time, which never goes back."""
-        for (last,) in db.execute("SELECT at FROM entries ORDER BY n DESC"):
+        for (last,) in db.execute("SELECT at FROM entries ORDER BY n DESC LIMIT 100"):
             with suppress(ValueError):
                 return self._clock.now(parse_moment(last))
         return self._clock.now()
 
-    def _sent_within_the_hour(self, db: sqlite3.Connection) -> int:
+    def _sent_within_the_hour(self, db: Database) -> int:
         since = (self.now(db) - _HOUR).isoformat()
-        row = db.execute("SELECT total(sims) FROM entries WHERE kind = 'intent' AND at >= ?", (since,)).fetchone()
+        row = db.execute(
+            "SELECT coalesce(sum(sims), 0) FROM entries WHERE kind = 'intent' AND at >= ?", (since,)
+        ).fetchone()
         return int(row[0])
 
-    def _thin_out(self, db: sqlite3.Connection) -> None:
-        """Forget the SIMs of old plans that nobody agreed to; that they were made stays on record."""
-        before = (self.now(db) - IDLE_PLANS_KEPT).isoformat()
-        db.execute(
-            """
-            DELETE FROM items WHERE plan IN (
-                SELECT planned.plan FROM entries AS planned
-                WHERE planned.kind = 'planned' AND planned.at < ?
-                AND EXISTS (SELECT 1 FROM items WHERE items.plan = planned.plan)
-                AND NOT EXISTS (
-                    SELECT 1 FROM entries AS other WHERE other.plan = planned.plan
-                    AND (other.kind IN ('intent', 'outcome') OR other.kind = 'decided' AND CASE
-                        WHEN json_valid(other.body) THEN json_extract(other.body, '$.approved') ELSE 1 END)
-                )
-            )
-            """,
-            (before,),
-        )
-
     def _append_once(self, plan_id: str, kind: str, bodies: Mapping[int, dict[str, Any]]) -> None:
-        with self.file.writing() as db:
+        with self.record.writing() as db:
             for item, body in bodies.items():
                 self._append(db, kind, plan_id, body, item=item, once=True)
 
     def _append(
         self,
-        db: sqlite3.Connection,
+        db: Database,
         kind: str,
         plan_id: str,
         body: dict[str, Any],

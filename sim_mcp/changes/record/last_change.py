@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sim_mcp.changes.record.record_file import RecordFile
 from sim_mcp.changes.record.rows import UNREADABLE, parse_body, parse_moment, parse_outcome, parse_text
+from sim_mcp.changes.record.storage import Record
 
 _SENT = """
 SELECT intent.plan, intent.item, intent.at, item.body
 FROM entries AS intent JOIN items AS item ON item.plan = intent.plan AND item.item = intent.item
-WHERE intent.kind = 'intent' AND instr(item.body, ?)
+WHERE intent.kind = 'intent' AND instr(item.body, ?) > 0
 ORDER BY intent.n DESC
 """
 _LATER = """
@@ -33,15 +33,15 @@ class LastChange:
     """An outcome's kind, or None where it is not known."""
 
 
-def last_change(file: RecordFile, sim_id: int, iccid: str | None) -> LastChange | None:
+def last_change(record: Record, sim_id: int, iccid: str | None) -> LastChange | None:
     """Return the newest change that was sent for a SIM, or None; what cannot be read hides no older one.
 
     Raises:
         JournalError: The record cannot be read.
     """
-    if not file.exists:
+    if not record.exists:
         return None
-    with file.reading(wait_s=_WAIT_S) as db:
+    with record.reading(wait_s=_WAIT_S) as db:
         for plan, item, at, body in db.execute(_SENT, (f'"sim_id":{sim_id},',)):
             with suppress(*UNREADABLE):
                 planned = parse_body(body)

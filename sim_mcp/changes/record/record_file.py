@@ -5,29 +5,24 @@ opens the file by its name, and finds the last row it has seen there before, or 
 """
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import anyio
+from filelock import Timeout
 
 from sim_mcp.changes.record.migrations import VERSION, migrate
-from sim_mcp.private_files import make_private_database, restrict
+from sim_mcp.changes.record.storage import WAITS_S, JournalError
+from sim_mcp.private_files import make_private_database, private_async_lock, restrict
 
 FILE = "journal.sqlite3"
-LOCKED_FOR_S = 10.0
-"""How long another process may hold the file before a transaction gives up."""
+_LOCK = "changes.lock"
 
 _LAST = "SELECT n, at, kind, plan, item, body FROM entries ORDER BY n DESC LIMIT 1"
 _SAME = "SELECT n, at, kind, plan, item, body FROM entries WHERE n = ?"
-
-
-class JournalError(Exception):
-    """The record cannot be kept, so nothing may be changed; the message says why and what to do."""
-
-
-class UnreadablePlanError(JournalError):
-    """A plan is on record and cannot be read, so nothing more is done of it."""
 
 
 class RecordFile:
@@ -75,7 +70,7 @@ class RecordFile:
                 raise self._gone()
 
     @contextmanager
-    def reading(self, *, wait_s: float = LOCKED_FOR_S) -> Iterator[sqlite3.Connection]:
+    def reading(self, *, wait_s: float = WAITS_S) -> Iterator[sqlite3.Connection]:
         """Open the record for reading, as one moment of it; where another process holds it, after up to `wait_s`.
 
         Raises:
@@ -91,6 +86,25 @@ class RecordFile:
                 raise self._gone() from None
             raise JournalError(f"The record at {self.path} cannot be read: {error}") from None
 
+    @asynccontextmanager
+    async def turn(self, plan_id: str, until: float) -> AsyncIterator[Self | None]:
+        """Wait for the turn to work on changes, one at a time in this directory, until a moment of the loop's clock."""
+        del plan_id
+        lock = private_async_lock(self.directory / _LOCK)
+        try:
+            await lock.acquire(timeout=max(0.0, until - anyio.current_time()))
+        except Timeout:
+            yield None
+            return
+        try:
+            yield self
+        finally:
+            with anyio.CancelScope(shield=True):
+                await lock.release()
+
+    def close(self) -> None:
+        """Do nothing: no transaction leaves the file open."""
+
     def _make(self) -> None:
         if not self.directory.is_dir():
             raise JournalError(
@@ -101,7 +115,7 @@ class RecordFile:
         self._known = True
 
     @contextmanager
-    def _connected(self, wait_s: float = LOCKED_FOR_S) -> Iterator[sqlite3.Connection]:
+    def _connected(self, wait_s: float = WAITS_S) -> Iterator[sqlite3.Connection]:
         # Never made here: a record that was seen and is gone must not begin anew in silence.
         db = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=wait_s)
         # Text that a failing disk damaged would else hide every row that is read with it.

@@ -4,7 +4,8 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import anyio
 import jwt
@@ -33,6 +34,15 @@ class AuthToken:
         return f"AuthToken(renew_at={self.renew_at:.0f})"
 
 
+class SignedIn(NamedTuple):
+    """How signing in went last."""
+
+    at: datetime | None = None
+    """When it last succeeded, by this machine's clock; None before the first time."""
+    refused: bool = False
+    """Whether emnify has refused the application token since."""
+
+
 class Authenticator:
     """Hold the auth token of one application token, and renew it before it expires."""
 
@@ -43,6 +53,7 @@ class Authenticator:
         self._token: AuthToken | None = None
         self._refused: AuthenticationError | None = None
         self._paused_until = 0.0
+        self.last = SignedIn()
 
     @property
     def organisation_id(self) -> int | None:
@@ -67,8 +78,10 @@ class Authenticator:
                 bearer = await self._sign_in()
             except AuthenticationError as error:
                 self._refused, self._paused_until = error, self._clock() + _REFUSED_PAUSE_S
+                self.last = self.last._replace(refused=True)
                 raise
             self._refused = None
+            self.last = SignedIn(datetime.now(UTC))
             self._token = _parse_token(bearer, self._clock())
             return self._token
 

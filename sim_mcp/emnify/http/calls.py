@@ -10,6 +10,10 @@ from sim_mcp.emnify.errors import InvalidValueError
 from sim_mcp.emnify.identifiers import Bic
 
 BATCH = "/api/v1/sim_batch/bic/{bic}"
+SIMS = "/api/v1/sim"
+ON_SIM = "/api/v1/sim/{id}"
+A_WHILE_S = 3600.0
+"""How long what hardly ever changes is taken as read: statuses, tariffs, contracts."""
 
 _MAX_ID_LENGTH = 64
 _REQUEST_ID = re.compile(r"[\w.:=/+-]+", re.ASCII)
@@ -27,6 +31,8 @@ class Call:
     json: Any = field(default=None, repr=False)  # signing in sends a secret.
     on_sent: Callable[[], None] | None = None
     """Called when the call is sent, with each attempt: a sender of many may queue the next one then."""
+    lasts_s: float | None = None
+    """For how many seconds the answer holds, whatever is written to SIMs; None where it may change at any time."""
 
     @property
     def operation(self) -> str:
@@ -54,6 +60,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     data: Any
+    body: bytes = field(default=b"", repr=False)
+    """What `data` was decoded from."""
 
     @property
     def request_id(self) -> str | None:
@@ -99,7 +107,7 @@ def on_sim(
     """
     if sim_id < 1:
         raise InvalidValueError(f"{sim_id} is no SIM id; ids are positive whole numbers")
-    return Call(method, f"/api/v1/sim/{{id}}{suffix}", f"SIM with id {sim_id}", {"id": sim_id}, params, json)
+    return Call(method, f"{ON_SIM}{suffix}", f"SIM with id {sim_id}", {"id": sim_id}, params, json)
 
 
 def on_device(suffix: str, device_id: int, params: dict[str, str | int] | None = None) -> Call:

@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -27,8 +28,11 @@ from sim_mcp.emnify.http.calls import Answer, Call, request_id
 from sim_mcp.emnify.http.clock import UpstreamClock
 from sim_mcp.emnify.http.connection import Connection
 from sim_mcp.emnify.http.error_mapping import refusal, sign_in_refusal
-from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, Limits, Pacer
+from sim_mcp.emnify.http.pacer import Pacer
+from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, Limits
 from sim_mcp.emnify.http.retry import Progress
+from sim_mcp.emnify.http.shared_limits import LimitStore, SharedLimits
+from sim_mcp.observing import NOBODY, Observer
 
 log = logging.getLogger(__name__)
 
@@ -47,13 +51,18 @@ class Transport:
         limits: Limits,
         user_agent: str,
         transport: httpx.AsyncBaseTransport | None,
+        observer: Observer = NOBODY,
+        limit_store: LimitStore | None = None,
     ) -> None:
+        self._observer = observer
+        self._host = urlsplit(base_url).hostname or base_url
         self.base_url = base_url
         self._connection = Connection(base_url, user_agent, transport)
         self._application_token = application_token
         key = hashlib.sha256(application_token.get_secret_value().encode()).digest()
         self.identity = hashlib.blake2b(base_url.encode(), key=key, digest_size=12).hexdigest()
-        self.pacer = Pacer(limits)
+        self.pacer = Pacer(limits, observer=observer)
+        self._shared = SharedLimits(limit_store, limits, self.identity) if limit_store is not None else None
         self.auth = Authenticator(self._sign_in)
         self.clock = UpstreamClock()
 
@@ -114,11 +123,15 @@ class Transport:
 
     async def _send_once(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
         async with self.pacer.turn(call.operation):
+            if self._shared is not None:
+                await self._shared.wait(call.operation)
             if call.on_sent is not None:
                 call.on_sent()
-            response = await self._exchange(call, headers, progress)
+            with self._observer.attempt(call.operation, self._host, progress.attempts) as attempt:
+                response = await self._exchange(call, headers, progress)
+                attempt.answered(response.status_code, request_id(response.headers))
         self.clock.read(response.headers.get("Date", ""))
-        self._check_throttling(call, response)
+        await self._check_throttling(call, response)
         return response
 
     async def _exchange(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
@@ -140,17 +153,32 @@ class Transport:
             raise self._connection_lost(call, type(error).__name__) from None
         progress.in_flight = False
         took_ms = (time.monotonic() - started) * 1000
-        log.info("%s %d in %.0f ms, attempt %d", call.operation, response.status_code, took_ms, progress.attempts)
+        log.info(
+            "%s %d in %.0f ms, attempt %d",
+            call.operation,
+            response.status_code,
+            took_ms,
+            progress.attempts,
+            extra={
+                "operation": call.operation,
+                "status": response.status_code,
+                "took_ms": round(took_ms),
+                "emnify_request": request_id(response.headers),
+            },
+        )
         return response
 
-    def _check_throttling(self, call: Call, response: httpx.Response) -> None:
+    async def _check_throttling(self, call: Call, response: httpx.Response) -> None:
         """Slow down after a 429, which is raised to be retried; speed up again after anything else."""
         if response.status_code != _TOO_MANY:
             self.pacer.answered()
             return
+        self._observer.throttled(call.operation)
         retry_after_s = self.clock.wait_s(response.headers.get("Retry-After", ""))
         pause_s = self.pacer.throttled(retry_after_s)
         wait_s = pause_s if retry_after_s is None else retry_after_s
+        if self._shared is not None:
+            await self._shared.pause(pause_s)
         raise RateLimitedError(
             f"emnify asks to slow down (429) for {math.ceil(wait_s)} s",
             retry_after_s=wait_s,
@@ -183,7 +211,7 @@ class Transport:
             if not call.writes:
                 raise
             data = None
-        return Answer(call.operation, status, response.headers, data)
+        return Answer(call.operation, status, response.headers, data, response.content)
 
     def _connection_lost(self, call: Call, how: str) -> EmnifyError:
         if call.writes and call.operation != AUTHENTICATE:

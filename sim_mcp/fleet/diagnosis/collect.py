@@ -11,7 +11,7 @@ from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, Event
 from sim_mcp.emnify import Event as RawEvent
 from sim_mcp.fleet.diagnosis.evidence import Evidence, Source
 from sim_mcp.fleet.diagnosis.spending import find_dear_month
-from sim_mcp.fleet.events.event import CLOCK_TOLERANCE, RETENTION, newest_first, parse_event
+from sim_mcp.fleet.events.event import kept_events, newest_first, parse_event
 from sim_mcp.fleet.events.event_type import FROM_NETWORK, EventType
 
 _NEWEST = 100
@@ -70,7 +70,7 @@ async def collect_evidence(client: EmnifyClient, sim: Sim, within_s: float = WIT
         AuthenticationError: The token is not accepted any more, so that nothing can be read.
     """
     now = client.now()
-    kept = EventFilter(since=now - RETENTION, until=now + CLOCK_TOLERANCE)
+    kept = kept_events(now)
     within_s = max(_LEAST_S, min(within_s, WITHIN_S))
     found = _Reader(within_s * _FIRST)
     device, ask = sim.device, client.reachability
@@ -97,7 +97,7 @@ async def collect_evidence(client: EmnifyClient, sim: Sim, within_s: float = WIT
         raise found.token_error
     newest: Page[RawEvent] | None = found.values.get("events")
     more = await _read_older_events(client, sim, kept, newest, found, within_s * _LATER)
-    evidence = _build_evidence(now, sim, found, newest, more)
+    evidence = _build_evidence(client.as_of(), sim, found, newest, more)
     return await _read_what_it_calls_for(client, evidence, _Reader(within_s * _LATER))
 
 
@@ -110,7 +110,7 @@ async def collect_brief(client: EmnifyClient, sim: Sim, within_s: float) -> Evid
         AuthenticationError: The token is not accepted any more.
     """
     now, device = client.now(), sim.device
-    ends = EventFilter(types=(EventType.DELETE_PDP_CONTEXT,), since=now - RETENTION, until=now + CLOCK_TOLERANCE)
+    ends = replace(kept_events(now), types=(EventType.DELETE_PDP_CONTEXT,))
     found = _Reader(max(_LEAST_S, min(within_s, BRIEF_WITHIN_S)))
     async with anyio.create_task_group() as group:
 
@@ -125,7 +125,7 @@ async def collect_brief(client: EmnifyClient, sim: Sim, within_s: float) -> Evid
             read("connectivity", lambda s: client.get_connectivity(number, deadline_s=s))
     if found.token_error is not None:
         raise found.token_error
-    return _build_evidence(now, sim, found, found.values.get("events"), [])
+    return _build_evidence(client.as_of(), sim, found, found.values.get("events"), [])
 
 
 async def _read_what_it_calls_for(client: EmnifyClient, evidence: Evidence, later: "_Reader") -> Evidence:

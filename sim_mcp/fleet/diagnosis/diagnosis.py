@@ -113,7 +113,7 @@ def online(evidence: Evidence) -> Finding | None:
     session = evidence.connectivity.pdp_context if evidence.connectivity else None
     since = (f"data session open since {format_minute(session.created)}",) if session and session.created else ()
     return Finding(
-        "Nothing wrong to see: the device is online with a data session.",
+        "No fault found: the device is online with a data session.",
         "likely",
         since,
         ("If it is online but does not work: check destination, DNS, firewall and the application.",),
@@ -129,12 +129,12 @@ def resting(evidence: Evidence) -> Finding | None:
     gap = usual_gap(evidence.sessions)
     if gap is None and evidence.now - (newest.when or newest.start or evidence.now) > _JUST_NOW:
         return None
-    usual = () if gap is None else (f"by its own rhythm the next one is late after {gap.total_seconds() / 3600:.0f} h",)
+    usual = () if gap is None else (f"it usually connects at least every {gap.total_seconds() / 3600:.0f} h",)
     return Finding(
-        "Nothing wrong to see: the device is between data sessions, no longer than usual for it.",
+        "No fault found: the device is between data sessions, no longer than usual for it.",
         "likely",
         (f"last data session began {format_minute(newest.start)}", *usual),
-        ("Look again when its next data session is due.",),
+        ("Check again when its next data session is due.",),
         rule=resting.__name__,
     )
 

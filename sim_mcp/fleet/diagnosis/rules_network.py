@@ -70,7 +70,7 @@ def registration_rejected(evidence: Evidence) -> Finding | None:
         return None
     stale = evidence.now - rejections[0].when > _ABSENCE
     return Finding(
-        "Networks reject the registration of the SIM, and none has accepted it since.",
+        "Networks reject the registration of the SIM, and none has accepted it since then.",
         "possible" if stale else "likely",
         format_events(evidence, rejections),
         (
@@ -239,7 +239,7 @@ def _network_answer(evidence: Evidence) -> tuple[str, ...]:
 
 def _rhythm(evidence: Evidence) -> tuple[str, ...]:
     gap = usual_gap(evidence.sessions)
-    return () if gap is None else (f"by its own rhythm the next one is late after {gap.total_seconds() / 3600:.0f} h",)
+    return () if gap is None else (f"it usually connects at least every {gap.total_seconds() / 3600:.0f} h",)
 
 
 def _is_own(apn: str | None) -> bool:

@@ -97,14 +97,14 @@ def compare_months(evidence: Evidence, usage: SimUsage) -> str:
 
 
 def list_spending(evidence: Evidence, dear: DearMonth) -> tuple[str, ...]:
-    """Return as lines what data and SMS cost, from which day on it was more, and the days by country."""
+    """Return as lines what data and SMS cost, the days by country, and from which day on it was more."""
     days = evidence.daily.days if evidence.daily else ()
     lines = []
     if evidence.inclusive_volume:
         lines.append("what it costs cannot be known: the workspace has inclusive volume")
     elif any(dear.month.costs.values()):
         lines.append(_compare_kinds(dear))
-    lines += filter(None, (_tell_beginning(evidence, days, dear), _tell_countries(evidence, days)))
+    lines += filter(None, (_tell_countries(evidence, days), _tell_beginning(evidence, days, dear)))
     return tuple(lines)
 
 
@@ -170,7 +170,8 @@ def _tell_countries(evidence: Evidence, days: Sequence[DayUsage]) -> str | None:
         return None
     parts = [f"{where} {_format(costs)} on {format_quantity(number, 'day')}" for where, costs, number in by_country]
     left = [f"{len(parts) - _MOST_COUNTRIES} more"] if len(parts) > _MOST_COUNTRIES else []
-    return f"data cost by the countries of each day, rounded: {'; '.join(parts[:_MOST_COUNTRIES] + left)}"
+    shown = "; ".join(parts[:_MOST_COUNTRIES] + left)
+    return f"data cost by the countries of each day (rounded, the sum may differ slightly): {shown}"
 
 
 def _sum_by_country(evidence: Evidence, days: Iterable[DayUsage]) -> list[tuple[str, Money, int]]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from sim_mcp.emnify import Event as RawEvent
-from sim_mcp.emnify import Label
+from sim_mcp.emnify import EventFilter, Label
 from sim_mcp.emnify.event_types import EVENT_TYPES
 from sim_mcp.fleet.events.detail import parse_detail
 from sim_mcp.fleet.events.event_type import ATTACHES, EventType
@@ -17,6 +17,8 @@ RETENTION = timedelta(days=30)
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """emnify's time is known to the second and from another machine than its events: what just happened counts too."""
+
+_HOUR = timedelta(hours=1)
 
 TEXT_LIMIT = 300
 RADIO = {1: "3G", 2: "2G", 5: "HSPA+", 6: "LTE", 8: "NB-IoT", 9: "LTE-M"}
@@ -108,6 +110,12 @@ def parse_event(raw: RawEvent) -> Event:
         opened=detail.session_created,
         rejected=type_id in ATTACHES | {EventType.CREATE_PDP_CONTEXT} and _is_rejection(raw, text),
     )
+
+
+def kept_events(now: datetime) -> EventFilter:
+    """Return the filter for all events that emnify keeps; within an hour it stays the same, and so does the answer."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    return EventFilter(since=hour + _HOUR - RETENTION, until=hour + _HOUR + CLOCK_TOLERANCE)
 
 
 def newest_first(events: Iterable[Event]) -> tuple[Event, ...]:

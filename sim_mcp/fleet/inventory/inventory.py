@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,16 @@ import anyio
 from anyio.abc import TaskGroup
 from filelock import AsyncFileLock, Timeout
 
-from sim_mcp.emnify import AuthenticationError, EmnifyClient, EmnifyError, ForbiddenError, Sim
+from sim_mcp.emnify import (
+    AuthenticationError,
+    EmnifyClient,
+    EmnifyError,
+    ForbiddenError,
+    Sim,
+    answers_from_what_is_known,
+    in_background,
+)
+from sim_mcp.emnify.http.rate_limit import SPENT_FROM_S
 from sim_mcp.fleet.inventory.cache import CLOCKS_DIFFER_S, OwnWrites
 from sim_mcp.fleet.inventory.crawler import Crawler
 from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotFileError
@@ -31,6 +41,7 @@ FRESH_S = 300.0
 WAIT_S = 44.0
 """How long one call waits for the fleet; hosts give up on a call after 60 s, and the next call picks it up."""
 
+LIST = "GET /api/v1/sim"
 _REPORT_EVERY_S = 1.0
 _LOCK_RETRY_S = 0.2
 
@@ -122,6 +133,9 @@ class Inventory:
         if known is not None and (self._was_promised(newest) if fresh else self._is_fresh(newest)):
             return Snapshot(known, self._note(known))
         job = self._job or self._start()
+        if known is not None and not fresh and (spent_s := self._client.pacer.background_wait_s(LIST)) > SPENT_FROM_S:
+            answers_from_what_is_known(known.info.taken_at, self._client.now() + timedelta(seconds=spent_s))
+            return Snapshot(known, self._note(known))
         finished = await self._wait(job, progress, self._wait_s if wait_s is None else wait_s)
         if finished and job.error is None and job.database is not None:
             return Snapshot(job.database, self._note(job.database))
@@ -197,7 +211,9 @@ class Inventory:
         if self._background is None:
             raise RuntimeError("the inventory is not open")
         self._job = _Job()
-        self._background.start_soon(self._run, self._job)
+        # Whoever asks for single SIMs meanwhile goes first.
+        with in_background():
+            self._background.start_soon(self._run, self._job)
         return self._job
 
     async def _wait(self, job: _Job, progress: Progress | None, wait_s: float) -> bool:
@@ -208,7 +224,8 @@ class Inventory:
                 await job.done.wait()
             if progress is not None and job.crawler is not None and job.crawler.total is not None:
                 # Pages read again count twice.
-                await progress(min(job.crawler.sims_read, job.crawler.total), job.crawler.total, job.progress)
+                so_far = min(job.crawler.sims_read, job.crawler.total)
+                await progress(so_far, job.crawler.total, f"{job.progress}{self._client.pacer.giving_way}")
         return job.done.is_set()
 
     async def _run(self, job: _Job) -> None:

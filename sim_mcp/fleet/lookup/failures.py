@@ -77,7 +77,7 @@ def list_similar(similar: Sequence[Sim], near: Sequence[Sim]) -> str:
     if near:
         one = "This one has" if len(near) == 1 else "These have"
         parts.append(
-            f"{one} nearly that number, a digit or two apart; compare with the card, none is chosen:\n"
+            f"{one} nearly that number, a digit or two apart; check them against the card, none was chosen:\n"
             f"{_format_sims(near[:MAX_SUGGESTIONS])}"
         )
     others = [sim for sim in similar if sim not in near]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sim_mcp.emnify import (
@@ -14,8 +15,12 @@ from sim_mcp.emnify import (
     NotFoundError,
     Sim,
     SimFilter,
+    SimStatus,
+    asking_now,
 )
 from sim_mcp.emnify.identifiers import IMEI_BODY_LENGTH, typed_number
+from sim_mcp.emnify.pasted_number import Kind
+from sim_mcp.emnify.remembered_numbers import number_of
 from sim_mcp.fleet.lookup.failures import MAX_CANDIDATES, MAX_SUGGESTIONS
 from sim_mcp.fleet.lookup.folding import holds_words, is_called
 
@@ -59,6 +64,26 @@ async def search(client: EmnifyClient, candidate: Candidate) -> Hits:
             return await _find_by_number(client, candidate.kind, value)
 
 
+async def read_remembered(client: EmnifyClient, candidates: Sequence[Candidate]) -> Sim | None:
+    """Return the SIM that these digits led to before, if it still has that number (GET /api/v1/sim/{id}).
+
+    To change or to export a SIM only its ICCID is taken at that: digits are no second ICCID, but might have become a
+    number of another kind meanwhile.
+
+    Raises:
+        EmnifyError: emnify could not be asked.
+    """
+    known = client.numbers.find(candidates)
+    if known is None or (known.number.kind != "iccid" and asking_now().purpose != "question"):
+        return None
+    with suppress(NotFoundError):
+        sim = await client.get_sim(known.sim_id)
+        if number_of(sim, known.number.kind) == known.number.value and sim.known_status is not SimStatus.DELETED:
+            return sim
+    client.numbers.forget(candidates)
+    return None
+
+
 async def search_parts(client: EmnifyClient, text: str, most: int) -> Sequence[Sim]:
     """Return the first SIMs whose ICCID holds a number that is too short to be one (GET /api/v1/sim).
 
@@ -95,7 +120,7 @@ async def _find_by_device(client: EmnifyClient, wanted: DeviceFilter, fits: Call
     return Hits(await _sims_in(client, [device for device in page.items if fits(device)], MAX_CANDIDATES + 1))
 
 
-async def _find_by_number(client: EmnifyClient, kind: str, number: str) -> Hits:
+async def _find_by_number(client: EmnifyClient, kind: Kind, number: str) -> Hits:
     """Find the SIMs with a number; emnify matches parts of it, so the right one may come late in a long list."""
     wanted = {
         "iccid": SimFilter(iccid=number),
@@ -104,13 +129,13 @@ async def _find_by_number(client: EmnifyClient, kind: str, number: str) -> Hits:
         "eid": SimFilter(eid=number),
     }[kind]
     first = await client.list_sims(wanted, per_page=MAX_CANDIDATES + 1)
-    exact = [sim for sim in first.items if _number_of(sim, kind) == number]
+    exact = [sim for sim in first.items if number_of(sim, kind) == number]
     if exact or not first.has_next:
         return Hits(exact, [sim for sim in first.items if sim not in exact])
     pages = 0
     async for page in client.iter_sim_pages(wanted):
         pages += 1
-        exact += [sim for sim in page.items if _number_of(sim, kind) == number]
+        exact += [sim for sim in page.items if number_of(sim, kind) == number]
         if exact or pages == _MAX_PAGES:
             break
     return Hits(exact, first.items)
@@ -167,13 +192,6 @@ async def _search_devices(client: EmnifyClient, name: str, part: str, *, all_pag
 async def _sims_in(client: EmnifyClient, devices: Sequence[Device], limit: int) -> list[Sim]:
     ids = [device.sim.id for device in devices if device.sim is not None]
     return [await client.get_sim(sim_id) for sim_id in ids[:limit]]
-
-
-def _number_of(sim: Sim, kind: str) -> str | None:
-    if kind == "iccid":
-        # The check digit is left out, as in what is searched for.
-        return (sim.iccid or sim.iccid_with_luhn or "")[:ICCID_LENGTH]
-    return {"imsi": sim.imsi, "msisdn": sim.msisdn, "eid": sim.eid}[kind]
 
 
 def _plain_parts(name: str) -> dict[str, bool]:

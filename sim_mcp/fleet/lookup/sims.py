@@ -16,7 +16,7 @@ from sim_mcp.fleet.lookup.failures import (
 )
 from sim_mcp.fleet.lookup.folding import fold
 from sim_mcp.fleet.lookup.neighbours import NEARLY_ICCID, near_typed, search_near
-from sim_mcp.fleet.lookup.searching import Hits, search, search_parts
+from sim_mcp.fleet.lookup.searching import Hits, read_remembered, search, search_parts
 from sim_mcp.fleet.lookup.together import read_together
 from sim_mcp.fleet.lookup.whole_fleet import Holder, WholeFleet
 from sim_mcp.sanitize import quoted
@@ -126,7 +126,7 @@ async def find_sim_or_part(client: EmnifyClient, name: str, fleet: WholeFleet | 
         what = f" {holders[0].field}" if holders[0].field else ""
         took = sims[0].printed_iccid or f"id {sims[0].id}"
         return FoundSim(
-            sims[0], f"Took SIM {took}, the only one whose{what or ' name or number'} holds {quoted(name)}."
+            sims[0], f"Took SIM {took}, the only one whose{what or ' name or number'} contains {quoted(name)}."
         )
     looked.similar |= {sim.id: sim for sim in sims}
     raise looked.failure(await _near(client, name, fleet))
@@ -170,6 +170,22 @@ async def _search_exactly(client: EmnifyClient, name: str, fleet: WholeFleet | N
     except CheckDigitError as error:
         looked.misread = error
         return looked
+    if (sim := await read_remembered(client, candidates)) is not None:
+        looked.found[sim.id] = sim
+        return looked
+    await _search_all(client, looked, candidates)
+    if len(looked.found) == 1 == len(looked.kinds):
+        (sim_id,), (kind,) = looked.found, looked.kinds
+        client.numbers.remember(candidates, next(each for each in candidates if each.kind == kind), sim_id)
+    if fleet is not None and not looked.found and typed_number(name) is None:
+        for candidate in candidates:
+            if candidate.kind == "device":
+                looked.add(candidate, await _named(client, candidate.value, fleet))
+    return looked
+
+
+async def _search_all(client: EmnifyClient, looked: _Search, candidates: Sequence[Candidate]) -> None:
+    """Search for every meaning of a name that can still lead to another SIM."""
     for candidate in candidates:
         if not looked.needs(candidate):
             break
@@ -180,11 +196,6 @@ async def _search_exactly(client: EmnifyClient, name: str, fleet: WholeFleet | N
         except InvalidValueError as error:
             # A name that emnify cannot search for matters only if nothing else was found.
             looked.hint = f"As a device name: {error}."
-    if fleet is not None and not looked.found and typed_number(name) is None:
-        for candidate in candidates:
-            if candidate.kind == "device":
-                looked.add(candidate, await _named(client, candidate.value, fleet))
-    return looked
 
 
 async def _named(client: EmnifyClient, name: str, fleet: WholeFleet) -> Hits:

@@ -18,6 +18,7 @@ from sim_mcp.emnify import (
     EmnifyError,
     ForbiddenError,
     NotFoundError,
+    anew,
     in_background,
 )
 from sim_mcp.fleet.usage.cache import Amount, UsageStore
@@ -123,7 +124,8 @@ class UsageScan:
             EmnifyError: Its clock is not known yet and it could not be asked.
         """
         if self._client.own_organisation_id is None:
-            await self._client.list_sim_statuses(deadline_s=_CLOCK_WITHIN_S)
+            with anew():
+                await self._client.list_sim_statuses(deadline_s=_CLOCK_WITHIN_S)
         this = month_of(self._client.now().date())
         return this, month_before(this)
 
@@ -172,7 +174,9 @@ class UsageScan:
                     await job.ended.wait()
                 if progress is not None:
                     so_far = wanted - len(job.left)
-                    await progress(so_far, wanted, f"usage of {so_far:,} of {wanted:,} SIMs read")
+                    await progress(
+                        so_far, wanted, f"usage of {so_far:,} of {wanted:,} SIMs read{self._client.pacer.giving_way}"
+                    )
             finished = True
         finally:
             job.waiting -= 1

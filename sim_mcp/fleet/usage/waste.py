@@ -1,4 +1,4 @@
-"""SIMs that cost and do nothing, by reason, and what a SIM costs a month."""
+"""SIMs that cost money and are not used, by reason, and what a SIM costs a month."""
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field

@@ -49,8 +49,8 @@ class Core:
         return cls(
             settings, clock, store, traffic, event_log, UsageReports(traffic, clock, settings.unknowns),
             Registry(store, traffic, event_log, clock), Filters(settings.unknowns),
-            Authority(settings.seed, clock, settings.unknowns), FaultPlan(settings.faults, settings.seed), Limits(),
-            RequestLog(),
+            Authority(settings.seed, clock, settings.unknowns), FaultPlan(settings.faults, settings.seed),
+            Limits(settings.window_s), RequestLog(),
         )  # fmt: skip
 
 

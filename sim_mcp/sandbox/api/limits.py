@@ -4,7 +4,7 @@ import re
 import time
 from collections import deque
 
-_WINDOW = 300.0
+WINDOW_S = 300.0
 _PER_ADDRESS = 2_000
 _AUTHENTICATIONS = 100
 _PATHS = tuple(
@@ -28,7 +28,9 @@ _PATHS = tuple(
 class Limits:
     """Count requests against the limits, in real time."""
 
-    def __init__(self) -> None:
+    def __init__(self, window_s: float = WINDOW_S) -> None:
+        """Take the length of the windows; what they allow shrinks with it."""
+        self._window_s = window_s
         self._buckets: dict[tuple[int, str], tuple[float, float]] = {}
         self._addresses: dict[tuple[str, str], deque[float]] = {}
 
@@ -57,9 +59,9 @@ class Limits:
     def _window(self, key: tuple[str, str], most: int) -> bool:
         now = time.monotonic()
         seen = self._addresses.setdefault(key, deque())
-        while seen and seen[0] <= now - _WINDOW:
+        while seen and seen[0] <= now - self._window_s:
             seen.popleft()
-        if len(seen) >= most:
+        if len(seen) >= most * self._window_s / WINDOW_S:
             return False
         seen.append(now)
         return True

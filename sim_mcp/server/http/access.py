@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sim_mcp.addresses import is_loopback
+from sim_mcp.observing import NOBODY, Observer
 
 PROBES = ("/health", "/ready")
 """Paths of liveness and readiness probes, which contain no secrets and need no key."""
@@ -15,10 +16,11 @@ PROBES = ("/health", "/ready")
 class AccessMiddleware:
     """Refuse requests for other hosts or from other origins than this machine and the public address, if it has one."""
 
-    def __init__(self, app: ASGIApp, public_url: str | None = None) -> None:
+    def __init__(self, app: ASGIApp, public_url: str | None = None, observer: Observer = NOBODY) -> None:
         self._app = app
         self._public_url = public_url
         self._public_host = urlsplit(public_url).netloc if public_url else None
+        self._observer = observer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection: 421 or 403, or whatever the application answers."""
@@ -31,10 +33,12 @@ class AccessMiddleware:
         if host is not None and self._public_host is not None and host.lower() == self._public_host:
             return self._refuse_other_sites(headers.getlist("origin"))
         if host is None or not _is_loopback_origin(f"http://{host}"):
+            self._observer.caller_refused("host")
             # With DNS rebinding, a browser still sends the foreign name.
             return _refused(421, f"{_quote(host)} is not this machine: send requests to the address that is served.")
         for origin in headers.getlist("origin"):
             if not _is_loopback_origin(origin) or _port(origin) != _port(f"http://{host}"):
+                self._observer.caller_refused("origin")
                 return _refused(403, f"The page at {_quote(origin)} may not call this server.")
         return None
 
@@ -42,6 +46,7 @@ class AccessMiddleware:
         """Refuse what a page of another site sent to the public address."""
         if all(origin == self._public_url for origin in origins):
             return None
+        self._observer.caller_refused("origin")
         return _refused(403, f"The page at {_quote(origins[0])} may not call this server.")
 
 

@@ -14,6 +14,11 @@ _SHUTTING_DOWN = (
 )
 
 
+_NOT_TAKEN = "The server is ending, and nothing was done. Send it again: the next one answers."
+READY = "/ready"
+"""Where a proxy hears at once that the server ends."""
+
+
 class DrainingMiddleware:
     """Cancel the requests of an application when it is drained.
 
@@ -25,11 +30,15 @@ class DrainingMiddleware:
         self._app = app
         self._calls: set[anyio.CancelScope] = set()
         self._streams: set[anyio.CancelScope] = set()
+        self._ending = self._ended = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection; 503 if it is cancelled before a response began."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if self._ended or (self._ending and scope["path"] == READY):
+            await _refused(_NOT_TAKEN)(scope, receive, send)
             return
         started = complete = False
 
@@ -53,12 +62,21 @@ class DrainingMiddleware:
                 if started:
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
                 else:
-                    await JSONResponse({"error": _SHUTTING_DOWN}, 503)(scope, receive, send)
+                    await _refused(_SHUTTING_DOWN)(scope, receive, send)
 
     async def drain(self, grace_s: float) -> None:
-        """Cancel streams at once, and other requests after a grace period in seconds."""
+        """Cancel streams at once; other requests after a grace period in seconds, and take none from then on.
+
+        What arrives meanwhile was on its way when the listener was closed: not every proxy could send it elsewhere.
+        """
+        self._ending = True
         for stream in list(self._streams):
             stream.cancel()
         await anyio.sleep(grace_s)
+        self._ended = True
         for call in list(self._calls):
             call.cancel()
+
+
+def _refused(why: str) -> JSONResponse:
+    return JSONResponse({"status": "ending", "error": why}, 503, {"Retry-After": "1", "Connection": "close"})

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.principal import SCOPES
 from sim_mcp.server.http.access_key import AccessKey
 from sim_mcp.server.signin.key_file import KeyFile, key_file
@@ -140,8 +141,9 @@ class Door:
 class SignInMiddleware:
     """Answer 401 to who did not sign in, and 503 while that cannot be told; let all others in by their name."""
 
-    def __init__(self, app: ASGIApp, door: Door, open_paths: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, door: Door, open_paths: Sequence[str], observer: Observer = NOBODY) -> None:
         self._app = AuthContextMiddleware(app)
+        self._observer = observer
         self._door = door
         self._open_paths = open_paths
 
@@ -153,10 +155,12 @@ class SignInMiddleware:
         try:
             who = await self._door.admit(Headers(scope=scope).getlist("authorization"))
         except RefusedTokenError as error:
+            self._observer.caller_refused(str(error) or "no token")
             if str(error):
                 log.info("A token was refused: %s", error)
             await self._door.unauthorized(str(error))(scope, receive, send)
         except IssuerAwayError:
+            self._observer.caller_refused("issuer away")
             await _away(scope, receive, send)
         else:
             await self._app({**scope, "user": AuthenticatedUser(who)}, receive, send)

@@ -13,7 +13,7 @@ from sim_mcp.changes.kinds.roles import Role
 from sim_mcp.emnify import InvalidValueError, Organisation
 from sim_mcp.fleet.lookup.organisations import find_organisation
 from sim_mcp.tools.changes.change_report import ChangeReport, carry_out
-from sim_mcp.tools.changes.choice import Chosen, OfCustomer, WithModel
+from sim_mcp.tools.changes.choice import Choice, Customers, Models, choose
 from sim_mcp.tools.changes.proposal import Proposal, ask, propose
 from sim_mcp.tools.context import ToolContext, emnify_of
 from sim_mcp.tools.parameters import Name, SimNames, Statuses
@@ -22,8 +22,22 @@ from sim_mcp.tools.registry import Entry
 _OrganisationName = Annotated[Name | None, Field(description='organisation name or id; "none" to clear')]
 
 
+async def _choose(
+    sims: list[str] | None = None,
+    status: list[str] | None = None,
+    of_customer: list[str] | None = None,
+    model: list[str] | None = None,
+    has_device: bool | None = None,
+) -> Choice:
+    return await choose(sims, status, of_customer, model, has_device)
+
+
 async def _propose(
-    ctx: ToolContext, chosen: Chosen, customer: str | None, reseller: str | None, issuer: str | None
+    ctx: ToolContext,
+    chosen: Annotated[Choice, Resolve(_choose)],
+    customer: str | None,
+    reseller: str | None,
+    issuer: str | None,
 ) -> Proposal:
     named: dict[Role, str | None] = {"customer": customer, "reseller": reseller, "issuer": issuer}
     if issuer is not None and _is_none(issuer):
@@ -60,9 +74,9 @@ async def assign_sims(
     customer: _OrganisationName = None,
     reseller: _OrganisationName = None,
     issuer: _OrganisationName = None,
-    with_status: Statuses | None = None,
-    of_customer: OfCustomer = None,
-    with_model: WithModel = None,
+    status: Statuses | None = None,
+    of_customer: Customers = None,
+    model: Models = None,
     has_device: bool | None = None,
 ) -> Annotated[CallToolResult, ChangeReport]:
     """Move SIM cards, named or all that fit a filter, to another organisation (workspace) as customer, reseller or

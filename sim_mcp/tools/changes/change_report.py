@@ -112,7 +112,7 @@ def _render_head(answer: ChangeReport) -> list[str | None]:
     return [
         f"Plan {answer.plan}: {answer.state}.",
         f"Nothing changed yet. A person has to approve it at {answer.approve_at}" if answer.approve_at else None,
-        "Tell them now; continue_change then waits for them." if answer.approve_at else None,
+        "Send them this link now; continue_change then waits for them." if answer.approve_at else None,
         f"Result: {counts}. Agreed by: {answer.agreed or 'nobody had to'}." if counts else None,
     ]
 
@@ -133,7 +133,7 @@ def _planned(stored: StoredPlan) -> list[str]:
 
 
 def _note(report: Report, *, form_failed: bool, waiting: bool) -> str | None:
-    until = f"It waits until {format_timestamp(report.stored.expires_at)}." if waiting else None
+    until = f"The approval expires at {format_timestamp(report.stored.expires_at)}." if waiting else None
     form = "The form came back without a yes; perhaps nobody saw it." if form_failed else None
     others = f"{format_quantity(report.besides, 'other change')} of this client" if report.besides else ""
     besides = f"{others} not finished: list_changes tells which." if others else None

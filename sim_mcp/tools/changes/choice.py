@@ -19,8 +19,8 @@ from sim_mcp.tools.parameters import Names, to_statuses
 MOST = 3000
 """SIMs one plan can hold, and a person can still search on the approval page."""
 
-OfCustomer = Annotated[Names | None, Field(description="all of these customers, by name or id")]
-WithModel = Annotated[Names | None, Field(description="all of these SIM models")]
+Customers = Annotated[Names | None, Field(description="all of these customers, by name or id")]
+Models = Annotated[Names | None, Field(description="all of these SIM models")]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ class Choice:
             return await find_sims(client, self.names, fleet), ""
         if not filtered:
             raise InvalidValueError(
-                "which SIMs? Name them in sims, or choose by with_status, of_customer, with_model or has_device"
+                "which SIMs? Name them in sims, or choose them by the status, customer or model they have now or by "
+                "has_device"
             )
         return await self._matching(client)
 
@@ -78,20 +79,19 @@ class Choice:
         return ", ".join(filter(None, parts))
 
 
-async def _choose(
+async def choose(
     sims: list[str] | None = None,
-    with_status: list[str] | None = None,
-    of_customer: list[str] | None = None,
-    with_model: list[str] | None = None,
+    status: list[str] | None = None,
+    customer: list[str] | None = None,
+    model: list[str] | None = None,
     has_device: bool | None = None,
 ) -> Choice:
-    return Choice(
-        tuple(sims or ()), to_statuses(with_status), tuple(of_customer or ()), tuple(with_model or ()), has_device
-    )
+    """Return what the arguments of a tool choose."""
+    return Choice(tuple(sims or ()), to_statuses(status), tuple(customer or ()), tuple(model or ()), has_device)
 
 
-Chosen = Annotated[Choice, Resolve(_choose)]
-"""What the arguments of a tool choose; a parameter of what plans its change."""
+Chosen = Annotated[Choice, Resolve(choose)]
+"""The SIMs that a tool's arguments choose; a parameter of what plans its change."""
 
 
 def _either(what: str, values: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 from sim_mcp.changes.consent import NoForm, TypedAgreement
 from sim_mcp.changes.kinds.delete import Delete
 from sim_mcp.tools.changes.change_report import ChangeReport, carry_out
-from sim_mcp.tools.changes.choice import Chosen, OfCustomer, WithModel
+from sim_mcp.tools.changes.choice import Chosen, Customers, Models
 from sim_mcp.tools.changes.proposal import Proposal, ask, propose
 from sim_mcp.tools.context import ToolContext
 from sim_mcp.tools.parameters import SimNames, Statuses
@@ -32,9 +32,9 @@ async def delete_sims(
     proposal: _Proposal,
     agreed: Annotated[ElicitationResult[TypedAgreement], Resolve(_ask)],
     sims: SimNames | None = None,
-    with_status: Statuses | None = None,
-    of_customer: OfCustomer = None,
-    with_model: WithModel = None,
+    status: Statuses | None = None,
+    customer: Customers = None,
+    model: Models = None,
     has_device: bool | None = None,
 ) -> Annotated[CallToolResult, ChangeReport]:
     """Delete SIM cards, named or all that fit a filter, for good, after a person agreed and typed a confirmation. It

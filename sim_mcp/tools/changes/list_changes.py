@@ -38,6 +38,8 @@ class ChangeRow(Answer):
     in_doubt: int | None = None
     sims: list[str] | None = None
     not_shown: int | None = None
+    others: int | None = None
+    """SIMs of the same plan that were not asked about."""
     next: str | None = None
 
 
@@ -75,19 +77,21 @@ async def list_changes(
     more = page * PER_PAGE < len(found)
     asked = {"state": state, "sim": sim, "start": start, "end": end}
     next_page = ready_call("list_changes", asked, page=page + 1) if more else None
-    answer = build(found, page, caller, next_page)
+    answer = build(found, page, caller, next_page, of_one_sim=sim is not None)
     if not answer.changes:
         answer.hint = join_hints(name_to_come(emnify_of(ctx).now(), start=start), answer.hint)
     return respond(answer, render(answer))
 
 
-def build(found: list[Change], page: int, caller: Caller, next_page: str | None) -> ChangeList:
+def build(
+    found: list[Change], page: int, caller: Caller, next_page: str | None, *, of_one_sim: bool = False
+) -> ChangeList:
     """Return a page of the changes that were found; only those of the caller come with the call that continues them."""
     listed = found[(page - 1) * PER_PAGE : page * PER_PAGE]
     return ChangeList(
         total=len(found),
         page=page,
-        changes=[_row(change, mine=change.caller.owner == caller.owner) for change in listed],
+        changes=[_row(change, mine=change.caller.owner == caller.owner, of_one_sim=of_one_sim) for change in listed],
         next=next_page,
         hint=None if listed else _hint(found),
     )
@@ -109,7 +113,7 @@ def render(answer: ChangeList) -> str:
     )
 
 
-def _row(change: Change, *, mine: bool) -> ChangeRow:
+def _row(change: Change, *, mine: bool, of_one_sim: bool) -> ChangeRow:
     unfinished = change.standing in ("waiting", "open")
     return ChangeRow(
         plan=change.plan,
@@ -124,6 +128,7 @@ def _row(change: Change, *, mine: bool) -> ChangeRow:
         in_doubt=change.in_doubt or None,
         sims=_sims(change) or None,
         not_shown=max(0, len(change.sims) - MOST_SIMS) or None,
+        others=max(0, sum(change.counts.values()) + change.left - len(change.sims)) or None if of_one_sim else None,
         next=ready_call("continue_change", {"plan": change.plan}) if unfinished and mine else None,
     )
 
@@ -144,6 +149,7 @@ def _render_row(row: ChangeRow) -> str:
         f"  {row.in_doubt:,} sent, outcome not known." if row.in_doubt else None,
         *(f"  {sim}" for sim in row.sims or ()),
         f"  {row.not_shown:,} SIMs more; sim-mcp audit has them all." if row.not_shown else None,
+        f"  {format_quantity(row.others, 'other SIM')} in this plan: list_changes without sim." if row.others else None,
         f"  Agreed by: {row.agreed or 'nobody'}. {f'Asked by: {row.by}. ' if row.by else ''}Client: {row.client}.",
     )
 

@@ -46,7 +46,7 @@ async def register_sim_batch(
 ) -> Annotated[CallToolResult, ChangeReport]:
     """Register a delivered batch of SIM cards in this workspace by its BIC, after a person agreed. The status decides
     what the SIMs cost: issued nothing yet, factory_test nothing while testing, activated the hosting fee at once.
-    Returns how many were registered and the statuses they really read.
+    Returns how many were registered and their statuses as read back.
     """  # noqa: D205  # the description is one paragraph for the model.
     return await carry_out(ctx, proposal, agreed)
 

@@ -35,7 +35,7 @@ _LABELS = {
     "sim_status": "SIM",
     "device_status": "device is",
     "session_since": "session since",
-    "network_answers": "asked, the network answers",
+    "network_answers": "network's answer to a live query",
     "last_heard": "last heard of",
     "last_data": "data last sent",
     "last_session": "last data session began",
@@ -160,14 +160,14 @@ def build_state(evidence: Evidence, change: LastChange | None = None) -> SimStat
 def render(answer: DiagnosisAnswer) -> str:
     """Return the state, the causes with their evidence, what is ruled out, what to do, and what is not known."""
     state = "; ".join(_render_state(name, value) for name, value in answer.state.wire().items())
-    likeliest, *others = [_render_finding(each) for each in answer.findings]
+    first, *others = answer.findings
     return join_lines(
         f"Diagnosis of SIM {answer.iccid}, as of {answer.as_of}.",
         f"State now:\n{fence(state)}",
-        f"Most likely: {likeliest}",
-        join_lines("Also found:", *others) if others else None,
+        f"{_lead(first)}: {_render_finding(first, first.about)}",
+        join_lines("Also found:", *map(_render_other, others)) if others else None,
         f"Ruled out: {'; '.join(answer.ruled_out) or 'nothing'}.",
-        join_lines("What a person can do next:", *(f"- {step}" for step in answer.next_steps)),
+        join_lines("What to do next:", *(f"- {step}" for step in answer.next_steps)),
         join_lines("Could not be read:", *(f"- {each}" for each in answer.unread)) if answer.unread else None,
     )
 
@@ -181,9 +181,16 @@ def _build_finding(finding: Finding) -> FindingRow:
     )
 
 
-def _render_finding(finding: FindingRow) -> str:
-    about = f", {finding.about}" if finding.about else ""
-    cause = f"{finding.cause} ({finding.sure}{about})"
+def _lead(first: FindingRow) -> str:
+    return "Most likely" if first.sure == "likely" else f"Cause ({first.sure})"
+
+
+def _render_other(finding: FindingRow) -> str:
+    return _render_finding(finding, ", ".join(filter(None, (finding.sure, finding.about))))
+
+
+def _render_finding(finding: FindingRow, beside: str | None) -> str:
+    cause = f"{finding.cause} ({beside})" if beside else finding.cause
     return f"{cause}\n{fence(join_lines(*finding.evidence))}" if finding.evidence else cause
 
 

@@ -19,7 +19,7 @@ from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotF
 from sim_mcp.fleet.lookup.selection import SimSelection
 from sim_mcp.formatting import format_quantity, format_timestamp, join_lines
 from sim_mcp.sanitize import clean, fence
-from sim_mcp.tools.context import ToolContext, exports_of
+from sim_mcp.tools.context import ToolContext, emnify_of, exports_of
 from sim_mcp.tools.errors import explain
 from sim_mcp.tools.order import emnify_order, parse_order
 from sim_mcp.tools.parameters import FirstDay, LastDay, Name, Names, Statuses, ready_call, to_statuses
@@ -206,7 +206,7 @@ def _tool_error(export: Export, failure: Exception) -> Exception:
 
 
 async def _report_progress(ctx: ToolContext, export: Export) -> None:
-    await ctx.report_progress(export.sims, export.of, f"{export.rows:,} rows")
+    await ctx.report_progress(export.sims, export.of, f"{export.rows:,} rows{emnify_of(ctx).pacer.giving_way}")
 
 
 def _build_hint(export: Export) -> str | None:

@@ -12,7 +12,7 @@ from sim_mcp.fleet.inventory.inventory import StillReadingError
 from sim_mcp.fleet.inventory.snapshot import Snapshot
 from sim_mcp.fleet.lookup.failures import number_fault
 from sim_mcp.fleet.lookup.neighbours import near_typed
-from sim_mcp.formatting import format_next, format_timestamp, join_lines
+from sim_mcp.formatting import format_next, format_quantity, format_timestamp, join_lines
 from sim_mcp.sanitize import called, clean, fence
 from sim_mcp.tools.context import ToolContext, inventory_of
 from sim_mcp.tools.parameters import Name, ready_call
@@ -96,11 +96,16 @@ def render(answer: FoundSimsAnswer) -> str:
     rows = answer.sims or []
     shown = f", the best {len(rows)} first" if answer.total > len(rows) else ""
     return join_lines(
-        render_totals(answer, shown),
+        render_totals(answer, shown) if answer.total or not rows else _render_near(answer, len(rows)),
         fence(join_lines(*map(_render_row, rows))) if rows else None,
         format_next(answer.next),
         answer.hint,
     )
+
+
+def _render_near(answer: FoundSimsAnswer, near: int) -> str:
+    number = format_quantity(near, "similar number")
+    return f"No exact match among {answer.fleet:,} SIMs, as of {answer.as_of}; {number}:"
 
 
 def _build_row(match: Match) -> FoundSim:
@@ -111,12 +116,12 @@ def _build_row(match: Match) -> FoundSim:
         device=called(sim.device, sim.device_id, NAME_LIMIT) if sim.device_id is not None else None,
         customer=called(sim.customer, sim.customer_id, NAME_LIMIT) if sim.customer_id is not None else None,
         matched=_label_match(sim, match.field),
-        fit=match.fit,
+        fit="beginning" if match.fit == "prefix" else match.fit,
     )
 
 
 def _render_row(row: FoundSim) -> str:
-    return f"{render_sim_row(row)} ({row.fit} {row.matched})"
+    return f"{render_sim_row(row)} ({row.matched}: {row.fit})"
 
 
 def _label_match(sim: FleetSim, field: str) -> str:
@@ -147,7 +152,7 @@ def _call_for_all(text: str, best: Match) -> str | None:
 
 def _hint_nothing(text: str, *, near: bool) -> str:
     """Return the likeliest mistake where nothing was found, and how near numbers are to be taken."""
-    listed = "Those listed have nearly that number, a digit or two apart: compare with the card, none is chosen."
+    listed = "Those listed have nearly that number, a digit or two apart: check them against the card, none was chosen."
     try:
         parse_candidates(text)
     except CheckDigitError as error:

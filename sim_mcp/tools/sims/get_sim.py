@@ -73,6 +73,12 @@ async def get_sim(ctx: ToolContext, sim: SimName) -> Annotated[CallToolResult, S
     return respond(answer, render(answer), note)
 
 
+_REACH = {
+    "ONLINE": "ONLINE (data session open)",
+    "ATTACHED": "ATTACHED (registered, no data session now)",
+    "OFFLINE": "OFFLINE (not registered)",
+}
+
 TOOL = Entry(get_sim, "Get one SIM")
 
 
@@ -140,7 +146,7 @@ def render(answer: SimAnswer) -> str:
 
 def _render_state(answer: SimAnswer) -> str:
     return join_pairs(
-        ("connectivity", answer.connectivity),
+        ("connectivity", _REACH.get(answer.connectivity or "", answer.connectivity)),
         ("network", quoted(answer.network) if answer.network else None),
         ("country", quoted(answer.country) if answer.country else None),
         ("radio", answer.radio),

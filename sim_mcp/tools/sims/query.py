@@ -6,7 +6,7 @@ from typing import TypedDict
 
 import anyio
 
-from sim_mcp.emnify import MAX_SIMS_PER_PAGE, EmnifyClient, Page, Sim, SimFilter
+from sim_mcp.emnify import MAX_SIMS_PER_PAGE, EmnifyClient, Page, RateLimitedError, Sim, SimFilter
 from sim_mcp.fleet.inventory.filters import FleetFilter, FleetSim, Order
 from sim_mcp.fleet.inventory.snapshot import Snapshot
 from sim_mcp.fleet.lookup.listing import Listing, list_matching
@@ -99,7 +99,14 @@ async def read_page(ctx: ToolContext, query: SimQuery) -> SimPage:
         OrganisationNotFoundError: The organisation is unknown, or several have the name.
         EmnifyError: emnify could not be asked.
     """
-    return await (_read_inventory(ctx, query) if query.needs_inventory else _read_emnify(ctx, query))
+    if query.needs_inventory:
+        return await _read_inventory(ctx, query)
+    try:
+        return await _read_emnify(ctx, query)
+    except RateLimitedError:
+        if await inventory_of(ctx).held() is None:
+            raise
+        return await _read_inventory(ctx, query)
 
 
 async def _read_emnify(ctx: ToolContext, query: SimQuery) -> SimPage:

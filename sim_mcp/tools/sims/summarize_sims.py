@@ -60,7 +60,7 @@ async def summarize_sims(
     activated_before: FirstDay | None = None,
     activated_after: LastDay | None = None,
     top: Annotated[int, Field(ge=1, le=_MOST)] = _TOP,
-    fresh: Annotated[bool, Field(description="not up to 5 minutes old")] = False,
+    fresh: Annotated[bool, Field(description="read the fleet again instead of an answer up to 5 minutes old")] = False,
 ) -> Annotated[CallToolResult, CountsAnswer]:
     """Count the SIM cards of the whole fleet by one or two properties, such as status and customer, largest first.
     A large fleet takes a second per 25,000 SIMs to read.

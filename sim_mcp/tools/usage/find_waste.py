@@ -1,4 +1,4 @@
-"""The tool that finds SIMs that cost and do nothing."""
+"""The tool that finds SIMs that cost money and are not used."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -47,7 +47,9 @@ from sim_mcp.tools.usage.scan_state import (
 _DEVICES_WITHIN_S = 12.0
 _EXAMPLES, _MOST_EXAMPLES = 3, 100
 _DEFAULTS = {"examples": _EXAMPLES}
-_SUSPENDING = "Suspending: this month stays charged, no hosting fee from the 1st of the next (custom plans may differ)."
+_SUSPENDING = (
+    "Suspending: this month is still charged, no hosting fee from the 1st of the next (custom plans may differ)."
+)
 _NO_DEVICES = "Which devices are disabled could not be read: their SIMs are among those without traffic."
 _NO_PRICE = "not known: emnify told neither a tariff plan with one price per SIM nor hosting fees in time"
 _MEANS = {
@@ -74,7 +76,7 @@ class WasteGroup(Answer):
 
 
 class WasteAnswer(Answer):
-    """SIMs that cost and do nothing, by why."""
+    """SIMs that cost money and are not used, by why."""
 
     model_config = ConfigDict(json_schema_extra=keep_properties("groups", "total", "state"))
 
@@ -100,8 +102,8 @@ async def find_waste(
     group: Literal["no_device", "disabled_device", "no_traffic", "factory_test_ending"] | None = None,
     examples: Annotated[int, Field(ge=1, le=_MOST_EXAMPLES, description="per group")] = _EXAMPLES,
 ) -> Annotated[CallToolResult, WasteAnswer]:
-    """Find SIM cards that cost and do nothing: activated without a device, in a disabled device or without traffic this
-    month and last; and factory tests about to end. Tells counts, examples and what suspending them would save.
+    """Find SIM cards that cost money and are not used: activated without a device, in a disabled device or without
+    traffic this month and last; and factory tests about to end. Tells counts, examples and what suspending would save.
     """  # noqa: D205  # the description is one paragraph for the model.
     client = emnify_of(ctx)
     given = {"customer": customer, "group": group, "examples": examples}
@@ -172,7 +174,7 @@ def render_waste(answer: WasteAnswer, group: str | None) -> str:
     """Return the answer as text: counts and saving, then the groups, or the one that was asked for, with examples."""
     if answer.of is None:
         return join_lines(answer.state, format_next(answer.next))
-    what = f"in {group}" if group else "cost and do nothing"
+    what = f"in {group}" if group else "cost money and are not used"
     saves = f"; suspending saves {answer.saves}" if answer.saves else ""
     return join_lines(
         f"{format_quantity(answer.total, 'SIM')} {what}{saves}. Price: {answer.price}.",
@@ -265,4 +267,4 @@ def _same_call(given: Mapping[str, Any], **changed: Any) -> str:
     return format_call(find_waste.__name__, given, _DEFAULTS, **changed)
 
 
-TOOL = Entry(find_waste, "Find SIMs that cost and do nothing")
+TOOL = Entry(find_waste, "Find SIMs that cost money and are not used")

@@ -16,7 +16,7 @@ from sim_mcp.tools.result import Answer, join_hints, keep_properties, respond
 from sim_mcp.tools.usage.amounts import Amounts, build_amounts, render_amounts
 from sim_mcp.tools.usage.costs import NO_COSTS, read_cost_note
 
-_FEES = "Costs are those of traffic; hosting fees come on top."
+_FEES = "Traffic costs only; hosting fees are not included."
 
 
 class _Named(Answer):
@@ -49,7 +49,7 @@ async def get_sim_usage(ctx: ToolContext, sim: SimName) -> Annotated[CallToolRes
     client = emnify_of(ctx)
     found, note = await find_one(ctx, sim)
     usage = await client.get_sim_usage(found.id)
-    answer = build_usage(found, usage, client.now(), await read_cost_note(client))
+    answer = build_usage(found, usage, client.as_of(), await read_cost_note(client))
     return respond(answer, render_usage(answer), note)
 
 

@@ -63,7 +63,7 @@ _CURRENCIES = "Costs are in several currencies and ranked by their bare numbers.
 _CURRENCIES_OF_ONE_SIM = (
     "Costs are in several currencies and ranked by their bare numbers; a SIM that has several is ranked by the largest."
 )
-_NO_COSTS = "emnify tells no cost of these SIMs."
+_NO_COSTS = "emnify reports no cost of these SIMs."
 _BY_DAY = "Costs of days are of data only, and rounded; current_month and last_month have emnify's whole figures."
 
 
@@ -250,7 +250,8 @@ def _note_issued(issued: int, order: Order) -> str | None:
     if not issued:
         return None
     listed = ", so they are not listed" if order == "none" else ""
-    return f"{issued:,} of them {'is' if issued == 1 else 'are'} Issued and never had service{listed}."
+    were = "is Issued and was" if issued == 1 else "are Issued and were"
+    return f"{format_quantity(issued, 'SIM')} {were} never in service{listed}."
 
 
 def _cost_notes(reading: UsageResult, period: Period, by: By, cost_note: str | None) -> list[str | None]:

@@ -14,7 +14,7 @@ from typing import Literal
 import anyio
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim_mcp.changes import approval_page
@@ -557,7 +557,7 @@ TEXTS = st.text(max_size=30) | TRICKS
 
 
 @given(texts=st.lists(TEXTS, min_size=14, max_size=14))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 async def test_whatever_customers_write_stays_text(
     counter: Served, person: httpx.AsyncClient, texts: list[str]
 ) -> None:

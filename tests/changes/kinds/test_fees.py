@@ -13,8 +13,7 @@ from sim_mcp.settings import Confirm
 from tests.emnify.upstream import Reply, upstream_running
 from tests.support import Fleet, structured, text_of
 
-LESS = "less those that were active earlier this month"
-NOT_ACTIVE = "was not active earlier this month"
+UNLESS = "except where already active this month"
 UNTOLD = "emnify does not tell the amount"
 EUR = Money.of(Decimal("0.4"), "EUR")
 
@@ -25,9 +24,9 @@ EUR = Money.of(Decimal("0.4"), "EUR")
         (FeesDue(0), EUR, "nothing"),
         (FeesDue(100), EUR, "40.00 EUR: this month's hosting fee of 0.40 EUR for 100 SIMs"),
         (FeesDue(1), Money(), "this month's hosting fee for 1 SIM; emnify does not tell the amount"),
-        (FeesDue(0, 2), EUR, f"up to 0.80 EUR: this month's hosting fee of 0.40 EUR for 2 SIMs, {LESS}"),
-        (FeesDue(1, 2), EUR, f"0.40 EUR to 1.20 EUR: this month's hosting fee of 0.40 EUR for 3 SIMs, {LESS}"),
-        (FeesDue(0, 1), Money(), f"this month's hosting fee for 1 SIM, as far as it {NOT_ACTIVE}; {UNTOLD}"),
+        (FeesDue(0, 2), EUR, f"at most 0.80 EUR: this month's hosting fee of 0.40 EUR for 2 SIMs, {UNLESS}"),
+        (FeesDue(1, 2), EUR, f"0.40 EUR to 1.20 EUR: this month's hosting fee of 0.40 EUR for 3 SIMs, {UNLESS}"),
+        (FeesDue(0, 1), Money(), f"this month's hosting fee for 1 SIM, {UNLESS}; {UNTOLD}"),
     ],
 )
 def test_what_falls_due_is_worded_with_its_amount_where_known(due: FeesDue, fee: Money, words: str) -> None:
@@ -50,7 +49,7 @@ async def test_an_activation_says_what_it_costs_before_and_after_the_yes(fleet: 
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as trusted:
         done = await trusted.call_tool("set_sim_status", asked)
     for told in (text_of(done), structured(done)["note"]):
-        assert "Service: full service. Bill: hosting fee for every month in which" in told
+        assert "Service: full service. Bill: hosting fee for any month in which" in told
         assert due in told
 
 

@@ -146,4 +146,4 @@ def test_the_consequences_are_those_of_the_status_the_contracts_or_the_end() -> 
     assert service["status"][0].startswith("no network access; the device stays assigned")
     assert service["register"] == ("no network access", "no charge")
     assert service["assign"] == ("stays as it is", "follows the contracts of the organisations named")
-    assert service["delete"] == ("ends for good", "no charge afterwards; the current month stays charged")
+    assert service["delete"] == ("ends for good", "no charge afterwards; the current month is still charged")

@@ -16,6 +16,7 @@ from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.place import Place
 from sim_mcp.changes.record.record_file import FILE
 from tests.changes.test_record import CALLER, plan_of
 
@@ -79,11 +80,11 @@ def test_three_times_as_much_takes_about_three_times_the_work(tmp_path: Path, qu
     assert work(QUESTIONS[question], many) < 4 * work(QUESTIONS[question], few)
 
 
-def test_since_means_the_same_moment_in_every_zone(tmp_path: Path) -> None:
+def test_since_means_the_same_moment_in_every_zone(place: Place) -> None:
     noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
-    journal = Journal(tmp_path, now=lambda: noon)
+    journal = Journal(place, now=lambda: noon)
     journal.decide(journal.keep(plan_of(1), CALLER).id, approved=True, how="form")
     ahead = timezone(timedelta(hours=5))
     for since in (noon, noon.astimezone(ahead), noon.astimezone(UTC).replace(tzinfo=None)):
-        assert [row.event for row in audit(tmp_path, since)] == ["decided"]
-    assert list(audit(tmp_path, (noon + timedelta(seconds=1)).astimezone(timezone(-timedelta(hours=5))))) == []
+        assert [row.event for row in audit(place, since)] == ["decided"]
+    assert list(audit(place, (noon + timedelta(seconds=1)).astimezone(timezone(-timedelta(hours=5))))) == []

@@ -163,7 +163,7 @@ async def killed_while_sending(fleet: Fleet, *stories: str) -> None:
     command = [sys.executable, "-m", "sim_mcp", "call", *words]
     async with await anyio.open_process(command, env=environment(fleet, SIM_MCP_CONFIRM="host")) as process:
         with anyio.fail_after(60):
-            while not [row for row in audit(fleet.state_dir) if row.event == "sent"]:  # noqa: ASYNC110  # as above.
+            while not [row for row in audit(fleet.place) if row.event == "sent"]:  # noqa: ASYNC110  # as above.
                 await anyio.sleep(0.01)
         await anyio.sleep(0.2)
         os.kill(process.pid, signal.SIGKILL)
@@ -172,7 +172,7 @@ async def killed_while_sending(fleet: Fleet, *stories: str) -> None:
 
 async def test_a_doubt_stays_one_until_it_is_seen_to_have_followed(fleet: Fleet) -> None:
     await killed_while_sending(fleet, *THREE)
-    (sent,) = [row for row in audit(fleet.state_dir) if row.event == "sent"]
+    (sent,) = [row for row in audit(fleet.place) if row.event == "sent"]
     assert sent.note == "sent, outcome not known yet"
     assert sent.agreed == "the operator's policy"
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
@@ -180,14 +180,14 @@ async def test_a_doubt_stays_one_until_it_is_seen_to_have_followed(fleet: Fleet)
         assert row["state"] == "open"
         assert row["in_doubt"] == 1
         assert row["left"] == 2
-        told = [row for row in audit(fleet.state_dir) if row.event == "outcome"]
+        told = [row for row in audit(fleet.place) if row.event == "outcome"]
         assert [row.outcome for row in told] == ["unknown"]
         assert "may follow late" in told[0].note
         assert "failed" not in told[0].note
         with anyio.fail_after(30):
             while (await found(client))[0].get("in_doubt"):  # noqa: ASYNC110  # emnify acts in its own time.
                 await anyio.sleep(0.2)
-    rows = [(row.event, row.outcome) for row in audit(fleet.state_dir) if row.event != "decided"]
+    rows = [(row.event, row.outcome) for row in audit(fleet.place) if row.event != "decided"]
     assert rows[0] == ("outcome", "unknown")
     assert rows[-1] == ("read again", "changed")
     assert len(await fleet.writes()) == 1
@@ -213,7 +213,7 @@ async def test_start_up_tells_of_what_is_open_in_the_log_and_reads_it_again(
     await killed_while_sending(fleet, "healthy")
     async with Client(build_server(fleet.settings())):
         with anyio.fail_after(30):
-            while not [row for row in audit(fleet.state_dir) if row.event == "outcome"]:  # noqa: ASYNC110  # as above.
+            while not [row for row in audit(fleet.place) if row.event == "outcome"]:  # noqa: ASYNC110  # as above.
                 await anyio.sleep(0.05)
     assert "is not finished: 0 SIMs to go, 1 in doubt" in caplog.text
 

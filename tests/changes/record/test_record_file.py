@@ -16,7 +16,8 @@ from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.migrations import MIGRATIONS, VERSION
-from sim_mcp.changes.record.record_file import FILE, JournalError
+from sim_mcp.changes.record.record_file import FILE
+from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_record import CALLER, plan_of

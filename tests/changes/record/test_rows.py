@@ -18,7 +18,8 @@ from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import Journal
-from sim_mcp.changes.record.record_file import FILE, UnreadablePlanError
+from sim_mcp.changes.record.record_file import FILE
+from sim_mcp.changes.record.storage import UnreadablePlanError
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_record import CALLER, plan_of
@@ -146,6 +147,21 @@ def test_an_outcome_that_cannot_be_read_is_a_doubt_and_never_open_to_be_sent(tmp
     assert {outcome.kind for outcome in journal.progress(plan_id).settled.values()} == {"unknown"}
     (change,) = changes(journal)
     assert (change.standing, change.in_doubt, change.left) == ("open", 3, 0)
+
+
+def test_what_waits_for_a_yes_has_nothing_left_to_send(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.keep(plan_of(3), CALLER)
+    (change,) = changes(journal)
+    assert (change.standing, change.left, change.in_doubt, change.counts) == ("waiting", 0, 0, {})
+
+
+def test_the_audit_of_a_sim_is_about_the_changes_of_that_sim_alone(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    both, one = carried_out(journal, plan_of(5)), carried_out(journal, plan_of(2))
+    told = {sim: [(row.plan, row.sim) for row in audit(tmp_path, sim=sim) if row.sim.isdigit()] for sim in ("2", "4")}
+    assert set(told["2"]) == {(both, "2"), (one, "2")}
+    assert set(told["4"]) == {(both, "4")}
 
 
 @pytest.mark.parametrize("lost", ["planned", "every item", "one item", "one that needed nothing", "the last item"])

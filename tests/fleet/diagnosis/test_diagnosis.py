@@ -50,13 +50,13 @@ CAUSES = [
     ("factory_test", "never_seen", "likely", ""),
     ("went_silent", "reported_absent", "likely", "has been purged"),
     ("counts_as_attached", "attach_is_stale", "possible", "Unknown Location"),
-    ("lost", "offline_without_word", "possible", "late after"),
+    ("lost", "offline_without_word", "possible", "usually connects at least every"),
     ("breaks_off", "sessions_break_off", "likely", "shorter than 40 s"),
     ("carries_nothing", "sessions_carry_nothing", "possible", "0 MB"),
     ("healthy", "online", "likely", "session open since 2026-11-22"),
     ("factory_test_ended", "factory_test_ended", "certain", ""),
     ("roaming_spike", "usage_jumped", "certain", "far more data than usual from 2026-11-15 to 2026-11-19"),
-    ("found_another", "resting", "likely", "late after"),
+    ("found_another", "resting", "likely", "usually connects at least every"),
 ]
 
 

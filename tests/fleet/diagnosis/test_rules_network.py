@@ -72,3 +72,13 @@ from tests.fleet.diagnosis.building import OLD_ATTACH, event, evidence, refusal,
 def test_a_rule_fires_where_it_should_and_not_one_step_beside(rule: Any, given_: Evidence, wanted: str | None) -> None:
     found = rule(given_)
     assert (found.certainty if found else None) == wanted
+
+
+def test_a_foreign_apn_is_shown_beside_the_one_that_was_used_before() -> None:
+    asked = [*session(5, mb=0, apn="internet"), *session(30, apn="em"), *session(60, apn="em")]
+    found = network.wrong_apn(evidence(*asked, state="ATTACHED"))
+    assert found is not None
+    assert [line.split(" ", 1)[1] for line in found.proof] == [
+        'last session: APN "internet", 0 MB',
+        'earlier session: APN "em"',
+    ]

@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from sim_mcp.emnify import AuthenticationError, EmnifyClient, ForbiddenError, Limits, Sim, SimStatus
+from sim_mcp.emnify import AuthenticationError, EmnifyClient, ForbiddenError, Limits, Sim, SimStatus, Window, asked_by
 from sim_mcp.fleet.inventory.cache import OwnWrites, SnapshotCache
 from sim_mcp.fleet.inventory.inventory import FRESH_S, Inventory, StillReadingError
 from sim_mcp.fleet.inventory.rows import Names, row_of_json
@@ -313,6 +313,26 @@ async def test_a_reading_too_long_for_one_call_goes_on_and_the_next_call_picks_i
         assert (await inventory.snapshot(fresh=True, progress=progress)).total == 9
         assert len(upstream.calls) == 3
         assert all(done <= total == 9 for done, total in told)
+
+
+async def test_while_the_limits_are_spent_what_is_known_answers_at_once_and_says_so(tmp_path: Path) -> None:
+    clock = Clock()
+    async with paged(9) as upstream:
+        limits = Limits(per_address=Window(6, 300.0))
+        async with (
+            EmnifyClient(base_url=upstream.base_url, application_token="x", limits=limits) as client,
+            Inventory(client, tmp_path, now=clock) as inventory,
+        ):
+            with asked_by("anna") as new:
+                first = await inventory.snapshot()
+            clock.ahead = FRESH_S + 1
+            with asked_by("anna") as known, anyio.fail_after(20):
+                again = await inventory.snapshot()
+            assert new.as_of is None
+            assert again.total == 9
+            assert known.as_of == first.taken_at
+            assert known.fresh_at is not None
+            assert known.fresh_at > first.taken_at
 
 
 async def test_what_was_finished_between_two_calls_that_insist_is_handed_over_once(tmp_path: Path) -> None:

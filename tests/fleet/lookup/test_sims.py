@@ -85,7 +85,7 @@ async def test_near_identical_iccids_are_told_apart_by_their_check_digit(known: 
     assert [sim.iccid_with_luhn for sim in found] == cards
     for card in cards:
         with pytest.raises(
-            LookupFailedError, match=f"its last digit should be {card[-1]} .* none is chosen"
+            LookupFailedError, match=f"its last digit should be {card[-1]} .* none was chosen"
         ) as misread:
             await find_sim(client, f"{card[:-1]}{(int(card[-1]) + 5) % 10}")
         assert card in str(misread.value)
@@ -391,7 +391,7 @@ async def test_a_mistyped_card_is_answered_with_its_near_neighbours_and_none_is_
     card = known.scenarios["lookalike_b"]["iccid_with_luhn"]
     before = await asked(known)
     for find in (find_sim, find_sim_or_part):
-        with pytest.raises(LookupFailedError, match="none is chosen") as failed:
+        with pytest.raises(LookupFailedError, match="none was chosen") as failed:
             await find(client, mistake(card))
         assert card in str(failed.value)
     assert await asked(known) - before <= 2 * 4

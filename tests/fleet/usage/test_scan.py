@@ -1,6 +1,7 @@
 """Usage of many SIMs: read once, kept, shared, going on in the background, and honest on bad days."""
 
 import math
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -15,7 +16,7 @@ import anyio.lowlevel
 import pytest
 import stamina
 
-from sim_mcp.emnify import AuthenticationError, EmnifyClient, Limits, UpstreamError
+from sim_mcp.emnify import AuthenticationError, EmnifyClient, Limits, UpstreamError, Window
 from sim_mcp.fleet.usage.cache import FILE, UsageStore
 from sim_mcp.fleet.usage.periods import days, month_of
 from sim_mcp.fleet.usage.scan import UsageResult, UsageScan
@@ -158,7 +159,7 @@ async def test_this_month_is_read_again_after_an_hour_and_the_last_one_never(fle
     async with scanning(fleet) as scan:
         await scan.read(sims, [NOVEMBER, OCTOBER], wait_s=30)
         await fleet.control.post("/sandbox/clock", json={"advance_s": 3700})
-        await scan._client.list_sim_statuses()
+        await scan._client.list_sims(per_page=1)
         await scan.read(sims, [OCTOBER], wait_s=30)
         assert (await asked_for(fleet)).total() == 6
         await scan.read(sims, [NOVEMBER], wait_s=30)
@@ -173,7 +174,7 @@ async def test_a_month_that_just_ended_is_not_final_for_networks_report_late() -
             for _ in range(2):
                 await scan.read(sims, [NOVEMBER], wait_s=30)
                 await fleet.control.post("/sandbox/clock", json={"advance_s": 86_400})
-                await scan._client.list_sim_statuses()
+                await scan._client.list_sims(per_page=1)
             assert (await asked_for(fleet)).total() == 6
             await scan.read(sims, [NOVEMBER], wait_s=30)
         assert (await asked_for(fleet)).total() == 6
@@ -235,6 +236,24 @@ async def test_what_is_not_read_in_time_goes_on_and_the_next_call_picks_it_up(fl
     assert told[-1] == (len(sims), len(sims), f"usage of {len(sims)} of {len(sims)} SIMs read")
 
 
+async def test_a_scan_that_gives_way_says_so(fleet: Fleet) -> None:
+    sims, told = await every_sim(fleet), list[str]()
+
+    async def progress(_: int, __: int, message: str) -> None:
+        told.append(message)
+
+    limits = Limits(per_address=Window(20, 300.0))
+    async with (
+        EmnifyClient(
+            base_url=fleet.world.base_url, application_token=fleet.world.tokens["enterprise"], limits=limits
+        ) as client,
+        UsageScan(client, fleet.state_dir) as scan,
+    ):
+        reading = await scan.read(sims, [NOVEMBER], wait_s=3, progress=progress)
+    assert 0 < reading.left < len(sims)
+    assert re.search(r"SIMs read, waiting \d{3} s for emnify's rate limits: single SIMs and changes go first", told[-1])
+
+
 async def test_questions_that_overlap_are_read_once_and_forecast_once(fleet: Fleet) -> None:
     sims = await every_sim(fleet)
     await fleet.faults("latency=0.05@/stats")
@@ -260,7 +279,7 @@ async def test_questions_that_overlap_are_read_once_and_forecast_once(fleet: Fle
 
 async def test_a_fleet_that_changes_from_call_to_call_leaves_no_job_behind_and_no_promise_unkept(fleet: Fleet) -> None:
     sims = await every_sim(fleet)
-    await fleet.faults("latency=1:x40@/stats")
+    await fleet.faults("latency=5:x40@/stats")
     async with scanning(fleet) as scan:
         for gone in range(20):
             reading = await scan.read(sims[gone:], [NOVEMBER], wait_s=0)

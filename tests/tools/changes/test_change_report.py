@@ -6,9 +6,10 @@ from mcp import Client
 
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.server.app import build_server
+from sim_mcp.settings import Confirm
 from tests.support import Fleet, fleet_of, structured, text_of
 
-EFFECT = "Loses network access and keeps its device"
+EFFECT = "Loses network access, and stays in its device if it has one"
 
 
 async def waiting(fleet: Fleet, count: int) -> str:
@@ -28,6 +29,13 @@ async def test_the_effect_is_told_once_and_every_sim_is_listed() -> None:
     assert len(bpe_openai.get_encoding("o200k_base").encode(text)) < 800
 
 
+async def test_what_was_done_is_counted_with_who_agreed(fleet: Fleet) -> None:
+    sim = fleet.scenarios["healthy"]["iccid"]
+    async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as trusting:
+        text = text_of(await trusting.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"}))
+    assert "Result: 1 changed. Agreed by: the operator's policy." in text
+
+
 async def test_what_is_not_listed_is_counted() -> None:
     async with fleet_of(SandboxSettings(sims=180)) as fleet:
         text = await waiting(fleet, 100)
@@ -38,7 +46,7 @@ async def test_what_is_not_listed_is_counted() -> None:
 async def test_a_waiting_plan_says_until_when(fleet: Fleet, client: Client) -> None:
     sim = fleet.scenarios["healthy"]["iccid"]
     text = text_of(await client.call_tool("set_sim_status", {"sims": [sim], "status": "suspended"}))
-    assert "It waits until 20" in text
+    assert "The approval expires at 20" in text
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,9 @@ async def of_status(fleet: Fleet, status: str, **more: Any) -> list[str]:
     [
         ({"with_status": "activated", "has_device": False}, {"status": "activated", "has_device": False}),
         ({"with_status": "activated", "has_device": True}, {"status": "activated", "has_device": True}),
-        ({"with_status": "activated", "of_customer": "13886"}, {"status": "activated", "customer": "13886"}),
+        ({"with_status": "activated", "customer": "13886"}, {"status": "activated", "customer": "13886"}),
         (
-            {"with_status": "activated", "of_customer": "alpenwerk devices"},
+            {"with_status": "activated", "customer": "alpenwerk devices"},
             {"status": "activated", "customer": "13886"},
         ),
         (
@@ -32,7 +32,7 @@ async def of_status(fleet: Fleet, status: str, **more: Any) -> list[str]:
             {"status": ["suspended", "activated"], "has_device": True},
         ),
         (
-            {"with_status": "activated", "with_model": ["industrial", "DIM Classic"], "of_customer": ["13886", "77"]},
+            {"with_status": "activated", "model": ["industrial", "DIM Classic"], "customer": ["13886", "77"]},
             {"status": "activated", "model": "industrial"},
         ),
     ],
@@ -64,11 +64,11 @@ async def test_what_a_filter_chose_is_counted_and_stated_before_anybody_agrees(f
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({}, "Name them in sims, or choose by with_status"),
-        ({"sims": ["1"], "with_status": "issued"}, "not both"),
-        ({"with_model": "no such model"}, 'no SIM fits: model "no such model"'),
-        ({"of_customer": "nobody we know"}, "No organisation seen is called"),
-        ({"of_customer": "77777"}, 'no SIM fits: customer "77777"'),
+        ({}, "Name them in sims, or choose them by the status"),
+        ({"sims": ["1"], "status": "issued"}, "not both"),
+        ({"model": "no such model"}, 'no SIM fits: model "no such model"'),
+        ({"customer": "nobody we know"}, "No organisation seen is called"),
+        ({"customer": "77777"}, 'no SIM fits: customer "77777"'),
     ],
 )
 @pytest.mark.parametrize("tool", ["set_sim_status", "assign_sims", "delete_sims"])
@@ -76,6 +76,9 @@ async def test_a_choice_that_chooses_nothing_says_so(
     fleet: Fleet, tool: str, arguments: dict[str, Any], words: str
 ) -> None:
     needed: dict[str, Any] = {"set_sim_status": {"status": "suspended"}, "assign_sims": {"customer": "none"}}
+    # What a tool changes has the plain name there.
+    other = {("set_sim_status", "status"): "with_status", ("assign_sims", "customer"): "of_customer"}
+    arguments = {other.get((tool, name), name): value for name, value in arguments.items()}
     async with Client(build_server(fleet.settings(confirm=Confirm.HOST))) as client:
         result = await client.call_tool(tool, {**needed.get(tool, {}), **arguments})
     assert result.is_error
@@ -101,7 +104,7 @@ async def test_one_more_sim_that_fits_makes_another_plan(fleet: Fleet) -> None:
 async def test_in_a_fleet_too_large_to_look_through_a_change_wants_the_id_of_a_customer() -> None:
     """Another customer may be called the same, and a plan names what it found."""
     async with fleet_of(SandboxSettings(sims=3200)) as fleet, Client(build_server(fleet.settings())) as client:
-        named = {"with_status": "suspended", "of_customer": "Alpenwerk Devices", "status": "activated"}
+        named = {"with_status": "suspended", "customer": "Alpenwerk Devices", "status": "activated"}
         refused = await client.call_tool("set_sim_status", named)
         given = await client.call_tool(
             "assign_sims", {"sims": [fleet.scenarios["healthy"]["iccid"]], "reseller": "Alpenwerk Devices"}

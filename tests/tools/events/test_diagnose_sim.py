@@ -28,11 +28,10 @@ async def test_a_diagnosis_says_things_in_the_order_a_person_wants_them(known: F
         f"SIM {known.scenarios['quota_exhausted']['iccid_with_luhn']}, as of 2026-11-22T12:0",
         "State now:",
         "connectivity BLOCKED",
-        "Most likely: The data quota of the device is used up",
-        "(certain)",
+        "Cause (certain): The data quota of the device is used up",
         "is exhausted and defined action",
         "Ruled out: SIM not activated",
-        "What a person can do next:",
+        "What to do next:",
         "- Assign more data quota",
     )
     assert order == sorted(order)
@@ -41,23 +40,23 @@ async def test_a_diagnosis_says_things_in_the_order_a_person_wants_them(known: F
 
 async def test_an_expensive_sim_is_told_the_money_first(known: Fleet, support: Client) -> None:
     text = text_of(await asked(support, known, "diagnose_sim", "roaming_spike"))
-    assert "Nothing wrong to see" not in text
+    assert "No fault found" not in text
     order = places(
         text,
-        "Most likely: It cost ",
+        "Cause (certain): It cost ",
         "EUR in 2026-11 so far (",
         "in all of 2026-10 (",
-        "(certain, cost)",
+        "(cost)",
         "data 7",
         "; SMS ",
+        "data cost by the countries of each day (rounded, the sum may differ slightly): ",
         "far more data than usual from 2026-11-15 to 2026-11-19 (days are UTC)",
-        "data cost by the countries of each day, rounded: ",
         "Also found:",
         "Its connection is not at fault",
         "Ruled out:",
     )
     assert order == sorted(order)
-    assert '"Turkey" 6' in text[order[7] : order[8]]
+    assert '"Turkey" 6' in text[order[6] : order[7]]
     assert "(days are UTC)" in text
 
 
@@ -66,11 +65,13 @@ async def test_in_the_first_days_of_a_month_the_bill_of_the_last_is_told_first()
     async with fleet_of(settings) as fleet, Client(build_server(fleet.settings())) as client:
         text = text_of(await asked(client, fleet, "diagnose_sim", "roaming_spike"))
         well = text_of(await asked(client, fleet, "diagnose_sim", "healthy"))
-    assert re.search(r"Most likely: It cost [\d,.]+ EUR in 2026-11 \(.*\), far more a day than the .* in 2026-12", text)
+    assert re.search(
+        r"Cause \(certain\): It cost [\d,.]+ EUR in 2026-11 \(.*\), far more a day than the .* in 2026-12", text
+    )
     assert "far more data than usual from 2026-11-26 to 2026-11-30" in text
     assert '"Turkey"' in text
     assert 'start="2026-11-01", end="2026-11-30")' in text
-    assert "Most likely: Nothing wrong to see" in well
+    assert "Most likely: No fault found" in well
 
 
 async def test_a_purge_is_not_a_word_of_the_device_and_data_was_last_sent_when_its_session_ended(
@@ -90,7 +91,7 @@ async def test_days_that_cannot_be_read_do_not_hide_what_the_month_cost(known: F
         text = text_of(await asked(support, known, "diagnose_sim", "roaming_spike"))
     finally:
         await known.faults()
-    assert "Most likely: It cost " in text
+    assert "Cause (certain): It cost " in text
     assert "daily usage: " in text[text.index("Could not be read:") :]
 
 
@@ -107,14 +108,14 @@ async def test_what_could_not_be_read_stands_at_the_end_with_its_reason(known: F
     assert "does not let this token" in end
     assert "usage:" in end
     assert "so not to be ruled out: data quota missing, used up or expired" in end
-    assert "Most likely: Nothing wrong to see: the device is online" in text
-    assert "data quota missing" not in text[text.index("Ruled out:") : text.index("What a person can do next:")]
+    assert "Most likely: No fault found: the device is online" in text
+    assert "data quota missing" not in text[text.index("Ruled out:") : text.index("What to do next:")]
 
 
 async def test_a_sim_whose_device_is_not_to_be_read_is_still_judged_by_its_events(known: Fleet) -> None:
     async with Client(build_server(known.settings(role="issuer"))) as issuer:
         text = text_of(await asked(issuer, known, "diagnose_sim", "data_disabled"))
-    assert "Most likely: Data is switched off in the service profile" in text
+    assert ": Data is switched off in the service profile" in text
     assert re.search(r"device, connectivity, network query.*: emnify knows no device", text)
 
 
@@ -145,7 +146,7 @@ async def test_what_costs_cannot_tell_is_said_in_the_state() -> None:
     text = text_of(result)
     assert structured(result)["state"]["costs"] == "cannot be known: the workspace has inclusive volume"
     assert "costs cannot be known: the workspace has inclusive volume" in text
-    assert "Most likely: It used " in text
+    assert "Cause (certain): It used " in text
     assert " EUR" not in text
 
 

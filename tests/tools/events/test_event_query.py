@@ -33,6 +33,10 @@ def test_a_filter_is_read_with_its_value(text: str, found: dict[str, Any]) -> No
     assert str(EventFilter(**found))
 
 
+def test_several_filters_are_all_read() -> None:
+    assert parse_filters(["alert:yes", "country:Chile"]) == {"alert": True, "country": ("Chile",)}
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -11,7 +11,7 @@ async def test_a_text_is_found_in_any_field_with_the_field_that_matched(fleet: F
         (story["iccid_with_luhn"][8:], "ICCID", "part"),
         (f"+{story['msisdn']}", f"MSISDN {story['msisdn']}", "exact"),
         (story["imsi"], f"IMSI {story['imsi']}", "exact"),
-        (story["eid"][:-1], f"EID {story['eid']}", "prefix"),
+        (story["eid"][:-1], f"EID {story['eid']}", "beginning"),
         (story["device_name"].upper(), "device", "exact"),
     ):
         found = structured(await client.call_tool("find_sims", {"text": text}))
@@ -26,7 +26,7 @@ async def test_a_misread_card_is_recognised_by_its_check_digit(fleet: Fleet, cli
     answer = structured(await client.call_tool("find_sims", {"text": misread}))
     assert answer["total"] == 0
     assert f"its last digit should be {card[-1]}" in answer["hint"]
-    assert "none is chosen" in answer["hint"]
+    assert "none was chosen" in answer["hint"]
     assert (card, "near") in [(row["iccid"], row["fit"]) for row in answer["sims"]]
 
 
@@ -38,7 +38,7 @@ async def test_a_sim_is_found_by_words_tag_imei_address_and_device_id(fleet: Fle
     for text, matched, fit in (
         ("gdansk elevator", "device", "part"),
         ("ELEVATOR 7, GDANSK", "device", "exact"),
-        ("elev", "device", "prefix"),
+        ("elev", "device", "beginning"),
         ("north lift", "tag Lift, north", "part"),
         ("NORTH", "tag Lift, north", "exact"),
         (sim["imei"], f"IMEI {sim['imei']}", "exact"),
@@ -64,7 +64,7 @@ async def test_a_number_that_does_not_exist_gets_those_near_it(fleet: Fleet, cli
             answer = structured(await client.call_tool("find_sims", {"text": wrong}))
             hits = {row["iccid"]: row for row in answer["sims"]}
             if not answer["total"]:
-                assert "none is chosen" in answer["hint"]
+                assert "none was chosen" in answer["hint"]
                 assert hits[story["iccid_with_luhn"]]["fit"] == "near"
                 assert hits[story["iccid_with_luhn"]]["matched"].split()[0] == field.upper()
             else:
@@ -75,7 +75,7 @@ async def test_an_ip_address_is_no_row_of_digits(client: Client) -> None:
     for text in ("10.0.0.0", "10.255.255.255"):
         assert structured(await client.call_tool("find_sims", {"text": text}))["total"] == 0
     beginning = structured(await client.call_tool("find_sims", {"text": "10.128."}))
-    assert {(row["matched"][:15], row["fit"]) for row in beginning["sims"]} == {("IP address 10.1", "prefix")}
+    assert {(row["matched"][:15], row["fit"]) for row in beginning["sims"]} == {("IP address 10.1", "beginning")}
 
 
 async def test_a_hint_fits_what_was_looked_for(client: Client) -> None:

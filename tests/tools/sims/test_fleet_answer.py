@@ -15,6 +15,7 @@ from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.settings import Settings
 from sim_mcp.tools.context import AppState
 from sim_mcp.tools.sims.find_sims import find_sims
+from sim_mcp.tools.sims.fleet_answer import FleetAnswer, render_totals
 from sim_mcp.tools.sims.list_sims import list_sims
 from sim_mcp.tools.sims.summarize_sims import summarize_sims
 from tests.fleet.paged import Paged, paged
@@ -72,3 +73,16 @@ def impatient_server(upstream: Paged, directory: Path) -> MCPServer[AppState]:
     for function in (summarize_sims, find_sims, list_sims):
         server.add_tool(function)
     return server
+
+
+@pytest.mark.parametrize(
+    ("total", "of", "line"),
+    [
+        (0, 0, "0 SIMs, as of now."),
+        (1, 1, "1 SIM, as of now."),
+        (1, 2, "1 of 2 SIMs match, as of now."),
+        (1200, 3400, "1,200 of 3,400 SIMs match, as of now."),
+    ],
+)
+def test_the_head_line_counts_what_matches_of_how_many(total: int, of: int, line: str) -> None:
+    assert render_totals(FleetAnswer(total=total, fleet=of, as_of="now")) == line

@@ -66,7 +66,7 @@ async def test_it_says_whether_the_device_is_online_when_it_sent_data_and_what_t
     assert online["connectivity"] == "ONLINE"
     assert re.match(r"2026-11-22T\d\d:\d\dZ|within the last hour", online["last_data"])
     assert online["next"] == f'get_sim_timeline(sim="{number}")'
-    assert f'connectivity ONLINE, network "{online["network"]}"' in text_of(result)
+    assert f'connectivity ONLINE (data session open), network "{online["network"]}"' in text_of(result)
     silent = structured(await asked(support, known, "get_sim", "went_silent"))
     assert (silent["connectivity"], silent["last_data"][:10]) == ("OFFLINE", "2026-11-17")
     assert silent["next"] == f'diagnose_sim(sim="{known.scenarios["went_silent"]["sim_id"]}")'

@@ -114,9 +114,11 @@ async def test_without_a_tariff_plan_the_fees_tell_the_price_and_without_those_n
         await fleet.faults(no_plan)
         async with Client(build_server(fleet.settings())) as client:
             averaged = structured(await client.call_tool(WASTE, {"group": "no_device"}))
-            await fleet.faults(no_plan, no_fees)
+        await fleet.faults(no_plan, no_fees)
+        async with Client(build_server(fleet.settings())) as client:
             unknown = structured(await client.call_tool(WASTE, {"group": "no_device"}))
-            await fleet.faults("error=403@/api/v1/endpoint")
+        await fleet.faults("error=403@/api/v1/endpoint")
+        async with Client(build_server(fleet.settings())) as client:
             blind = structured(await client.call_tool(WASTE, {}))
     assert averaged["price"] == "0.40 EUR per SIM and month (this month's hosting fees, averaged)"
     assert unknown["price"].startswith("not known")
@@ -153,7 +155,9 @@ def test_a_saving_is_exact_and_rounded_once() -> None:
     assert group.next == 'find_waste(examples=7, group="no_traffic")'
     assert answer.notes == [note for note in answer.notes if note.startswith("Suspending: ")]
     text = render_waste(answer, None)
-    assert text.startswith("7 SIMs cost and do nothing; suspending saves 2.84 EUR a month. Price: 0.40 EUR per SIM")
+    assert text.startswith(
+        "7 SIMs cost money and are not used; suspending saves 2.84 EUR a month. Price: 0.40 EUR per SIM"
+    )
     assert "2 of them:" in text
 
 

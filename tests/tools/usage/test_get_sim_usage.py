@@ -40,7 +40,7 @@ async def test_each_month_is_named_and_its_data_and_sms_are_added_up(known: Flee
     assert f"together {month['cost']:,.2f} EUR" in text
     assert ", as of 2026-11-22T12:0" in text
     assert "This month, 2026-11 so far: " in text
-    assert "hosting fees come on top" in text
+    assert "hosting fees are not included" in text
 
 
 async def test_where_the_workspace_has_inclusive_volume_no_cost_is_told_and_why() -> None:

@@ -57,8 +57,8 @@ async def test_none_lists_the_sims_without_any_usage(known: Fleet, client: Clien
     assert known.scenarios["fresh"]["iccid_with_luhn"] not in idle
     issued = answer["of"] - len(told)
     (note,) = [note for note in answer["notes"] if "Issued" in note]
-    assert note.startswith(f"{issued} of them ")
-    assert note.endswith("Issued and never had service, so they are not listed.")
+    assert note.startswith(f"{issued} SIM")
+    assert note.endswith("Issued and were never in service, so they are not listed.")
 
 
 async def test_days_are_ranked_by_what_was_used_on_them(known: Fleet, client: Client) -> None:
@@ -110,7 +110,7 @@ async def test_a_ranking_has_one_base_and_the_rest_is_offered_apart(client: Clie
     result = await client.call_tool(RANK, {"top": 3})
     answer, text = structured(result), text_of(result)
     assert text.startswith(
-        f"{answer['ranked']} of {answer['of']} SIMs used data in 2026-11, most first; the first 3:\n"
+        f"[sandbox] {answer['ranked']} of {answer['of']} SIMs used data in 2026-11, most first; the first 3:\n"
     )
     assert f"Usage of {answer['of']} of {answer['of']} SIMs read" in text
     assert text.endswith(f"More of them: {answer['more']}")

@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim_mcp.emnify import EmnifyClient, Limits, Rate, RateLimitedError, Window, in_background
-from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, PUBLISHED_LIMITS, Pacer
+from sim_mcp.emnify.http.budget import OwnBudget
+from sim_mcp.emnify.http.pacer import Pacer
+from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, PUBLISHED_LIMITS
+from sim_mcp.observing import Observer
 from sim_mcp.sandbox import SandboxSettings, running
 from sim_mcp.sandbox.api import limits as gateway
 from tests.emnify.conftest import CANARY
@@ -96,7 +99,7 @@ SMALL = Limits(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from([LIST, GET, PATCH]), max_size=150))
 def test_no_mix_of_calls_ever_exceeds_a_limit(operations: list[str]) -> None:
     async def scene() -> Sent:
@@ -213,6 +216,40 @@ def test_a_wait_longer_than_the_deadline_fails_at_once_and_takes_no_place() -> N
     assert failed_at == 0
     assert min(told) > 2
     assert sent[-1][0] < 0.3
+
+
+class Heard(Observer):
+    """What the pacer told."""
+
+    def __init__(self) -> None:
+        self.waits: list[tuple[str, float, bool]] = []
+        self.refused: list[str] = []
+
+    def turn_came(self, operation: str, waited_s: float, *, background: bool) -> None:
+        self.waits.append((operation, round(waited_s), background))
+
+    def turn_refused(self, operation: str) -> None:
+        self.refused.append(operation)
+
+
+def test_how_long_each_waited_and_who_was_turned_away_is_told() -> None:
+    heard = Heard()
+
+    async def scene() -> None:
+        limits = Limits(per_address=Window(1, 60.0))
+        pacer = Pacer(limits, clock=asyncio.get_running_loop().time, observer=heard)
+        async with pacer.turn(GET):
+            pass
+        with pytest.raises(RateLimitedError), anyio.fail_after(10):
+            async with pacer.turn(PATCH):
+                pass
+        with in_background():
+            async with pacer.turn(LIST):
+                pass
+
+    in_virtual_time(scene)
+    assert heard.refused == [PATCH]
+    assert heard.waits == [(GET, 0, False), (LIST, 60, True)]
 
 
 def test_after_a_429_everything_pauses_and_then_goes_slower_until_it_goes_well() -> None:
@@ -332,7 +369,8 @@ async def test_without_pacing_that_sandbox_would_have_said_so() -> None:
 
 def test_a_client_has_the_published_limits_unless_told_otherwise() -> None:
     client = EmnifyClient(base_url="http://127.0.0.1:1", application_token=CANARY)
-    assert client.pacer._own.keys() >= PUBLISHED_LIMITS.per_operation.keys()
+    assert isinstance(client.pacer._budget, OwnBudget)
+    assert client.pacer._budget._buckets.keys() >= PUBLISHED_LIMITS.per_operation.keys()
 
 
 def test_reading_in_the_background_leaves_room_for_whoever_asks_meanwhile() -> None:
@@ -409,6 +447,18 @@ def test_what_is_slowed_down_is_eight_times_as_slow_at_most_and_recovers_answer_
     pacer.answered()
     assert not pacer.slowed_down
     assert pacer.forecast_s(LIST, 101) == pytest.approx((100 - 1) / 9.9)
+
+
+def test_what_works_in_the_background_says_that_it_waits_and_for_how_long() -> None:
+    async def scene() -> tuple[str, str]:
+        pacer = pacer_of(Limits(per_address=Window(100, 300.0)))
+        before = pacer.giving_way
+        with in_background():
+            await send_all(pacer, [GET] * 96)
+        return before, pacer.giving_way
+
+    told = ", waiting 301 s for emnify's rate limits: single SIMs and changes go first"
+    assert in_virtual_time(scene) == ("", told)
 
 
 def test_forty_requests_are_under_way_at_once() -> None:

@@ -1,0 +1,1 @@
+"""The record of changes in PostgreSQL, for several servers that share it."""

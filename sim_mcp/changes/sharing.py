@@ -1,0 +1,65 @@
+"""What servers that share a record do for each other: tell decisions, and go on with what one of them left."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+import anyio
+
+from sim_mcp.changes.record.storage import JournalError, Record, SharedRecord
+from sim_mcp.emnify import EmnifyError
+from sim_mcp.recorder import Recorder
+
+log = logging.getLogger(__name__)
+
+_LOOKS_EVERY_S = 2.0
+
+
+async def work_with_others(
+    record: Record,
+    recorder: Recorder,
+    hear: Callable[[str], None],
+    finish: Callable[[str], Awaitable[bool]],
+    *,
+    taken_over: Callable[[], None] = lambda: None,
+) -> None:
+    """Hear of decisions made on other servers, and go on with what they left, until cancelled.
+
+    Args:
+        record: where changes are recorded; with one that no other machine shares there is nothing to do.
+        recorder: what calls the record off the event loop.
+        hear: told each plan that is decided.
+        finish: goes on with a plan; returns whether there is more to do now.
+        taken_over: called for each plan that is taken over from another server.
+    """
+    if not isinstance(record, SharedRecord):
+        return
+    async with anyio.create_task_group() as group:
+        group.start_soon(hear_decisions, record, hear)
+        group.start_soon(take_over, record, recorder, finish, taken_over)
+
+
+async def hear_decisions(record: SharedRecord, hear: Callable[[str], None]) -> None:
+    """Tell each plan that is decided on another server, until cancelled."""
+    async with aclosing(record.decisions()) as decisions:
+        async for plan_id in decisions:
+            hear(plan_id)
+
+
+async def take_over(
+    record: SharedRecord,
+    recorder: Recorder,
+    finish: Callable[[str], Awaitable[bool]],
+    taken_over: Callable[[], None] = lambda: None,
+) -> None:
+    """Go on with plans whose server was killed, frozen or cut off in the middle, until cancelled."""
+    while True:
+        try:
+            for plan_id in await recorder(record.abandoned):
+                log.warning("Plan %s: another server left it in the middle; going on with it", plan_id)
+                taken_over()
+                while await finish(plan_id):
+                    log.info("Plan %s: going on", plan_id)
+        except (JournalError, EmnifyError) as error:
+            log.info("What other servers left cannot be gone on with now: %s", error)
+        await anyio.sleep(_LOOKS_EVERY_S)

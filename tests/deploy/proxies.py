@@ -1,0 +1,90 @@
+"""Real proxies, by the configurations that are shipped, on ports and with a certificate of a test's own."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import anyio
+import trustme
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+Proxy = Literal["haproxy", "nginx"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def certificate(directory: Path) -> Path:
+    """Make a certificate for this machine, with its key in one file and apart, and the authority's beside it."""
+    authority = trustme.CA()
+    leaf = authority.issue_cert("127.0.0.1", "localhost")
+    authority.cert_pem.write_to_path(str(directory / "ca.pem"))
+    leaf.private_key_and_cert_chain_pem.write_to_path(str(directory / "both.pem"))
+    leaf.private_key_pem.write_to_path(str(directory / "key.pem"))
+    for blob in leaf.cert_chain_pems:
+        blob.write_to_path(str(directory / "cert.pem"), append=True)
+    return directory / "both.pem"
+
+
+def haproxy_environment(certificate_file: Path, port: int, servers: tuple[int, int]) -> dict[str, str]:
+    return {
+        "LISTEN": f"127.0.0.1:{port}",
+        "CERTIFICATE": str(certificate_file),
+        "SERVER_1": f"127.0.0.1:{servers[0]}",
+        "SERVER_2": f"127.0.0.1:{servers[1]}",
+    }
+
+
+def nginx_configuration(directory: Path, port: int, servers: tuple[int, int]) -> Path:
+    """Write the configuration with ports and files of a test; everything else stays."""
+    certificate(directory)
+    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    own = {
+        "listen 8443": f"listen 127.0.0.1:{port}",
+        "127.0.0.1:8001": f"127.0.0.1:{servers[0]}",
+        "127.0.0.1:8002": f"127.0.0.1:{servers[1]}",
+        "/etc/nginx/certs/sim-mcp.crt": str(directory / "cert.pem"),
+        "/etc/nginx/certs/sim-mcp.key": str(directory / "key.pem"),
+    }
+    for shipped, here in own.items():
+        assert text.count(shipped) == 1, shipped
+        text = text.replace(shipped, here)
+    file = directory / "nginx.conf"
+    file.write_text(f"pid {directory}/nginx.pid;\n{text}")
+    return file
+
+
+@contextmanager
+def proxying(proxy: Proxy, directory: Path, servers: tuple[int, int]) -> Iterator[tuple[int, Path]]:
+    """Run a proxy in front of two servers; yield its port and its log."""
+    port, log = free_port(), directory / "proxy.log"
+    if proxy == "haproxy":
+        command = ["haproxy", "-f", str(DEPLOY / "haproxy.cfg")]
+        env = os.environ | haproxy_environment(certificate(directory), port, servers)
+    else:
+        file = nginx_configuration(directory, port, servers)
+        command = ["nginx", "-p", str(directory), "-c", str(file), "-g", "daemon off;"]
+        env = dict(os.environ)
+    with log.open("w") as sink, subprocess.Popen(command, env=env, stdout=sink, stderr=sink) as process:
+        try:
+            yield port, log
+        finally:
+            process.terminate()
+
+
+async def until_open(port: int) -> None:
+    with anyio.fail_after(30):
+        while True:
+            try:
+                await (await anyio.connect_tcp("127.0.0.1", port)).aclose()
+            except OSError:
+                await anyio.sleep(0.05)
+            else:
+                return

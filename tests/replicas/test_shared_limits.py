@@ -1,0 +1,127 @@
+"""emnify's limits hold for all servers together: spaced, in windows, paused by any 429; alone, each keeps its part."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+from itertools import pairwise
+
+import anyio
+import anyio.to_thread
+import pytest
+from mcp import Client
+from pydantic import SecretStr
+
+from sim_mcp.emnify.errors import RateLimitedError
+from sim_mcp.emnify.http.postgres_limits import PostgresLimits
+from sim_mcp.emnify.http.rate_limit import Limits, Rate, Window
+from sim_mcp.emnify.http.shared_limits import Gate, LimitsAwayError, SharedLimits
+from sim_mcp.sandbox import SandboxSettings
+from sim_mcp.server.app import build_server
+from tests.replicas.database import Server
+from tests.support import fleet_of, structured
+
+SERVERS = 3
+LIST = "GET /api/v1/sim"
+NO_LIMIT = Limits(per_address=Window(10_000, 300))
+
+
+@pytest.fixture
+async def stores(place: SecretStr) -> AsyncIterator[list[PostgresLimits]]:
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(aclosing(PostgresLimits(place))) for _ in range(SERVERS)]
+
+
+async def slots(stores: list[PostgresLimits], gates: list[Gate], number: int) -> list[float]:
+    """Have all servers ask at once for so many slots together; return when each is, in order."""
+    found: list[float] = []
+    # Against one clock: what a slot is told by is how far ahead it is.
+    began = time.monotonic()
+
+    async def ask(store: PostgresLimits) -> None:
+        for _ in range(number // len(stores)):
+            slot = await store.reserve(gates, 1000)
+            assert slot.granted
+            found.append(time.monotonic() - began + slot.wait_s)
+
+    async with anyio.create_task_group() as group:
+        for store in stores:
+            group.start_soon(ask, store)
+    return sorted(found)
+
+
+async def test_requests_of_all_servers_are_spaced(stores: list[PostgresLimits]) -> None:
+    told = await slots(stores, [Gate("a", 10.0)], 30)
+    # How long an answer is on its way hardly counts against ten seconds.
+    assert all(later - earlier == pytest.approx(10.0, abs=2.0) for earlier, later in pairwise(told))
+
+
+async def test_a_window_holds_for_all_servers_wherever_it_begins(stores: list[PostgresLimits]) -> None:
+    told = await slots(stores, [Gate("a", 0.0, 6, 100), Gate("b", 5.0)], 30)
+    assert all(later - earlier >= 98 for earlier, later in zip(told, told[6:], strict=False))
+    # And no longer than it takes: five windows.
+    assert told[-1] < 5 * 103
+
+
+async def test_workspaces_do_not_wait_for_each_other_but_for_the_address(stores: list[PostgresLimits]) -> None:
+    one, other, *_ = stores
+    assert (await one.reserve([Gate("one", 60.0)], 1)).granted
+    assert not (await one.reserve([Gate("one", 60.0)], 1)).granted
+    assert (await other.reserve([Gate("other", 60.0)], 1)).granted
+
+
+async def test_a_slot_that_is_too_far_ahead_is_not_taken(stores: list[PostgresLimits]) -> None:
+    store, *_ = stores
+    await store.reserve([Gate("a", 60.0)], 1)
+    refused = [await store.reserve([Gate("a", 60.0)], 1) for _ in range(3)]
+    assert [slot.granted for slot in refused] == [False] * 3
+    assert all(50 < slot.wait_s <= 60 for slot in refused)
+
+
+async def test_a_429_anywhere_slows_every_server_of_the_workspace(stores: list[PostgresLimits]) -> None:
+    one, other, third = (SharedLimits(store, NO_LIMIT, name) for store, name in zip(stores, "aab", strict=True))
+    await one.pause(60.0)
+    with anyio.fail_after(5):
+        with pytest.raises(RateLimitedError, match="which 1 servers share") as refused:
+            await other.wait(LIST)
+        await third.wait(LIST)
+    assert 50 < (refused.value.retry_after_s or 0) <= 60
+
+
+async def test_without_the_database_each_server_keeps_to_its_part_and_says_so(
+    server: Server, stores: list[PostgresLimits], caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = Limits(per_operation={LIST: Rate(0.01, 1)})
+    shared = [SharedLimits(store, limits, f"workspace {number}") for number, store in enumerate(stores)]
+    for each in shared:
+        await each.wait("GET /api/v1/other")
+    for each in shared:
+        await each.wait("GET /api/v1/other")
+    await anyio.to_thread.run_sync(server.stop)
+    try:
+        with pytest.raises(LimitsAwayError):
+            await stores[0].reserve([Gate("a")], 1)
+        await shared[0].wait(LIST)
+        with anyio.fail_after(5), pytest.raises(RateLimitedError) as refused:
+            await shared[0].wait(LIST)
+    finally:
+        await anyio.to_thread.run_sync(server.start)
+    # A third of one in a hundred seconds.
+    assert refused.value.retry_after_s == pytest.approx(300, rel=0.05)
+    assert caplog.text.count("this one keeps to 1/3 of emnify's limits until it is back") == 1
+
+
+async def test_servers_that_ask_at_once_meet_no_429(place: SecretStr) -> None:
+    del place
+    async with fleet_of(SandboxSettings(sims=60, limits=True)) as fleet, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(Client(build_server(fleet.settings()))) for _ in range(SERVERS)]
+
+        async def read(client: Client) -> None:
+            for page in range(1, 21):
+                structured(await client.call_tool("list_sims", {"page": page, "per_page": 3}))
+
+        async with anyio.create_task_group() as group:
+            for client in clients:
+                group.start_soon(read, client)
+        asked = await fleet.requests()
+    assert len(asked) >= SERVERS * 20
+    assert {request["status"] for request in asked} == {200}
