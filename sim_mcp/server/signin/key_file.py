@@ -26,6 +26,8 @@ KEYS = "keys of this server"
 """The issuer of who comes with a key."""
 
 _BEGINS = "simkey_"
+_TURN_WITHIN_S = 5.0
+"""Far longer than another one writes; where no lock can be made at all, waiting does not help."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,59}$")]
@@ -139,10 +141,13 @@ class KeyFile:
                 f"There is no directory {self.path.parent} to keep keys in. Make it, or set SIM_MCP_KEYS."
             )
         try:
-            with FileLock(self.path.with_name(f"{self.path.name}.lock"), mode=OWNER_READS_WRITES):
+            with FileLock(
+                self.path.with_name(f"{self.path.name}.lock"), mode=OWNER_READS_WRITES, timeout=_TURN_WITHIN_S
+            ):
                 yield
         except OSError as error:
-            raise KeyFileError(f"{self.path} cannot be written: {error.strerror or error}. Nothing changed.") from None
+            why = error.strerror or str(error).rstrip(".")
+            raise KeyFileError(f"{self.path} cannot be written: {why}. Nothing changed.") from None
 
     def _read(self) -> _Content:
         # Neither follow a link nor block on a named pipe.
