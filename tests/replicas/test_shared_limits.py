@@ -77,6 +77,16 @@ async def test_a_slot_that_is_too_far_ahead_is_not_taken(stores: list[PostgresLi
     assert all(50 < slot.wait_s <= 60 for slot in refused)
 
 
+async def test_a_change_waits_for_what_other_servers_spent_before_anything_is_recorded_as_sent(
+    stores: list[PostgresLimits],
+) -> None:
+    one, other, *_ = (SharedLimits(store, Limits(per_address=Window(1, 300)), "a") for store in stores)
+    assert await other.wait_s("PATCH /api/v1/sim/{id}") == 0
+    await one.wait("PATCH /api/v1/sim/{id}")
+    told = [await other.wait_s("PATCH /api/v1/sim/{id}") for _ in range(2)]
+    assert all(290 < wait_s <= 302 for wait_s in told)
+
+
 async def test_a_429_anywhere_slows_every_server_of_the_workspace(stores: list[PostgresLimits]) -> None:
     one, other, third = (SharedLimits(store, NO_LIMIT, name) for store, name in zip(stores, "aab", strict=True))
     await one.pause(60.0)

@@ -34,6 +34,7 @@ def test_every_gate_is_waited_for_and_a_slot_that_is_too_far_ahead_is_not_taken(
     assert own.reserve(both, 0, 1).granted
     assert own.reserve([Gate("a", 1.0)], 2, 1).wait_s == pytest.approx(1.0)
     refused = own.reserve(both, 2, 1)
-    assert (refused.granted, refused.wait_s) == (False, pytest.approx(5.0))
+    assert not refused.granted
+    assert refused.wait_s == pytest.approx(5.0)
     clock.time += 3.0
     assert own.reserve(both, 2, 1).granted
