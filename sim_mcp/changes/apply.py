@@ -88,7 +88,7 @@ class Run:
 
     async def _sit_out(self, deadline: float) -> None:
         """Wait for the limits as long as the call may: a caller that is told to wait can only call again at once."""
-        wait_s = self._backend.client.pacer.wait_s(self._change.operation)
+        wait_s = await self._backend.client.wait_s(self._change.operation)
         if wait_s <= 0:
             return
         known = await self._backend.record(self._backend.journal.progress, self._stored.id)
@@ -124,7 +124,7 @@ class Run:
         for place, step in enumerate(ready):
             # Cancellation and the end of the caller's time take effect here, between two SIMs.
             await anyio.lowlevel.checkpoint()
-            self.paused = self.paused or self._held_up(deadline)
+            self.paused = self.paused or await self._held_up(deadline)
             if self.paused is not None or anyio.current_time() >= deadline:
                 return ready[place:]
             with anyio.CancelScope(shield=True):
@@ -133,9 +133,9 @@ class Run:
             await self._report_done(step.number + 1)
         return []
 
-    def _held_up(self, deadline: float) -> str | None:
+    async def _held_up(self, deadline: float) -> str | None:
         """Return why the next write would have to wait beyond the deadline, if it would."""
-        wait_s = self._backend.client.pacer.wait_s(self._change.operation)
+        wait_s = await self._backend.client.wait_s(self._change.operation)
         if wait_s <= deadline - anyio.current_time():
             return None
         allowed = f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s"

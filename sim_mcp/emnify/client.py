@@ -124,6 +124,10 @@ class EmnifyClient:
         """Return the pacer, which keeps the rate limits."""
         return self._transport.pacer
 
+    async def wait_s(self, operation: str) -> float:
+        """Return in how many seconds a request of this operation may be sent, as things stand on all servers."""
+        return await self._transport.wait_s(operation)
+
     # SIMs
 
     async def list_sims(
