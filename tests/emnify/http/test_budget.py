@@ -2,7 +2,17 @@
 
 import pytest
 
-from sim_mcp.emnify import EmnifyClient, Limits, Rate, RateLimitedError, SimChange, SimStatus, Window, asked_by
+from sim_mcp.emnify import (
+    EmnifyClient,
+    Limits,
+    Rate,
+    RateLimitedError,
+    SimChange,
+    SimStatus,
+    Window,
+    asked_by,
+    in_background,
+)
 from sim_mcp.emnify.http.asking import Asking
 from sim_mcp.emnify.http.budget import Claim, OwnBudget, Rank, claim_of
 from sim_mcp.emnify.http.rate_limit import AUTHENTICATE
@@ -123,7 +133,8 @@ async def test_over_http_one_in_a_loop_is_told_when_to_go_on_and_others_are_answ
     limits = Limits(per_address=Window(24, WINDOW_S))
     token = fleet.world.tokens["enterprise"]
     async with EmnifyClient(base_url=fleet.world.base_url, application_token=token, limits=limits) as client:
-        sims = [sim.id for sim in (await client.list_sims(per_page=20)).items]
+        with in_background():
+            sims = [sim.id for sim in (await client.list_sims(per_page=20)).items]
         with asked_by("looping"):
             answered = [await client.get_sim(sim) for sim in sims[:12]]
             with pytest.raises(RateLimitedError) as refused:
