@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from sim_mcp.changes.record.record_file import JournalError
+from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.server.app import build_server
 from sim_mcp.server.telemetry.calls import CallDurations
