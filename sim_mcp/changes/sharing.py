@@ -2,10 +2,14 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, closing
+from datetime import UTC, datetime
 
 import anyio
 
+from sim_mcp.changes.record.history import OPEN_FOR, changes
+from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.place import Place
 from sim_mcp.changes.record.storage import JournalError, Record, SharedRecord
 from sim_mcp.emnify import EmnifyError
 from sim_mcp.recorder import Recorder
@@ -63,3 +67,27 @@ async def take_over(
         except (JournalError, EmnifyError) as error:
             log.info("What other servers left cannot be gone on with now: %s", error)
         await anyio.sleep(_LOOKS_EVERY_S)
+
+
+async def wake_workspaces(place: Place, wake: Callable[[str], Awaitable[None]]) -> None:
+    """Tell each workspace that has a change to go on with, by the operator's name of it.
+
+    At first those with a change that is not finished; then, where servers share a record, until cancelled, each of
+    which another server left a change.
+    """
+    journal, recorder = Journal(place, workspace=None), Recorder()
+    with closing(journal.record):
+        try:
+            found = await recorder(changes, journal, start=datetime.now(UTC) - OPEN_FOR)
+            for name in dict.fromkeys(change.workspace for change in found if change.standing == "open"):
+                await wake(name)
+        except JournalError as error:
+            log.warning("Which changes are not finished cannot be told now: %s", error)
+        while isinstance(journal.record, SharedRecord):
+            try:
+                for plan_id in await recorder(journal.record.abandoned):
+                    if (stored := await recorder(journal.plan, plan_id)) is not None:
+                        await wake(stored.plan.workspace_name)
+            except JournalError as error:
+                log.info("What other servers left cannot be looked for now: %s", error)
+            await anyio.sleep(_LOOKS_EVERY_S)

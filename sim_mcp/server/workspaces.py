@@ -12,6 +12,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import Tool
 from pydantic import SecretStr
 
+from sim_mcp.changes.sharing import wake_workspaces
 from sim_mcp.emnify import AuthenticationError
 from sim_mcp.emnify.http.auth import ApplicationTokens
 from sim_mcp.logs import logging_with
@@ -101,11 +102,27 @@ class Workspaces:
         """Within the block, workspaces can be started; at its end all are ended."""
         async with anyio.create_task_group() as background:
             self._services, self._background, self._context = services, background, copy_context()
+            background.start_soon(self._wake_those_with_work)
             try:
                 yield
             finally:
                 self._running.clear()
                 background.cancel_scope.cancel()
+
+    async def _wake_those_with_work(self) -> None:
+        try:
+            place = self._settings.record_place()
+        except OSError:  # what cannot be kept was not left either; who plans a change is told.
+            return
+        await wake_workspaces(place, self._wake)
+
+    async def _wake(self, name: str) -> None:
+        if name not in self._by_name:
+            return
+        try:
+            await self.services(name)
+        except TokenUnavailableError as error:
+            log.warning("Workspace %s has a change that is not finished, and no token: %s", name, error)
 
     async def _start(self, workspace: Workspace) -> AppState:
         if self._background is None or self._context is None:
