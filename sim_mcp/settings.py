@@ -19,7 +19,7 @@ from sim_mcp.paths import whole_path
 from sim_mcp.private_files import make_private_directory
 from sim_mcp.sign_in_settings import SignInSettings
 from sim_mcp.workspaces.file import VARIABLE as WORKSPACES
-from sim_mcp.workspaces.file import Workspace, WorkspacesError, check_tokens, read_workspaces
+from sim_mcp.workspaces.file import Workspace, WorkspacesError, read_named_workspaces
 
 PRODUCTION_URL = "https://cdn.emnify.net"
 ENV_FILE = "SIM_MCP_ENV_FILE"
@@ -230,23 +230,10 @@ def read_settings(
 
 
 def _workspaces(variables: Mapping[str, str]) -> tuple[Workspace, ...]:
-    """Read the file of workspaces, and the tokens that are in variables."""
-    if not (named := variables.get(WORKSPACES)):
-        return ()
     try:
-        file = whole_path(named)
-        workspaces = read_workspaces(file)
-        check_tokens(file, workspaces, variables)
-    except ValueError as error:
-        raise SettingsError(f"{WORKSPACES} is {named[:_MAX_REPEATED]!r} but {error}. Nothing was started.") from None
+        return read_named_workspaces(variables, single_token=_TOKEN)
     except WorkspacesError as error:
         raise SettingsError(str(error)) from None
-    if variables.get(_TOKEN, "").strip() and all(each.token_env != _TOKEN for each in workspaces):
-        raise SettingsError(
-            f"{WORKSPACES} and {_TOKEN} are both set, and no workspace of {file} uses that token: unset one, "
-            f'or add a workspace with token_env = "{_TOKEN}". Nothing was started.'
-        )
-    return workspaces
 
 
 def _from_file(

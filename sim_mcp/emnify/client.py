@@ -27,6 +27,7 @@ from sim_mcp.emnify.errors import InvalidValueError
 from sim_mcp.emnify.filters import NEWEST_FIRST, DeviceFilter, EventFilter, EventSort, SimFilter, SimSort
 from sim_mcp.emnify.http.asking import asking_now
 from sim_mcp.emnify.http.auth import ApplicationTokens, SignedIn
+from sim_mcp.emnify.http.budget import Budget
 from sim_mcp.emnify.http.calls import A_WHILE_S, Answer, Call, check_page, collection, on_device, on_sim
 from sim_mcp.emnify.http.pacer import Pacer
 from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits
@@ -63,6 +64,7 @@ class EmnifyClient:
         observer: Observer = NOBODY,
         limit_store: LimitStore | None = None,
         application_tokens: ApplicationTokens | None = None,
+        budget: Budget | None = None,
     ) -> None:
         token = application_token if isinstance(application_token, SecretStr) else SecretStr(application_token)
         self._deadline_s = deadline_s
@@ -75,6 +77,7 @@ class EmnifyClient:
             observer=observer,
             limit_store=limit_store,
             application_tokens=application_tokens,
+            budget=budget,
         )
         self._reads = SharedReads(self._transport.send, self._transport.pacer, self.now)
         self.numbers = RememberedNumbers()

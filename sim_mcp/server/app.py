@@ -14,15 +14,16 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, TextContent, ToolAnnotations
+from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, ToolAnnotations
 from mcp.types import Tool as ListedTool
 from pydantic import AnyUrl
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sim_mcp import __version__
-from sim_mcp.emnify import InvalidValueError, asked_by, for_a_change
+from sim_mcp.emnify import PUBLISHED_LIMITS, InvalidValueError, asked_by, for_a_change
 from sim_mcp.emnify.http.auth import ApplicationTokens
+from sim_mcp.emnify.http.budget import OwnBudget
 from sim_mcp.exports.service import WAITS_S
 from sim_mcp.logs import logging_with
 from sim_mcp.principal import NOBODY, Principal, Scope
@@ -31,16 +32,17 @@ from sim_mcp.resources import add_resources
 from sim_mcp.server import call_log
 from sim_mcp.server.call_context import context_for_call
 from sim_mcp.server.known_answers import say_how_old
+from sim_mcp.server.marks import PARAMETER, marked, marked_error
 from sim_mcp.server.rates import CallRates, TooManyCallsError
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.server.request_ids import RequestIds
 from sim_mcp.server.services import Builder, limit_store_of
 from sim_mcp.server.telemetry.telemetry import UNSEEN, Telemetry
-from sim_mcp.server.workspaces import PARAMETER, Workspaces, in_words_of_here, with_workspaces
+from sim_mcp.server.workspaces import Workspaces, with_workspaces
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.arguments import prepare
-from sim_mcp.tools.context import AppState, asker, principal, reading_in, working_in, workspace_here
+from sim_mcp.tools.context import AppState, asker, principal, reading_in, working_in
 from sim_mcp.tools.errors import explain, leave_out_effect
 from sim_mcp.tools.permission import why_not
 from sim_mcp.tools.schema import slim_input, slim_output
@@ -116,7 +118,7 @@ class SimServer(MCPServer[AppState]):
                 try:
                     return result.take(await self._checked_call(name, arguments, context))
                 except ToolError as error:
-                    raise ToolError(in_words_of_here(here, str(error))) from None
+                    raise ToolError(marked_error(here, str(error))) from None
 
     async def list_tools(self) -> list[ListedTool]:
         """List the tools that who asks may call."""
@@ -154,7 +156,7 @@ class SimServer(MCPServer[AppState]):
         if name in self._parameters:
             self._check_caller(self._caller(), name, registry.scopes_of(name))
         context = None if context is None else context_for_call(context)
-        return self._marked(name, await self._call(name, arguments, context))
+        return marked(await self._call(name, arguments, context), self._place, reads=name in self._reading)
 
     def _check_caller(self, who: Principal, what: str, needed: frozenset[Scope]) -> None:
         if (refused := why_not(who, what, needed)) is not None:
@@ -190,28 +192,6 @@ class SimServer(MCPServer[AppState]):
             if explained is None:
                 raise
             raise ToolError(explained) from None
-
-    def _marked(self, name: str, result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
-        """Return an answer that begins with where it is from, where that does not go without saying.
-
-        That SIMs are not those of emnify, changes say in their own words.
-        """
-        here = workspace_here()
-        place = self._place if here is None else here.state.settings.place
-        words = [here.name] if here is not None and here.is_one_of_several else []
-        if name in self._reading and place != "emnify":
-            words.append(place)
-        if (
-            not words
-            or not isinstance(result, CallToolResult)
-            or not isinstance(first := result.content[0], TextContent)
-        ):
-            return result
-        marked = [TextContent(text=f"[{', '.join(words)}] {first.text}"), *result.content[1:]]
-        structured = result.structured_content
-        if structured is not None and here is not None and here.is_one_of_several:
-            structured = {PARAMETER: here.name, **structured}
-        return result.model_copy(update={"content": marked, "structured_content": structured})
 
     def _explain(self, name: str, error: BaseException | None) -> str | None:
         """Return the text for an expected error; a question changes nothing anyway, so it is not told that."""
@@ -286,8 +266,13 @@ def _lifespan(
                     yield state
                 return
 
+            first: dict[str, OwnBudget] = {}
+
             def services(of_one: Settings, tokens: ApplicationTokens) -> AbstractAsyncContextManager[AppState]:
-                return builder.services(of_one, limit_store, tokens)
+                # emnify counts what comes from this machine together, whichever workspace it is for.
+                budget = OwnBudget(PUBLISHED_LIMITS, beside=first.get(of_one.base_url))
+                first.setdefault(of_one.base_url, budget)
+                return builder.services(of_one, limit_store, tokens, budget)
 
             async with workspaces.hosted(services):
                 yield AppState(settings, None, None, forms_count=builder.forms_count)

@@ -11,6 +11,7 @@ import anyio
 from sim_mcp.changes.service import ChangeService
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.emnify.http.auth import ApplicationTokens
+from sim_mcp.emnify.http.budget import Budget
 from sim_mcp.emnify.http.shared_limits import LimitStore
 from sim_mcp.exports.service import WAITS_S, ExportService
 from sim_mcp.exports.sources import rows_of
@@ -32,7 +33,11 @@ class Builder:
 
     @asynccontextmanager
     async def services(
-        self, settings: Settings, limit_store: LimitStore | None, tokens: ApplicationTokens | None = None
+        self,
+        settings: Settings,
+        limit_store: LimitStore | None,
+        tokens: ApplicationTokens | None = None,
+        budget: Budget | None = None,
     ) -> AsyncIterator[AppState]:
         """Yield the services of one workspace, whose token the settings hold; at the end what they do is ended.
 
@@ -40,6 +45,7 @@ class Builder:
             settings: those for this workspace.
             limit_store: what servers share emnify's limits by.
             tokens: where its token comes from, if it may be another one by and by.
+            budget: what keeps emnify's limits, where the one of the address is shared with other workspaces.
         """
         if settings.application_token is None:
             yield AppState(settings, None, None, None, forms_count=self.forms_count)
@@ -52,6 +58,7 @@ class Builder:
                     limit_store=limit_store,
                     observer=self.observer,
                     application_tokens=tokens,
+                    budget=budget,
                 )
             )
             inventory = await stack.enter_async_context(Inventory(client, _state_directory(settings)))

@@ -18,6 +18,7 @@ from sim_mcp.emnify.http.auth import ApplicationTokens
 from sim_mcp.logs import logging_with
 from sim_mcp.principal import Principal
 from sim_mcp.sanitize import quoted
+from sim_mcp.server.marks import PARAMETER
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.context import AppState, Here
@@ -25,9 +26,6 @@ from sim_mcp.workspaces.file import Workspace
 from sim_mcp.workspaces.token_source import TokenSource, TokenUnavailableError
 
 log = logging.getLogger(__name__)
-
-PARAMETER = "workspace"
-"""What tools take to tell which one is meant, where somebody has several."""
 
 Services = Callable[[Settings, ApplicationTokens], AbstractAsyncContextManager[AppState]]
 
@@ -159,14 +157,6 @@ def with_workspaces(tool: Tool, mine: Mapping[str, Principal]) -> Tool | None:
     properties = {PARAMETER: {"type": "string", "enum": names}, **schema["properties"]}
     required = [PARAMETER, *schema.get("required", [])]
     return tool.model_copy(update={"input_schema": {**schema, "properties": properties, "required": required}})
-
-
-def in_words_of_here(here: Here, text: str) -> str:
-    """Return an error with the workspace it is about, where there are several; calls in it name that too."""
-    if not here.is_one_of_several:
-        return text
-    told = text.replace('continue_change(plan="', f'continue_change({PARAMETER}="{here.name}", plan="')
-    return f"[{here.name}] {told}"
 
 
 class _Start:

@@ -160,17 +160,36 @@ def read_workspaces(file: Path) -> tuple[Workspace, ...]:
     return found
 
 
-def check_tokens(file: Path, workspaces: Sequence[Workspace], variables: Mapping[str, str]) -> None:
-    """See that each workspace has a token, as far as that shows without running a command.
+def read_named_workspaces(variables: Mapping[str, str], *, single_token: str) -> tuple[Workspace, ...]:
+    """Return the workspaces of the file that a variable names, none where it names none.
+
+    Each is seen to have a token, as far as that shows without running a command.
+
+    Args:
+        variables: the environment and what a file of settings adds to it.
+        single_token: the variable of a token where there is no such file; beside one, a workspace has to use it.
 
     Raises:
-        WorkspacesError: One has none.
+        WorkspacesError: The file, or a token, cannot be used.
     """
+    if not (named := variables.get(VARIABLE)):
+        return ()
+    try:
+        file = whole_path(named)
+    except ValueError as error:
+        raise WorkspacesError(f"{VARIABLE} is {named[:80]!r} but {error}. Nothing was started.") from None
+    workspaces = read_workspaces(file)
     for workspace in workspaces:
         try:
             workspace.check_token(variables)
         except TokenUnavailableError as error:
             raise _unusable(file, f"cannot be used: workspace {workspace.name}: {error}") from None
+    if variables.get(single_token, "").strip() and all(each.token_env != single_token for each in workspaces):
+        raise WorkspacesError(
+            f"{VARIABLE} and {single_token} are both set, and no workspace of {file} uses that token: unset one, "
+            f'or add a workspace with token_env = "{single_token}". Nothing was started.'
+        )
+    return workspaces
 
 
 def _unusable(file: Path, why: str) -> WorkspacesError:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from sim_mcp.settings import SettingsError, read_settings
+from sim_mcp.settings import Settings, SettingsError, read_settings
 
 CANARY = "canary-0123456789abcdef"
 NAME = '[[workspace]]\nname = "acme"\n'
 TOKEN = 'token_env = "ACME_TOKEN"\n'
 
 
-def settings_of(tmp_path: Path, content: str, **variables: str):  # Settings.
+def settings_of(tmp_path: Path, content: str, **variables: str) -> Settings:
     file = tmp_path / "workspaces.toml"
     file.write_text(content, encoding="utf-8")
     given = {"ACME_TOKEN": CANARY, "SIM_MCP_WORKSPACES": str(file), **variables}

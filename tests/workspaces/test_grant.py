@@ -50,11 +50,13 @@ def test_without_a_grant_nobody_who_signs_in_may_and_whoever_runs_the_server_may
 def test_a_key_that_was_made_for_a_workspace_may_use_it_and_no_other() -> None:
     everybody = [Grant(everybody=True)]
     assert scopes_in("acme", [], key("robot", "acme")) == BOTH
-    assert scopes_in("acme", [Grant(key="robot", scopes=("sims:read",))], key("robot", "acme")) == {"sims:read"}
+    assert scopes_in("acme", [Grant(key="robot", scopes=("sims:read",))], key("robot", "acme")) == frozenset(
+        {"sims:read"}
+    )
     assert scopes_in("borg", everybody, key("robot", "acme")) is None
 
 
 def test_a_grant_gives_no_scope_that_the_sign_in_did_not() -> None:
     wide = Grant(subject="alice", scopes=("sims:read", "sims:delete", "sims:approve"))
-    assert scopes_in("acme", [wide], ALICE) == {"sims:read"}
+    assert scopes_in("acme", [wide], ALICE) == frozenset({"sims:read"})
     assert scopes_in("acme", [wide, Grant(claim="groups", value="office", scopes=("sims:write",))], ALICE) == BOTH

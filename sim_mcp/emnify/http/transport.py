@@ -25,6 +25,7 @@ from sim_mcp.emnify.errors import (
     UpstreamError,
 )
 from sim_mcp.emnify.http.auth import ApplicationTokens, Authenticator, AuthToken
+from sim_mcp.emnify.http.budget import Budget
 from sim_mcp.emnify.http.calls import Answer, Call, request_id
 from sim_mcp.emnify.http.clock import UpstreamClock
 from sim_mcp.emnify.http.connection import Connection
@@ -55,6 +56,7 @@ class Transport:
         observer: Observer = NOBODY,
         limit_store: LimitStore | None = None,
         application_tokens: ApplicationTokens | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._observer = observer
         self._host = urlsplit(base_url).hostname or base_url
@@ -63,7 +65,7 @@ class Transport:
         self._application_token = application_token
         key = hashlib.sha256(application_token.get_secret_value().encode()).digest()
         self.identity = hashlib.blake2b(base_url.encode(), key=key, digest_size=12).hexdigest()
-        self.pacer = Pacer(limits, observer=observer)
+        self.pacer = Pacer(limits, budget=budget, observer=observer)
         self._shared = SharedLimits(limit_store, limits, self.identity) if limit_store is not None else None
         self.auth = (
             Authenticator(self._sign_in)

@@ -133,8 +133,9 @@ async def test_answers_pages_files_rows_and_lines_name_the_workspace(
 async def test_the_form_names_the_workspace_and_its_yes_is_for_that_one(desk: Desk) -> None:
     asked: list[str] = []
 
-    async def agree(_: ClientRequestContext, form: ElicitRequestParams) -> ElicitResult:
-        asked.append(form.message)
+    async def agree(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        del context
+        asked.append(params.message)
         return ElicitResult(action="accept", content={"agree": True})
 
     async with Client(build_server(desk.settings()), elicitation_callback=agree) as client:
