@@ -29,6 +29,8 @@ from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.context import why_no_token
 from sim_mcp.tools.errors import explain
+from sim_mcp.workspaces.file import Workspace
+from sim_mcp.workspaces.token_source import TokenUnavailableError
 
 READY, NOT_READY = 200, 503
 _CACHE_TTL_S = 10.0
@@ -86,7 +88,7 @@ class Readiness:
 
     async def problems(self) -> list[Problem]:
         """Return the problems found now, with one request to emnify."""
-        found = [await self._emnify_somewhere(), await anyio.to_thread.run_sync(self._state)]
+        found = [*await self._emnify(), await anyio.to_thread.run_sync(self._state)]
         if (directory := self._settings.export_dir) is not None:
             found.append(await anyio.to_thread.run_sync(_unusable, "SIM_MCP_EXPORT_DIR", directory))
         if (url := self._settings.database_url) is not None:
@@ -118,34 +120,25 @@ class Readiness:
             for name in self._workspaces.names
         ]
 
-    async def _emnify_somewhere(self) -> Problem | None:
-        """Return why no workspace that is in use can be answered for; one whose token is refused is its own trouble."""
-        if self._workspaces is None:
-            return await self._emnify()
-        found = [await self._asked(client) for client in self._clients().values()]
-        return found[0] if found and all(found) else None
-
-    async def _emnify(self) -> Problem | None:
-        settings = self._settings
-        if settings.application_token is None:
-            why = "there is no token" if settings.token_fault is None else "the token was not pasted right"
-            return Problem("EMNIFY_APPLICATION_TOKEN", why, why_no_token(settings))
+    async def _emnify(self) -> list[Problem | None]:
+        """Look whether emnify answers; in a server that runs, one of several workspaces is its own users' trouble."""
+        if self._workspaces is not None:
+            found = [await _asked(client) for client in self._clients().values()]
+            return found[:1] if all(found) else []
+        if self._settings.workspaces:
+            return [await self._asked_once(workspace) for workspace in self._settings.workspaces]
         if self.client is not None:
-            return await self._asked(self.client)
-        async with EmnifyClient(base_url=settings.base_url, application_token=settings.application_token) as client:
-            return await self._asked(client)
+            return [await _asked(self.client)]
+        return [await _asked_with(self._settings)]
 
-    async def _asked(self, client: EmnifyClient) -> Problem | None:
-        """Ask emnify one thing; return why it cannot be asked."""
+    async def _asked_once(self, workspace: Workspace) -> Problem | None:
+        what = f"workspace {workspace.name}"
         try:
-            with anew():
-                await client.list_sim_statuses(deadline_s=_TIMEOUT_S)
-        except (ForbiddenError, RateLimitedError):
-            return None  # signed in; whether a certain call is allowed shows when it is made.
-        except EmnifyError as error:
-            why = next((why for kind, why in _PUBLIC if isinstance(error, kind)), "emnify does not answer as it should")
-            return Problem("emnify", why, explain(error) or why)
-        return None
+            token = await workspace.source().read()
+        except TokenUnavailableError as error:
+            return Problem(what, "there is no token", f"{what}: {error}")
+        problem = await _asked_with(self._settings.of_workspace(workspace, token))
+        return problem and Problem(what, problem.why, f"{what}: {problem.details}")
 
     def _state(self) -> Problem | None:
         try:
@@ -153,6 +146,27 @@ class Readiness:
         except OSError as error:
             return _no_directory(_STATE_DIR, Path(error.filename or "the usual place"), error)
         return _unusable(_STATE_DIR, directory) or (None if self._settings.database_url else _unreadable(directory))
+
+
+async def _asked_with(settings: Settings) -> Problem | None:
+    if settings.application_token is None:
+        why = "there is no token" if settings.token_fault is None else "the token was not pasted right"
+        return Problem("EMNIFY_APPLICATION_TOKEN", why, why_no_token(settings))
+    async with EmnifyClient(base_url=settings.base_url, application_token=settings.application_token) as client:
+        return await _asked(client)
+
+
+async def _asked(client: EmnifyClient) -> Problem | None:
+    """Ask emnify one thing; return why it cannot be asked."""
+    try:
+        with anew():
+            await client.list_sim_statuses(deadline_s=_TIMEOUT_S)
+    except (ForbiddenError, RateLimitedError):
+        return None  # signed in; whether a certain call is allowed shows when it is made.
+    except EmnifyError as error:
+        why = next((why for kind, why in _PUBLIC if isinstance(error, kind)), "emnify does not answer as it should")
+        return Problem("emnify", why, explain(error) or why)
+    return None
 
 
 def _told(place: str | None, client: EmnifyClient | None) -> dict[str, Any]:
