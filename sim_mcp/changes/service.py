@@ -224,6 +224,7 @@ class ChangeService:
                 self._record,
                 self._page.look_again,
                 self._finish,
+                is_ours=self._is_ours,
                 taken_over=self._observer.lease_taken_over,
             )
 
@@ -304,6 +305,9 @@ class ChangeService:
         report = await self._report(plan_id, paused=paused)
         log.info("Plan %s: %s; %d to go", plan_id, format_counts(report.counts), report.open_items)
         return report
+
+    async def _is_ours(self, plan_id: str) -> bool:
+        return await self._record(self._journal.plan, plan_id) is not None
 
     async def _finish(self, plan_id: str) -> bool:
         """Go on with a plan that was left, as far as its yes still reaches; return whether there is more to do now."""

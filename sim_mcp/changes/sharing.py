@@ -25,6 +25,7 @@ async def work_with_others(
     hear: Callable[[str], None],
     finish: Callable[[str], Awaitable[bool]],
     *,
+    is_ours: Callable[[str], Awaitable[bool]],
     taken_over: Callable[[], None] = lambda: None,
 ) -> None:
     """Hear of decisions made on other servers, and go on with what they left, until cancelled.
@@ -34,13 +35,14 @@ async def work_with_others(
         recorder: what calls the record off the event loop.
         hear: told each plan that is decided.
         finish: goes on with a plan; returns whether there is more to do now.
+        is_ours: tells whether a plan is of the workspace that this works for.
         taken_over: called for each plan that is taken over from another server.
     """
     if not isinstance(record, SharedRecord):
         return
     async with anyio.create_task_group() as group:
         group.start_soon(hear_decisions, record, hear)
-        group.start_soon(take_over, record, recorder, finish, taken_over)
+        group.start_soon(take_over, record, recorder, finish, is_ours, taken_over)
 
 
 async def hear_decisions(record: SharedRecord, hear: Callable[[str], None]) -> None:
@@ -54,12 +56,15 @@ async def take_over(
     record: SharedRecord,
     recorder: Recorder,
     finish: Callable[[str], Awaitable[bool]],
+    is_ours: Callable[[str], Awaitable[bool]],
     taken_over: Callable[[], None] = lambda: None,
 ) -> None:
     """Go on with plans whose server was killed, frozen or cut off in the middle, until cancelled."""
     while True:
         try:
             for plan_id in await recorder(record.abandoned):
+                if not await is_ours(plan_id):
+                    continue
                 log.warning("Plan %s: another server left it in the middle; going on with it", plan_id)
                 taken_over()
                 while await finish(plan_id):

@@ -2,13 +2,21 @@
 
 import json
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from mcp import Client
 from mcp.types import CallToolResult, TextResourceContents
 
+from sim_mcp.emnify import asked_by, asking_now
+from sim_mcp.emnify.http.auth import ApplicationTokens
+from sim_mcp.principal import NOBODY
 from sim_mcp.server.app import build_server
+from sim_mcp.server.workspaces import Workspaces
+from sim_mcp.settings import Settings
+from sim_mcp.tools.context import AppState, Here, working_in, workspace_here
 from tests.changes.test_approval import press
 from tests.server.signin.issuing import client_with, served
 from tests.server.workspaces.desk import NAMES, Desk, mark_of
@@ -143,3 +151,21 @@ async def test_the_hour_of_one_workspace_is_not_that_of_another(desk: Desk) -> N
         assert "within the last hour" in text_of(refused)
         assert text_of(refused).startswith("[acme] ")
     assert [len(await desk.changed(name)) for name in NAMES] == [1, 1]
+
+
+async def test_what_a_workspace_does_by_itself_is_on_behalf_of_nobody(desk: Desk) -> None:
+    """Who came first started it; what it logs and asks later is not theirs."""
+    settings = desk.settings()
+    workspaces = Workspaces(settings)
+    seen: list[tuple[str, object]] = []
+
+    @asynccontextmanager
+    async def services(of_one: Settings, _: ApplicationTokens) -> AsyncIterator[AppState]:
+        seen.append((asking_now().by, workspace_here()))
+        yield AppState(of_one)
+
+    here = Here("acme", AppState(settings), NOBODY, is_one_of_several=True)
+    async with workspaces.hosted(services):
+        with asked_by("alice"), working_in(here):
+            assert (await workspaces.services("acme")).settings.workspace == "acme"
+    assert seen == [("", None)]
