@@ -73,6 +73,8 @@ class SimServer(MCPServer[AppState]):
         self, tools: Sequence[Tool], place: str, rates: CallRates, *, all_sign_in: bool = False, **options: Any
     ) -> None:
         super().__init__("sim_mcp", tools=list(tools), **options)
+        self.services: list[ChangeService] = []
+        """What makes changes, while the server runs: the pages show its plans."""
         self._rates = rates
         self._all_sign_in = all_sign_in
         self._mark = None if place == "emnify" else f"[{place}]"
@@ -206,6 +208,7 @@ def build_server(
         telemetry: who hears what happens inside.
     """
     readiness = Readiness(settings)
+    services: list[ChangeService] = []
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
         settings.place,
@@ -214,7 +217,15 @@ def build_server(
         title=f"SIM cards ({settings.place})",
         version=__version__,
         instructions=f"{_PLACES.get(settings.place, f'Works on {settings.place}. ')}{INSTRUCTIONS}",
-        lifespan=_lifespan(settings, waits_s, readiness, forms_count=forms_count, observer=telemetry.observer),
+        lifespan=_lifespan(
+            settings,
+            waits_s,
+            readiness,
+            services,
+            forms_count=forms_count,
+            people_sign_in=all_sign_in,
+            observer=telemetry.observer,
+        ),
         middleware=[RequestIds(), *telemetry.middleware],
         log_level=settings.log_level,
         cache_hints={
@@ -224,6 +235,7 @@ def build_server(
             "resources/templates/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
         },
     )
+    server.services = services
     add_prompts(server)
     add_resources(server, settings)
     server.custom_route("/health", methods=["GET"], name="health")(_health)
@@ -232,7 +244,14 @@ def build_server(
 
 
 def _lifespan(
-    settings: Settings, waits_s: float, readiness: Readiness, *, forms_count: bool, observer: Observer
+    settings: Settings,
+    waits_s: float,
+    readiness: Readiness,
+    services: list[ChangeService],
+    *,
+    forms_count: bool,
+    people_sign_in: bool,
+    observer: Observer,
 ) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
@@ -251,8 +270,12 @@ def _lifespan(
             readiness.client = client
             inventory = await stack.enter_async_context(Inventory(client, _state_directory(settings)))
             usage = await stack.enter_async_context(UsageScan(client, _state_directory(settings)))
-            changes = ChangeService(client, settings, inventory, run_for_s=waits_s, observer=observer)
+            changes = ChangeService(
+                client, settings, inventory, run_for_s=waits_s, observer=observer, people_sign_in=people_sign_in
+            )
             stack.callback(changes.close)
+            services.append(changes)
+            stack.callback(services.remove, changes)
             async with anyio.create_task_group() as background:
                 background.start_soon(changes.host_page)
                 background.start_soon(changes.recover)

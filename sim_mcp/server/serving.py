@@ -4,7 +4,7 @@ import gc
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import anyio
@@ -127,6 +127,7 @@ def http_app(
     if door is not None and door.issuer is not None:
         for path in door.metadata_paths:
             server.custom_route(path, methods=["GET"])(metadata_endpoint(door))
+    pages = _add_pages(server, door)
     app = server.streamable_http_app(
         stateless_http=stateless,
         session_idle_timeout=session_idle_s,
@@ -136,7 +137,20 @@ def http_app(
     )
     if door is None:
         return AccessMiddleware(app, observer=observer)
-    return AccessMiddleware(SignInMiddleware(ScopeGate(app, door), door, PROBES, observer), door.public_url, observer)
+    inside = SignInMiddleware(ScopeGate(app, door), door, PROBES, observer, pages=pages)
+    return AccessMiddleware(inside, door.public_url, observer)
+
+
+def _add_pages(server: SimServer, door: Door | None) -> Sequence[str]:
+    """Serve the pages on which people who sign in approve, where they can; return the paths that lead to them."""
+    if door is None or door.session_key is None or not door.settings.approval_page:
+        return ()
+    # Here, since they take a while to import, and who has no issuer needs none of them.
+    from sim_mcp.server.approvals.pages import ENTRIES, approval_pages  # noqa: PLC0415
+
+    for route in approval_pages(door.settings, door.session_key, door, server.services).routes():
+        server.custom_route(route.path, methods=sorted(route.methods or ()))(route.endpoint)
+    return ENTRIES
 
 
 def call_once_started(app: ASGIApp, started: Callable[[], None]) -> ASGIApp:
