@@ -3,7 +3,7 @@
 from base64 import b64decode
 from pathlib import Path
 
-from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from sim_mcp.addresses import split_plain
 from sim_mcp.principal import SCOPES
@@ -15,6 +15,9 @@ _MAP_EXAMPLE = "fleet-admins=sims:read sims:write; helpdesk=sims:read"
 
 class SignInSettings(BaseModel):
     """Where the server is reached, who vouches for its callers, and what each caller may use up."""
+
+    # Built with the settings that it is a part of, not by itself when it is imported.
+    model_config = ConfigDict(defer_build=True)
 
     public_url: str | None = Field(default=None, alias="SIM_MCP_PUBLIC_URL")
     issuer: str | None = Field(default=None, alias="SIM_MCP_ISSUER")

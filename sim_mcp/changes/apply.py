@@ -6,7 +6,6 @@ recorded outcome is settled by reading, and is never sent again.
 """
 
 import math
-from datetime import timedelta
 
 import anyio
 import anyio.lowlevel
@@ -15,8 +14,8 @@ from sim_mcp.changes.backend import Backend
 from sim_mcp.changes.outcome import UNCONFIRMED, Answer, Outcome, OutcomeKind, Sent, failed, fatal_reason
 from sim_mcp.changes.record.entries import Progress, StoredPlan
 from sim_mcp.changes.report import ReportProgress
-from sim_mcp.changes.settlement import PASSING, Settlement, Step, steps_of
-from sim_mcp.emnify import EmnifyError, for_a_change
+from sim_mcp.changes.settlement import PASSING, Settlement, Step, steps_of, why_paused
+from sim_mcp.emnify import EmnifyError, RateLimitedError, for_a_change
 from sim_mcp.fleet.lookup.sims_by_id import FEW
 
 CHUNK = 50
@@ -89,7 +88,7 @@ class Run:
 
     async def _sit_out(self, deadline: float) -> None:
         """Wait for the limits as long as the call may: a caller that is told to wait can only call again at once."""
-        wait_s = self._backend.client.pacer.wait_s(self._change.operation)
+        wait_s = await self._backend.client.wait_s(self._change.operation)
         if wait_s <= 0:
             return
         known = await self._backend.record(self._backend.journal.progress, self._stored.id)
@@ -101,7 +100,7 @@ class Run:
         try:
             moved = await self._change.find_moved(self._backend.client, [step.item for step in chunk])
         except PASSING as error:
-            self.paused = str(error)
+            self.paused = why_paused(self._backend.client, error)
             return chunk
         except EmnifyError as error:
             unread = {step.number: failed(step.item, f"it could not be read again: {error}") for step in chunk}
@@ -125,7 +124,7 @@ class Run:
         for place, step in enumerate(ready):
             # Cancellation and the end of the caller's time take effect here, between two SIMs.
             await anyio.lowlevel.checkpoint()
-            self.paused = self.paused or self._held_up(deadline)
+            self.paused = self.paused or await self._held_up(deadline)
             if self.paused is not None or anyio.current_time() >= deadline:
                 return ready[place:]
             with anyio.CancelScope(shield=True):
@@ -134,13 +133,13 @@ class Run:
             await self._report_done(step.number + 1)
         return []
 
-    def _held_up(self, deadline: float) -> str | None:
+    async def _held_up(self, deadline: float) -> str | None:
         """Return why the next write would have to wait beyond the deadline, if it would."""
-        wait_s = self._backend.client.pacer.wait_s(self._change.operation)
+        wait_s = await self._backend.client.wait_s(self._change.operation)
         if wait_s <= deadline - anyio.current_time():
             return None
-        goes_on = self._backend.client.now() + timedelta(seconds=wait_s)
-        return f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s, at {goes_on:%H:%M:%S} UTC"
+        allowed = f"emnify's rate limits allow the next request in {math.ceil(wait_s)} s"
+        return why_paused(self._backend.client, RateLimitedError(allowed, retry_after_s=wait_s))
 
     async def _send(self, step: Step, sent: dict[int, Sent]) -> bool:
         """Record the intent and write; what needs reading back is left in `sent`. Return False if it has to wait."""
@@ -190,7 +189,7 @@ class Run:
         else:
             await self._settle(step, failed(step.item, str(error), error.request_id))
             self._fatal_reason = fatal_reason(error)
-            self.paused = str(error) if isinstance(error, PASSING) else None
+            self.paused = why_paused(self._backend.client, error) if isinstance(error, PASSING) else None
 
     async def _write_together(self, ready: list[Step], sent: dict[int, Sent]) -> list[Step]:
         """Write many items in one request; what became of each is read back."""

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import NamedTuple
 
 from sim_mcp.changes.backend import Backend
 from sim_mcp.changes.item import PlannedItem
 from sim_mcp.changes.outcome import Outcome, Sent, sent_before, unread
 from sim_mcp.changes.record.entries import Progress, StoredPlan
-from sim_mcp.emnify import DeadlineExceededError, EmnifyError, RateLimitedError, Sim, for_a_change
+from sim_mcp.emnify import DeadlineExceededError, EmnifyClient, EmnifyError, RateLimitedError, Sim, for_a_change
 
 PASSING = (RateLimitedError, DeadlineExceededError)
 """Failures that pass by themselves: what is left stays open for the next run instead of being settled as failed."""
@@ -19,6 +20,13 @@ class Step(NamedTuple):
 
     number: int
     item: PlannedItem
+
+
+def why_paused(client: EmnifyClient, error: EmnifyError) -> str:
+    """Return why a run waits, as the end of a sentence, and when it goes on, where the limits tell that."""
+    if isinstance(error, RateLimitedError) and error.retry_after_s is not None:
+        return f"{error}; it can go on at {client.now() + timedelta(seconds=error.retry_after_s):%H:%M:%S} UTC"
+    return str(error)
 
 
 def steps_of(stored: StoredPlan) -> list[Step]:
@@ -78,7 +86,7 @@ class Settlement:
                 outcomes, sims = await self._change.read_back(self._backend.client, items, answers)
         except PASSING as error:
             # Their intents are on record: the next run settles them by reading.
-            return str(error)
+            return why_paused(self._backend.client, error)
         except EmnifyError as error:
             outcomes, sims = [unread(*pair, error) for pair in zip(items, answers, strict=True)], None
         await self._correct_inventory(sims)

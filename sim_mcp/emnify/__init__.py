@@ -2,6 +2,16 @@
 
 from sim_mcp.emnify.change import CLEAR, SimChange, Target
 from sim_mcp.emnify.client import EmnifyClient
+from sim_mcp.emnify.endpoints.event_pages import EventPages
+from sim_mcp.emnify.endpoints.organisation import OrganisationStats, TariffPlan
+from sim_mcp.emnify.endpoints.pages import (
+    MAX_DEVICES_PER_PAGE,
+    MAX_EVENTS_PER_PAGE,
+    MAX_SIMS_PER_PAGE,
+    Page,
+    iter_pages,
+)
+from sim_mcp.emnify.endpoints.usage import DailyUsage, DayUsage, MonthUsage, SimUsage, Traffic
 from sim_mcp.emnify.errors import (
     AuthenticationError,
     ConflictError,
@@ -18,7 +28,6 @@ from sim_mcp.emnify.errors import (
     UnreadableAnswerError,
     UpstreamError,
 )
-from sim_mcp.emnify.event_pages import EventPages
 from sim_mcp.emnify.filters import (
     NEWEST_FIRST,
     DeviceFilter,
@@ -59,9 +68,6 @@ from sim_mcp.emnify.models import (
     flat_sim,
     flatten,
 )
-from sim_mcp.emnify.organisation import OrganisationStats, TariffPlan
-from sim_mcp.emnify.pages import MAX_DEVICES_PER_PAGE, MAX_EVENTS_PER_PAGE, MAX_SIMS_PER_PAGE, Page, iter_pages
-from sim_mcp.emnify.usage import DailyUsage, DayUsage, MonthUsage, SimUsage, Traffic
 from sim_mcp.emnify.values import SimStatus
 
 __all__ = [

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, datetime
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import anyio
@@ -12,36 +12,33 @@ import httpx
 from pydantic import SecretStr
 
 from sim_mcp.emnify.change import SimChange
-from sim_mcp.emnify.errors import InvalidValueError, RuleError
+from sim_mcp.emnify.endpoints.batches import Batches
+from sim_mcp.emnify.endpoints.organisation import OwnOrganisation
+from sim_mcp.emnify.endpoints.pages import (
+    MAX_DEVICES_PER_PAGE,
+    MAX_EVENTS_PER_PAGE,
+    MAX_SIMS_PER_PAGE,
+    Page,
+    iter_pages,
+)
+from sim_mcp.emnify.endpoints.reachability import Reachability
+from sim_mcp.emnify.endpoints.usage import DailyUsage, SimUsage
+from sim_mcp.emnify.errors import InvalidValueError
 from sim_mcp.emnify.filters import NEWEST_FIRST, DeviceFilter, EventFilter, EventSort, SimFilter, SimSort
 from sim_mcp.emnify.http.asking import asking_now
 from sim_mcp.emnify.http.auth import SignedIn
-from sim_mcp.emnify.http.calls import A_WHILE_S, Answer, Call, check_page, collection, on_batch, on_device, on_sim
-from sim_mcp.emnify.http.error_mapping import batch_refusal
+from sim_mcp.emnify.http.calls import A_WHILE_S, Answer, Call, check_page, collection, on_device, on_sim
 from sim_mcp.emnify.http.pacer import Pacer
 from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits
 from sim_mcp.emnify.http.shared_limits import LimitStore
 from sim_mcp.emnify.http.shared_reads import SharedReads
 from sim_mcp.emnify.http.transport import Transport
-from sim_mcp.emnify.identifiers import Bic
-from sim_mcp.emnify.models import Batch, Connectivity, Device, Event, Label, Quota, Sim, SimRef
-from sim_mcp.emnify.organisation import OwnOrganisation
-from sim_mcp.emnify.pages import MAX_DEVICES_PER_PAGE, MAX_EVENTS_PER_PAGE, MAX_SIMS_PER_PAGE, Page, iter_pages
+from sim_mcp.emnify.models import Connectivity, Device, Event, Label, Quota, Sim
 from sim_mcp.emnify.parsing import parse_array, parse_page, parse_raw_page, parse_record, parse_records
-from sim_mcp.emnify.reachability import Reachability
 from sim_mcp.emnify.remembered_numbers import RememberedNumbers
-from sim_mcp.emnify.usage import DailyUsage, SimUsage
-from sim_mcp.emnify.values import SimStatus
 from sim_mcp.observing import NOBODY, Observer
 
 DEFAULT_DEADLINE_S = 45.0
-
-
-class Registered(NamedTuple):
-    """The SIMs of a registered batch, as far as emnify lists them, and emnify's id of the request."""
-
-    sims: list[SimRef]
-    request_id: str | None
 
 
 class EmnifyClient:
@@ -81,6 +78,7 @@ class EmnifyClient:
         self.numbers = RememberedNumbers()
         self.reachability = Reachability(self._send)
         self.organisation = OwnOrganisation(self._send)
+        self.batches = Batches(self._send)
         self.max_events_per_page = MAX_EVENTS_PER_PAGE
         """The largest page of events that emnify has not refused yet; `EventPages` lowers it."""
 
@@ -123,6 +121,10 @@ class EmnifyClient:
     def pacer(self) -> Pacer:
         """Return the pacer, which keeps the rate limits."""
         return self._transport.pacer
+
+    async def wait_s(self, operation: str) -> float:
+        """Return in how many seconds a request of this operation may be sent, as things stand on all servers."""
+        return await self._transport.wait_s(operation)
 
     # SIMs
 
@@ -251,36 +253,6 @@ class EmnifyClient:
         params: dict[str, str | int] = {"start_date": start.isoformat(), "end_date": end.isoformat()}
         answer = await self._send(on_sim("GET", "/stats/daily", sim_id, params=params), deadline_s)
         return DailyUsage.read(parse_array(answer))
-
-    # Batches
-
-    async def get_batch(self, bic: Bic, *, deadline_s: float | None = None) -> Batch:
-        """Get a batch that can be registered (GET /api/v1/sim_batch/bic/{bic}).
-
-        Raises:
-            RuleError: It is registered already (400), or its SIMs belong to another organisation (422).
-            NotFoundError: There is no such batch.
-        """
-        try:
-            answer = await self._send(on_batch("GET", bic), deadline_s)
-        except RuleError as error:
-            raise batch_refusal(bic, error) from None
-        return parse_record(Batch, answer)
-
-    async def register_batch(self, bic: Bic, status: SimStatus, *, deadline_s: float | None = None) -> Registered:
-        """Register a batch with a status for its SIMs (PATCH /api/v1/sim_batch/bic/{bic}).
-
-        Raises:
-            RuleError: It is unknown, registered already or of another organisation, or factory test is not allowed.
-                emnify does not say which: get the batch first.
-        """
-        if status not in (SimStatus.ISSUED, SimStatus.ACTIVATED, SimStatus.FACTORY_TEST):
-            raise InvalidValueError(f"a batch cannot be registered as {status.label}")
-        answer = await self._send(on_batch("PATCH", bic, json={"sim_status": {"id": status.value}}), deadline_s)
-        registered = answer.data.get("sim") if isinstance(answer.data, dict) else None
-        references = Answer(answer.operation, answer.status, answer.headers, registered or [])
-        sims = parse_records(SimRef, references)[0] if isinstance(registered, list) else []
-        return Registered(sims, answer.request_id)
 
     # Devices
 

@@ -4,9 +4,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from sim_mcp.emnify.endpoints.pages import Page
 from sim_mcp.emnify.errors import UnreadableAnswerError
 from sim_mcp.emnify.http.calls import Answer
-from sim_mcp.emnify.pages import Page
 from sim_mcp.emnify.values import Record
 
 R = TypeVar("R", bound=Record)

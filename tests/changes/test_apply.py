@@ -78,6 +78,7 @@ async def test_a_limit_met_while_reading_back_leaves_what_was_sent_open_and_send
             await anyio.sleep(0.01)
         await limited.faults("throttle@GET /api/v1/sim")
     assert told[0]["state"].startswith("not finished: 5 SIMs to go because emnify asks to slow down (429)")
+    assert re.search(r"; it can go on at \d\d:\d\d:\d\d UTC$", told[0]["state"])
     assert told[0]["counts"] == {}
     done = await go_on(limited, told[0]["plan"])
     assert done["counts"] == {"changed": 5}
@@ -98,7 +99,8 @@ async def test_a_limit_that_another_question_met_stops_a_change_between_two_sims
         while not await limited.writes():  # noqa: ASYNC110  # the sandbox tells nobody.
             await anyio.sleep(0.01)
         assert (await client.call_tool("get_sim_usage", {"sim": limited.scenarios["no_device"]["sim_id"]})).is_error
-    assert "because emnify's rate limits allow the next request in" in told[0]["state"]
+    goes_on = r"because emnify's rate limits allow the next request in \d+ s.*; it can go on at \d\d:\d\d:\d\d UTC"
+    assert re.search(goes_on, told[0]["state"])
     assert "failed" not in told[0]["counts"]
     assert len(await taken(limited)) < len(sims)
     assert (await go_on(limited, told[0]["plan"]))["counts"] == {"changed": 5}

@@ -105,10 +105,12 @@ def suspend(sims: dict[str, int]) -> list[str]:
 
 
 async def killed(fleet: Fleet, calls: list[list[str]], kill_after: int, plans: int = 0) -> None:
-    """Make each call in a process of its own, and kill them all once so many writes have arrived and plans are made."""
+    """Make each call in a process of its own; kill all once so many writes have arrived and plans are agreed to."""
+    journal = Journal(fleet.place)
 
     async def goes_on() -> bool:
-        return len(await fleet.writes()) <= kill_after or len(changes(Journal(fleet.place))) < plans
+        agreed = [change for change in changes(journal) if change.agreed] if plans else []
+        return len(await fleet.writes()) <= kill_after or len(agreed) < plans
 
     async with AsyncExitStack() as stack:
         processes: list[Process] = []

@@ -69,7 +69,7 @@ Ask = Callable[[EmnifyClient], Awaitable[Any]]
         ),
         pytest.param(lambda c: c.list_sim_statuses(), Reply(json=[]), "GET /api/v1/sim/status", id="SIM statuses"),
         pytest.param(
-            lambda c: c.get_batch(BIC),
+            lambda c: c.batches.get(BIC),
             Reply(json={"bic": BIC.code}),
             "GET /api/v1/sim_batch/bic/%2331F6E2S6XTR3NEY",
             id="validate batch",
@@ -186,7 +186,7 @@ async def test_an_update_sends_only_what_changes(
         (lambda c: c.delete_sim(250), Reply(204), "DELETE /api/v1/sim/250", None),
         (lambda c: c.delete_sims([1, 2]), Reply(204), "DELETE /api/v1/sim/multi", [{"id": 1}, {"id": 2}]),
         (
-            lambda c: c.register_batch(BIC, SimStatus.FACTORY_TEST),
+            lambda c: c.batches.register(BIC, SimStatus.FACTORY_TEST),
             Reply(json={"sim": [{"id": 256, "iccid": "8988303000000000135"}]}),
             "PATCH /api/v1/sim_batch/bic/%2331F6E2S6XTR3NEY",
             {"sim_status": {"id": 4}},
@@ -228,7 +228,7 @@ async def test_every_call_carries_the_token_the_version_and_what_it_understands(
         lambda c: c.update_sim(250, SimChange()),
         lambda c: c.delete_sims([]),
         lambda c: c.get_sim_daily_usage(250, date(2026, 11, 2), date(2026, 11, 1)),
-        lambda c: c.register_batch(BIC, SimStatus.SUSPENDED),
+        lambda c: c.batches.register(BIC, SimStatus.SUSPENDED),
     ],
 )
 async def test_what_cannot_be_meant_is_refused_before_anything_is_sent(

@@ -211,9 +211,9 @@ async def test_reading_the_statuses(fleet: Fleet) -> None:
 async def test_validating_and_registering_a_batch(fleet: Fleet) -> None:
     bic = Bic.parse("#31f 6e2s 6xtr 3ney")
     async with signed_in(fleet) as client:
-        batch = await client.get_batch(bic)
+        batch = await client.batches.get(bic)
         assert (batch.bic, batch.quantity) == (UNREGISTERED, 10)
-        registered = (await client.register_batch(bic, SimStatus.ACTIVATED)).sims
+        registered = (await client.batches.register(bic, SimStatus.ACTIVATED)).sims
         assert await sent(fleet) == [
             ("GET", "/api/v1/sim_batch/bic/%2331F6E2S6XTR3NEY", "", None, 200),
             ("PATCH", "/api/v1/sim_batch/bic/%2331F6E2S6XTR3NEY", "", {"sim_status": {"id": 1}}, 200),
@@ -221,9 +221,9 @@ async def test_validating_and_registering_a_batch(fleet: Fleet) -> None:
         assert len(registered) == 10
         assert {(await client.get_sim(each.id)).known_status for each in registered} == {SimStatus.ACTIVATED}
         with pytest.raises(RuleError, match="#31F 6E2S 6XTR 3NEY cannot be registered: it is registered already"):
-            await client.get_batch(bic)
+            await client.batches.get(bic)
         with pytest.raises(RuleError):
-            await client.register_batch(bic, SimStatus.ACTIVATED)
+            await client.batches.register(bic, SimStatus.ACTIVATED)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ async def test_a_batch_that_cannot_be_registered_says_why(
 ) -> None:
     async with signed_in(fleet) as client:
         with pytest.raises(problem, match=why):
-            await client.get_batch(Bic.parse(code))
+            await client.batches.get(Bic.parse(code))
 
 
 async def test_reading_devices_and_how_they_are_connected(fleet: Fleet) -> None:
@@ -270,7 +270,7 @@ Ask = Callable[[EmnifyClient, Fleet], Awaitable[Any]]
         (lambda c, f: c.delete_sim(f.scenarios["healthy"]["sim_id"]), ConflictError),
         (lambda c, f: c.update_sim(f.scenarios["healthy"]["sim_id"], SimChange(status=SimStatus.ISSUED)), RuleError),
         (lambda c, f: c.update_sim(f.scenarios["healthy"]["sim_id"], SimChange(customer_org=RESOLD)), ForbiddenError),
-        (lambda c, _: c.register_batch(Bic.parse("#9Z8YX7WV6UT5SR4"), SimStatus.ISSUED), RuleError),
+        (lambda c, _: c.batches.register(Bic.parse("#9Z8YX7WV6UT5SR4"), SimStatus.ISSUED), RuleError),
     ],
 )
 async def test_a_refusal_says_what_and_that_nothing_changed(fleet: Fleet, ask: Ask, problem: type[EmnifyError]) -> None:

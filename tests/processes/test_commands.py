@@ -55,6 +55,13 @@ def test_a_call_without_a_token_exits_2_and_names_the_two_ways_on() -> None:
     assert done.stdout == ""
 
 
+def test_one_server_alone_loads_no_driver_of_a_database() -> None:
+    """Every start would pay for it."""
+    look = "import sys, sim_mcp.cli.commands; print([name for name in sys.modules if 'psycopg' in name])"
+    done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
 def test_a_setting_that_cannot_be_used_exits_2_and_names_it(tmp_path: Path) -> None:
     done = run("tools", env=environment(None, SIM_MCP_CONFIRM="maybe"), cwd=tmp_path)
     assert done.returncode == 2

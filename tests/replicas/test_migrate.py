@@ -34,6 +34,15 @@ def test_no_server_starts_on_a_database_that_is_not_prepared_and_no_change_is_pl
         Journal(empty).keep(plan_of(), CALLER)
 
 
+def test_health_tells_of_a_database_that_is_not_prepared_or_out_of_reach(empty: SecretStr) -> None:
+    nowhere = "postgresql://someone:its-password@127.0.0.1:9/record"
+    for url, told in ((empty.get_secret_value(), "run sim-mcp migrate"), (nowhere, "record on 127.0.0.1")):
+        done = run("health", env=environment(None, SIM_MCP_DATABASE_URL=url))
+        assert done.returncode == 1
+        assert told in done.stderr
+        assert "its-password" not in done.stderr
+
+
 def test_a_database_of_a_newer_version_is_not_started_on_not_written_to_and_not_migrated(place: SecretStr) -> None:
     with closing(psycopg.connect(place.get_secret_value(), autocommit=True)) as db:
         db.execute("INSERT INTO migrations (n, name) VALUES (%s, 'a later step')", (VERSION + 1,))

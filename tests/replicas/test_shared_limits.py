@@ -11,14 +11,16 @@ import pytest
 from mcp import Client
 from pydantic import SecretStr
 
+from sim_mcp.emnify import EmnifyClient
 from sim_mcp.emnify.errors import RateLimitedError
 from sim_mcp.emnify.http.postgres_limits import PostgresLimits
 from sim_mcp.emnify.http.rate_limit import Limits, Rate, Window
 from sim_mcp.emnify.http.shared_limits import Gate, LimitsAwayError, SharedLimits
 from sim_mcp.sandbox import SandboxSettings
+from sim_mcp.sandbox.settings import Unknowns
 from sim_mcp.server.app import build_server
 from tests.replicas.database import Server
-from tests.support import fleet_of, structured
+from tests.support import Fleet, fleet_of, structured
 
 SERVERS = 3
 LIST = "GET /api/v1/sim"
@@ -77,6 +79,16 @@ async def test_a_slot_that_is_too_far_ahead_is_not_taken(stores: list[PostgresLi
     assert all(50 < slot.wait_s <= 60 for slot in refused)
 
 
+async def test_a_change_waits_for_what_other_servers_spent_before_anything_is_recorded_as_sent(
+    stores: list[PostgresLimits],
+) -> None:
+    one, other, *_ = (SharedLimits(store, Limits(per_address=Window(1, 300)), "a") for store in stores)
+    assert await other.wait_s("PATCH /api/v1/sim/{id}") == 0
+    await one.wait("PATCH /api/v1/sim/{id}")
+    told = [await other.wait_s("PATCH /api/v1/sim/{id}") for _ in range(2)]
+    assert all(290 < wait_s <= 302 for wait_s in told)
+
+
 async def test_a_429_anywhere_slows_every_server_of_the_workspace(stores: list[PostgresLimits]) -> None:
     one, other, third = (SharedLimits(store, NO_LIMIT, name) for store, name in zip(stores, "aab", strict=True))
     await one.pause(60.0)
@@ -85,6 +97,25 @@ async def test_a_429_anywhere_slows_every_server_of_the_workspace(stores: list[P
             await other.wait(LIST)
         await third.wait(LIST)
     assert 50 < (refused.value.retry_after_s or 0) <= 60
+
+
+async def test_a_server_that_is_asked_to_slow_down_slows_the_others(stores: list[PostgresLimits]) -> None:
+    async with (
+        fleet_of(SandboxSettings(sims=60, unknowns=Unknowns(retry_after=120))) as fleet,
+        client_of(fleet, stores[0]) as one,
+        client_of(fleet, stores[1]) as other,
+    ):
+        await one.list_sim_statuses()
+        assert await other.wait_s(LIST) == 0
+        await fleet.faults("throttle")
+        with pytest.raises(RateLimitedError):
+            await one.list_sim_statuses(deadline_s=5)
+        assert 60 < await other.wait_s(LIST) <= 120
+
+
+def client_of(fleet: Fleet, store: PostgresLimits) -> EmnifyClient:
+    token = fleet.world.tokens["enterprise"]
+    return EmnifyClient(base_url=fleet.world.base_url, application_token=token, limit_store=store)
 
 
 async def test_without_the_database_each_server_keeps_to_its_part_and_says_so(

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from sim_mcp.sandbox import Sandbox, SandboxSettings, Unknowns, running
+from sim_mcp.sandbox.api.limits import Limits
 
 from .conftest import API, NOON, RoleClient, Start
 
@@ -199,3 +200,18 @@ async def test_a_failing_caller_still_ends_the_sandbox() -> None:
     async with httpx.AsyncClient() as client:
         with pytest.raises(httpx.ConnectError):
             await client.get(sandboxes[0].base_url)
+
+
+def test_a_shorter_window_allows_as_much_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    limits = Limits(window_s=3.0)
+    monkeypatch.setattr("sim_mcp.sandbox.api.limits.time.monotonic", lambda: now)
+
+    def allowed() -> int:
+        return sum(limits.address_allows("127.0.0.1", authenticating=False) for _ in range(100))
+
+    assert allowed() == 20
+    now += 2.9
+    assert allowed() == 0
+    now += 0.1
+    assert allowed() == 20

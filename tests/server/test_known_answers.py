@@ -13,7 +13,8 @@ from sim_mcp.server.app import build_server
 from tests.support import Fleet, fleet_of, structured, text_of
 
 TOLD = re.compile(
-    r"As of (\d\d:\d\d) UTC, to stay within emnify's rate limits; fresh again at (\d\d:\d\d) UTC\.", re.ASCII
+    r"\[sandbox\] As of (\d\d:\d\d) UTC, to stay within emnify's rate limits; fresh again at (\d\d:\d\d) UTC\.",
+    re.ASCII,
 )
 
 

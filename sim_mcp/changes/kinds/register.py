@@ -93,7 +93,7 @@ class Register(Kind):
 
     async def write(self, client: EmnifyClient, item: PlannedItem) -> Sent:  # noqa: ARG002  # there is one.
         """Register the batch."""
-        registered = await client.register_batch(Bic.parse(self.bic), self.target)
+        registered = await client.batches.register(Bic.parse(self.bic), self.target)
         doubt = None if registered.sims else "emnify accepted it without naming its SIMs"
         return Sent(doubt, registered.request_id, sims=tuple(sim.id for sim in registered.sims))
 
@@ -147,7 +147,7 @@ class Register(Kind):
         """Ask emnify whether it would still register the batch, where the answer to registering it is not known."""
         why = doubt or "emnify accepted it"
         try:
-            await client.get_batch(Bic.parse(self.bic))
+            await client.batches.get(Bic.parse(self.bic))
         except RuleError as error:
             if error.status == _ALREADY_REGISTERED:
                 return Outcome("changed", _BEFORE, "registered", f"{why}; it is registered now", request)
@@ -164,7 +164,7 @@ async def validate_batch(client: EmnifyClient, bic: Bic, target: SimStatus) -> t
     Raises:
         EmnifyError: emnify does not accept the batch; the message says why.
     """
-    batch = await client.get_batch(bic)
+    batch = await client.batches.get(bic)
     size = "an unknown number of SIMs" if batch.quantity is None else format_quantity(batch.quantity, "SIM")
     model = clean(batch.model_name) or "unknown model"
     effect = (

@@ -22,6 +22,9 @@ _MARGIN = 0.99
 """The share of a rate that is used; the rest absorbs clocks that run differently."""
 
 _ADDRESS = "address"
+_NEVER = -1.0
+"""No slot is as near: none is taken, and when one would be is told."""
+
 _LONGEST_S = 20.0
 """A slot further ahead is not queued for: who would wait as long is told so instead."""
 
@@ -102,6 +105,10 @@ class SharedLimits:
                 operation=operation,
             )
         await anyio.sleep(slot.wait_s)
+
+    async def wait_s(self, operation: str) -> float:
+        """Return in how many seconds a request of this operation could be sent; none is."""
+        return (await self._slot(self._gates(operation), _NEVER)).wait_s
 
     async def pause(self, seconds: float) -> None:
         """Have every server wait, after emnify asked this one to slow down."""

@@ -66,6 +66,11 @@ class Transport:
         self.auth = Authenticator(self._sign_in)
         self.clock = UpstreamClock()
 
+    async def wait_s(self, operation: str) -> float:
+        """Return in how many seconds a request of this operation may be sent, as things stand."""
+        shared_s = await self._shared.wait_s(operation) if self._shared is not None else 0.0
+        return max(self.pacer.wait_s(operation), shared_s)
+
     async def close(self) -> None:
         """Close every connection."""
         await self._connection.close()

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable
 
 from sim_mcp.emnify import EmnifyClient, MonthUsage, UnreadableAnswerError
+from sim_mcp.emnify.endpoints.usage import PeriodUsage
 from sim_mcp.emnify.money import Money
-from sim_mcp.emnify.usage import PeriodUsage
 from sim_mcp.fleet.usage.cache import Amount
 from sim_mcp.fleet.usage.periods import Period, month_before, month_of
 

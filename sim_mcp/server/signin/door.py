@@ -172,8 +172,8 @@ class SignInMiddleware:
         except RefusedTokenError as error:
             self._observer.caller_refused(str(error) or "no token")
             if str(error):
-                log.info("A token was refused: %s", error)
-            await self._door.unauthorized(str(error))(scope, receive, send)
+                log.info("A token was refused: %s", error.words)
+            await self._door.unauthorized(error.words)(scope, receive, send)
         except IssuerAwayError:
             self._observer.caller_refused("issuer away")
             await _away(scope, receive, send)

@@ -5,6 +5,8 @@ import logging
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +26,8 @@ KEYS = "keys of this server"
 """The issuer of who comes with a key."""
 
 _BEGINS = "simkey_"
+_TURN_WITHIN_S = 5.0
+"""Far longer than another one writes; where no lock can be made at all, waiting does not help."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,59}$")]
@@ -36,7 +40,7 @@ class KeyFileError(Exception):
 class Key(BaseModel):
     """A key that was given out: everything but the key itself."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     id: str = Field(min_length=8)
     """Never given twice, so that a later key of the same name does not own what an earlier one asked for."""
@@ -53,7 +57,7 @@ class Key(BaseModel):
 
 
 class _Content(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     keys: tuple[Key, ...] = ()
 
@@ -130,12 +134,20 @@ class KeyFile:
             log.warning("No key of the file is accepted. %s", error)
         return self._by_hash.get(_hash(secret)) if secret.startswith(_BEGINS) else None
 
-    def _turn(self) -> FileLock:
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
         if not self.path.parent.is_dir():
             raise KeyFileError(
                 f"There is no directory {self.path.parent} to keep keys in. Make it, or set SIM_MCP_KEYS."
             )
-        return FileLock(self.path.with_name(f"{self.path.name}.lock"), mode=OWNER_READS_WRITES)
+        try:
+            with FileLock(
+                self.path.with_name(f"{self.path.name}.lock"), mode=OWNER_READS_WRITES, timeout=_TURN_WITHIN_S
+            ):
+                yield
+        except OSError as error:
+            why = error.strerror or str(error).rstrip(".")
+            raise KeyFileError(f"{self.path} cannot be written: {why}. Nothing changed.") from None
 
     def _read(self) -> _Content:
         # Neither follow a link nor block on a named pipe.
@@ -171,8 +183,6 @@ class KeyFile:
                 opened.flush()
                 os.fsync(opened.fileno())
             temporary.replace(self.path)
-        except OSError as error:
-            raise KeyFileError(f"{self.path} cannot be written: {error.strerror or error}. Nothing changed.") from None
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -2,7 +2,19 @@
 
 
 class RefusedTokenError(Exception):
-    """A token is not good here; the message says why in a few words that hold nothing of it."""
+    """A token is not good here; the message says why, in words of which there are few: they are counted.
+
+    `detail` says more to who sent it and to the log.
+    """
+
+    def __init__(self, reason: str = "", detail: str = "") -> None:
+        super().__init__(reason)
+        self.detail = detail
+
+    @property
+    def words(self) -> str:
+        """Return the reason and the detail."""
+        return f"{self} ({self.detail})" if self.detail else str(self)
 
 
 class IssuerAwayError(Exception):

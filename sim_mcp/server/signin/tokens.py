@@ -74,8 +74,8 @@ class TokenVerifier:
     def _check_kind(self, header: Mapping[str, Any]) -> None:
         kind = str(header.get("typ") or "none").lower().removeprefix("application/")
         if kind not in self._settings.token_types:
-            told = f"of type {kind}, which" if _PLAIN.fullmatch(kind) else "of a type that"
-            raise RefusedTokenError(f"it is {told} is not accepted (SIM_MCP_TOKEN_TYPES)")
+            told = f"{kind}: SIM_MCP_TOKEN_TYPES" if _PLAIN.fullmatch(kind) else ""
+            raise RefusedTokenError("it is of a type that is not accepted", told)
         if header.get("alg") not in ALGORITHMS:
             raise RefusedTokenError("it is not signed in a way that is accepted")
         if not isinstance(header.get("kid"), str) or not header["kid"]:

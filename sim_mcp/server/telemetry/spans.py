@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
 from opentelemetry.util.types import AttributeValue
 
-from sim_mcp.server.telemetry.names import KnownNames
+from sim_mcp.server.telemetry.names import OTHER, KnownNames
 
 _MADE_UP = ("gen_ai.tool.name", "gen_ai.prompt.name")
 _LONGEST_ID = 64
@@ -61,9 +61,7 @@ class PlainSpans(SpanExporter):
             "mcp.method.name": method,
             "mcp.protocol.version": self._known.version(attributes.get("mcp.protocol.version")),
         }
-        for key in _MADE_UP:
-            if target is not None and key in attributes:
-                plain[key] = target
+        plain |= {key: target or OTHER for key in _MADE_UP if key in attributes}
         if isinstance(request := attributes.get("jsonrpc.request.id"), str):
             plain["jsonrpc.request.id"] = request[:_LONGEST_ID]
         return (method if target is None else f"{method} {target}"), {**attributes, **plain}

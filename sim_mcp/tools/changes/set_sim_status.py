@@ -51,9 +51,10 @@ async def set_sim_status(
     model: Models = None,
     has_device: bool | None = None,
 ) -> Annotated[CallToolResult, ChangeReport]:
-    """Activate, suspend or factory-test SIM cards, named or all that fit a filter, after a person agreed. Suspending
-    stops service and, from next month, the hosting fee; activating restores service and starts the fee. A person sees
-    each SIM with its effect on service and bill first. Returns each SIM's outcome with its status before and after.
+    """Activate SIM cards, suspend them or put them in factory test, named or all that fit a filter, after a person
+    agreed. Suspending stops service and, from next month, the hosting fee; activating restores service and starts the
+    fee. A person sees each SIM with its effect on service and bill first. Returns each SIM's outcome with its status
+    before and after.
     """  # noqa: D205  # the description is one paragraph for the model.
     return await carry_out(ctx, proposal, agreed)
 

@@ -28,7 +28,7 @@ async def validate_sim_batch(ctx: ToolContext, bic: BicText) -> Annotated[CallTo
     SIMs of which model it holds, or why emnify does not accept it. Changes nothing.
     """  # noqa: D205  # the description is one paragraph for the model.
     code = Bic.parse(bic)
-    answer = build(code, await emnify_of(ctx).get_batch(code))
+    answer = build(code, await emnify_of(ctx).batches.get(code))
     return respond(answer, render(answer))
 
 

@@ -69,7 +69,7 @@ async def list_sims(
     issuer: Names | None = None,
     model: Names | None = None,
     produced: Annotated[Days | None, Field(description="day or month")] = None,
-    activated_before: Annotated[FirstDay | None, Field(description="not on the day itself")] = None,
+    activated_before: Annotated[FirstDay | None, Field(description="excludes this day")] = None,
     activated_after: LastDay | None = None,
     without_usage: Month | None = None,
     sort: SortKeys | None = None,

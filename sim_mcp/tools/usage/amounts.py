@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from sim_mcp.emnify import Traffic
+from sim_mcp.emnify.endpoints.usage import PeriodUsage
 from sim_mcp.emnify.money import Money
-from sim_mcp.emnify.usage import PeriodUsage
 from sim_mcp.formatting import format_count, format_megabytes, format_number, join_pairs, round_volume
 from sim_mcp.tools.usage.costs import CostRow, cost_fields, format_row_costs, single_currency
 

@@ -2,10 +2,21 @@
 
 import pytest
 
-from sim_mcp.emnify import Limits, Rate, Window
+from sim_mcp.emnify import (
+    EmnifyClient,
+    Limits,
+    Rate,
+    RateLimitedError,
+    SimChange,
+    SimStatus,
+    Window,
+    asked_by,
+    in_background,
+)
 from sim_mcp.emnify.http.asking import Asking
 from sim_mcp.emnify.http.budget import Claim, OwnBudget, Rank, claim_of
 from sim_mcp.emnify.http.rate_limit import AUTHENTICATE
+from tests.support import Fleet
 
 ONE, LIST, PATCH = "GET /api/v1/sim/{id}", "GET /api/v1/sim", "PATCH /api/v1/sim/{id}"
 WINDOW_S = 300.0
@@ -116,3 +127,20 @@ async def test_a_slot_that_is_reserved_counts_before_its_time_has_come() -> None
     for _ in range(12):
         assert (await rated.budget.reserve(Claim(LIST, "change"), 60.0)).granted
     assert await rated.spend("change") == 1000 - 12
+
+
+async def test_over_http_one_in_a_loop_is_told_when_to_go_on_and_others_are_answered(fleet: Fleet) -> None:
+    limits = Limits(per_address=Window(24, WINDOW_S))
+    token = fleet.world.tokens["enterprise"]
+    async with EmnifyClient(base_url=fleet.world.base_url, application_token=token, limits=limits) as client:
+        with in_background():
+            sims = [sim.id for sim in (await client.list_sims(per_page=20)).items]
+        with asked_by("looping"):
+            answered = [await client.get_sim(sim) for sim in sims[:12]]
+            with pytest.raises(RateLimitedError) as refused:
+                await client.get_sim(sims[12])
+        with asked_by("ben"):
+            assert [(await client.get_sim(sim)).id for sim in sims[13:18]] == sims[13:18]
+        await client.update_sim(sims[0], SimChange(status=SimStatus.SUSPENDED))
+    assert len(answered) == 12, "half of the window"
+    assert (refused.value.retry_after_s or 0) > WINDOW_S - 60

@@ -94,10 +94,10 @@ async def test_an_unregistrable_batch_says_why_though_emnify_sends_only_a_status
     for status, why in ((400, "registered already"), (422, "another organisation")):
         upstream.script(Reply(status))
         with pytest.raises(RuleError, match=why):
-            await client.get_batch(bic)
+            await client.batches.get(bic)
     upstream.script(Reply(404))
     with pytest.raises(NotFoundError, match="#31F 6E2S 6XTR 3NEY"):
-        await client.get_batch(bic)
+        await client.batches.get(bic)
 
 
 ANY_JSON = st.recursive(

@@ -48,7 +48,7 @@ WRITES: list[Callable[[EmnifyClient], Awaitable[Any]]] = [
     lambda c: c.update_sim(1, SimChange(status=SimStatus.SUSPENDED)),
     lambda c: c.delete_sim(1),
     lambda c: c.delete_sims([1, 2]),
-    lambda c: c.register_batch(Bic.parse("#31F6E2S6XTR3NEY"), SimStatus.ISSUED),
+    lambda c: c.batches.register(Bic.parse("#31F6E2S6XTR3NEY"), SimStatus.ISSUED),
 ]
 pytestmark = pytest.mark.usefixtures("impatient")
 

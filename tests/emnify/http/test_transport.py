@@ -80,10 +80,10 @@ async def test_a_batch_whose_answer_is_garbled_is_registered_once(fleet: Fleet, 
     story = next(story for story in fleet.scenarios.values() if story.get("bic"))
     bic = Bic.parse(story["bic"])
     async with client_of(fleet) as client:
-        await client.get_batch(bic)
+        await client.batches.get(bic)
         await fleet.faults(f"{fault}@PATCH /api/v1/sim_batch")
         try:
-            found = (await client.register_batch(bic, SimStatus.ISSUED)).sims
+            found = (await client.batches.register(bic, SimStatus.ISSUED)).sims
         except OutcomeUnknownError:
             found = []
     assert found == []

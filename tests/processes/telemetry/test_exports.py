@@ -143,7 +143,7 @@ async def test_who_is_not_let_in_is_counted_by_reason(fleet: Fleet) -> None:
             assert (await http.post(address, json={}, headers={"Origin": "http://evil.example"})).status_code == 403
             await ended(process, signal.SIGTERM)
         refused = {labels["reason"]: value for labels, value in collector.points("sim_mcp.refused")}
-    assert refused == {"no key": 1, "wrong key": 1, "host": 1, "origin": 1}
+    assert refused == {"no token": 1, "it is no key of this server": 1, "host": 1, "origin": 1}
 
 
 async def test_what_was_sent_and_not_settled_is_told_until_it_is(fleet: Fleet) -> None:

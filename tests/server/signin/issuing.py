@@ -29,6 +29,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.server.app import build_server
 from sim_mcp.server.serving import http_app
 from sim_mcp.server.signin.door import door_of
@@ -165,9 +166,13 @@ def settings_for(issuer: Issuer | None, state_dir: Path, **chosen: Any) -> Setti
 
 
 @asynccontextmanager
-async def served(settings: Settings, *, stateless: bool = False, port: int = 0) -> AsyncIterator[str]:
+async def served(
+    settings: Settings, *, stateless: bool = False, port: int = 0, observer: Observer = NOBODY
+) -> AsyncIterator[str]:
     """Serve MCP by these settings in this process; yield the address."""
-    app = http_app(build_server(settings, all_sign_in=True), door_of(settings, None), stateless=stateless)
+    app = http_app(
+        build_server(settings, all_sign_in=True), door_of(settings, None), stateless=stateless, observer=observer
+    )
     async with listening(app, port) as address:
         yield f"{address}/mcp"
 

@@ -137,6 +137,9 @@ async def test_keys_may_be_kept_in_a_file_of_the_operators_choice(tmp_path: Path
         assert await opens(address, secret)
     nowhere = environment(None, SIM_MCP_KEYS=str(tmp_path / "gone" / "keys.json"))
     assert "SIM_MCP_KEYS" in invoked("keys", "add", "bot", env=nowhere).stderr
+    kernel = environment(None, SIM_MCP_KEYS="/proc/keys.json")
+    refused = invoked("keys", "add", "bot", env=kernel)
+    assert (refused.exit_code, "Nothing changed" in refused.stderr) == (1, True)
 
 
 async def test_a_key_for_certain_workspaces_opens_none_that_has_no_name(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from mcp import Client
 
+from sim_mcp.observing import Observer
 from sim_mcp.principal import SCOPES
 from sim_mcp.server.app import build_server
 from sim_mcp.server.signin.tokens import principal_of
@@ -124,6 +125,22 @@ async def test_a_good_token_counts_only_where_it_belongs(
     assert (await ask(address, *(value.format(good, good) for value in authorization))).status_code == 401
     assert (await ask(f"{address}?access_token={good}")).status_code == 401
     assert (await ask(address, **{"X-Authorization": f"Bearer {good}"})).status_code == 401
+
+
+async def test_reasons_are_few_however_many_kinds_of_tokens_are_tried(issuer: Issuer, tmp_path: Path) -> None:
+    """They are counted by name, and whoever asks could else make up as many names as they like."""
+    reasons: set[str] = set()
+
+    class Counting(Observer):
+        def caller_refused(self, reason: str) -> None:
+            reasons.add(reason)
+
+    async with served(settings_for(issuer, tmp_path), observer=Counting()) as address:
+        for kind in ("one", "two", "three"):
+            answer = await ask(address, f"Bearer {issuer.token(header={'typ': kind})}")
+            assert kind in answer.json()["error"]
+            assert (await ask(address, f"Bearer {issuer.token(header={'kid': kind + kind})}")).status_code == 401
+    assert len(reasons) == 2
 
 
 async def test_good_tokens_open_it(issuer: Issuer, address: str) -> None:

@@ -176,7 +176,11 @@ async def test_too_many_open_plans_of_one_hold_up_nobody_else(fleet: Fleet, issu
         assert len(await listed(alice)) == 1
         assert not (await bob.call_tool("set_sim_status", suspend(fleet, "healthy"))).is_error
         await press(first["approve_at"], "reject")
-        assert not (await alice.call_tool("set_sim_status", suspend(fleet, "roaming_spike"))).is_error
+        second = structured(await alice.call_tool("set_sim_status", suspend(fleet, "roaming_spike")))
+        await press(second["approve_at"], "approve")
+        refused = await alice.call_tool("set_sim_status", suspend(fleet, "went_silent"))
+        assert "lapses in" not in text_of(refused)  # what was agreed to is finished, not waited for.
+        assert "continue_change finishes one" in text_of(refused)
 
 
 @pytest.mark.parametrize(

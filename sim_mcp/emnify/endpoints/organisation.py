@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from sim_mcp.emnify.endpoints.usage import Currency, MonthUsage
 from sim_mcp.emnify.http.calls import A_WHILE_S, Answer, Call
 from sim_mcp.emnify.parsing import parse_array, parse_record
-from sim_mcp.emnify.usage import Currency, MonthUsage
 from sim_mcp.emnify.values import Number, Record, Text, Whole
 
 Send = Callable[[Call, float | None], Awaitable[Answer]]

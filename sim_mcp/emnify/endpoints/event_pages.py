@@ -1,10 +1,10 @@
 """One SIM's events, in pages as large as emnify lets them be."""
 
 from sim_mcp.emnify.client import EmnifyClient
+from sim_mcp.emnify.endpoints.pages import SAFE_EVENTS_PER_PAGE, Page
 from sim_mcp.emnify.errors import RuleError
 from sim_mcp.emnify.filters import NEWEST_FIRST, EventFilter, EventSort
 from sim_mcp.emnify.models import Event
-from sim_mcp.emnify.pages import SAFE_EVENTS_PER_PAGE, Page
 
 _BAD_REQUEST = 400
 

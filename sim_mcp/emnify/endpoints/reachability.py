@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
+from sim_mcp.emnify.endpoints.pages import Page
 from sim_mcp.emnify.filters import NEWEST_FIRST, EventFilter, EventSort
 from sim_mcp.emnify.http.calls import Answer, Call, collection, on_device
 from sim_mcp.emnify.models import ConnectivityInfo, Event, LimitExtension, Network, Quota
-from sim_mcp.emnify.pages import Page
 from sim_mcp.emnify.parsing import parse_page, parse_record, parse_records
 
 Send = Callable[[Call, float | None], Awaitable[Answer]]
