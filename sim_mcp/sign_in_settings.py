@@ -10,6 +10,7 @@ from sim_mcp.principal import SCOPES
 
 _LEAST_SECRET = 32
 _LEAST_KEY = 24
+_HOW_TO_MAKE_ONE = 'echo "whsec_$(openssl rand -base64 32)" makes one'
 _MAP_EXAMPLE = "fleet-admins=sims:read sims:write; helpdesk=sims:read"
 
 
@@ -30,8 +31,8 @@ class SignInSettings(BaseModel):
     client_id: str | None = Field(default=None, alias="SIM_MCP_CLIENT_ID")
     client_secret: SecretStr | None = Field(default=None, alias="SIM_MCP_CLIENT_SECRET")
     session_key: SecretStr | None = Field(default=None, alias="SIM_MCP_SESSION_KEY")
+    notify_secret: SecretStr | None = Field(default=None, alias="SIM_MCP_NOTIFY_SECRET")
     notify_url: SecretStr | None = Field(default=None, alias="SIM_MCP_NOTIFY_URL")
-    notify_secret: SecretStr | None = Field(default=None, validate_default=True, alias="SIM_MCP_NOTIFY_SECRET")
     keys_file: Path | None = Field(default=None, alias="SIM_MCP_KEYS")
     calls_per_minute: int = Field(default=300, ge=1, alias="SIM_MCP_MAX_CALLS_PER_MINUTE")
     open_plans: int = Field(default=20, ge=1, alias="SIM_MCP_MAX_OPEN_PLANS")
@@ -89,22 +90,23 @@ class SignInSettings(BaseModel):
 
     @field_validator("notify_url")
     @classmethod
-    def _safe_to_tell(cls, value: SecretStr | None) -> SecretStr | None:
+    def _safe_to_tell(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         # The path of many a webhook is its secret.
         if value is not None:
             split_plain(value.get_secret_value().strip(), example="https://hooks.example.com/sims")
+            if "notify_secret" in info.data and info.data["notify_secret"] is None:
+                raise ValueError(f"needs SIM_MCP_NOTIFY_SECRET too, to sign what is sent: {_HOW_TO_MAKE_ONE}")
         return value
 
     @field_validator("notify_secret")
     @classmethod
-    def _standard(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    def _standard(cls, value: SecretStr | None) -> SecretStr | None:
         try:
             key = b64decode(value.get_secret_value().removeprefix("whsec_"), validate=True) if value else b""
         except ValueError:
             key = b""
-        if len(key) < _LEAST_KEY and (value is not None or info.data.get("notify_url") is not None):
-            made = 'echo "whsec_$(openssl rand -base64 32)" makes one'
-            raise ValueError(f"must be whsec_ and at least {_LEAST_KEY} bytes in base64, to sign what is sent: {made}")
+        if value is not None and len(key) < _LEAST_KEY:
+            raise ValueError(f"must be whsec_ and at least {_LEAST_KEY} bytes in base64: {_HOW_TO_MAKE_ONE}")
         return value
 
     @field_validator("token_types", mode="before")

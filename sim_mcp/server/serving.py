@@ -18,6 +18,7 @@ from sim_mcp.http_server import http_server
 from sim_mcp.logs import logs_json, tell
 from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.sandbox import SandboxSettings, running
+from sim_mcp.server import audit_download
 from sim_mcp.server.app import SimServer, build_server
 from sim_mcp.server.ending import ending_on_signal
 from sim_mcp.server.http.access import PROBES, AccessMiddleware
@@ -127,6 +128,8 @@ def http_app(
     if door is not None and door.issuer is not None:
         for path in door.metadata_paths:
             server.custom_route(path, methods=["GET"])(metadata_endpoint(door))
+    if door is not None:
+        server.custom_route(audit_download.PATH, methods=["GET"])(audit_download.audit_endpoint(door.settings))
     pages = _add_pages(server, door)
     app = server.streamable_http_app(
         stateless_http=stateless,

@@ -19,6 +19,7 @@ from sim_mcp.changes.service import ChangeService
 from sim_mcp.server.approvals.requests import check_host, check_origin
 from sim_mcp.server.approvals.sessions import Session, Sessions
 from sim_mcp.server.approvals.sign_in import HOME, PATH, SignIn
+from sim_mcp.server.audit_download import AuditDownload, why_no_audit
 from sim_mcp.server.signin.door import Door
 from sim_mcp.settings import Settings
 
@@ -72,6 +73,7 @@ class ApprovalPages:
             Route(f"{PATH}/out", self._sign_in.end, methods=["POST"]),
             Route(HOME, self.show_all, methods=["GET"]),
             Route(f"{HOME}/waiting", self.show_waiting, methods=["GET"]),
+            Route(f"{HOME}/audit.csv", self.send_audit, methods=["GET"]),
             Route(f"{HOME}/{{plan}}", self.show, methods=["GET"]),
             Route(f"{HOME}/{{plan}}/result", self.show_result, methods=["GET"]),
             Route(f"{HOME}/{{plan}}/decision", self.decide, methods=["POST"]),
@@ -95,6 +97,13 @@ class ApprovalPages:
     async def show_waiting(self, _: Request, session: Session) -> Response:
         """Answer with what waits, for the page that looks again."""
         return await self._list(session, "waiting.html")
+
+    @_for_who_signed_in
+    async def send_audit(self, _: Request, session: Session) -> Response:
+        """Send the audit to who may approve what others asked for."""
+        if (refused := why_no_audit(session.who)) is not None:
+            raise RefusedError(403, "The audit is not for you", refused)
+        return AuditDownload(self.settings)
 
     @_for_who_signed_in
     async def show(self, request: Request, session: Session) -> Response:
@@ -180,7 +189,9 @@ class ApprovalPages:
 
     async def _list(self, session: Session, template: str, *, also: str = "") -> Response:
         found = await self._services[0].desk.waiting(session.who) if self._services else []
-        return await self._page(200, template, also=also, found=found, you=session.who.name, home=HOME)
+        return await self._page(
+            200, template, also=also, found=found, you=session.who.name, home=HOME, audit=session.who.sees_all
+        )
 
     async def _page(self, status: int, template: str, **values: Any) -> Response:
         # Thousands of rows take a while, in which other calls go on.

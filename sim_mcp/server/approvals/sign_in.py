@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 PATH = "/signin"
 HOME = "/approvals"
-_OURS = re.compile(rf"{HOME}(/[0-9a-f]{{1,32}})?")
+_OURS = re.compile(rf"{HOME}(/[0-9a-f]{{1,32}}|/audit\.csv)?")
 _SIGNING_IN = "signing-in"
 _TIMEOUT_S = 5.0
 

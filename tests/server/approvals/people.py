@@ -97,7 +97,9 @@ class Desk:
 @asynccontextmanager
 async def desk_of(fleet: Fleet, issuer: Issuer, policy: str | None = None, **chosen: Any) -> AsyncIterator[Desk]:
     port = free_port()
-    known = fleet.settings().model_dump(include={"base_url", "application_token", "approval_wait_s", "state_dir"})
+    known = fleet.settings().model_dump(
+        include={"base_url", "application_token", "approval_wait_s", "state_dir", "database_url"}
+    )
     settings = Settings(
         **{
             **known,

@@ -1,10 +1,13 @@
 """People sign in at the public address, and decide on what is theirs to decide on."""
 
 import logging
+from typing import Any
 
+import anyio
 import pytest
 
 from sim_mcp.changes.record.audit import audit
+from tests.changes.test_approval import suspend
 from tests.processes.test_serving import agree
 from tests.server.approvals.people import ALL, ANY_HOLDER, CHANGES, FOUR_EYES, desk_of
 from tests.server.signin.issuing import Issuer
@@ -147,6 +150,34 @@ async def test_what_waits_is_listed_for_who_decides_newest_first_and_leaves_once
         left = (await other.open(f"{desk.url}/waiting")).text
         assert f"/approvals/{first}" in left
         assert second not in left
+
+
+async def test_a_press_ends_the_wait_of_the_call(fleet: Fleet, issuer: Issuer) -> None:
+    async with (
+        desk_of(fleet, issuer, approval_wait_s=600) as desk,
+        desk.client("alice") as client,
+        desk.browser("alice") as browser,
+    ):
+        link = anyio.Event()
+        seen: list[str] = []
+
+        async def hear(progress: float, total: float | None, message: str | None) -> None:
+            del progress, total
+            if message is not None and message.startswith("waiting for approval at "):
+                seen.append(message.removeprefix("waiting for approval at "))
+                link.set()
+
+        async def ask() -> None:
+            answer = await client.call_tool("set_sim_status", suspend(fleet, "healthy"), progress_callback=hear)
+            told.append(structured(answer))
+
+        told: list[dict[str, Any]] = []
+        with anyio.fail_after(40):
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask)
+                await link.wait()
+                await browser.press(await browser.open(seen[0]), "approve")
+    assert told[0]["counts"] == {"changed": 1}
 
 
 async def test_a_deletion_is_confirmed_by_what_it_asks_to_type(fleet: Fleet, issuer: Issuer) -> None:
