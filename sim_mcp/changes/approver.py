@@ -4,6 +4,13 @@ from sim_mcp.changes.policy import Approver
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.principal import Principal
 
+WHOSE_YES: dict[Approver, str | None] = {
+    "requester": None,
+    "another": "By the operator's policy somebody else than who asked has to approve it: send the link to a colleague.",
+    "sims:approve": "By the operator's policy somebody with the scope sims:approve has to approve it.",
+}
+"""What who asks has to know of who may approve."""
+
 
 def may_see(who: Principal, stored: StoredPlan, approver: Approver) -> bool:
     """Tell whether somebody may see a plan: who asked, who may approve it, who may approve at all."""

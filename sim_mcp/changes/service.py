@@ -17,6 +17,7 @@ from sim_mcp.changes.approval_page.desk import Desk
 from sim_mcp.changes.approval_page.notifier import Notifier
 from sim_mcp.changes.approval_page.offer import PageOffer
 from sim_mcp.changes.approval_page.public_offer import PublicOffer
+from sim_mcp.changes.approver import WHOSE_YES
 from sim_mcp.changes.backend import Backend, open_journal
 from sim_mcp.changes.decision import decide, tell_made
 from sim_mcp.changes.kinds.fees import word_due
@@ -157,7 +158,7 @@ class ChangeService:
         await self._page.wait(stored, link, progress, started + (self._settings.approval_wait_s if wait else 0))
         now = await self._record(self._journal.plan, stored.id) or stored
         if now.state == "waiting":
-            return await self._report(stored.id, link=link)
+            return replace(await self._report(stored.id, link=link), note=WHOSE_YES[self._limits.approver(stored)])
         await self._require_approval(stored.id)
         return await self._run(stored.id, progress, self._deadline(started))
 
@@ -306,7 +307,7 @@ class ChangeService:
         report = await self.offer_page(anew, progress, started, wait=heard)
         unsent = format_quantity(len(left), "SIM")
         note = f"It follows plan {stored.id}, of which {unsent} had not been sent, because {why}."
-        return replace(report, note=note)
+        return replace(report, note=" ".join(filter(None, (note, report.note))))
 
     async def _require_approval(self, plan_id: str) -> None:
         stored = await self._record(self._journal.plan, plan_id)

@@ -58,6 +58,7 @@ async def serve_stdio(settings: Settings, sandbox: bool) -> int:
     with telemetry(settings, os.environ, scraped=False) as seen, closable_stdin() as close_stdin:
         async with upstream(settings, sandbox) as ready, ending_on_signal(close_stdin) as ending:
             _warn_without_token(ready)
+            warn_without_sign_in(ready, people_sign_in=False)
             server = build_server(ready, telemetry=seen)
             freeze_garbage_collection()
             if at_a_terminal:
@@ -86,6 +87,7 @@ async def serve_http(
         ready = await stack.enter_async_context(upstream(settings, sandbox))
         background = await stack.enter_async_context(anyio.create_task_group())
         _warn_without_token(ready)
+        warn_without_sign_in(ready, people_sign_in=door is not None)
         mcp_server = build_server(ready, forms_count=door is not None, all_sign_in=door is not None, telemetry=seen)
         app = DrainingMiddleware(http_app(mcp_server, door, stateless=stateless, observer=seen.observer))
 
@@ -203,6 +205,19 @@ async def upstream(settings: Settings, sandbox: bool) -> AsyncIterator[Settings]
     async with running(SandboxSettings()) as world:
         token = SecretStr(world.tokens["enterprise"])
         yield settings.model_copy(update={"base_url": world.base_url, "application_token": token})
+
+
+def warn_without_sign_in(settings: Settings, *, people_sign_in: bool) -> None:
+    """Tell the operator at the start that the policy asks people whom nobody can reach.
+
+    Raises:
+        PolicyError: The policy file cannot be used.
+    """
+    if read_policy(settings.policy, settings.confirm).wants_others and not (people_sign_in and settings.approvals_url):
+        tell(
+            f"sim-mcp: the policy in {settings.policy} wants somebody's yes who signs in for it, and nobody can here: "
+            "such changes are refused. Serve over HTTP with SIM_MCP_ISSUER, SIM_MCP_PUBLIC_URL and SIM_MCP_CLIENT_ID."
+        )
 
 
 def _warn_without_token(settings: Settings) -> None:

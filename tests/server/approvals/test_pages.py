@@ -50,6 +50,7 @@ async def test_where_another_has_to_agree_neither_a_form_nor_who_asked_is_enough
         desk.browser("bob") as other,
     ):
         waiting = await desk.suspending(client)
+        assert "send the link to a colleague" in waiting["note"]
         page = await own.open(waiting["approve_at"])
         assert "Somebody else has to approve this" in page.text
         assert 'value="approve"' not in page.text
