@@ -158,7 +158,7 @@ class ChangeService:
         await self._page.wait(stored, link, progress, started + (self._settings.approval_wait_s if wait else 0))
         now = await self._record(self._journal.plan, stored.id) or stored
         if now.state == "waiting":
-            return replace(await self._report(stored.id, link=link), note=WHOSE_YES[self._limits.approver(stored)])
+            return await self._report(stored.id, link=link)
         await self._require_approval(stored.id)
         return await self._run(stored.id, progress, self._deadline(started))
 
@@ -351,4 +351,5 @@ class ChangeService:
         return max(started + self._run_for_s, anyio.current_time() + min(_LEAST_S, self._run_for_s))
 
     async def _report(self, plan_id: str, *, link: str | None = None, paused: str | None = None) -> Report:
-        return await Recovery(self._backend).report(plan_id, link=link, paused=paused)
+        report = await Recovery(self._backend).report(plan_id, link=link, paused=paused)
+        return replace(report, note=WHOSE_YES[self._limits.approver(report.stored)]) if link else report
