@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sim_mcp import __version__
+from sim_mcp.changes.service import ChangeService
 from sim_mcp.emnify import PUBLISHED_LIMITS, InvalidValueError, asked_by, for_a_change
 from sim_mcp.emnify.http.auth import ApplicationTokens
 from sim_mcp.emnify.http.budget import OwnBudget
@@ -78,6 +79,8 @@ class SimServer(MCPServer[AppState]):
         **options: Any,
     ) -> None:
         super().__init__("sim_mcp", tools=list(tools), **options)
+        self.services: list[ChangeService] = []
+        """What makes changes, while the server runs and has one workspace alone."""
         self._rates = rates
         self._all_sign_in = all_sign_in
         self._place = place
@@ -85,6 +88,12 @@ class SimServer(MCPServer[AppState]):
         self._reading = {tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint}
         self._parameters = {tool.name: tool.parameters for tool in tools}
         self._changing = {tool.name for tool in tools if tool.annotations and tool.annotations.destructive_hint}
+
+    async def desks_of(self, who: Principal) -> list[tuple[ChangeService, Principal]]:
+        """Return what makes changes in each workspace that is open to somebody, and who they are there."""
+        if self._workspaces is not None:
+            return await self._workspaces.desks_of(who)
+        return [(service, who) for service in self.services]
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[AppState, Any] | None = None
@@ -227,7 +236,8 @@ def build_server(
     """
     workspaces = Workspaces(settings) if settings.workspaces else None
     readiness = Readiness(settings, workspaces)
-    builder = Builder(waits_s, forms_count, telemetry.observer)
+    services: list[ChangeService] = []
+    builder = Builder(waits_s, forms_count, all_sign_in, telemetry.observer)
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
         settings.place,
@@ -237,7 +247,7 @@ def build_server(
         title=f"SIM cards ({settings.place})",
         version=__version__,
         instructions=f"{_PLACES.get(settings.place, f'Works on {settings.place}. ')}{INSTRUCTIONS}",
-        lifespan=_lifespan(settings, builder, readiness, workspaces),
+        lifespan=_lifespan(settings, builder, readiness, services, workspaces),
         middleware=[RequestIds(), *telemetry.middleware],
         log_level=settings.log_level,
         cache_hints={
@@ -247,6 +257,7 @@ def build_server(
             "resources/templates/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
         },
     )
+    server.services = services
     add_prompts(server)
     add_resources(server, settings)
     server.custom_route("/health", methods=["GET"], name="health")(_health)
@@ -255,7 +266,11 @@ def build_server(
 
 
 def _lifespan(
-    settings: Settings, builder: Builder, readiness: Readiness, workspaces: Workspaces | None
+    settings: Settings,
+    builder: Builder,
+    readiness: Readiness,
+    services: list[ChangeService],
+    workspaces: Workspaces | None,
 ) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
@@ -263,18 +278,20 @@ def _lifespan(
             if workspaces is None:
                 async with builder.services(settings, limit_store) as state:
                     readiness.client = state.client
+                    services[:] = [] if state.changes is None else [state.changes]
                     yield state
+                    services.clear()
                 return
 
             first: dict[str, OwnBudget] = {}
 
-            def services(of_one: Settings, tokens: ApplicationTokens) -> AbstractAsyncContextManager[AppState]:
+            def started(of_one: Settings, tokens: ApplicationTokens) -> AbstractAsyncContextManager[AppState]:
                 # emnify counts what comes from this machine together, whichever workspace it is for.
                 budget = OwnBudget(PUBLISHED_LIMITS, beside=first.get(of_one.base_url))
                 first.setdefault(of_one.base_url, budget)
                 return builder.services(of_one, limit_store, tokens, budget)
 
-            async with workspaces.hosted(services):
+            async with workspaces.hosted(started):
                 yield AppState(settings, None, None, forms_count=builder.forms_count)
 
     return lifespan

@@ -29,6 +29,7 @@ class Builder:
 
     waits_s: float = WAITS_S
     forms_count: bool = True
+    people_sign_in: bool = False
     observer: Observer = NOBODY
 
     @asynccontextmanager
@@ -63,7 +64,14 @@ class Builder:
             )
             inventory = await stack.enter_async_context(Inventory(client, _state_directory(settings)))
             usage = await stack.enter_async_context(UsageScan(client, _state_directory(settings)))
-            changes = ChangeService(client, settings, inventory, run_for_s=self.waits_s, observer=self.observer)
+            changes = ChangeService(
+                client,
+                settings,
+                inventory,
+                run_for_s=self.waits_s,
+                observer=self.observer,
+                people_sign_in=self.people_sign_in,
+            )
             stack.callback(changes.close)
             async with anyio.create_task_group() as background:
                 background.start_soon(changes.host_page)

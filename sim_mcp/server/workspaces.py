@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from contextvars import Context, copy_context
 from typing import Any
 
@@ -12,6 +12,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import Tool
 from pydantic import SecretStr
 
+from sim_mcp.changes.service import ChangeService
 from sim_mcp.changes.sharing import wake_workspaces
 from sim_mcp.emnify import AuthenticationError
 from sim_mcp.emnify.http.auth import ApplicationTokens
@@ -22,7 +23,7 @@ from sim_mcp.server.marks import PARAMETER
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.context import AppState, Here
-from sim_mcp.workspaces.file import Workspace
+from sim_mcp.workspaces.file import Workspace, open_to
 from sim_mcp.workspaces.token_source import TokenSource, TokenUnavailableError
 
 log = logging.getLogger(__name__)
@@ -54,8 +55,7 @@ class Workspaces:
 
     def open_to(self, who: Principal) -> dict[str, Principal]:
         """Return the workspaces that somebody may do something in, by name, and who they are in each."""
-        found = {name: workspace.principal(who) for name, workspace in self._by_name.items()}
-        return {name: there for name, there in found.items() if there is not None and there.scopes}
+        return open_to(self._settings.workspaces, who)
 
     def readable_by(self, who: Principal) -> list[Here]:
         """Return the workspaces whose resources somebody may read; one that nobody used has no services."""
@@ -94,6 +94,18 @@ class Workspaces:
             if name not in self._running:
                 self._running[name] = await self._start(self._by_name[name])
         return self._running[name]
+
+    async def desks_of(self, who: Principal) -> list[tuple[ChangeService, Principal]]:
+        """Return what makes changes in each workspace that is open to somebody, and who they are there.
+
+        One without a token is left out: its plans wait for somebody to mend that.
+        """
+        found = []
+        for name, there in self.open_to(who).items():
+            with suppress(TokenUnavailableError):
+                changes = (await self.services(name)).changes
+                found += [] if changes is None else [(changes, there)]
+        return found
 
     @asynccontextmanager
     async def hosted(self, services: Services) -> AsyncIterator[None]:

@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -21,7 +21,7 @@ from pydantic import (
 from sim_mcp.addresses import split_plain
 from sim_mcp.paths import whole_path
 from sim_mcp.principal import Principal
-from sim_mcp.workspaces.grant import Grant, scopes_in
+from sim_mcp.workspaces.grant import Grant, scopes_in, values_of
 from sim_mcp.workspaces.token_source import (
     CommandToken,
     FileToken,
@@ -123,6 +123,21 @@ class Workspace(BaseModel):
         if sum(getattr(self, name) is not None for name in _TOKENS) != 1:
             raise ValueError(f"its token comes from one of {', '.join(_TOKENS)}")
         return self
+
+
+def open_to(workspaces: Iterable[Workspace], who: Principal) -> dict[str, Principal]:
+    """Return the workspaces that somebody may do something in, by name, and who they are in each."""
+    found = {workspace.name: workspace.principal(who) for workspace in workspaces}
+    return {name: there for name, there in found.items() if there is not None and there.scopes}
+
+
+def claims_that_count(workspaces: Iterable[Workspace], claims: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return of somebody's claims what a workspace may be open to them for, by the path of each."""
+    kept: dict[str, list[str]] = {}
+    for grant in (grant for workspace in workspaces for grant in workspace.allow):
+        if grant.claim is not None and grant.value in values_of(claims, grant.claim):
+            kept.setdefault(grant.claim, []).append(grant.value)
+    return kept
 
 
 class _Content(BaseModel):
