@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.emnify.errors import RateLimitedError
-from sim_mcp.emnify.http.postgres_limits import PostgresLimits
-from sim_mcp.emnify.http.rate_limit import Limits, Rate, Window
-from sim_mcp.emnify.http.shared_limits import Gate, LimitsAwayError, SharedLimits
+from sim_mcp.emnify.limits.postgres_limits import PostgresLimits
+from sim_mcp.emnify.limits.rate_limit import Limits, Rate, Window
+from sim_mcp.emnify.limits.shared_limits import Gate, LimitsAwayError, SharedLimits
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.sandbox.settings import Unknowns
 from sim_mcp.server.app import build_server
