@@ -26,6 +26,8 @@ _SECRET = re.compile(
 _TOLD_APART = ("tool", "outcome", "operation", "status", "took_ms", "emnify_request")
 """What a line says besides its message, in fields of its own where the log is JSON."""
 
+_TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
 _registered: set[str] = set()
 _fields: ContextVar[Mapping[str, str]] = ContextVar("fields", default=MappingProxyType({}))
 
@@ -37,7 +39,9 @@ def log_to_stderr(level: str, application_token: SecretStr | None, *, as_json: b
     logging.setLogRecordFactory(_MaskingRecord)
     # Otherwise logging prints the raw arguments of a record that it fails to write.
     logging.raiseExceptions = False
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stderr = logging.StreamHandler(sys.stderr)
+    stderr.setFormatter(TextLines(_TEXT))
+    logging.basicConfig(level=level, handlers=[stderr])
     if as_json:
         for handler in logging.getLogger().handlers:
             handler.setFormatter(JsonLines())
@@ -83,6 +87,16 @@ def tell(text: str) -> None:
 def logs_json() -> bool:
     """Tell whether the log is JSON."""
     return any(isinstance(handler.formatter, JsonLines) for handler in logging.getLogger().handlers)
+
+
+class TextLines(logging.Formatter):
+    """Write each record as a line that ends with the workspace it is about, where there are several."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name.
+        """Return the line, without what follows it."""
+        workspace = _fields.get().get("workspace")
+        line = super().formatMessage(record)
+        return line if workspace is None else f"{line} (workspace {workspace})"
 
 
 class JsonLines(logging.Formatter):

@@ -1,7 +1,8 @@
 """Who asks: a person or a program, as whoever vouches for them names them, and what they may."""
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self, get_args
 
 Scope = Literal["sims:read", "sims:write", "sims:delete", "sims:approve"]
 """Ask, and export; change SIMs; delete SIMs; see and approve what others of the workspace asked for."""
@@ -20,6 +21,8 @@ class Principal:
     scopes: frozenset[str]
     workspaces: frozenset[str] | None = None
     """The workspaces they may work on; None where nothing limits them."""
+    claims: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What the issuer says of them, by which workspaces may be opened to them."""
 
     @property
     def signed_in(self) -> bool:
@@ -39,6 +42,10 @@ class Principal:
     def has_one_of(self, scopes: frozenset[Scope]) -> bool:
         """Tell whether one of these scopes is among theirs."""
         return not self.scopes.isdisjoint(scopes)
+
+    def only_with(self, scopes: frozenset[str]) -> Self:
+        """Return the same principal where they may only this, in a workspace that was found to be open to them."""
+        return replace(self, scopes=scopes, workspaces=None)
 
 
 NOBODY = Principal("nobody", "nobody", "who did not sign in", frozenset())

@@ -9,12 +9,14 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
-from sim_mcp.changes.record.audit import audit
+from sim_mcp.changes.record.audit import AuditRow, audit
 from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.exports.files import ExportNotFoundError, ExportRefusedError
 from sim_mcp.exports.formats import MIME_TYPES
+from sim_mcp.exports.service import ExportService
+from sim_mcp.sanitize import quoted
 from sim_mcp.settings import Settings
-from sim_mcp.tools.context import NoTokenError, exports_of, principal
+from sim_mcp.tools.context import NoTokenError, exports_of, principal, readable_workspaces
 from sim_mcp.tools.exports.export_sims import EXPORT_URI
 
 MAX_ROWS = 200
@@ -52,12 +54,17 @@ def add_resources(server: MCPServer[Any], settings: Settings) -> None:
 
 
 async def _read_record(settings: Settings, *, sim: str | None = None, plan: str | None = None) -> str:
-    who = principal()
-    owner = None if who.sees_all else (who.issuer, who.subject)
+    here = readable_workspaces()
+    # Where there is one workspace alone, rows need not say which.
+    readers = {"": principal(), "?": principal()} if here is None else {each.name: each.who for each in here}
+
+    def sees(workspace: str, owner: tuple[str, ...]) -> bool:
+        who = readers.get(workspace)
+        return who is not None and (who.sees_all or owner == (who.issuer, who.subject))
 
     def read() -> tuple[int, list[dict[str, str]]]:
-        rows = audit(settings.record_place(), sim=sim, owner=owner)
-        found = [row._asdict() for row in rows if plan in (None, row.plan)]
+        rows = audit(settings.record_place(), sim=sim, sees=sees)
+        found = [_told(row, named=here is not None) for row in rows if plan in (None, row.plan)]
         return len(found), found[-MAX_ROWS:][::-1]
 
     try:
@@ -68,13 +75,33 @@ async def _read_record(settings: Settings, *, sim: str | None = None, plan: str 
     return json.dumps(body, ensure_ascii=False, indent=1)
 
 
+def _told(row: AuditRow, *, named: bool) -> dict[str, str]:
+    return {name: value for name, value in row._asdict().items() if named or name != "workspace"}
+
+
 def _exported(suffix: str) -> Callable[[str, Context[Any]], Coroutine[Any, Any, str]]:
     async def read(name: str, ctx: Context[Any]) -> str:
         try:
-            return await anyio.to_thread.run_sync(exports_of(ctx).read_text, f"{name}.{suffix}")
+            return await anyio.to_thread.run_sync(_exports(ctx, name).read_text, f"{name}.{suffix}")
         except ExportNotFoundError as error:
             raise ResourceNotFoundError(f"Resource not found. {error}") from None
         except (ExportRefusedError, NoTokenError) as error:
             raise ResourceError(str(error)) from None
 
     return read
+
+
+def _exports(ctx: Context[Any], name: str) -> ExportService:
+    """Return the exports of the workspace that the name of a file begins with, or those of the only one.
+
+    Raises:
+        ExportNotFoundError: None of those that may be read here has it.
+    """
+    here = readable_workspaces()
+    if here is None:
+        return exports_of(ctx)
+    workspace = name.partition(".")[0]
+    found = next((each.state.exports for each in here if each.name == workspace), None)
+    if found is None:
+        raise ExportNotFoundError(f"No export called {quoted(name)} was written since this server started.")
+    return found

@@ -18,6 +18,8 @@ from sim_mcp.pasted import paste_fault
 from sim_mcp.paths import whole_path
 from sim_mcp.private_files import make_private_directory
 from sim_mcp.sign_in_settings import SignInSettings
+from sim_mcp.workspaces.file import VARIABLE as WORKSPACES
+from sim_mcp.workspaces.file import Workspace, WorkspacesError, read_named_workspaces
 
 PRODUCTION_URL = "https://cdn.emnify.net"
 ENV_FILE = "SIM_MCP_ENV_FILE"
@@ -58,6 +60,11 @@ class Settings(SignInSettings):
 
     application_token: SecretStr | None = Field(default=None, alias="EMNIFY_APPLICATION_TOKEN")
     base_url: str = Field(default=PRODUCTION_URL, alias="EMNIFY_BASE_URL")
+    workspaces_file: Path | None = Field(default=None, alias="SIM_MCP_WORKSPACES")
+    workspaces: tuple[Workspace, ...] = Field(default=(), alias="workspaces")
+    """What is in that file; where there is any, the one token of the environment is not used."""
+    workspace: str = Field(default="", alias="workspace")
+    """The name of the workspace that these are the settings for, where there are several."""
     confirm: Confirm = Field(default=Confirm.ASK, alias="SIM_MCP_CONFIRM")
     read_only: bool = Field(default=False, alias="SIM_MCP_READ_ONLY")
     policy: Path | None = Field(default=None, alias="SIM_MCP_POLICY")
@@ -89,6 +96,22 @@ class Settings(SignInSettings):
     def token_fault(self) -> str | None:
         """Return what is wrong with a token that was pasted wrong and therefore dropped, or None."""
         return self._token_fault
+
+    @property
+    def has_token(self) -> bool:
+        """Tell whether there is a token, or a workspace that has one."""
+        return self.application_token is not None or bool(self.workspaces)
+
+    def of_workspace(self, workspace: Workspace, token: SecretStr) -> "Settings":
+        """Return the settings for one of several workspaces."""
+        return self.model_copy(
+            update={
+                "workspace": workspace.name,
+                "workspaces": (),
+                "application_token": token,
+                "base_url": workspace.base_url or self.base_url,
+            }
+        )
 
     @property
     def may_write(self) -> bool:
@@ -150,7 +173,7 @@ class Settings(SignInSettings):
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("policy", "state_dir", "export_dir", "keys_file", mode="before")
+    @field_validator("policy", "state_dir", "export_dir", "keys_file", "workspaces_file", mode="before")
     @classmethod
     def _absolute_path(cls, value: object) -> object:
         return whole_path(str(value)) if value is not None else None
@@ -188,18 +211,29 @@ def read_settings(
     environment = os.environ if environment is None else environment
     # Container tools write an unset variable as an empty one.
     given = {name: value for name, value in environment.items() if value}
-    names = {str(field.alias) for field in Settings.model_fields.values()}
+    names = {alias for field in Settings.model_fields.values() if (alias := str(field.alias)).isupper()}
     try:
         from_file = _from_file(given, names, named, env_file or Path.cwd() / ".env", sandbox=sandbox, tell=tell)
     except EnvFileError as error:
         raise SettingsError(f"{error}. Nothing was started.") from None
-    _refuse_unknown({*from_file, *environment}, names)
-    chosen = {name: value for name, value in {**from_file, **given}.items() if name in names and value}
+    variables = {**from_file, **given}
+    workspaces = () if sandbox else _workspaces(variables)
+    _refuse_unknown({*from_file, *environment}, {*names, *(each.token_env for each in workspaces if each.token_env)})
+    chosen = {name: value for name, value in variables.items() if name in names and value}
+    if workspaces:
+        chosen.pop(_TOKEN, None)  # one of the workspaces has it.
     try:
-        return Settings.model_validate(chosen)
+        return Settings.model_validate(chosen).model_copy(update={"workspaces": workspaces})
     except ValidationError as error:
         problems = "; ".join(_problem(str(found["loc"][0]), found["msg"], chosen) for found in error.errors())
         raise SettingsError(f"{problems}. Nothing was started.") from None
+
+
+def _workspaces(variables: Mapping[str, str]) -> tuple[Workspace, ...]:
+    try:
+        return read_named_workspaces(variables, single_token=_TOKEN)
+    except WorkspacesError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _from_file(
@@ -221,9 +255,16 @@ def _from_file(
     # A directory of that name is a virtual environment; a dangling link was meant to be a file.
     if found.is_dir() or not (found.exists() or found.is_symlink()):
         return {}
-    elsewhere = next((name for name in (_TOKEN, *_CONSENT) if given.get(name, "").strip()), None)
+    elsewhere = next((name for name in (_TOKEN, WORKSPACES, *_CONSENT) if given.get(name, "").strip()), None)
     if elsewhere is None and not sandbox:
-        return _settings_in(found, names)
+        settings = _settings_in(found, names)
+        if WORKSPACES in settings:
+            raise EnvFileError(
+                f"{found.absolute()} sets {WORKSPACES}, which may name commands to run, and a file in the working "
+                f"directory decides nothing like that. If it is yours, name it: --env-file {found.absolute()}, or set "
+                f"{WORKSPACES} in the environment"
+            )
+        return settings
     if _may_matter(found, names):
         why = "--sandbox brings a token of its own" if sandbox else f"{elsewhere} is set in the environment"
         tell(

@@ -3,7 +3,7 @@
 import json
 import logging
 
-from sim_mcp.logs import JsonLines, hide, logging_with
+from sim_mcp.logs import JsonLines, TextLines, hide, logging_with
 
 
 def record(message: str, *args: object, **more: object) -> logging.LogRecord:
@@ -32,3 +32,10 @@ def test_fields_of_a_request_end_with_it() -> None:
         inside = json.loads(JsonLines().format(record("in")))
     assert (inside["request"], inside["trace"]) == ("1", "2")
     assert "request" not in json.loads(JsonLines().format(record("out")))
+
+
+def test_a_line_of_text_ends_with_the_workspace_where_there_are_several() -> None:
+    lines = TextLines("%(name)s: %(message)s")
+    with logging_with({"workspace": "acme", "request": "1"}):
+        assert lines.format(record("in")) == "a.logger: in (workspace acme)"
+    assert lines.format(record("out")) == "a.logger: out"

@@ -41,7 +41,7 @@ def open_journal(settings: Settings) -> Journal:
         JournalError: There is no place for it.
     """
     try:
-        return Journal(settings.record_place())
+        return Journal(settings.record_place(), workspace=settings.workspace)
     except OSError as error:
         raise JournalError(
             f"There is no place to keep the record of changes in ({error}), so nothing can be changed. "

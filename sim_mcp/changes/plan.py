@@ -48,6 +48,8 @@ class Plan(BaseModel):
     """What it is done at: `emnify`, `sandbox`, or emnify at another address."""
     workspace: str = ""
     """The name and id of the token's workspace, as far as they are known."""
+    workspace_name: str = ""
+    """What the operator calls it, where there are several: it is carried out there and nowhere else."""
     due: str = ""
     """What falls due at once, in words; empty where the kind does not say."""
 
@@ -79,7 +81,14 @@ class Plan(BaseModel):
     def header(self) -> str:
         """Return where it would be done, on one line: by what, at emnify or loudly the sandbox, in which workspace."""
         at = "SANDBOX, made-up SIMs" if self.place == "sandbox" else self.place
-        return f"sim-mcp · {at}{f' · workspace {self.workspace}' if self.workspace else ''}"
+        return f"sim-mcp · {at}{f' · workspace {self.workspace_label}' if self.workspace_label else ''}"
+
+    @property
+    def workspace_label(self) -> str:
+        """Return the workspace as people are shown it: what the operator calls it, then its own name and id."""
+        if not (self.workspace_name and self.workspace):
+            return self.workspace_name or self.workspace
+        return f"{self.workspace_name} ({self.workspace})"
 
     @property
     def meaning(self) -> tuple[tuple[str, str], ...]:

@@ -95,7 +95,7 @@ class Recovery:
             JournalError: The record cannot be read.
         """
         # Not in turn with what writes, which may wait for another process.
-        return await anyio.to_thread.run_sync(last_change, self._backend.journal.record, sim.id, sim.iccid)
+        return await anyio.to_thread.run_sync(last_change, self._backend.journal, sim.id, sim.iccid)
 
     async def never_sent(self, stored: StoredPlan) -> list[PlannedItem]:
         """Return the items that were agreed to and never sent.

@@ -224,6 +224,7 @@ class ChangeService:
                 self._record,
                 self._page.look_again,
                 self._finish,
+                is_ours=self._is_ours,
                 taken_over=self._observer.lease_taken_over,
             )
 
@@ -252,7 +253,9 @@ class ChangeService:
     async def _described(self, plan: Plan) -> Plan:
         """Return a plan that says where it would be done, and what falls due at once."""
         due = await word_due(self._client, plan.change.fees_due(plan.to_do))
-        return plan.model_copy(update={"place": self._settings.place, "due": due})
+        return plan.model_copy(
+            update={"place": self._settings.place, "workspace_name": self._settings.workspace, "due": due}
+        )
 
     async def _ask_anew(
         self, stored: StoredPlan, why: str, progress: ReportProgress, started: float, *, heard: bool
@@ -302,6 +305,9 @@ class ChangeService:
         report = await self._report(plan_id, paused=paused)
         log.info("Plan %s: %s; %d to go", plan_id, format_counts(report.counts), report.open_items)
         return report
+
+    async def _is_ours(self, plan_id: str) -> bool:
+        return await self._record(self._journal.plan, plan_id) is not None
 
     async def _finish(self, plan_id: str) -> bool:
         """Go on with a plan that was left, as far as its yes still reaches; return whether there is more to do now."""

@@ -2,10 +2,14 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, closing
+from datetime import UTC, datetime
 
 import anyio
 
+from sim_mcp.changes.record.history import OPEN_FOR, changes
+from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.place import Place
 from sim_mcp.changes.record.storage import JournalError, Record, SharedRecord
 from sim_mcp.emnify import EmnifyError
 from sim_mcp.recorder import Recorder
@@ -21,6 +25,7 @@ async def work_with_others(
     hear: Callable[[str], None],
     finish: Callable[[str], Awaitable[bool]],
     *,
+    is_ours: Callable[[str], Awaitable[bool]],
     taken_over: Callable[[], None] = lambda: None,
 ) -> None:
     """Hear of decisions made on other servers, and go on with what they left, until cancelled.
@@ -30,13 +35,14 @@ async def work_with_others(
         recorder: what calls the record off the event loop.
         hear: told each plan that is decided.
         finish: goes on with a plan; returns whether there is more to do now.
+        is_ours: tells whether a plan is of the workspace that this works for.
         taken_over: called for each plan that is taken over from another server.
     """
     if not isinstance(record, SharedRecord):
         return
     async with anyio.create_task_group() as group:
         group.start_soon(hear_decisions, record, hear)
-        group.start_soon(take_over, record, recorder, finish, taken_over)
+        group.start_soon(take_over, record, recorder, finish, is_ours, taken_over)
 
 
 async def hear_decisions(record: SharedRecord, hear: Callable[[str], None]) -> None:
@@ -50,12 +56,15 @@ async def take_over(
     record: SharedRecord,
     recorder: Recorder,
     finish: Callable[[str], Awaitable[bool]],
+    is_ours: Callable[[str], Awaitable[bool]],
     taken_over: Callable[[], None] = lambda: None,
 ) -> None:
     """Go on with plans whose server was killed, frozen or cut off in the middle, until cancelled."""
     while True:
         try:
             for plan_id in await recorder(record.abandoned):
+                if not await is_ours(plan_id):
+                    continue
                 log.warning("Plan %s: another server left it in the middle; going on with it", plan_id)
                 taken_over()
                 while await finish(plan_id):
@@ -63,3 +72,27 @@ async def take_over(
         except (JournalError, EmnifyError) as error:
             log.info("What other servers left cannot be gone on with now: %s", error)
         await anyio.sleep(_LOOKS_EVERY_S)
+
+
+async def wake_workspaces(place: Place, wake: Callable[[str], Awaitable[None]]) -> None:
+    """Tell each workspace that has a change to go on with, by the operator's name of it.
+
+    At first those with a change that is not finished; then, where servers share a record, until cancelled, each of
+    which another server left a change.
+    """
+    journal, recorder = Journal(place, workspace=None), Recorder()
+    with closing(journal.record):
+        try:
+            found = await recorder(changes, journal, start=datetime.now(UTC) - OPEN_FOR)
+            for name in dict.fromkeys(change.workspace for change in found if change.standing == "open"):
+                await wake(name)
+        except JournalError as error:
+            log.warning("Which changes are not finished cannot be told now: %s", error)
+        while isinstance(journal.record, SharedRecord):
+            try:
+                for plan_id in await recorder(journal.record.abandoned):
+                    if (stored := await recorder(journal.plan, plan_id)) is not None:
+                        await wake(stored.plan.workspace_name)
+            except JournalError as error:
+                log.info("What other servers left cannot be looked for now: %s", error)
+            await anyio.sleep(_LOOKS_EVERY_S)

@@ -48,15 +48,17 @@ def print_audit(rows: Sequence[AuditRow], *, as_json: bool, as_csv: bool) -> Non
             writer.writerows({name: spreadsheet_safe(value) for name, value in row._asdict().items()} for row in rows)
         elif rows:
             output = Output()
-            output.print(records([_table_row(row) for row in rows], output))
+            several = any(row.workspace not in ("", "?") for row in rows)
+            output.print(records([_table_row(row, several=several) for row in rows], output))
         else:
             click.echo("Nothing is on record about that.")
 
 
-def _table_row(row: AuditRow) -> dict[str, str]:
+def _table_row(row: AuditRow, *, several: bool) -> dict[str, str]:
     step = f"{row.before} → {row.after}" if row.before != row.after else row.before
     return {
         "at": row.at[:_MINUTE].replace("T", " "),
+        **({"workspace": row.workspace} if several else {}),
         "sim": row.sim,
         "outcome": f"{row.outcome}{', read again' if row.event == 'read again' else ''}",
         "change": step or row.note,

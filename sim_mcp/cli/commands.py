@@ -179,7 +179,7 @@ def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool)
     contains a comma goes into a JSON list: sims='["pump, north"]'. A change asks at the terminal.
     """  # noqa: D301  # click takes the escape for "do not wrap".
     settings = _settings(sandbox=sandbox)
-    if settings.application_token is None and not sandbox:
+    if not settings.has_token and not sandbox:
         raise UsageError(why_no_token(settings))
     try:
         result = anyio.run(_call, settings, sandbox, tool, arguments)

@@ -25,11 +25,12 @@ from sim_mcp.emnify.endpoints.reachability import Reachability
 from sim_mcp.emnify.endpoints.usage import DailyUsage, SimUsage
 from sim_mcp.emnify.errors import InvalidValueError
 from sim_mcp.emnify.filters import NEWEST_FIRST, DeviceFilter, EventFilter, EventSort, SimFilter, SimSort
-from sim_mcp.emnify.http.auth import SignedIn
+from sim_mcp.emnify.http.auth import ApplicationTokens, SignedIn
 from sim_mcp.emnify.http.calls import A_WHILE_S, Answer, Call, check_page, collection, on_device, on_sim
 from sim_mcp.emnify.http.shared_reads import SharedReads
 from sim_mcp.emnify.http.transport import Transport
 from sim_mcp.emnify.limits.asking import asking_now
+from sim_mcp.emnify.limits.budget import Budget
 from sim_mcp.emnify.limits.pacer import Pacer
 from sim_mcp.emnify.limits.rate_limit import PUBLISHED_LIMITS, Limits
 from sim_mcp.emnify.limits.shared_limits import LimitStore
@@ -62,6 +63,8 @@ class EmnifyClient:
         transport: httpx.AsyncBaseTransport | None = None,
         observer: Observer = NOBODY,
         limit_store: LimitStore | None = None,
+        application_tokens: ApplicationTokens | None = None,
+        budget: Budget | None = None,
     ) -> None:
         token = application_token if isinstance(application_token, SecretStr) else SecretStr(application_token)
         self._deadline_s = deadline_s
@@ -73,6 +76,8 @@ class EmnifyClient:
             transport=transport,
             observer=observer,
             limit_store=limit_store,
+            application_tokens=application_tokens,
+            budget=budget,
         )
         self._reads = SharedReads(self._transport.send, self._transport.pacer, self.now)
         self.numbers = RememberedNumbers()

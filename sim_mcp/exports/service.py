@@ -88,7 +88,19 @@ class ExportService:
         background: TaskGroup,
         *,
         waits_s: float = WAITS_S,
+        workspace: str = "",
     ) -> None:
+        """Write to a directory.
+
+        Args:
+            source: yields the rows.
+            now: emnify's time.
+            directory: where files go; None where there are no exports.
+            background: what writes them.
+            waits_s: how long one call waits.
+            workspace: what the names of files begin with, where there are several.
+        """
+        self._prefix = f"{workspace}." if workspace else ""
         self._source, self.now, self._waits_s = source, now, waits_s
         self._directory, self._background = directory, background
         self._exports: dict[str, Export] = {}
@@ -158,7 +170,7 @@ class ExportService:
                 f"{len(running)} exports are in the making: {names}. Wait until one is done. Nothing was written."
             )
         columns = COLUMNS[order.selection.what]
-        file = ExportFile(self._directory, order.name_at(self.now()), order.format, columns)
+        file = ExportFile(self._directory, self._prefix + order.name_at(self.now()), order.format, columns)
         export = Export(order, file, anyio.current_time())
         self._exports[order.words] = export
         self._background.start_soon(self._run, export)
@@ -174,7 +186,7 @@ class ExportService:
                 if export.as_of is None:
                     export.as_of = self.now()
                 if export.rows:
-                    name = export.order.name_at(export.as_of)
+                    name = self._prefix + export.order.name_at(export.as_of)
                     export.written = await anyio.to_thread.run_sync(export.file.publish, name)
                     self._written[export.written.path.name] = export.written.path
         except Exception as failure:  # noqa: BLE001  # whoever picks the export up gets it, and other exports go on.

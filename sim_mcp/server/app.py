@@ -2,9 +2,8 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
-from functools import cache, partial
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from typing import Any
 
 import anyio
@@ -15,36 +14,35 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, TextContent, ToolAnnotations
+from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, ToolAnnotations
 from mcp.types import Tool as ListedTool
 from pydantic import AnyUrl
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sim_mcp import __version__
-from sim_mcp.changes.service import ChangeService
-from sim_mcp.emnify import EmnifyClient, InvalidValueError, asked_by, for_a_change
-from sim_mcp.emnify.limits.shared_limits import LimitStore
-from sim_mcp.exports.service import WAITS_S, ExportService
-from sim_mcp.exports.sources import rows_of
-from sim_mcp.fleet.inventory.fleet_search import FleetSearch
-from sim_mcp.fleet.inventory.inventory import Inventory
-from sim_mcp.fleet.usage.scan import UsageScan
-from sim_mcp.observing import Observer
+from sim_mcp.emnify import PUBLISHED_LIMITS, InvalidValueError, asked_by, for_a_change
+from sim_mcp.emnify.http.auth import ApplicationTokens
+from sim_mcp.emnify.limits.budget import OwnBudget
+from sim_mcp.exports.service import WAITS_S
+from sim_mcp.logs import logging_with
 from sim_mcp.principal import NOBODY, Principal, Scope
 from sim_mcp.prompts import PromptArgumentsError, add_prompts, check_arguments
 from sim_mcp.resources import add_resources
 from sim_mcp.server import call_log
 from sim_mcp.server.call_context import context_for_call
 from sim_mcp.server.known_answers import say_how_old
+from sim_mcp.server.marks import PARAMETER, marked, marked_error
 from sim_mcp.server.rates import CallRates, TooManyCallsError
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.server.request_ids import RequestIds
+from sim_mcp.server.services import Builder, limit_store_of
 from sim_mcp.server.telemetry.telemetry import UNSEEN, Telemetry
+from sim_mcp.server.workspaces import Workspaces, with_workspaces
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.arguments import prepare
-from sim_mcp.tools.context import AppState, asker, principal
+from sim_mcp.tools.context import AppState, asker, principal, reading_in, working_in
 from sim_mcp.tools.errors import explain, leave_out_effect
 from sim_mcp.tools.permission import why_not
 from sim_mcp.tools.schema import slim_input, slim_output
@@ -70,13 +68,20 @@ class SimServer(MCPServer[AppState]):
     """Word every anticipated failure for the model, in one place."""
 
     def __init__(
-        self, tools: Sequence[Tool], place: str, rates: CallRates, *, all_sign_in: bool = False, **options: Any
+        self,
+        tools: Sequence[Tool],
+        place: str,
+        rates: CallRates,
+        *,
+        all_sign_in: bool = False,
+        workspaces: Workspaces | None = None,
+        **options: Any,
     ) -> None:
         super().__init__("sim_mcp", tools=list(tools), **options)
         self._rates = rates
         self._all_sign_in = all_sign_in
-        self._mark = None if place == "emnify" else f"[{place}]"
-        """What an answer about SIMs that are not those of emnify begins with; changes say it in their own words."""
+        self._place = place
+        self._workspaces = workspaces
         self._reading = {tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint}
         self._parameters = {tool.name: tool.parameters for tool in tools}
         self._changing = {tool.name for tool in tools if tool.annotations and tool.annotations.destructive_hint}
@@ -105,15 +110,24 @@ class SimServer(MCPServer[AppState]):
         """
         known = name if name in self._parameters else "a tool that is not there"
         async with call_log.one_line(known, context) as result:
-            if name in self._parameters:
-                self._check_caller(name, registry.scopes_of(name))
-            context = None if context is None else context_for_call(context)
-            return result.take(await self._call(name, arguments, context))
+            if name not in self._parameters or self._workspaces is None:
+                return result.take(await self._checked_call(name, arguments, context))
+            here, arguments = await self._workspaces.choose(self._caller(), arguments)
+            result.workspace = here.name
+            with working_in(here), logging_with({PARAMETER: here.name}):
+                try:
+                    return result.take(await self._checked_call(name, arguments, context))
+                except ToolError as error:
+                    raise ToolError(marked_error(here, str(error))) from None
 
     async def list_tools(self) -> list[ListedTool]:
         """List the tools that who asks may call."""
-        who = self._caller()
-        return [tool for tool in await super().list_tools() if who.has_one_of(registry.scopes_of(tool.name))]
+        who, listed = self._caller(), await super().list_tools()
+        mine = {} if self._workspaces is None else self._workspaces.open_to(who)
+        if len(mine) > 1:
+            return [found for tool in listed if (found := with_workspaces(tool, mine)) is not None]
+        who = next(iter(mine.values()), who)
+        return [tool for tool in listed if who.has_one_of(registry.scopes_of(tool.name))]
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[AppState, Any] | None = None
@@ -123,14 +137,28 @@ class SimServer(MCPServer[AppState]):
         Raises:
             ResourceError: Who asks may not, or not so often, or it cannot be read.
         """
+        who = self._caller()
+        here = [] if self._workspaces is None else self._workspaces.readable_by(who)
+        if self._workspaces is not None and not here:
+            raise ResourceError(f"No workspace of this server may be read by {who.name}. Nothing changed.")
         try:
-            self._check_caller("To read this", frozenset({"sims:read"}))
+            self._check_caller(here[0].who if here else who, "To read this", frozenset({"sims:read"}))
         except ToolError as error:
             raise ResourceError(str(error)) from None
-        return await super().read_resource(uri, context)
+        if self._workspaces is None:
+            return await super().read_resource(uri, context)
+        with reading_in(here):
+            return await super().read_resource(uri, context)
 
-    def _check_caller(self, what: str, needed: frozenset[Scope]) -> None:
-        who = self._caller()
+    async def _checked_call(
+        self, name: str, arguments: dict[str, Any], context: Context[AppState, Any] | None
+    ) -> CallToolResult | InputRequiredResult:
+        if name in self._parameters:
+            self._check_caller(self._caller(), name, registry.scopes_of(name))
+        context = None if context is None else context_for_call(context)
+        return marked(await self._call(name, arguments, context), self._place, reads=name in self._reading)
+
+    def _check_caller(self, who: Principal, what: str, needed: frozenset[Scope]) -> None:
         if (refused := why_not(who, what, needed)) is not None:
             raise ToolError(refused)
         try:
@@ -153,8 +181,7 @@ class SimServer(MCPServer[AppState]):
                     with for_a_change():
                         return await super().call_tool(name, arguments, context)
                 with anyio.fail_after(READING_TAKES_S):
-                    answer = say_how_old(await super().call_tool(name, arguments, context), known)
-                    return self._marked(answer)
+                    return say_how_old(await super().call_tool(name, arguments, context), known)
         except TimeoutError:
             raise ToolError(
                 f"{name} did not finish within {READING_TAKES_S:.0f} s: emnify is slow or its rate limits are spent. "
@@ -165,13 +192,6 @@ class SimServer(MCPServer[AppState]):
             if explained is None:
                 raise
             raise ToolError(explained) from None
-
-    def _marked(self, result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
-        if self._mark and isinstance(result, CallToolResult) and isinstance(text := result.content[0], TextContent):
-            return result.model_copy(
-                update={"content": [TextContent(text=f"{self._mark} {text.text}"), *result.content[1:]]}
-            )
-        return result
 
     def _explain(self, name: str, error: BaseException | None) -> str | None:
         """Return the text for an expected error; a question changes nothing anyway, so it is not told that."""
@@ -205,21 +225,24 @@ def build_server(
         all_sign_in: whether each call has to be that of somebody who signed in.
         telemetry: who hears what happens inside.
     """
-    readiness = Readiness(settings)
+    workspaces = Workspaces(settings) if settings.workspaces else None
+    readiness = Readiness(settings, workspaces)
+    builder = Builder(waits_s, forms_count, telemetry.observer)
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
         settings.place,
         CallRates(settings.calls_per_minute),
         all_sign_in=all_sign_in,
+        workspaces=workspaces,
         title=f"SIM cards ({settings.place})",
         version=__version__,
         instructions=f"{_PLACES.get(settings.place, f'Works on {settings.place}. ')}{INSTRUCTIONS}",
-        lifespan=_lifespan(settings, waits_s, readiness, forms_count=forms_count, observer=telemetry.observer),
+        lifespan=_lifespan(settings, builder, readiness, workspaces),
         middleware=[RequestIds(), *telemetry.middleware],
         log_level=settings.log_level,
         cache_hints={
             # Who signs in again with other scopes has other tools.
-            "tools/list": CacheHint(ttl_ms=0 if settings.issuer else _LISTS_LIVE_MS),
+            "tools/list": CacheHint(ttl_ms=0 if settings.issuer or workspaces else _LISTS_LIVE_MS),
             "prompts/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
             "resources/templates/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
         },
@@ -232,58 +255,29 @@ def build_server(
 
 
 def _lifespan(
-    settings: Settings, waits_s: float, readiness: Readiness, *, forms_count: bool, observer: Observer
+    settings: Settings, builder: Builder, readiness: Readiness, workspaces: Workspaces | None
 ) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
-        async with AsyncExitStack() as stack:
-            if settings.application_token is None:
-                yield AppState(settings, None, None, None)
+        async with limit_store_of(settings) as limit_store:
+            if workspaces is None:
+                async with builder.services(settings, limit_store) as state:
+                    readiness.client = state.client
+                    yield state
                 return
-            client = await stack.enter_async_context(
-                EmnifyClient(
-                    base_url=settings.base_url,
-                    application_token=settings.application_token,
-                    limit_store=await stack.enter_async_context(_limit_store(settings)),
-                    observer=observer,
-                )
-            )
-            readiness.client = client
-            inventory = await stack.enter_async_context(Inventory(client, _state_directory(settings)))
-            usage = await stack.enter_async_context(UsageScan(client, _state_directory(settings)))
-            changes = ChangeService(client, settings, inventory, run_for_s=waits_s, observer=observer)
-            stack.callback(changes.close)
-            async with anyio.create_task_group() as background:
-                background.start_soon(changes.host_page)
-                background.start_soon(changes.recover)
-                background.start_soon(changes.work_with_others)
-                rows = partial(rows_of, client, fleet=lambda: FleetSearch(inventory))
-                exports = ExportService(rows, client.now, settings.export_dir, background, waits_s=waits_s)
-                yield AppState(settings, client, changes, inventory, usage, exports, forms_count)
-                background.cancel_scope.cancel()
+
+            first: dict[str, OwnBudget] = {}
+
+            def services(of_one: Settings, tokens: ApplicationTokens) -> AbstractAsyncContextManager[AppState]:
+                # emnify counts what comes from this machine together, whichever workspace it is for.
+                budget = OwnBudget(PUBLISHED_LIMITS, beside=first.get(of_one.base_url))
+                first.setdefault(of_one.base_url, budget)
+                return builder.services(of_one, limit_store, tokens, budget)
+
+            async with workspaces.hosted(services):
+                yield AppState(settings, None, None, forms_count=builder.forms_count)
 
     return lifespan
-
-
-@asynccontextmanager
-async def _limit_store(settings: Settings) -> AsyncIterator[LimitStore | None]:
-    """Yield what servers share emnify's limits by, or None where there is one server alone."""
-    if settings.database_url is None:
-        yield None
-        return
-    # The driver is loaded only where a database is used.
-    from sim_mcp.emnify.limits.postgres_limits import PostgresLimits  # noqa: PLC0415
-
-    async with aclosing(PostgresLimits(settings.database_url)) as store:
-        yield store
-
-
-def _state_directory(settings: Settings) -> Path | None:
-    """Return the state directory, or None if there is none; the inventory is then kept in memory."""
-    try:
-        return settings.state_directory()
-    except OSError:
-        return None
 
 
 @cache

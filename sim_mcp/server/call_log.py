@@ -21,6 +21,8 @@ class Result:
     """What a tool call came to."""
 
     word: str = "failed"
+    workspace: str = ""
+    """Where it was, if there are several."""
 
     def take(self, answer: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
         """Note what an answer says, and return it."""
@@ -48,4 +50,5 @@ async def one_line(tool: str, context: Context[AppState] | None) -> AsyncIterato
         caller = None if context is None else caller_of(context)
         who = caller.words if caller else "this process"
         apart = {"tool": tool, "outcome": result.word, "took_ms": round(took_ms)}
-        log.info("%s: %s in %.0f ms, asked by %s", tool, result.word, took_ms, who, extra=apart)
+        where = f" in {result.workspace}" if result.workspace else ""
+        log.info("%s%s: %s in %.0f ms, asked by %s", tool, where, result.word, took_ms, who, extra=apart)

@@ -24,10 +24,13 @@ from sim_mcp.emnify import (
     UnreachableError,
     anew,
 )
+from sim_mcp.server.workspaces import Workspaces
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.context import why_no_token
 from sim_mcp.tools.errors import explain
+from sim_mcp.workspaces.file import Workspace
+from sim_mcp.workspaces.token_source import TokenUnavailableError
 
 READY, NOT_READY = 200, 503
 _CACHE_TTL_S = 10.0
@@ -57,10 +60,11 @@ class Problem(NamedTuple):
 class Readiness:
     """Find what keeps calls from being answered."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, workspaces: Workspaces | None = None) -> None:
         self.client: EmnifyClient | None = None
         """The client that tool calls use; while it is None, each check opens one of its own."""
         self._settings = settings
+        self._workspaces = workspaces
         self._lock = anyio.Lock()
         self._cached: tuple[float, list[Problem]] | None = None
 
@@ -78,13 +82,13 @@ class Readiness:
             "problems": [{"what": problem.what, "why": problem.why} for problem in problems],
             "database": self._database(problems),
             "limiter": self._limiter(),
-            "workspaces": [self._workspace()],
+            "workspaces": self._told_workspaces(),
         }
         return JSONResponse(body, NOT_READY if problems else READY)
 
     async def problems(self) -> list[Problem]:
         """Return the problems found now, with one request to emnify."""
-        found = [await self._emnify(), await anyio.to_thread.run_sync(self._state)]
+        found = [*await self._emnify(), await anyio.to_thread.run_sync(self._state)]
         if (directory := self._settings.export_dir) is not None:
             found.append(await anyio.to_thread.run_sync(_unusable, "SIM_MCP_EXPORT_DIR", directory))
         if (url := self._settings.database_url) is not None:
@@ -96,35 +100,45 @@ class Readiness:
         return {"kind": kind, "ok": all(problem.what != what for problem in problems)}
 
     def _limiter(self) -> dict[str, Any]:
-        slowed = self.client is not None and self.client.pacer.slowed_down
+        slowed = any(client.pacer.slowed_down for client in self._clients().values())
         return {"kind": "in this process", "ok": True, "slowed_down": slowed}
 
-    def _workspace(self) -> dict[str, Any]:
-        last = SignedIn() if self.client is None else self.client.last_sign_in
-        return {
-            "place": self._settings.place,
-            "signed_in_at": None if last.at is None else last.at.isoformat(timespec="seconds"),
-            "refused": last.refused,
-        }
+    def _clients(self) -> dict[str, EmnifyClient]:
+        """Return the clients in use, by the name of the workspace."""
+        if self._workspaces is None:
+            return {} if self.client is None else {"": self.client}
+        running = self._workspaces.running.items()
+        return {name: state.client for name, state in running if state.client is not None}
 
-    async def _emnify(self) -> Problem | None:
-        settings = self._settings
-        if settings.application_token is None:
-            why = "there is no token" if settings.token_fault is None else "the token was not pasted right"
-            return Problem("EMNIFY_APPLICATION_TOKEN", why, why_no_token(settings))
+    def _told_workspaces(self) -> list[dict[str, Any]]:
+        clients = self._clients()
+        if self._workspaces is None:
+            return [_told(self._settings.place, clients.get(""))]
+        running = self._workspaces.running
+        return [
+            {"name": name, **_told(running[name].settings.place if name in running else None, clients.get(name))}
+            for name in self._workspaces.names
+        ]
+
+    async def _emnify(self) -> list[Problem | None]:
+        """Look whether emnify answers; in a server that runs, one of several workspaces is its own users' trouble."""
+        if self._workspaces is not None:
+            found = [await _asked(client) for client in self._clients().values()]
+            return found[:1] if all(found) else []
+        if self._settings.workspaces:
+            return [await self._asked_once(workspace) for workspace in self._settings.workspaces]
+        if self.client is not None:
+            return [await _asked(self.client)]
+        return [await _asked_with(self._settings)]
+
+    async def _asked_once(self, workspace: Workspace) -> Problem | None:
+        what = f"workspace {workspace.name}"
         try:
-            if self.client is not None:
-                with anew():
-                    await self.client.list_sim_statuses(deadline_s=_TIMEOUT_S)
-                return None
-            async with EmnifyClient(base_url=settings.base_url, application_token=settings.application_token) as client:
-                await client.list_sim_statuses(deadline_s=_TIMEOUT_S)
-        except (ForbiddenError, RateLimitedError):
-            return None  # signed in; whether a certain call is allowed shows when it is made.
-        except EmnifyError as error:
-            why = next((why for kind, why in _PUBLIC if isinstance(error, kind)), "emnify does not answer as it should")
-            return Problem("emnify", why, explain(error) or why)
-        return None
+            token = await workspace.source().read()
+        except TokenUnavailableError as error:
+            return Problem(what, "there is no token", f"{what}: {error}")
+        problem = await _asked_with(self._settings.of_workspace(workspace, token))
+        return problem and Problem(what, problem.why, f"{what}: {problem.details}")
 
     def _state(self) -> Problem | None:
         try:
@@ -132,6 +146,36 @@ class Readiness:
         except OSError as error:
             return _no_directory(_STATE_DIR, Path(error.filename or "the usual place"), error)
         return _unusable(_STATE_DIR, directory) or (None if self._settings.database_url else _unreadable(directory))
+
+
+async def _asked_with(settings: Settings) -> Problem | None:
+    if settings.application_token is None:
+        why = "there is no token" if settings.token_fault is None else "the token was not pasted right"
+        return Problem("EMNIFY_APPLICATION_TOKEN", why, why_no_token(settings))
+    async with EmnifyClient(base_url=settings.base_url, application_token=settings.application_token) as client:
+        return await _asked(client)
+
+
+async def _asked(client: EmnifyClient) -> Problem | None:
+    """Ask emnify one thing; return why it cannot be asked."""
+    try:
+        with anew():
+            await client.list_sim_statuses(deadline_s=_TIMEOUT_S)
+    except (ForbiddenError, RateLimitedError):
+        return None  # signed in; whether a certain call is allowed shows when it is made.
+    except EmnifyError as error:
+        why = next((why for kind, why in _PUBLIC if isinstance(error, kind)), "emnify does not answer as it should")
+        return Problem("emnify", why, explain(error) or why)
+    return None
+
+
+def _told(place: str | None, client: EmnifyClient | None) -> dict[str, Any]:
+    last = SignedIn() if client is None else client.last_sign_in
+    return {
+        "place": place,
+        "signed_in_at": None if last.at is None else last.at.isoformat(timespec="seconds"),
+        "refused": last.refused,
+    }
 
 
 def _unreadable(directory: Path) -> Problem | None:

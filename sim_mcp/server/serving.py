@@ -185,9 +185,9 @@ async def upstream(settings: Settings, sandbox: bool) -> AsyncIterator[Settings]
         return
     async with running(SandboxSettings()) as world:
         token = SecretStr(world.tokens["enterprise"])
-        yield settings.model_copy(update={"base_url": world.base_url, "application_token": token})
+        yield settings.model_copy(update={"base_url": world.base_url, "application_token": token, "workspaces": ()})
 
 
 def _warn_without_token(settings: Settings) -> None:
-    if settings.application_token is None:
+    if not settings.has_token:
         tell(f"sim-mcp: {why_no_token(settings)}")

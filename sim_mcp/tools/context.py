@@ -1,7 +1,9 @@
 """The application state, which lives as long as the server, and how a tool gets at its parts."""
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -53,14 +55,28 @@ class AppState:
     """Hold the settings, and the services that need a token; these are None without one."""
 
     settings: Settings
-    client: EmnifyClient | None
-    changes: ChangeService | None
+    client: EmnifyClient | None = None
+    changes: ChangeService | None = None
     inventory: Inventory | None = None
     usage: UsageScan | None = None
     exports: ExportService | None = None
     forms_count: bool = True
     """Whether a form that the client answers counts as a person's consent; not where any program may be the client."""
 
+
+@dataclass(frozen=True)
+class Here:
+    """The workspace that a call works on, and who asks, with what they may there."""
+
+    name: str
+    state: AppState
+    who: Principal
+    is_one_of_several: bool
+    """Whether who asks has others, so that answers have to say which one this is."""
+
+
+_here: ContextVar[Here | None] = ContextVar("here", default=None)
+_readable: ContextVar[tuple[Here, ...] | None] = ContextVar("readable", default=None)
 
 ToolContext = Context[AppState]
 """The context of one tool call."""
@@ -129,9 +145,40 @@ def caller_of(ctx: ToolContext) -> Caller:
     return Caller.of(principal(), name)
 
 
+@contextmanager
+def working_in(here: Here) -> Iterator[None]:
+    """Within the block, every tool works on this workspace and on no other."""
+    before = _here.set(here)
+    try:
+        yield
+    finally:
+        _here.reset(before)
+
+
+@contextmanager
+def reading_in(workspaces: Sequence[Here]) -> Iterator[None]:
+    """Within the block, resources are those of these workspaces and of no other."""
+    before = _readable.set(tuple(workspaces))
+    try:
+        yield
+    finally:
+        _readable.reset(before)
+
+
+def readable_workspaces() -> tuple[Here, ...] | None:
+    """Return the workspaces whose resources are read, or None where the server has one alone."""
+    return _readable.get()
+
+
+def workspace_here() -> Here | None:
+    """Return the workspace that the call works on, or None where the server has one alone."""
+    return _here.get()
+
+
 def principal() -> Principal:
-    """Return who asks: who signed in, or the account the server runs under."""
-    return signed_in_principal() or local()
+    """Return who asks, with what they may here: who signed in, or the account the server runs under."""
+    here = _here.get()
+    return here.who if here is not None else signed_in_principal() or local()
 
 
 def local() -> Principal:
@@ -159,7 +206,8 @@ def _account_name() -> str:
 
 
 def _state_of(ctx: ToolContext) -> AppState:
-    state: AppState = ctx.request_context.lifespan_context
+    here = _here.get()
+    state: AppState = ctx.request_context.lifespan_context if here is None else here.state
     return state
 
 

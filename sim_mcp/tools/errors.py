@@ -29,7 +29,7 @@ from sim_mcp.fleet.lookup.failures import LookupFailedError
 from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError
 from sim_mcp.formatting import join_sentences
 from sim_mcp.sanitize import clean
-from sim_mcp.tools.context import NoTokenError
+from sim_mcp.tools.context import NoTokenError, workspace_here
 
 _NEXT_STEPS: tuple[tuple[type[EmnifyError], str], ...] = (
     (AuthenticationError, "The operator has to renew EMNIFY_APPLICATION_TOKEN."),
@@ -109,6 +109,7 @@ def _format_value(value: object) -> str:
 
 
 def _next_step(error: EmnifyError) -> str:
+    here = workspace_here()
     if isinstance(error, RateLimitedError):
         wait = error.retry_after_s
         return f"Try again in {wait:.0f} s." if wait is not None else "Try again in 30 s."
@@ -116,6 +117,8 @@ def _next_step(error: EmnifyError) -> str:
         return "Compare the code with the packaging; it has 16 characters, '#' first."
     if "The operator should" in str(error):  # it says itself what to do.
         return ""
+    if here is not None and isinstance(error, AuthenticationError):
+        return f"The operator has to renew the token of the workspace {here.name}."
     if isinstance(error, UpstreamError) and error.status is None:
         return "Try again in a minute."
     return next((step for kind, step in _NEXT_STEPS if isinstance(error, kind)), "")

@@ -13,6 +13,7 @@ from sim_mcp.emnify import InvalidValueError, SimStatus
 from sim_mcp.emnify.pasted_number import split_column
 from sim_mcp.formatting import as_utc, format_timestamp
 from sim_mcp.sanitize import escaped
+from sim_mcp.tools.context import workspace_here
 
 _EXACT_IN_JSON = 2**53
 _MONTH = re.compile(r"\d{4}-\d{2}")
@@ -194,7 +195,9 @@ def ready_call(tool: str, arguments: dict[str, Any], **changed: Any) -> str:
         arguments: by parameter.
         changed: arguments that replace or add to the given ones.
     """
-    merged = {name: value for name, value in {**arguments, **changed}.items() if value is not None}
+    here = workspace_here()
+    where = {"workspace": here.name} if here is not None and here.is_one_of_several else {}
+    merged = {name: value for name, value in {**where, **arguments, **changed}.items() if value is not None}
     return f"{tool}({', '.join(f'{name}={_format_literal(value)}' for name, value in merged.items())})"
 
 

@@ -70,7 +70,7 @@ def _view(stored: StoredPlan, known: Mapping[int, Outcome]) -> View:
     return View(
         plan_id=stored.id,
         place=plan.place,
-        workspace=plan.workspace,
+        workspace=plan.workspace_label,
         act=plan.act,
         summary=plan.summary,
         rows=rows,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sim_mcp.changes.kinds import label_recorded
 from sim_mcp.changes.record.place import Place, open_record
-from sim_mcp.changes.record.rows import UNREADABLE, parse_body, parse_caller, parse_text
+from sim_mcp.changes.record.rows import UNREADABLE, parse_body, parse_caller, parse_text, workspace_of
 from sim_mcp.changes.record.sim_matcher import match_sim
 from sim_mcp.changes.record.storage import Database
 from sim_mcp.formatting import as_utc, format_quantity
@@ -47,6 +47,8 @@ class AuditRow(NamedTuple):
     request: str
     identity: str = ""
     """Issuer and subject of who asked, if they signed in: shown names may change, and be those of several."""
+    workspace: str = ""
+    """What the operator calls it, where there are several."""
 
 
 class _Plan(NamedTuple):
@@ -61,17 +63,18 @@ class _Plan(NamedTuple):
     agreed: str
     owner: tuple[str, ...] = ()
     identity: str = ""
+    workspace: str = ""
 
 
 def audit(
     place: Place,
     since: datetime | None = None,
     sim: str | None = None,
-    owner: tuple[str, ...] | None = None,
+    sees: Callable[[str, tuple[str, ...]], bool] | None = None,
 ) -> Iterator[AuditRow]:
     """Yield what happened, oldest first; `sim` keeps what is about a SIM, spelled in any way a tool understands.
 
-    `owner` keeps what one caller asked for.
+    `sees` keeps what it says yes to, by workspace and owner.
 
     A row that cannot be read, or that a newer version wrote, is reported as such and hides no other.
 
@@ -92,7 +95,7 @@ def audit(
             if wanted is not None and (plan_id not in about if item is None else (plan_id, item) not in wanted):
                 continue
             plan, about_item = plans.get(plan_id, _UNREADABLE_PLAN), _if_readable(planned)
-            if owner is not None and plan.owner != owner:
+            if sees is not None and not sees(plan.workspace, plan.owner):
                 continue
             try:
                 row = _row(at, plan_id, plan, _fields(kind, body, about_item, _if_readable(answer), plan))
@@ -103,7 +106,7 @@ def audit(
             yield row
 
 
-_UNREADABLE_PLAN = _Plan("?", "?", "?", "a plan that cannot be read", None, "", "?")
+_UNREADABLE_PLAN = _Plan("?", "?", "?", "a plan that cannot be read", None, "", "?", workspace="?")
 
 
 def _plans(db: Database) -> dict[str, _Plan]:
@@ -132,7 +135,18 @@ def _plan(body: dict[str, Any], agreed: str) -> _Plan:
     batch, sims = parse_text(label_recorded(plan["change"])), body.get("to_do")
     summary = parse_text(body.get("summary", tool))
     to_do = None if sims is None else int(sims)
-    return _Plan(caller.principal, caller.client, tool, summary, to_do, batch, agreed, caller.owner, caller.identity)
+    return _Plan(
+        caller.principal,
+        caller.client,
+        tool,
+        summary,
+        to_do,
+        batch,
+        agreed,
+        caller.owner,
+        caller.identity,
+        workspace_of(body),
+    )
 
 
 def _items_that(
@@ -203,5 +217,6 @@ def _row(at: Any, plan_id: Any, plan: _Plan, fields: dict[str, str]) -> AuditRow
         plan=plan_id if isinstance(plan_id, str) else "?",
         agreed=plan.agreed,
         identity=plan.identity,
+        workspace=plan.workspace,
         **{**nothing, **{name: parse_text(value) for name, value in fields.items()}},
     )

@@ -18,6 +18,7 @@ from sim_mcp.changes.record.rows import (
     parse_outcome,
     parse_outcome_or_doubt,
     parse_text,
+    workspace_of,
 )
 from sim_mcp.changes.record.sim_matcher import match_sim
 from sim_mcp.changes.record.storage import Database
@@ -73,6 +74,8 @@ class Change:
     tool: str
     summary: str
     caller: Caller
+    workspace: str
+    """What the operator calls it, where there are several."""
     standing: Standing
     agreed: str | None
     counts: dict[str, int]
@@ -123,6 +126,8 @@ def _read(
     for plan_id, at, planned, decided_at, decided, items in db.execute(_PLANNED, (start, end)).fetchall():
         try:
             body = {**parse_body(planned), "at": at}
+            if not journal.holds(body):
+                continue
             change = _change(journal, db, plan_id, body, _decision(decided_at, decided), items)
             wanted = fits or (_any if details and found < _TOLD_BY_SIM else None)
             sims = _sims(db, plan_id, body, wanted) if wanted is not None else []
@@ -192,6 +197,7 @@ def _change(
         tool=parse_text(planned["plan"]["tool"]),
         summary=parse_text(planned.get("summary") or planned["plan"]["tool"]),
         caller=parse_caller(planned),
+        workspace=workspace_of(planned),
         standing="done" if standing == "open" and age >= OPEN_FOR else standing,
         agreed=decided["how"] if decided else None,
         counts=_count(words, batched),

@@ -29,6 +29,7 @@ from sim_mcp.changes.record.rows import (
     parse_plan,
     parse_progress,
     parse_text,
+    workspace_of,
 )
 from sim_mcp.changes.record.storage import Database, Record, UnreadablePlanError
 from sim_mcp.changes.record.thinning import thin_out
@@ -41,6 +42,10 @@ IDLE_PLANS_KEPT = timedelta(days=30)
 _HOUR = timedelta(hours=1)
 _APPEND = "INSERT INTO entries (at, kind, plan, item, digest, sims, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _APPEND_ONCE = f"{_APPEND} ON CONFLICT DO NOTHING"
+_SENT_SINCE = """
+SELECT plan, coalesce(sum(sims), 0), min(at) FROM entries WHERE kind = 'intent' AND at >= ? GROUP BY plan
+"""
+_PLANNED = "SELECT body FROM entries WHERE plan = ? AND kind = 'planned'"
 _CLOCKS_DRIFT = timedelta(minutes=1)
 """What a machine's clock may be set back by without anybody noticing."""
 
@@ -64,7 +69,11 @@ class Journal:
         place: Place,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         elapsed_s: Callable[[], float] = time.monotonic,
+        *,
+        workspace: str | None = "",
     ) -> None:
+        """Keep the record of one workspace, or with None look at that of all."""
+        self._workspace = workspace
         self.record: Record = open_record(place)
         self._clock = MonotonicClock(now, elapsed_s)
 
@@ -209,8 +218,7 @@ class Journal:
             JournalError: The record cannot be read.
         """
         with self.record.reading() as db:
-            since = (self.now(db) - _HOUR).isoformat()
-            (first,) = db.execute("SELECT min(at) FROM entries WHERE kind = 'intent' AND at >= ?", (since,)).fetchone()
+            first = min((at for _, at in self._sent_of_late(db)), default=None)
         with suppress(ValueError):
             return parse_moment(first) + _HOUR
         return None
@@ -220,7 +228,7 @@ class Journal:
             "SELECT kind, at, body FROM entries WHERE plan = ? AND kind IN ('planned', 'decided')", (plan_id,)
         ).fetchall()
         found = {kind: {**parse_body(body), "at": at} for kind, at, body in rows}
-        if "planned" not in found:
+        if "planned" not in found or not self.holds(found["planned"]):
             return None
         planned, decided = found["planned"], found.get("decided")
         rows = db.execute("SELECT item, body FROM items WHERE plan = ? ORDER BY item", (plan_id,)).fetchall()
@@ -232,6 +240,14 @@ class Journal:
             state=self.state(db, plan_id, planned, decided),
             agreed=parse_text(decided["how"]) if decided else None,
         )
+
+    def holds(self, planned: dict[str, Any]) -> bool:
+        """Tell from the row of a plan whether it is of the workspace whose record this is.
+
+        Raises:
+            ValueError: The row is damaged.
+        """
+        return self._workspace is None or workspace_of(planned) == self._workspace
 
     def state(self, db: Database, plan_id: str, planned: dict[str, Any], decided: dict[str, Any] | None) -> State:
         """Tell how a plan stands, from what was recorded as it was made and decided."""
@@ -259,11 +275,18 @@ class Journal:
         return self._clock.now()
 
     def _sent_within_the_hour(self, db: Database) -> int:
+        return sum(sims for sims, _ in self._sent_of_late(db))
+
+    def _sent_of_late(self, db: Database) -> Iterator[tuple[int, str]]:
+        """Yield for each plan how many SIMs were sent within the hour, and when the first of them was."""
         since = (self.now(db) - _HOUR).isoformat()
-        row = db.execute(
-            "SELECT coalesce(sum(sims), 0) FROM entries WHERE kind = 'intent' AND at >= ?", (since,)
-        ).fetchone()
-        return int(row[0])
+        for plan_id, sims, first in db.execute(_SENT_SINCE, (since,)).fetchall():
+            ours = True  # where it cannot be told, it counts.
+            with suppress(*UNREADABLE):
+                (planned,) = db.execute(_PLANNED, (plan_id,)).fetchone()
+                ours = self.holds(parse_body(planned))
+            if ours:
+                yield int(sims), first
 
     def _append_once(self, plan_id: str, kind: str, bodies: Mapping[int, dict[str, Any]]) -> None:
         with self.record.writing() as db:

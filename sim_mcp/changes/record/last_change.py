@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.rows import UNREADABLE, parse_body, parse_moment, parse_outcome, parse_text
-from sim_mcp.changes.record.storage import Record
 
 _SENT = """
-SELECT intent.plan, intent.item, intent.at, item.body
+SELECT intent.plan, intent.item, intent.at, item.body, planned.body
 FROM entries AS intent JOIN items AS item ON item.plan = intent.plan AND item.item = intent.item
+JOIN entries AS planned ON planned.plan = intent.plan AND planned.kind = 'planned'
 WHERE intent.kind = 'intent' AND instr(item.body, ?) > 0
 ORDER BY intent.n DESC
 """
@@ -33,18 +34,22 @@ class LastChange:
     """An outcome's kind, or None where it is not known."""
 
 
-def last_change(record: Record, sim_id: int, iccid: str | None) -> LastChange | None:
-    """Return the newest change that was sent for a SIM, or None; what cannot be read hides no older one.
+def last_change(journal: Journal, sim_id: int, iccid: str | None) -> LastChange | None:
+    """Return the newest change that was sent for a SIM from this workspace, or None.
+
+    What cannot be read hides no older one.
 
     Raises:
         JournalError: The record cannot be read.
     """
-    if not record.exists:
+    if not journal.record.exists:
         return None
-    with record.reading(wait_s=_WAIT_S) as db:
-        for plan, item, at, body in db.execute(_SENT, (f'"sim_id":{sim_id},',)):
+    with journal.record.reading(wait_s=_WAIT_S) as db:
+        for plan, item, at, body, made in db.execute(_SENT, (f'"sim_id":{sim_id},',)):
             with suppress(*UNREADABLE):
                 planned = parse_body(body)
+                if not journal.holds(parse_body(made)):
+                    continue
                 if planned["sim_id"] != sim_id or not str(planned["iccid"] or "").startswith(iccid or ""):
                     continue
                 later = [raw for (raw,) in db.execute(_LATER, (plan, item))]

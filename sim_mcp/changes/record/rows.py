@@ -69,6 +69,15 @@ def caller_as_recorded(caller: Caller) -> list[str]:
     return [caller.principal, caller.client, *([caller.issuer, caller.subject] if caller.signed_in else ())]
 
 
+def workspace_of(planned: dict[str, Any]) -> str:
+    """Return what the operator calls the workspace of a plan, from its row; empty where there was one alone.
+
+    Raises:
+        ValueError: The row is damaged.
+    """
+    return parse_text(planned["plan"].get("workspace_name", ""))
+
+
 def parse_outcome(body: dict[str, Any]) -> Outcome:
     """Parse an outcome.
 

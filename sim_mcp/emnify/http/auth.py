@@ -5,10 +5,11 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import anyio
 import jwt
+from pydantic import SecretStr
 
 from sim_mcp.emnify.errors import AuthenticationError
 
@@ -19,6 +20,20 @@ _REFUSED_PAUSE_S = 300.0
 """Three refused sign-ins lock an account for five minutes: a refused token is not sent again for as long."""
 
 SignIn = Callable[[], Awaitable[str]]
+
+
+class ApplicationTokens(Protocol):
+    """Where the application token comes from, if it may be another one by and by."""
+
+    def may_have_changed(self) -> bool:
+        """Tell at little cost whether the token may be another than the one that was read last."""
+
+    async def read(self) -> SecretStr:
+        """Return the token as it is now.
+
+        Raises:
+            AuthenticationError: There is none.
+        """
 
 
 @dataclass(frozen=True)
@@ -46,11 +61,29 @@ class SignedIn(NamedTuple):
 class Authenticator:
     """Hold the auth token of one application token, and renew it before it expires."""
 
-    def __init__(self, sign_in: SignIn, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        sign_in: SignIn,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        may_have_changed: Callable[[], bool] = lambda: False,
+        renew: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        """Sign in by a function.
+
+        Args:
+            sign_in: exchanges the application token.
+            clock: monotonic seconds.
+            may_have_changed: tells at little cost whether the application token may be another by now.
+            renew: reads the application token again; tells whether it is another than the one before.
+        """
         self._sign_in = sign_in
+        self._may_have_changed = may_have_changed
+        self._renew = renew
         self._clock = clock
         self._lock = anyio.Lock()
         self._token: AuthToken | None = None
+        self._organisation: int | None = None
         self._refused: AuthenticationError | None = None
         self._paused_until = 0.0
         self.last = SignedIn()
@@ -66,24 +99,41 @@ class Authenticator:
         Raises:
             AuthenticationError: emnify refused the application token, now or within the last five minutes.
         """
-        if (fresh := self._fresh()) is not None:
+        if (fresh := self._fresh()) is not None and not self._may_have_changed():
             return fresh
         # Waiters queue here and find the token of the first. If that one is cancelled, the next signs in.
         async with self._lock:
-            if (fresh := self._fresh()) is not None:
+            fresh = self._fresh()
+            if fresh is not None and not self._may_have_changed():
+                return fresh
+            if self._renew is not None and await self._renew():
+                fresh = self._token = self._refused = None
+            if fresh is not None:
                 return fresh
             if self._refused is not None and self._clock() < self._paused_until:
                 raise _still_refused(self._refused, self._paused_until - self._clock())
             try:
-                bearer = await self._sign_in()
+                token = _parse_token(await self._sign_in(), self._clock())
+                self._check_workspace(token.organisation_id)
             except AuthenticationError as error:
                 self._refused, self._paused_until = error, self._clock() + _REFUSED_PAUSE_S
                 self.last = self.last._replace(refused=True)
                 raise
             self._refused = None
             self.last = SignedIn(datetime.now(UTC))
-            self._token = _parse_token(bearer, self._clock())
+            self._token = token
             return self._token
+
+    def _check_workspace(self, organisation: int | None) -> None:
+        """Refuse a new token of another workspace: what is kept of the one before must not answer for it."""
+        if self._renew is None:
+            return
+        if self._organisation not in (None, organisation):
+            raise AuthenticationError(
+                f"the token is of another workspace now (id {organisation}) than before (id {self._organisation}), so "
+                "nothing was asked. The operator should put one of the same workspace back, or restart the server"
+            )
+        self._organisation = organisation
 
     def reject(self, token: AuthToken) -> None:
         """Forget a token that emnify no longer accepts, unless it was renewed meanwhile."""

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import math
 import time
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,12 +24,13 @@ from sim_mcp.emnify.errors import (
     UnreadableAnswerError,
     UpstreamError,
 )
-from sim_mcp.emnify.http.auth import Authenticator, AuthToken
+from sim_mcp.emnify.http.auth import ApplicationTokens, Authenticator, AuthToken
 from sim_mcp.emnify.http.calls import Answer, Call, request_id
 from sim_mcp.emnify.http.clock import UpstreamClock
 from sim_mcp.emnify.http.connection import Connection
 from sim_mcp.emnify.http.error_mapping import refusal, sign_in_refusal
 from sim_mcp.emnify.http.retry import Progress
+from sim_mcp.emnify.limits.budget import Budget
 from sim_mcp.emnify.limits.pacer import Pacer
 from sim_mcp.emnify.limits.rate_limit import AUTHENTICATE, Limits
 from sim_mcp.emnify.limits.shared_limits import LimitStore, SharedLimits
@@ -53,6 +55,8 @@ class Transport:
         transport: httpx.AsyncBaseTransport | None,
         observer: Observer = NOBODY,
         limit_store: LimitStore | None = None,
+        application_tokens: ApplicationTokens | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._observer = observer
         self._host = urlsplit(base_url).hostname or base_url
@@ -61,9 +65,17 @@ class Transport:
         self._application_token = application_token
         key = hashlib.sha256(application_token.get_secret_value().encode()).digest()
         self.identity = hashlib.blake2b(base_url.encode(), key=key, digest_size=12).hexdigest()
-        self.pacer = Pacer(limits, observer=observer)
+        self.pacer = Pacer(limits, budget=budget, observer=observer)
         self._shared = SharedLimits(limit_store, limits, self.identity) if limit_store is not None else None
-        self.auth = Authenticator(self._sign_in)
+        self.auth = (
+            Authenticator(self._sign_in)
+            if application_tokens is None
+            else Authenticator(
+                self._sign_in,
+                may_have_changed=application_tokens.may_have_changed,
+                renew=partial(self._renew, application_tokens),
+            )
+        )
         self.clock = UpstreamClock()
 
     async def wait_s(self, operation: str) -> float:
@@ -241,6 +253,11 @@ class Transport:
             f"emnify did not answer about {call.subject}{self._connection.route} within {deadline_s:g} s",
             operation=call.operation,
         )
+
+    async def _renew(self, tokens: ApplicationTokens) -> bool:
+        """Read the application token again; tell whether it is another than the one before."""
+        before, self._application_token = self._application_token, await tokens.read()
+        return self._application_token != before
 
     async def _sign_in(self) -> str:
         """Exchange the application token for an auth token (POST /api/v1/authenticate)."""

@@ -191,10 +191,13 @@ class _Sliding:
 class OwnBudget:
     """Keep the limits for this process alone."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, limits: Limits, clock: Callable[[], float] = time.monotonic, beside: "OwnBudget | None" = None
+    ) -> None:
+        """Keep the limits of one workspace, and with those beside it, that of the address all of them ask from."""
         self._clock = clock
         self._buckets = {operation: _Bucket(rate) for operation, rate in limits.per_operation.items()}
-        self._address = _Sliding(limits.per_address)
+        self.address: _Sliding = _Sliding(limits.per_address) if beside is None else beside.address
         self._authenticate = _Sliding(limits.authenticate)
 
     async def reserve(self, claim: Claim, longest_s: float, slowness: float = 1.0) -> Grant:
@@ -219,7 +222,7 @@ class OwnBudget:
         if number < 1:
             return 0.0
         now = self._clock()
-        opens, place = self._address.last_opens(now, number)
+        opens, place = self.address.last_opens(now, number)
         at = [now, opens]
         if (bucket := self._buckets.get(operation)) is not None:
             at += [bucket.ready_at(now, (number - 1) * slowness)]
@@ -228,7 +231,7 @@ class OwnBudget:
 
     def sparing_s(self) -> float:
         """Return for how many seconds an answer should do, so that what is asked does not spend the window at once."""
-        return self._address.sparing_s(self._clock())
+        return self.address.sparing_s(self._clock())
 
     def _ready_at(self, now: float, claim: Claim, ahead: float = 0) -> float:
         at = [window.ready_at(now, claim, ahead) for window in self._windows(claim)]
@@ -237,4 +240,4 @@ class OwnBudget:
         return max(now, *at)
 
     def _windows(self, claim: Claim) -> tuple[_Sliding, ...]:
-        return (self._address, self._authenticate) if claim.operation == AUTHENTICATE else (self._address,)
+        return (self.address, self._authenticate) if claim.operation == AUTHENTICATE else (self.address,)

@@ -18,13 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sim_mcp.principal import Principal, Scope
 from sim_mcp.private_files import OWNER_READS_WRITES
 from sim_mcp.settings import Settings
+from sim_mcp.workspaces.grant import KEYS
 
 log = logging.getLogger(__name__)
 
 FILE = "keys.json"
-KEYS = "keys of this server"
-"""The issuer of who comes with a key."""
-
 _BEGINS = "simkey_"
 _TURN_WITHIN_S = 5.0
 """Far longer than another one writes; where no lock can be made at all, waiting does not help."""

@@ -12,6 +12,7 @@ from sim_mcp.server.signin.issuer import IssuerKeys
 from sim_mcp.server.signin.refusals import RefusedTokenError
 from sim_mcp.sign_in_settings import SignInSettings
 from sim_mcp.tools.signed_in import SignedIn
+from sim_mcp.workspaces.grant import values_of
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Asymmetric ones alone: with a shared secret whoever can check a token can also make one."""
@@ -84,11 +85,12 @@ class TokenVerifier:
 
 def principal_of(claims: Mapping[str, Any], settings: SignInSettings) -> Principal:
     """Return who the claims are about, and what they may: by scopes, and by roles that the operator mapped."""
-    granted = [*_words(claims.get("scope")), *_words(claims.get("scp")), *_roles(claims, settings.roles_claim)]
+    granted = [*_words(claims.get("scope")), *_words(claims.get("scp")), *values_of(claims, settings.roles_claim)]
     scopes = {name.removeprefix(settings.scope_prefix) for name in granted} & set(SCOPES)
     mapped = (settings.scope_map.get(name, frozenset[str]()) for name in granted)
     name = next(text for claim in _NAMES if (text := clean(str(claims.get(claim) or ""), 60)))
-    return Principal(str(claims["iss"]), str(claims["sub"]), name, frozenset(scopes).union(*mapped))
+    granted_here = frozenset(scopes).union(*mapped)
+    return Principal(str(claims["iss"]), str(claims["sub"]), name, granted_here, claims=claims)
 
 
 def _check_purpose(claims: Mapping[str, Any]) -> None:
@@ -105,17 +107,6 @@ def _words(value: Any) -> list[str]:
     if isinstance(value, str):
         return value.split()
     return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
-
-
-def _roles(claims: Mapping[str, Any], path: str) -> list[str]:
-    """Return the values of a claim, which may lie inside others: realm_access.roles."""
-    found: Any = claims
-    if path in claims:  # such as a name that is an address, with dots in it.
-        found = claims[path]
-    else:
-        for name in path.split("."):
-            found = found.get(name) if isinstance(found, Mapping) else None
-    return [found] if isinstance(found, str) else _words(found)
 
 
 def _reason(error: Exception) -> str:

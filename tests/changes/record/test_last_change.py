@@ -28,28 +28,28 @@ def sent(journal: Journal, number: int, *, settled: str | None = "changed") -> s
 
 def test_without_a_record_or_anything_sent_there_is_none(place: Place) -> None:
     journal = Journal(place)
-    assert last_change(journal.record, 1, "1") is None
+    assert last_change(journal, 1, "1") is None
     journal.keep(plan_of(), CALLER)
-    assert last_change(journal.record, 1, "1") is None
+    assert last_change(journal, 1, "1") is None
 
 
 def test_the_newest_that_was_sent_is_told_with_its_outcome(place: Place) -> None:
     journal = Journal(place)
     first, second = sent(journal, 2), sent(journal, 1)
     for sim, plan in ((1, second), (2, first)):
-        found = last_change(journal.record, sim, str(sim))
+        found = last_change(journal, sim, str(sim))
         assert found is not None
         assert (found.plan, found.before, found.after, found.outcome) == (plan, "Issued", "Deleted", "changed")
-    assert last_change(journal.record, 3, "3") is None
+    assert last_change(journal, 3, "3") is None
     # Another workspace may have another SIM of that id.
-    assert last_change(journal.record, 2, "8988303000000000129") is None
+    assert last_change(journal, 2, "8988303000000000129") is None
 
 
 @pytest.mark.parametrize("settled", [None, "unknown"])
 def test_a_doubt_is_told_as_one_with_what_was_wanted(place: Place, settled: str | None) -> None:
     journal = Journal(place)
     sent(journal, 1, settled=settled)
-    found = last_change(journal.record, 1, "1")
+    found = last_change(journal, 1, "1")
     assert found is not None
     assert (found.before, found.after, found.outcome) == ("Issued", "Deleted", None)
 
@@ -62,12 +62,12 @@ def test_a_damaged_row_hides_no_older_change_and_a_damaged_outcome_is_a_doubt(
     first, second = sent(journal, 2), sent(journal, 1)
     with tampering(tmp_path) as db, db:
         db.execute("UPDATE entries SET body = ? WHERE plan = ? AND kind = 'outcome'", (damage, second))
-    found = last_change(journal.record, 1, "1")
+    found = last_change(journal, 1, "1")
     assert found is not None
     assert (found.plan, found.outcome) == (second, None)
     with tampering(tmp_path) as db, db:
         db.execute("UPDATE items SET body = ? WHERE plan = ?", (damage, second))
-    found = last_change(journal.record, 1, "1")
+    found = last_change(journal, 1, "1")
     assert found is not None
     assert (found.plan, found.outcome) == (first, "changed")
 
@@ -77,4 +77,4 @@ def test_a_record_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     sent(journal, 1)
     (tmp_path / FILE).write_bytes(b"damaged")
     with pytest.raises(JournalError):
-        last_change(journal.record, 1, "1")
+        last_change(journal, 1, "1")

@@ -144,3 +144,14 @@ async def test_over_http_one_in_a_loop_is_told_when_to_go_on_and_others_are_answ
         await client.update_sim(sims[0], SimChange(status=SimStatus.SUSPENDED))
     assert len(answered) == 12, "half of the window"
     assert (refused.value.retry_after_s or 0) > WINDOW_S - 60
+
+
+async def test_workspaces_beside_each_other_share_the_limit_of_the_address_and_nothing_else() -> None:
+    rates = {LIST: Rate(per_second=10, burst=20)}
+    first, second = Window1000(rates), Window1000(rates)
+    second.budget = OwnBudget(Limits(rates, Window(1000, WINDOW_S), Window(10, WINDOW_S)), lambda: 0.0, first.budget)
+    at_once = await first.spend("change", operation=LIST)
+    assert 0 < at_once < 1000
+    assert await second.spend("change", operation=LIST) == at_once  # its own burst is whole.
+    assert await first.spend("change", operation=ONE) == 1000 - 2 * at_once
+    assert await second.spend("change", operation=ONE) == 0

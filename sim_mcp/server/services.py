@@ -1,0 +1,103 @@
+"""What one workspace is answered with: its client, its inventory, its usage, its exports, its changes."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import anyio
+
+from sim_mcp.changes.service import ChangeService
+from sim_mcp.emnify import EmnifyClient
+from sim_mcp.emnify.http.auth import ApplicationTokens
+from sim_mcp.emnify.limits.budget import Budget
+from sim_mcp.emnify.limits.shared_limits import LimitStore
+from sim_mcp.exports.service import WAITS_S, ExportService
+from sim_mcp.exports.sources import rows_of
+from sim_mcp.fleet.inventory.fleet_search import FleetSearch
+from sim_mcp.fleet.inventory.inventory import Inventory
+from sim_mcp.fleet.usage.scan import UsageScan
+from sim_mcp.observing import NOBODY, Observer
+from sim_mcp.settings import Settings
+from sim_mcp.tools.context import AppState
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Build the services of a workspace, by what is the same for all of them."""
+
+    waits_s: float = WAITS_S
+    forms_count: bool = True
+    observer: Observer = NOBODY
+
+    @asynccontextmanager
+    async def services(
+        self,
+        settings: Settings,
+        limit_store: LimitStore | None,
+        tokens: ApplicationTokens | None = None,
+        budget: Budget | None = None,
+    ) -> AsyncIterator[AppState]:
+        """Yield the services of one workspace, whose token the settings hold; at the end what they do is ended.
+
+        Args:
+            settings: those for this workspace.
+            limit_store: what servers share emnify's limits by.
+            tokens: where its token comes from, if it may be another one by and by.
+            budget: what keeps emnify's limits, where the one of the address is shared with other workspaces.
+        """
+        if settings.application_token is None:
+            yield AppState(settings, None, None, None, forms_count=self.forms_count)
+            return
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(
+                EmnifyClient(
+                    base_url=settings.base_url,
+                    application_token=settings.application_token,
+                    limit_store=limit_store,
+                    observer=self.observer,
+                    application_tokens=tokens,
+                    budget=budget,
+                )
+            )
+            inventory = await stack.enter_async_context(Inventory(client, _state_directory(settings)))
+            usage = await stack.enter_async_context(UsageScan(client, _state_directory(settings)))
+            changes = ChangeService(client, settings, inventory, run_for_s=self.waits_s, observer=self.observer)
+            stack.callback(changes.close)
+            async with anyio.create_task_group() as background:
+                background.start_soon(changes.host_page)
+                background.start_soon(changes.recover)
+                background.start_soon(changes.work_with_others)
+                rows = partial(rows_of, client, fleet=lambda: FleetSearch(inventory))
+                exports = ExportService(
+                    rows,
+                    client.now,
+                    settings.export_dir,
+                    background,
+                    waits_s=self.waits_s,
+                    workspace=settings.workspace,
+                )
+                yield AppState(settings, client, changes, inventory, usage, exports, self.forms_count)
+                background.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def limit_store_of(settings: Settings) -> AsyncIterator[LimitStore | None]:
+    """Yield what servers share emnify's limits by, or None where there is one server alone."""
+    if settings.database_url is None:
+        yield None
+        return
+    # The driver is loaded only where a database is used.
+    from sim_mcp.emnify.limits.postgres_limits import PostgresLimits  # noqa: PLC0415
+
+    async with aclosing(PostgresLimits(settings.database_url)) as store:
+        yield store
+
+
+def _state_directory(settings: Settings) -> Path | None:
+    """Return the state directory, or None if there is none; the inventory is then kept in memory."""
+    try:
+        return settings.state_directory()
+    except OSError:
+        return None

@@ -1,0 +1,1 @@
+"""Several workspaces behind one server: the file that names them, their tokens, and who may use which."""
