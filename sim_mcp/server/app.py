@@ -24,7 +24,7 @@ from sim_mcp import __version__
 from sim_mcp.changes.service import ChangeService
 from sim_mcp.emnify import PUBLISHED_LIMITS, InvalidValueError, asked_by, for_a_change
 from sim_mcp.emnify.http.auth import ApplicationTokens
-from sim_mcp.emnify.http.budget import OwnBudget
+from sim_mcp.emnify.limits.budget import OwnBudget
 from sim_mcp.exports.service import WAITS_S
 from sim_mcp.logs import logging_with
 from sim_mcp.principal import NOBODY, Principal, Scope
