@@ -22,8 +22,8 @@ from pydantic import SecretStr
 
 from benchmarks.common import Row, present
 from sim_mcp.changes.record.postgres.upgrade import upgrade
-from sim_mcp.emnify.http.postgres_limits import PostgresLimits
-from sim_mcp.emnify.http.shared_limits import Gate, LimitStore, Slot
+from sim_mcp.emnify.limits.postgres_limits import PostgresLimits
+from sim_mcp.emnify.limits.shared_limits import Gate, LimitStore, Slot
 from tests.replicas.database import free_port, postgresql
 
 SERVERS, WORKERS = 3, 8

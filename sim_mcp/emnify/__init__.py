@@ -39,7 +39,9 @@ from sim_mcp.emnify.filters import (
     SimSortField,
     event_type_id,
 )
-from sim_mcp.emnify.http.asking import (
+from sim_mcp.emnify.http.auth import SignedIn
+from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, Candidate, compact, luhn_digit, parse_candidates, parse_iccid
+from sim_mcp.emnify.limits.asking import (
     KnownAnswers,
     anew,
     answers_from_what_is_known,
@@ -48,9 +50,7 @@ from sim_mcp.emnify.http.asking import (
     for_a_change,
     in_background,
 )
-from sim_mcp.emnify.http.auth import SignedIn
-from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits, Rate, Window
-from sim_mcp.emnify.identifiers import ICCID_LENGTH, Bic, Candidate, compact, luhn_digit, parse_candidates, parse_iccid
+from sim_mcp.emnify.limits.rate_limit import PUBLISHED_LIMITS, Limits, Rate, Window
 from sim_mcp.emnify.models import (
     Batch,
     Connectivity,

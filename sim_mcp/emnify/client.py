@@ -25,14 +25,14 @@ from sim_mcp.emnify.endpoints.reachability import Reachability
 from sim_mcp.emnify.endpoints.usage import DailyUsage, SimUsage
 from sim_mcp.emnify.errors import InvalidValueError
 from sim_mcp.emnify.filters import NEWEST_FIRST, DeviceFilter, EventFilter, EventSort, SimFilter, SimSort
-from sim_mcp.emnify.http.asking import asking_now
 from sim_mcp.emnify.http.auth import SignedIn
 from sim_mcp.emnify.http.calls import A_WHILE_S, Answer, Call, check_page, collection, on_device, on_sim
-from sim_mcp.emnify.http.pacer import Pacer
-from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS, Limits
-from sim_mcp.emnify.http.shared_limits import LimitStore
 from sim_mcp.emnify.http.shared_reads import SharedReads
 from sim_mcp.emnify.http.transport import Transport
+from sim_mcp.emnify.limits.asking import asking_now
+from sim_mcp.emnify.limits.pacer import Pacer
+from sim_mcp.emnify.limits.rate_limit import PUBLISHED_LIMITS, Limits
+from sim_mcp.emnify.limits.shared_limits import LimitStore
 from sim_mcp.emnify.models import Connectivity, Device, Event, Label, Quota, Sim
 from sim_mcp.emnify.parsing import parse_array, parse_page, parse_raw_page, parse_record, parse_records
 from sim_mcp.emnify.remembered_numbers import RememberedNumbers

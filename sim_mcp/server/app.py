@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from sim_mcp import __version__
 from sim_mcp.changes.service import ChangeService
 from sim_mcp.emnify import EmnifyClient, InvalidValueError, asked_by, for_a_change
-from sim_mcp.emnify.http.shared_limits import LimitStore
+from sim_mcp.emnify.limits.shared_limits import LimitStore
 from sim_mcp.exports.service import WAITS_S, ExportService
 from sim_mcp.exports.sources import rows_of
 from sim_mcp.fleet.inventory.fleet_search import FleetSearch
@@ -295,7 +295,7 @@ async def _limit_store(settings: Settings) -> AsyncIterator[LimitStore | None]:
         yield None
         return
     # The driver is loaded only where a database is used.
-    from sim_mcp.emnify.http.postgres_limits import PostgresLimits  # noqa: PLC0415
+    from sim_mcp.emnify.limits.postgres_limits import PostgresLimits  # noqa: PLC0415
 
     async with aclosing(PostgresLimits(settings.database_url)) as store:
         yield store

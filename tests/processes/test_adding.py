@@ -93,7 +93,7 @@ ROUTES: tuple[RouteEntry, ...] = (
     ("GET", "/sim/{id}/label", get_label),
 '''
 CLIENT_TEST = """from sim_mcp.emnify import EmnifyClient
-from sim_mcp.emnify.http.rate_limit import PUBLISHED_LIMITS
+from sim_mcp.emnify.limits.rate_limit import PUBLISHED_LIMITS
 from sim_mcp.sandbox import SandboxSettings
 from tests.support import fleet_of
 
@@ -304,7 +304,7 @@ def test_an_endpoint_costs_six_files(copy: Copy) -> None:
     copy.edit(client, "import Bic\n", "import Bic\nfrom sim_mcp.emnify.models.sim import SimLabel\n")
     models = copy.root / "sim_mcp/emnify/models/sim.py"
     models.write_text(models.read_text(encoding="utf-8") + MODEL, encoding="utf-8")
-    limits = "sim_mcp/emnify/http/rate_limit.py"
+    limits = "sim_mcp/emnify/limits/rate_limit.py"
     copy.edit(
         limits, "    per_operation={\n", '    per_operation={\n        "GET /api/v1/sim/{id}/label": Rate(10, 5),\n'
     )

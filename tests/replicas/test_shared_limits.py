@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.emnify.errors import RateLimitedError
-from sim_mcp.emnify.http.postgres_limits import PostgresLimits
-from sim_mcp.emnify.http.rate_limit import Limits, Rate, Window
-from sim_mcp.emnify.http.shared_limits import Gate, LimitsAwayError, SharedLimits
+from sim_mcp.emnify.limits.postgres_limits import PostgresLimits
+from sim_mcp.emnify.limits.rate_limit import Limits, Rate, Window
+from sim_mcp.emnify.limits.shared_limits import Gate, LimitsAwayError, SharedLimits
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.sandbox.settings import Unknowns
 from sim_mcp.server.app import build_server
@@ -109,7 +109,7 @@ async def test_a_server_that_is_asked_to_slow_down_slows_the_others(stores: list
         assert await other.wait_s(LIST) == 0
         await fleet.faults("throttle")
         with pytest.raises(RateLimitedError):
-            await one.list_sim_statuses(deadline_s=5)
+            await one.list_sims(per_page=1, deadline_s=5)
         assert 60 < await other.wait_s(LIST) <= 120
 
 

@@ -1,7 +1,7 @@
 """A fleet of 100,000 SIMs behind the published limits: what people ask takes one or two calls.
 
 That none of it meets a 429 needs a machine that does nothing else: `benchmarks/` tell that, and in virtual time
-`tests/emnify/http/test_pacer.py`.
+`tests/emnify/limits/test_pacer.py`.
 """
 
 import csv

@@ -12,8 +12,8 @@ from socksio import SOCKSError
 from sim_mcp.emnify.errors import ConnectionSettingsError, UnreachableError
 from sim_mcp.emnify.http.calls import Call
 from sim_mcp.emnify.http.certificates import trust_decided_by, trusted_certificates
-from sim_mcp.emnify.http.pacer import MAX_AT_ONCE
 from sim_mcp.emnify.http.proxies import ProxyChoice, proxy_for
+from sim_mcp.emnify.limits.pacer import MAX_AT_ONCE
 
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _CREDENTIALS_REQUIRED, _TEMPORARY = 407, frozenset({"500", "502", "503", "504"})

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import anyio
 
 from sim_mcp.emnify.errors import DeadlineExceededError, EmnifyError, RateLimitedError
-from sim_mcp.emnify.http.asking import answers_from_what_is_known, asking_now
 from sim_mcp.emnify.http.calls import ON_SIM, SIMS, Answer, Call, on_sim
-from sim_mcp.emnify.http.rate_limit import SPENT_FROM_S
+from sim_mcp.emnify.limits.asking import answers_from_what_is_known, asking_now
+from sim_mcp.emnify.limits.rate_limit import SPENT_FROM_S
 
 
 class Pace(Protocol):

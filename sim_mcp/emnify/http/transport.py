@@ -28,10 +28,10 @@ from sim_mcp.emnify.http.calls import Answer, Call, request_id
 from sim_mcp.emnify.http.clock import UpstreamClock
 from sim_mcp.emnify.http.connection import Connection
 from sim_mcp.emnify.http.error_mapping import refusal, sign_in_refusal
-from sim_mcp.emnify.http.pacer import Pacer
-from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, Limits
 from sim_mcp.emnify.http.retry import Progress
-from sim_mcp.emnify.http.shared_limits import LimitStore, SharedLimits
+from sim_mcp.emnify.limits.pacer import Pacer
+from sim_mcp.emnify.limits.rate_limit import AUTHENTICATE, Limits
+from sim_mcp.emnify.limits.shared_limits import LimitStore, SharedLimits
 from sim_mcp.observing import NOBODY, Observer
 
 log = logging.getLogger(__name__)

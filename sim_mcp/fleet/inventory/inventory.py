@@ -24,7 +24,7 @@ from sim_mcp.emnify import (
     answers_from_what_is_known,
     in_background,
 )
-from sim_mcp.emnify.http.rate_limit import SPENT_FROM_S
+from sim_mcp.emnify.limits.rate_limit import SPENT_FROM_S
 from sim_mcp.fleet.inventory.cache import CLOCKS_DIFFER_S, OwnWrites
 from sim_mcp.fleet.inventory.crawler import Crawler
 from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotFileError

@@ -14,8 +14,8 @@ from sim_mcp.changes.record.entries import Intended
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.postgres.record import PostgresRecord
 from sim_mcp.changes.record.storage import JournalError
-from sim_mcp.emnify.http.postgres_limits import PostgresLimits
-from sim_mcp.emnify.http.shared_limits import Gate, Slot
+from sim_mcp.emnify.limits.postgres_limits import PostgresLimits
+from sim_mcp.emnify.limits.shared_limits import Gate, Slot
 from tests.changes.test_record import CALLER, plan_of
 from tests.processes.test_commands import run
 from tests.processes.test_serving import environment

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim_mcp.emnify.http.shared_limits import Gate, OwnShare
+from sim_mcp.emnify.limits.shared_limits import Gate, OwnShare
 
 
 class Clock:

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import anyio
 
 from sim_mcp.emnify.errors import RateLimitedError
-from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, Limits, Rate, Window
+from sim_mcp.emnify.limits.rate_limit import AUTHENTICATE, Limits, Rate, Window
 
 log = logging.getLogger(__name__)
 

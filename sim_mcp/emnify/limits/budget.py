@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-from sim_mcp.emnify.http.asking import Asking
-from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, Limits, Rate, Window
+from sim_mcp.emnify.limits.asking import Asking
+from sim_mcp.emnify.limits.rate_limit import AUTHENTICATE, Limits, Rate, Window
 
 Rank = Literal["change", "single", "list", "background"]
 """What a request is for, the most important first: a change, one object, a list, or what nobody waits for."""

@@ -13,9 +13,9 @@ from sim_mcp.emnify import (
     asked_by,
     in_background,
 )
-from sim_mcp.emnify.http.asking import Asking
-from sim_mcp.emnify.http.budget import Claim, OwnBudget, Rank, claim_of
-from sim_mcp.emnify.http.rate_limit import AUTHENTICATE
+from sim_mcp.emnify.limits.asking import Asking
+from sim_mcp.emnify.limits.budget import Claim, OwnBudget, Rank, claim_of
+from sim_mcp.emnify.limits.rate_limit import AUTHENTICATE
 from tests.support import Fleet
 
 ONE, LIST, PATCH = "GET /api/v1/sim/{id}", "GET /api/v1/sim", "PATCH /api/v1/sim/{id}"

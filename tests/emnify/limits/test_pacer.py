@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim_mcp.emnify import EmnifyClient, Limits, Rate, RateLimitedError, Window, in_background
-from sim_mcp.emnify.http.budget import OwnBudget
-from sim_mcp.emnify.http.pacer import Pacer
-from sim_mcp.emnify.http.rate_limit import AUTHENTICATE, PUBLISHED_LIMITS
+from sim_mcp.emnify.limits.budget import OwnBudget
+from sim_mcp.emnify.limits.pacer import Pacer
+from sim_mcp.emnify.limits.rate_limit import AUTHENTICATE, PUBLISHED_LIMITS
 from sim_mcp.observing import Observer
 from sim_mcp.sandbox import SandboxSettings, running
 from sim_mcp.sandbox.api import limits as gateway

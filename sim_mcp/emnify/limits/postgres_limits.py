@@ -12,7 +12,7 @@ import anyio
 import psycopg
 from pydantic import SecretStr
 
-from sim_mcp.emnify.http.shared_limits import Gate, LimitsAwayError, Slot
+from sim_mcp.emnify.limits.shared_limits import Gate, LimitsAwayError, Slot
 from sim_mcp.postgres import Connections
 
 _RESERVE = "SELECT granted, wait, together FROM reserve_pace(%s, %s, %s, %s, %s, %s)"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from sim_mcp.emnify.http.budget import Party
+from sim_mcp.emnify.limits.budget import Party
 
 _FIRST = "change"
 

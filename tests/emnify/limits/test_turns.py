@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from sim_mcp.emnify import Limits, Rate, Window, asked_by, for_a_change, in_background
-from tests.emnify.http.test_pacer import LIST, in_virtual_time, pacer_of
+from tests.emnify.limits.test_pacer import LIST, in_virtual_time, pacer_of
 
 LIMITS = Limits({LIST: Rate(10, 5)}, Window(2000, 300.0))
 

@@ -10,10 +10,10 @@ from functools import partial
 import anyio
 
 from sim_mcp.emnify.errors import RateLimitedError
-from sim_mcp.emnify.http.asking import asking_now
-from sim_mcp.emnify.http.budget import Budget, Claim, OwnBudget, claim_of
-from sim_mcp.emnify.http.rate_limit import SPENT_FROM_S, Limits
-from sim_mcp.emnify.http.turns import Line
+from sim_mcp.emnify.limits.asking import asking_now
+from sim_mcp.emnify.limits.budget import Budget, Claim, OwnBudget, claim_of
+from sim_mcp.emnify.limits.rate_limit import SPENT_FROM_S, Limits
+from sim_mcp.emnify.limits.turns import Line
 from sim_mcp.observing import NOBODY, Observer
 
 MAX_AT_ONCE = 40
