@@ -96,7 +96,7 @@ def _body(stored: StoredPlan, link: str | None) -> dict[str, Any]:
         "sims": plan.sims_to_do,
         "irreversible": plan.change.irreversible,
         "place": plan.place,
-        "workspace": plan.workspace,
+        "workspace": plan.workspace_label,
         "requester": stored.caller.principal,
         "client": stored.caller.client,
         "expires_at": format_timestamp(stored.expires_at),
