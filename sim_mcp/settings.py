@@ -306,5 +306,6 @@ def _problem(name: str, message: str, chosen: Mapping[str, str]) -> str:
     plain = message.removeprefix("Value error, ").replace("Input should be", "must be")
     plain = plain.replace("must be a valid boolean, unable to interpret input", "must be 1 or 0")
     # An address may hold a password, and the token is one: only harmless values are repeated.
-    value = "" if name.startswith("EMNIFY_") or name.endswith("_URL") else f" is {chosen[name][:_MAX_REPEATED]!r} but"
+    secret = name.startswith("EMNIFY_") or name.endswith(("_URL", "_SECRET", "_KEY"))
+    value = "" if secret else f" is {chosen[name][:_MAX_REPEATED]!r} but"
     return f"{name}{value} {plain}"

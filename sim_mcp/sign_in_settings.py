@@ -1,12 +1,16 @@
 """The settings that say who may ask over HTTP, how they sign in, and how much each may ask."""
 
+from base64 import b64decode
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from sim_mcp.addresses import split_plain
 from sim_mcp.principal import SCOPES
 
+_LEAST_SECRET = 32
+_LEAST_KEY = 24
+_HOW_TO_MAKE_ONE = 'echo "whsec_$(openssl rand -base64 32)" makes one'
 _MAP_EXAMPLE = "fleet-admins=sims:read sims:write; helpdesk=sims:read"
 
 
@@ -24,6 +28,11 @@ class SignInSettings(BaseModel):
     scope_prefix: str = Field(default="", alias="SIM_MCP_SCOPE_PREFIX")
     scope_map: dict[str, frozenset[str]] = Field(default_factory=dict, alias="SIM_MCP_SCOPE_MAP")
     roles_claim: str = Field(default="roles", alias="SIM_MCP_ROLES_CLAIM")
+    client_id: str | None = Field(default=None, alias="SIM_MCP_CLIENT_ID")
+    client_secret: SecretStr | None = Field(default=None, alias="SIM_MCP_CLIENT_SECRET")
+    session_key: SecretStr | None = Field(default=None, alias="SIM_MCP_SESSION_KEY")
+    notify_secret: SecretStr | None = Field(default=None, alias="SIM_MCP_NOTIFY_SECRET")
+    notify_url: SecretStr | None = Field(default=None, alias="SIM_MCP_NOTIFY_URL")
     keys_file: Path | None = Field(default=None, alias="SIM_MCP_KEYS")
     calls_per_minute: int = Field(default=300, ge=1, alias="SIM_MCP_MAX_CALLS_PER_MINUTE")
     open_plans: int = Field(default=20, ge=1, alias="SIM_MCP_MAX_OPEN_PLANS")
@@ -32,6 +41,11 @@ class SignInSettings(BaseModel):
     def resource(self) -> str | None:
         """Return the address of the MCP endpoint as its callers know it, which is what tokens are issued for."""
         return f"{self.public_url}/mcp" if self.public_url else None
+
+    @property
+    def approvals_url(self) -> str | None:
+        """Return where people who sign in approve changes, or None where nobody can sign in for that."""
+        return f"{self.public_url}/approvals" if self.public_url and self.issuer and self.client_id else None
 
     @field_validator("public_url")
     @classmethod
@@ -58,6 +72,41 @@ class SignInSettings(BaseModel):
     def _reachable(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and "public_url" in info.data and info.data["public_url"] is None:
             raise ValueError("needs SIM_MCP_PUBLIC_URL too: tokens are issued for that address")
+        return value
+
+    @field_validator("client_id")
+    @classmethod
+    def _known_somewhere(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and "issuer" in info.data and info.data["issuer"] is None:
+            raise ValueError("needs SIM_MCP_ISSUER too: that is who knows this server by it")
+        return value
+
+    @field_validator("session_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < _LEAST_SECRET:
+            raise ValueError(f"must be at least {_LEAST_SECRET} characters: openssl rand -base64 32 makes some")
+        return value
+
+    @field_validator("notify_url")
+    @classmethod
+    def _safe_to_tell(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        # The path of many a webhook is its secret.
+        if value is not None:
+            split_plain(value.get_secret_value().strip(), example="https://hooks.example.com/sims")
+            if "notify_secret" in info.data and info.data["notify_secret"] is None:
+                raise ValueError(f"needs SIM_MCP_NOTIFY_SECRET too, to sign what is sent: {_HOW_TO_MAKE_ONE}")
+        return value
+
+    @field_validator("notify_secret")
+    @classmethod
+    def _standard(cls, value: SecretStr | None) -> SecretStr | None:
+        try:
+            key = b64decode(value.get_secret_value().removeprefix("whsec_"), validate=True) if value else b""
+        except ValueError:
+            key = b""
+        if value is not None and len(key) < _LEAST_KEY:
+            raise ValueError(f"must be whsec_ and at least {_LEAST_KEY} bytes in base64: {_HOW_TO_MAKE_ONE}")
         return value
 
     @field_validator("token_types", mode="before")

@@ -7,6 +7,7 @@ from sim_mcp.changes.backend import Backend
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.formatting import format_quantity
 from sim_mcp.observing import Observer, Route
+from sim_mcp.principal import Principal
 
 log = logging.getLogger(__name__)
 
@@ -21,16 +22,18 @@ def tell_made(observer: Observer, stored: StoredPlan) -> None:
     observer.plan(plan.tool, "made")
 
 
-async def decide(backend: Backend, stored: StoredPlan, *, approved: bool, how: str) -> bool:
-    """Record a decision; return False if the plan was decided before or has expired.
+async def decide(
+    backend: Backend, stored: StoredPlan, *, approved: bool, how: str, by: Principal | None = None
+) -> bool:
+    """Record a decision, by whom where they signed in for it; return False if it was decided before or has expired.
 
     Raises:
         JournalError: The record cannot be written.
     """
-    by = name_person(how, stored.caller)
-    if not await backend.record(backend.journal.decide, stored.id, approved=approved, how=by):
+    named = name_person(how, stored.caller, by)
+    if not await backend.record(backend.journal.decide, stored.id, approved=approved, how=named, by=by):
         return False
-    log.info("Plan %s: %s by %s", stored.id, "approved" if approved else "rejected", by)
+    log.info("Plan %s: %s by %s", stored.id, "approved" if approved else "rejected", named)
     backend.observer.plan(stored.plan.tool, "approved" if approved else "rejected")
     if how in _ROUTES:
         backend.observer.decided(_ROUTES[how], approved=approved)

@@ -2,7 +2,7 @@
 
 from sim_mcp.changes.agreement import why_not_enough
 from sim_mcp.changes.plan import Plan
-from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError, read_policy
+from sim_mcp.changes.policy import Approver, Decision, ForbiddenByPolicyError, read_policy
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.emnify import InvalidValueError
 from sim_mcp.formatting import format_quantity
@@ -18,9 +18,14 @@ class Limits:
         self._sims_per_change = settings.max_sims_per_change
         self._policy = read_policy(settings.policy, settings.confirm)
 
-    def decision(self, plan: Plan) -> Decision:
-        """Return what the operator's policy says about a plan."""
-        return self._policy.decide(plan)
+    def approver(self, stored: StoredPlan) -> Approver:
+        """Return whose yes a plan takes, where one is asked for."""
+        return self._policy.approver_of(stored.plan, stored.caller)
+
+    def decision(self, stored: StoredPlan) -> Decision:
+        """Return what the operator's policy says about a plan; a form counts only where who sees it may agree."""
+        decision = self._policy.decide(stored.plan, stored.caller)
+        return "page" if decision == "ask" and self.approver(stored) != "requester" else decision
 
     def check_size(self, plan: Plan) -> None:
         """Check that one change may touch as many SIMs.
@@ -51,9 +56,18 @@ class Limits:
     def still_agreed(self, stored: StoredPlan) -> bool:
         """Tell whether what is left of a plan that was agreed to may be sent without a new yes."""
         try:
-            return stored.state == "approved" and why_not_enough(stored, self.decide_again(stored)) is None
+            return stored.state == "approved" and self.why_not_enough(stored) is None
         except (ForbiddenByPolicyError, InvalidValueError):
             return False
+
+    def why_not_enough(self, stored: StoredPlan) -> str | None:
+        """Say why what is left of a change that was agreed to wants a new yes, or None where it does not.
+
+        Raises:
+            ForbiddenByPolicyError: The policy forbids it by now.
+            InvalidValueError: It is larger than a change may be by now.
+        """
+        return why_not_enough(stored, self.decide_again(stored), self.approver(stored))
 
     def decide_again(self, stored: StoredPlan) -> Decision:
         """Decide on a plan that was kept before, by the policy and the limits in force now.
@@ -63,7 +77,7 @@ class Limits:
             InvalidValueError: It is larger than a change may be by now.
         """
         self.check_size(stored.plan)
-        decision = self._policy.decide(stored.plan)
+        decision = self.decision(stored)
         if decision == "never":
             raise ForbiddenByPolicyError(
                 "Not done. Nothing changed by this call. list_changes tells what was done before. The operator's "

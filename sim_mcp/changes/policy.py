@@ -11,10 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from sim_mcp.changes.kinds import STATUSES, StatusWord, ToolName
 from sim_mcp.changes.plan import Plan
+from sim_mcp.changes.record.entries import Caller
+from sim_mcp.principal import SCOPES, Scope
 from sim_mcp.settings import Confirm
 
 Decision = Literal["allow", "ask", "page", "never"]
 """Nobody is asked; by form or else on the page; on the page alone, for hosts that answer forms themselves; refused."""
+
+
+Approver = Literal["requester", "another", "sims:approve"]
+"""Who asked; somebody else who may make such a change, or may approve (four eyes); whoever may approve."""
 
 
 class PolicyError(Exception):
@@ -31,9 +37,17 @@ class Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     decision: Decision
+    approver: Approver | None = None
+    """Whose yes it takes where one is asked for; by default what the file says outside its rules."""
     tool: ToolName | None = None
     status: StatusWord | None = None
     max_sims: int | None = Field(default=None, ge=1, strict=True)
+    principal: str | None = None
+    """Who asks: the subject, or issuer and subject, as the audit has them; of who did not sign in the account."""
+    scope: Scope | None = None
+    """What who asks may do."""
+    workspace: str | None = None
+    """The workspace as a plan names it, or its id alone."""
 
     @model_validator(mode="after")
     def _may_fit(self) -> Self:
@@ -43,15 +57,29 @@ class Rule(BaseModel):
             raise ValueError(f'it never fits: {self.tool} does not set status "{self.status}", but {known}')
         return self
 
-    def fits(self, plan: Plan) -> bool:
-        """Tell whether a plan is what this rule is about."""
+    @model_validator(mode="after")
+    def _asks_whom_it_names(self) -> Self:
+        if self.approver is not None and self.decision in ("allow", "never"):
+            raise ValueError(f'decision = "{self.decision}" asks nobody, so that approver says nothing; leave it out')
+        return self
+
+    def fits(self, plan: Plan, caller: Caller | None) -> bool:
+        """Tell whether a plan of a caller is what this rule is about."""
         sims = plan.sims_to_do
         status = plan.change.status.word if plan.change.status is not None else None
         return (
             self.tool in (None, plan.tool)
             and self.status in (None, status)
             and (self.max_sims is None or (sims is not None and sims <= self.max_sims))
+            and self.workspace in (None, plan.workspace, _id_of(plan.workspace))
+            and self._is_about(caller)
         )
+
+    def _is_about(self, caller: Caller | None) -> bool:
+        if caller is None:
+            return self.principal is None and self.scope is None
+        names = (caller.subject, caller.identity) if caller.signed_in else (caller.principal,)
+        return self.principal in (None, *names) and (self.scope is None or self.scope in caller.scopes)
 
 
 class Policy(BaseModel):
@@ -61,18 +89,33 @@ class Policy(BaseModel):
 
     rule: tuple[Rule, ...] = ()
     default: Decision = "ask"
+    approver: Approver = "requester"
 
-    def decide(self, plan: Plan) -> Decision:
+    def approver_of(self, plan: Plan, caller: Caller | None = None) -> Approver:
+        """Return whose yes a plan takes, where one is asked for."""
+        rule = self._rule_for(plan, caller)
+        return rule.approver if rule is not None and rule.approver is not None else self.approver
+
+    def decide(self, plan: Plan, caller: Caller | None = None) -> Decision:
         """Decide on one plan.
 
         What cannot be undone is asked about, unless a rule that names its tool says otherwise; so is a batch of which
         nobody knows how many SIMs it holds.
         """
-        rule = next((rule for rule in self.rule if rule.fits(plan)), None)
+        rule = self._rule_for(plan, caller)
         decision = rule.decision if rule is not None else self.default
         named = rule is not None and rule.tool == plan.tool
         needs_a_name = plan.change.irreversible and not named
         return "ask" if decision == "allow" and (needs_a_name or plan.sims_to_do is None) else decision
+
+    @property
+    def wants_others(self) -> bool:
+        """Tell whether somebody who signs in has to agree to some change that they did not ask for."""
+        named = {self.approver, *(rule.approver for rule in self.rule)}
+        return not named <= {None, "requester"}
+
+    def _rule_for(self, plan: Plan, caller: Caller | None) -> Rule | None:
+        return next((rule for rule in self.rule if rule.fits(plan, caller)), None)
 
 
 def read_policy(file: Path | None, confirm: Confirm) -> Policy:
@@ -104,9 +147,16 @@ _EXAMPLE = """a rule is written [[rule]], then tool = "set_sim_status" and decis
 _WORDS: dict[str, Sequence[str]] = {
     "decision": get_args(Decision),
     "default": get_args(Decision),
+    "approver": get_args(Approver),
+    "scope": SCOPES,
     "tool": tuple(STATUSES),
     "status": get_args(StatusWord),
 }
+
+
+def _id_of(workspace: str) -> str | None:
+    """Return the id in a workspace as plans name it: "Acme" (id 7), or id 7."""
+    return workspace.removesuffix(")").rpartition("id ")[2] or None
 
 
 def _unusable(file: Path, why: str) -> str:
@@ -140,6 +190,8 @@ def _unknown(key: str, *, in_rule: bool) -> str:
 def _wrong_value(key: str, value: object) -> str:
     if key in _WORDS:
         return f"{key} = {_written(value)} is none of {_or(_WORDS[key])}{_near(str(value), _WORDS[key])}"
+    if key in ("principal", "workspace"):
+        return f"{key} = {_written(value)} is no text: write it in quotes"
     if key == "max_sims":
         return f"max_sims = {_written(value)} is no number of SIMs: write a whole number from 1 on, without quotes"
     return f"{_written(value)} is no rule: {_EXAMPLE}"

@@ -30,6 +30,17 @@ def no_way_to_ask(plan: Plan) -> str:
     )
 
 
+def nobody_signs_in(plan: Plan) -> str:
+    """Word the refusal where somebody else than who asks has to agree, and nobody can sign in for that."""
+    return (
+        "Not done. Nothing changed. The operator's policy (SIM_MCP_POLICY) wants somebody's yes who signs in for it, "
+        "and nobody can sign in on this server. It would have been:\n"
+        f"{fence(f'{plan.summary}.')}\n"
+        "What the operator can do: serve over HTTP with SIM_MCP_ISSUER, SIM_MCP_PUBLIC_URL and SIM_MCP_CLIENT_ID, or "
+        'leave approver = "requester" to the policy.'
+    )
+
+
 def not_agreed(plan_id: str, stored: StoredPlan | None) -> str:
     """Word that a plan cannot be carried out, because it was rejected, has lapsed or was never agreed to."""
     state = stored.state if stored else ""

@@ -10,10 +10,14 @@ from typing import NoReturn
 
 import anyio
 
-from sim_mcp.changes.agreement import BY_POLICY, why_not_enough
+from sim_mcp.changes.agreement import BY_POLICY
 from sim_mcp.changes.apply import Run
 from sim_mcp.changes.approval_page.approvals import Approvals
+from sim_mcp.changes.approval_page.desk import Desk
+from sim_mcp.changes.approval_page.notifier import Notifier
 from sim_mcp.changes.approval_page.offer import PageOffer
+from sim_mcp.changes.approval_page.public_offer import PublicOffer
+from sim_mcp.changes.approver import WHOSE_YES
 from sim_mcp.changes.backend import Backend, open_journal
 from sim_mcp.changes.decision import decide, tell_made
 from sim_mcp.changes.kinds.fees import word_due
@@ -28,7 +32,15 @@ from sim_mcp.changes.record.last_change import LastChange
 from sim_mcp.changes.record.storage import JournalError, TurnLostError
 from sim_mcp.changes.record.unsettled import count_unsettled
 from sim_mcp.changes.recovery import Recovery
-from sim_mcp.changes.refusals import NotConfirmedError, no_too_late, no_way_to_ask, not_agreed, not_confirmed, stopped
+from sim_mcp.changes.refusals import (
+    NotConfirmedError,
+    no_too_late,
+    no_way_to_ask,
+    nobody_signs_in,
+    not_agreed,
+    not_confirmed,
+    stopped,
+)
 from sim_mcp.changes.report import Report, ReportProgress, hears_nothing
 from sim_mcp.changes.sharing import work_with_others
 from sim_mcp.emnify import EmnifyClient, Sim
@@ -58,6 +70,7 @@ class ChangeService:
         *,
         run_for_s: float = RUN_FOR_S,
         observer: Observer = NOBODY,
+        people_sign_in: bool = False,
     ) -> None:
         self._client = client
         self._run_for_s = run_for_s
@@ -67,7 +80,9 @@ class ChangeService:
         self._limits = Limits(settings)
         self._record = Recorder()
         self._opened: Backend | None = None
-        self._page = PageOffer(open_browser=settings.open_browser)
+        public = settings.approvals_url if people_sign_in else None
+        self._page = PublicOffer(public) if public else PageOffer(open_browser=settings.open_browser)
+        self._notifier = Notifier(settings)
 
     async def keep(self, plan: Plan, caller: Caller) -> StoredPlan:
         """Keep a plan durably, within the limits an operator set.
@@ -92,9 +107,9 @@ class ChangeService:
         """
         await self._record(self._journal.check_writable)
 
-    def decision(self, plan: Plan) -> Decision:
+    def decision(self, stored: StoredPlan) -> Decision:
         """Return what the operator's policy says about a plan."""
-        return self._limits.decision(plan)
+        return self._limits.decision(stored)
 
     async def carry_out(self, stored: StoredPlan, how: str, progress: ReportProgress, started: float) -> Report:
         """Record that a plan was agreed to and carry it out, as far as the time of a call begun then allows.
@@ -135,6 +150,10 @@ class ChangeService:
         """
         if not self._settings.approval_page:
             raise NotConfirmedError(not_confirmed(stored.plan) if asked else no_way_to_ask(stored.plan))
+        if not self._page.signs_in and self._limits.approver(stored) != "requester":
+            raise NotConfirmedError(nobody_signs_in(stored.plan))
+        if not self._page.was_offered(stored.id):
+            self._notifier.tell(stored, self._page.public_link(stored.id))
         link = await self._page.link_to(stored, Approvals(self._backend))
         await self._page.wait(stored, link, progress, started + (self._settings.approval_wait_s if wait else 0))
         now = await self._record(self._journal.plan, stored.id) or stored
@@ -183,7 +202,7 @@ class ChangeService:
             return await self._report(stored.id)
         if stored.state not in ("approved", "lapsed"):
             await self._require_approval(stored.id)
-        if await recovery.never_sent(stored) and (why := why_not_enough(stored, self._limits.decide_again(stored))):
+        if await recovery.never_sent(stored) and (why := self._limits.why_not_enough(stored)):
             return await self._ask_anew(stored, why, progress, started, heard=heard)
         return await self._run(stored.id, progress, self._deadline(started))
 
@@ -222,7 +241,7 @@ class ChangeService:
             await work_with_others(
                 self._journal.record,
                 self._record,
-                self._page.look_again,
+                self.look_again,
                 self._finish,
                 is_ours=self._is_ours,
                 taken_over=self._observer.lease_taken_over,
@@ -234,8 +253,23 @@ class ChangeService:
             self._opened.journal.record.close()
 
     async def host_page(self) -> None:
-        """Serve the approval page from the moment it is first needed, until cancelled."""
-        await self._page.host()
+        """Serve the approval page from the moment it is first needed, and notify colleagues, until cancelled."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._page.host)
+            group.start_soon(self._notifier.run)
+
+    def look_again(self, plan_id: str) -> None:
+        """Have whoever waits for a plan look whether it was decided."""
+        self._page.look_again(plan_id)
+
+    @property
+    def desk(self) -> Desk:
+        """Return the plans as people see and decide them who signed in for that.
+
+        Raises:
+            JournalError: There is no place for the record.
+        """
+        return Desk(self._backend, self._limits.approver)
 
     @property
     def _backend(self) -> Backend:
@@ -276,7 +310,7 @@ class ChangeService:
         report = await self.offer_page(anew, progress, started, wait=heard)
         unsent = format_quantity(len(left), "SIM")
         note = f"It follows plan {stored.id}, of which {unsent} had not been sent, because {why}."
-        return replace(report, note=note)
+        return replace(report, note=" ".join(filter(None, (note, report.note))))
 
     async def _require_approval(self, plan_id: str) -> None:
         stored = await self._record(self._journal.plan, plan_id)
@@ -323,4 +357,5 @@ class ChangeService:
         return max(started + self._run_for_s, anyio.current_time() + min(_LEAST_S, self._run_for_s))
 
     async def _report(self, plan_id: str, *, link: str | None = None, paused: str | None = None) -> Report:
-        return await Recovery(self._backend).report(plan_id, link=link, paused=paused)
+        report = await Recovery(self._backend).report(plan_id, link=link, paused=paused)
+        return replace(report, note=WHOSE_YES[self._limits.approver(report.stored)]) if link else report

@@ -1,6 +1,5 @@
 """The rows of the audit as a table for a terminal, as JSON, or as CSV."""
 
-import csv
 import json
 import sys
 from collections.abc import Sequence
@@ -9,11 +8,11 @@ from datetime import datetime
 import click
 
 from sim_mcp.changes.record.audit import AuditRow, audit
+from sim_mcp.changes.record.audit_csv import audit_csv
 from sim_mcp.changes.record.place import open_record
 from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.cli.streams import Output, reader_may_leave
 from sim_mcp.cli.tables import records
-from sim_mcp.sanitize import spreadsheet_safe
 from sim_mcp.settings import Settings
 
 _MINUTE = len("2026-11-25T09:41")
@@ -43,9 +42,7 @@ def print_audit(rows: Sequence[AuditRow], *, as_json: bool, as_csv: bool) -> Non
         if as_json:
             click.echo(json.dumps([row._asdict() for row in rows], indent=2, ensure_ascii=False))
         elif as_csv:
-            writer = csv.DictWriter(sys.stdout, AuditRow._fields)
-            writer.writeheader()
-            writer.writerows({name: spreadsheet_safe(value) for name, value in row._asdict().items()} for row in rows)
+            sys.stdout.writelines(audit_csv(rows))
         elif rows:
             output = Output()
             several = any(row.workspace not in ("", "?") for row in rows)

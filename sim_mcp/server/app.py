@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sim_mcp import __version__
+from sim_mcp.changes.service import ChangeService
 from sim_mcp.emnify import PUBLISHED_LIMITS, InvalidValueError, asked_by, for_a_change
 from sim_mcp.emnify.http.auth import ApplicationTokens
 from sim_mcp.emnify.limits.budget import OwnBudget
@@ -78,6 +79,8 @@ class SimServer(MCPServer[AppState]):
         **options: Any,
     ) -> None:
         super().__init__("sim_mcp", tools=list(tools), **options)
+        self.services: list[ChangeService] = []
+        """What makes changes, while the server runs: the pages show its plans."""
         self._rates = rates
         self._all_sign_in = all_sign_in
         self._place = place
@@ -227,7 +230,7 @@ def build_server(
     """
     workspaces = Workspaces(settings) if settings.workspaces else None
     readiness = Readiness(settings, workspaces)
-    builder = Builder(waits_s, forms_count, telemetry.observer)
+    builder = Builder(waits_s, forms_count, telemetry.observer, people_sign_in=all_sign_in)
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
         settings.place,
@@ -247,6 +250,7 @@ def build_server(
             "resources/templates/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
         },
     )
+    server.services = builder.making
     add_prompts(server)
     add_resources(server, settings)
     server.custom_route("/health", methods=["GET"], name="health")(_health)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,10 @@ class Builder:
     waits_s: float = WAITS_S
     forms_count: bool = True
     observer: Observer = NOBODY
+    people_sign_in: bool = False
+    """Whether each call is that of somebody who signed in."""
+    making: list[ChangeService] = field(default_factory=list)
+    """What makes changes, while it runs: the pages show its plans."""
 
     @asynccontextmanager
     async def services(
@@ -63,8 +67,17 @@ class Builder:
             )
             inventory = await stack.enter_async_context(Inventory(client, _state_directory(settings)))
             usage = await stack.enter_async_context(UsageScan(client, _state_directory(settings)))
-            changes = ChangeService(client, settings, inventory, run_for_s=self.waits_s, observer=self.observer)
+            changes = ChangeService(
+                client,
+                settings,
+                inventory,
+                run_for_s=self.waits_s,
+                observer=self.observer,
+                people_sign_in=self.people_sign_in,
+            )
             stack.callback(changes.close)
+            self.making.append(changes)
+            stack.callback(self.making.remove, changes)
             async with anyio.create_task_group() as background:
                 background.start_soon(changes.host_page)
                 background.start_soon(changes.recover)

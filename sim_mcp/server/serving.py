@@ -4,7 +4,7 @@ import gc
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import anyio
@@ -18,6 +18,7 @@ from sim_mcp.http_server import http_server
 from sim_mcp.logs import logs_json, tell
 from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.sandbox import SandboxSettings, running
+from sim_mcp.server import audit_download
 from sim_mcp.server.app import SimServer, build_server
 from sim_mcp.server.ending import ending_on_signal
 from sim_mcp.server.http.access import PROBES, AccessMiddleware
@@ -57,6 +58,7 @@ async def serve_stdio(settings: Settings, sandbox: bool) -> int:
     with telemetry(settings, os.environ, scraped=False) as seen, closable_stdin() as close_stdin:
         async with upstream(settings, sandbox) as ready, ending_on_signal(close_stdin) as ending:
             _warn_without_token(ready)
+            warn_without_sign_in(ready, people_sign_in=False)
             server = build_server(ready, telemetry=seen)
             freeze_garbage_collection()
             if at_a_terminal:
@@ -85,6 +87,7 @@ async def serve_http(
         ready = await stack.enter_async_context(upstream(settings, sandbox))
         background = await stack.enter_async_context(anyio.create_task_group())
         _warn_without_token(ready)
+        warn_without_sign_in(ready, people_sign_in=door is not None)
         mcp_server = build_server(ready, forms_count=door is not None, all_sign_in=door is not None, telemetry=seen)
         app = DrainingMiddleware(http_app(mcp_server, door, stateless=stateless, observer=seen.observer))
 
@@ -127,6 +130,9 @@ def http_app(
     if door is not None and door.issuer is not None:
         for path in door.metadata_paths:
             server.custom_route(path, methods=["GET"])(metadata_endpoint(door))
+    if door is not None:
+        server.custom_route(audit_download.PATH, methods=["GET"])(audit_download.audit_endpoint(door.settings))
+    pages = _add_pages(server, door)
     app = server.streamable_http_app(
         stateless_http=stateless,
         session_idle_timeout=session_idle_s,
@@ -136,7 +142,20 @@ def http_app(
     )
     if door is None:
         return AccessMiddleware(app, observer=observer)
-    return AccessMiddleware(SignInMiddleware(ScopeGate(app, door), door, PROBES, observer), door.public_url, observer)
+    inside = SignInMiddleware(ScopeGate(app, door), door, PROBES, observer, pages=pages)
+    return AccessMiddleware(inside, door.public_url, observer)
+
+
+def _add_pages(server: SimServer, door: Door | None) -> Sequence[str]:
+    """Serve the pages on which people who sign in approve, where they can; return the paths that lead to them."""
+    if door is None or door.session_key is None or not door.settings.approval_page:
+        return ()
+    # Here, since they take a while to import, and who has no issuer needs none of them.
+    from sim_mcp.server.approvals.pages import ENTRIES, approval_pages  # noqa: PLC0415
+
+    for route in approval_pages(door.settings, door.session_key, door, server.services).routes():
+        server.custom_route(route.path, methods=sorted(route.methods or ()))(route.endpoint)
+    return ENTRIES
 
 
 def call_once_started(app: ASGIApp, started: Callable[[], None]) -> ASGIApp:
@@ -186,6 +205,19 @@ async def upstream(settings: Settings, sandbox: bool) -> AsyncIterator[Settings]
     async with running(SandboxSettings()) as world:
         token = SecretStr(world.tokens["enterprise"])
         yield settings.model_copy(update={"base_url": world.base_url, "application_token": token, "workspaces": ()})
+
+
+def warn_without_sign_in(settings: Settings, *, people_sign_in: bool) -> None:
+    """Tell the operator at the start that the policy asks people whom nobody can reach.
+
+    Raises:
+        PolicyError: The policy file cannot be used.
+    """
+    if read_policy(settings.policy, settings.confirm).wants_others and not (people_sign_in and settings.approvals_url):
+        tell(
+            f"sim-mcp: the policy in {settings.policy} wants somebody's yes who signs in for it, and nobody can here: "
+            "such changes are refused. Serve over HTTP with SIM_MCP_ISSUER, SIM_MCP_PUBLIC_URL and SIM_MCP_CLIENT_ID."
+        )
 
 
 def _warn_without_token(settings: Settings) -> None:

@@ -20,7 +20,7 @@ async def test_a_decision_made_on_another_server_ends_the_wait_of_this_one(
     fleet: Fleet, approved: bool, word: Literal["1 changed", "rejected"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Without being told, this server would look again only after the test has given up.
-    monkeypatch.setattr("sim_mcp.changes.approval_page.offer._TELL_EVERY_S", 600)
+    monkeypatch.setattr("sim_mcp.changes.approval_page.offer.TELL_EVERY_S", 600)
     answers: list[str] = []
 
     async def ask() -> None:

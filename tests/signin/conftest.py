@@ -26,6 +26,12 @@ from tests.signin.signing_in import CALLBACK
 from tests.support import Fleet, fleet_of
 
 HERE = Path(__file__).parent
+POLICY = """
+[[rule]]
+tool = "delete_sims"
+decision = "ask"
+approver = "another"
+"""
 
 
 class Desk(NamedTuple):
@@ -109,7 +115,16 @@ async def desk(issuer: str, ports: tuple[int, int], authority: tuple[trustme.CA,
     public = f"http://127.0.0.1:{ports[1]}"
     command = [sys.executable, "-m", "sim_mcp", "serve", "--http", "--port", str(ports[1])]
     async with fleet_of(SandboxSettings(sims=60)) as fleet, publishing(authority[0]) as document:
-        env = environment(fleet, SIM_MCP_ISSUER=issuer, SIM_MCP_PUBLIC_URL=public, SIM_MCP_APPROVAL_WAIT="0")
+        (fleet.state_dir / "policy.toml").write_text(POLICY)
+        env = environment(
+            fleet,
+            SIM_MCP_ISSUER=issuer,
+            SIM_MCP_PUBLIC_URL=public,
+            SIM_MCP_APPROVAL_WAIT="0",
+            SIM_MCP_CLIENT_ID="the-pages",
+            SIM_MCP_CLIENT_SECRET="only for tests: what the pages are known by",
+            SIM_MCP_POLICY=str(fleet.state_dir / "policy.toml"),
+        )
         async with await anyio.open_process(command, env=env) as process:
             assert process.stderr is not None
             said = ""

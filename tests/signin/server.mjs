@@ -7,7 +7,17 @@ const [issuer, port, resource] = process.argv.slice(2);
 const own = 'sims:read sims:write sims:delete sims:approve';
 const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' });
 
+const pages = {
+  client_id: 'the-pages',
+  client_secret: 'only for tests: what the pages are known by',
+  redirect_uris: [`${new URL(resource).origin}/signin/callback`],
+  grant_types: ['authorization_code'],
+  response_types: ['code'],
+  token_endpoint_auth_method: 'client_secret_basic',
+};
+
 const provider = new Provider(issuer, {
+  clients: [pages],
   jwks: { keys: [{ ...key, use: 'sig', alg: 'RS256', kid: 'one' }] },
   scopes: ['openid', 'offline_access', ...own.split(' ')],
   responseTypes: ['code'],

@@ -56,6 +56,26 @@ class Person:
         return AuthorizationCodeResult(code=query["code"], state=query.get("state"), iss=query.get("iss"))
 
 
+async def open_as(browser: httpx.AsyncClient, name: str, url: str, *, grants: str | None = None) -> httpx.Response:
+    """Open a page as somebody; where the issuer asks who they are, and what they grant, say so."""
+    answer = await browser.get(url)
+    while True:
+        if answer.is_redirect:
+            parts = urlsplit(urljoin(str(answer.url), answer.headers["location"]))
+            query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+            if grants is not None and parts.path == "/auth":
+                parts = parts._replace(query=urlencode({**query, "scope": grants}))
+            answer = await browser.get(urlunsplit(parts))
+        elif 'name="prompt"' in answer.text:
+            action = re.search(r'<form[^>]* action="([^"]+)"', answer.text)
+            assert action, answer.text
+            prompt = "login" if 'name="login"' in answer.text else "consent"
+            form = {"prompt": prompt, "login": name, "password": "any"}
+            answer = await browser.post(urljoin(str(answer.url), action[1]), data=form)
+        else:
+            return answer
+
+
 class Memory:
     """Keep tokens as long as a test takes."""
 

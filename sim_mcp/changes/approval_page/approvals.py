@@ -9,6 +9,7 @@ from sim_mcp.changes.backend import Backend
 from sim_mcp.changes.decision import decide
 from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.record.entries import StoredPlan
+from sim_mcp.principal import Principal
 
 
 class Approvals:
@@ -28,8 +29,10 @@ class Approvals:
         known = (await self._record(self._journal.progress, plan_id)).settled if begun else {}
         return _view(stored, known)
 
-    async def approve(self, plan_id: str, typed: str) -> Literal["approved", "mistyped", "expired", "decided"]:
-        """Record a yes, if what was typed shows that the plan was read."""
+    async def approve(
+        self, plan_id: str, typed: str, by: Principal | None = None
+    ) -> Literal["approved", "mistyped", "expired", "decided"]:
+        """Record a yes, if what was typed shows that the plan was read; `by` is who signed in to give it."""
         stored = await self._record(self._journal.plan, plan_id)
         if stored is None or stored.state == "expired":
             return "expired"
@@ -37,15 +40,15 @@ class Approvals:
             return "decided"
         if not stored.plan.is_confirmed_by(typed):
             return "mistyped"
-        decided = await decide(self._backend, stored, approved=True, how=BY_PAGE)
+        decided = await decide(self._backend, stored, approved=True, how=BY_PAGE, by=by)
         return "approved" if decided else "decided"
 
-    async def reject(self, plan_id: str) -> Literal["rejected", "expired", "decided"]:
+    async def reject(self, plan_id: str, by: Principal | None = None) -> Literal["rejected", "expired", "decided"]:
         """Record a no."""
         stored = await self._record(self._journal.plan, plan_id)
         if stored is None or stored.state == "expired":
             return "expired"
-        decided = await decide(self._backend, stored, approved=False, how=BY_PAGE)
+        decided = await decide(self._backend, stored, approved=False, how=BY_PAGE, by=by)
         return "rejected" if decided else "decided"
 
 
@@ -83,4 +86,6 @@ def _view(stored: StoredPlan, known: Mapping[int, Outcome]) -> View:
         typing_request=plan.confirmation_request,
         irreversible=change.irreversible,
         state=stored.state,
+        requester=stored.caller.principal if stored.caller.signed_in else "",
+        agreed=stored.agreed or "",
     )

@@ -12,11 +12,13 @@ from sim_mcp.changes.approval_page.server import listening
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.changes.report import ReportProgress
 
-_TELL_EVERY_S = 5.0
+TELL_EVERY_S = 5.0
 
 
 class PageOffer:
     """Offer plans on a page of this machine, by link or in the person's browser."""
+
+    signs_in = False
 
     def __init__(self, *, open_browser: bool) -> None:
         self._open_browser = open_browser
@@ -43,6 +45,11 @@ class PageOffer:
         """Tell whether somebody was given a link to a plan, one that still works."""
         return plan_id in self._offered
 
+    def public_link(self, plan_id: str) -> str | None:
+        """Return None: a link of this page is a secret, and good on this machine alone."""
+        del plan_id
+        return None
+
     async def link_to(self, stored: StoredPlan, approvals: Approvals) -> str:
         """Return a link for the model, or where the browser is opened for the person, words for that.
 
@@ -65,7 +72,7 @@ class PageOffer:
         page = self._served()
         await tell(0, len(stored.plan.items), f"waiting for approval at {link}")
         while (left := deadline - anyio.current_time()) > 0:
-            if await page.wait_for_decision(stored.id, min(left, _TELL_EVERY_S)) != "waiting":
+            if await page.wait_for_decision(stored.id, min(left, TELL_EVERY_S)) != "waiting":
                 break
             await tell(0, len(stored.plan.items), f"waiting for approval at {link}")
 

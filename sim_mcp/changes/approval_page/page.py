@@ -9,14 +9,12 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal
 
-import anyio
 import anyio.to_thread
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from sim_mcp.changes.approval_page.paper import HEADERS, Paper
 from sim_mcp.changes.approval_page.request import (
     RefusedError,
     check_host,
@@ -26,22 +24,12 @@ from sim_mcp.changes.approval_page.request import (
     refuse_stale_form,
 )
 from sim_mcp.changes.approval_page.view import Decisions, State, View
-from sim_mcp.sanitize import clean
+from sim_mcp.changes.approval_page.waiters import Waiters
 
 _COOKIE = "sim_mcp_approval"
 _LINKS_PER_PLAN = 64
-_LONGEST_TEXT = 2000
 _RESULT_SHOWN_FOR = timedelta(hours=1)
 """How long after its plan would have expired a link shows what came of it."""
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    # Under no-referrer browsers post forms with "Origin: null"; this tells other origins just as little.
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 
 
 @dataclass(frozen=True)
@@ -64,16 +52,8 @@ class ApprovalPage:
         self._now = now
         self._key = secrets.token_bytes(32)
         self._links: list[_Link] = []
-        self._awaited: dict[str, anyio.Event] = {}
-        self._templates = Environment(
-            loader=PackageLoader("sim_mcp.changes.approval_page"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            finalize=_shown,
-        )
-        self._templates.filters["clean"] = clean
+        self._waiters = Waiters()
+        self._paper = Paper()
 
     async def path_for(self, plan_id: str) -> str:
         """Return a path that shows the plan; earlier ones go on working.
@@ -104,28 +84,15 @@ class ApprovalPage:
 
     async def wait_for_decision(self, plan_id: str, timeout_s: float) -> State:
         """Wait until the plan is decided, expires, or the seconds are over; return its state then."""
-        # Before looking, or a decision between looking and waiting would go unnoticed.
-        event = self._awaited.setdefault(plan_id, anyio.Event())
-        view = await self._decisions.view(plan_id)
-        if view is None:
-            return "expired"
-        if view.state == "waiting":
-            left = (view.expires_at - self._now()).total_seconds()
-            with anyio.move_on_after(max(0.0, min(timeout_s, left))):
-                await event.wait()
-            view = await self._decisions.view(plan_id)
-        if view is None or (view.state == "waiting" and self._now() >= view.expires_at):
-            return "expired"
-        return view.state
+        return await self._waiters.wait(plan_id, self._decisions.view, self._now, timeout_s)
 
     def look_again(self, plan_id: str) -> None:
         """Have whoever waits for a decision look whether there is one, made here or on another server."""
-        if event := self._awaited.pop(plan_id, None):
-            event.set()
+        self._waiters.look_again(plan_id)
 
     def message(self, status: int, heading: str, text: str) -> Response:
         """Return a page that only says something, with no plan on it."""
-        return self._page(status, "message.html", heading=heading, text=text)
+        return self._paper.message(status, heading, text)
 
     async def _show(self, request: Request) -> Response:
         try:
@@ -134,7 +101,7 @@ class ApprovalPage:
         except RefusedError as refused:
             return self.message(refused.status, refused.heading, refused.text)
         if request.method == "HEAD":
-            return Response(headers=_HEADERS, media_type="text/html")
+            return Response(headers=HEADERS, media_type="text/html")
         if view.state != "waiting":
             return await self._decided(request, view, 200)
         return await self._ask(request, link, view)
@@ -178,7 +145,7 @@ class ApprovalPage:
         if outcome == "decided":
             return await self._decided(request, await self._decisions.view(link.plan_id) or view, 409)
         self.look_again(link.plan_id)
-        return RedirectResponse(_path(request), 303, headers=_HEADERS)
+        return RedirectResponse(_path(request), 303, headers=HEADERS)
 
     async def _open(self, request: Request) -> tuple[_Link, View]:
         digest = _digest(request.path_params["secret"])
@@ -197,7 +164,7 @@ class ApprovalPage:
         form = secrets.token_urlsafe(16)
 
         def render() -> Response:
-            return self._page(
+            return self._paper.page(
                 422 if mistyped else 200,
                 "ask.html",
                 view=view,
@@ -221,7 +188,7 @@ class ApprovalPage:
 
     async def _told(self, view: View, status: int, template: str, **values: str) -> Response:
         # As above.
-        return await anyio.to_thread.run_sync(lambda: self._page(status, template, view=view, **values))
+        return await anyio.to_thread.run_sync(lambda: self._paper.page(status, template, view=view, **values))
 
     def _check_form(self, request: Request, link: _Link, given: str) -> str:
         form, _, seal = given.partition(".")
@@ -231,15 +198,6 @@ class ApprovalPage:
 
     def _seal(self, purpose: str, link: _Link, text: str = "") -> str:
         return hmac.digest(self._key, b"|".join((purpose.encode(), link.digest, text.encode())), "sha256").hex()
-
-    def _page(self, status: int, template: str, *, also: str = "", **values: object) -> Response:
-        nonce = secrets.token_urlsafe(16)
-        policy = (
-            f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src data:; "
-            f"{also}form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-        )
-        content = self._templates.get_template(template).render(nonce=nonce, **values)
-        return HTMLResponse(content, status, headers={**_HEADERS, "Content-Security-Policy": policy})
 
 
 def _path(request: Request) -> str:
@@ -252,8 +210,3 @@ def _digest(secret: str) -> bytes:
 
 def _same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode())
-
-
-def _shown(value: object) -> object:
-    # Whatever a template shows passes here, so that no text reaches the page uncleaned.
-    return clean(value, _LONGEST_TEXT) if isinstance(value, str) and not isinstance(value, Markup) else value

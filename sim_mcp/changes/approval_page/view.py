@@ -66,6 +66,10 @@ class View:
     """What to type so as to confirm, as a sentence; empty if nothing is to be typed."""
     irreversible: bool
     state: State
+    requester: str = ""
+    """Who asked, where they had signed in."""
+    agreed: str = ""
+    """How it was decided, and by whom."""
 
     @property
     def is_batch(self) -> bool:

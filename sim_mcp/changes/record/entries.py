@@ -1,7 +1,7 @@
 """What the record of changes holds: plans as they stand, what was sent, what was answered, what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Self
 
@@ -25,13 +25,15 @@ class Caller:
     client: str
     issuer: str = ""
     subject: str = ""
+    scopes: frozenset[str] = field(default=frozenset(), compare=False)
+    """What they may; it does not tell one caller from another."""
 
     @classmethod
     def of(cls, principal: Principal, client: str) -> Self:
         """Return a principal as a caller; one who did not sign in is known by name alone."""
         if not principal.signed_in:
-            return cls(principal.name, client)
-        return cls(principal.name, client, principal.issuer, principal.subject)
+            return cls(principal.name, client, scopes=principal.scopes)
+        return cls(principal.name, client, principal.issuer, principal.subject, principal.scopes)
 
     @property
     def signed_in(self) -> bool:
@@ -75,6 +77,8 @@ class StoredPlan:
     expires_at: datetime
     state: State
     agreed: str | None
+    decided_by: Principal | None = None
+    """Who decided, where they had signed in to do so."""
 
     def __post_init__(self) -> None:
         if self.expires_at.tzinfo is None:

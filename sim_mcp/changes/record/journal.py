@@ -23,8 +23,10 @@ from sim_mcp.changes.record.place import Place, open_record
 from sim_mcp.changes.record.rows import (
     UNREADABLE,
     caller_as_recorded,
+    decider_as_recorded,
     parse_body,
     parse_caller,
+    parse_decider,
     parse_moment,
     parse_plan,
     parse_progress,
@@ -33,6 +35,7 @@ from sim_mcp.changes.record.rows import (
 )
 from sim_mcp.changes.record.storage import Database, Record, UnreadablePlanError
 from sim_mcp.changes.record.thinning import thin_out
+from sim_mcp.principal import Principal
 
 PLANS_LIVE = timedelta(minutes=15)
 AGREEMENT_LASTS = timedelta(hours=24)
@@ -113,6 +116,7 @@ class Journal:
                 "summary": plan.summary,
                 "to_do": len(plan.to_do),
                 "caller": caller_as_recorded(caller),
+                "scopes": sorted(caller.scopes),
                 "expires": expires.isoformat(),
                 "clock": self._clock.machine().isoformat(),
             }
@@ -133,7 +137,7 @@ class Journal:
         with self.record.reading() as db, _readable(plan_id):
             return self._plan(db, plan_id)
 
-    def decide(self, plan_id: str, *, approved: bool, how: str) -> bool:
+    def decide(self, plan_id: str, *, approved: bool, how: str, by: Principal | None = None) -> bool:
         """Record the one decision on a plan; return False if it was decided before or has expired.
 
         Raises:
@@ -145,7 +149,8 @@ class Journal:
             if found is None or found.state != "waiting":
                 return False
             clock = self._clock.machine().isoformat()
-            self._append(db, "decided", plan_id, {"approved": approved, "how": how, "clock": clock})
+            who = {} if by is None else {"by": decider_as_recorded(by)}
+            self._append(db, "decided", plan_id, {"approved": approved, "how": how, "clock": clock, **who})
         return True
 
     def intend(self, plan_id: str, item: int, what: str, *, sims: int = 1, hourly: int) -> Intended:
@@ -239,6 +244,7 @@ class Journal:
             expires_at=parse_moment(planned["expires"]),
             state=self.state(db, plan_id, planned, decided),
             agreed=parse_text(decided["how"]) if decided else None,
+            decided_by=parse_decider(decided) if decided else None,
         )
 
     def holds(self, planned: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from sim_mcp.changes.outcome import Answer, Outcome, OutcomeKind
 from sim_mcp.changes.plan import Plan
 from sim_mcp.changes.record.entries import Caller, Progress
+from sim_mcp.principal import Principal
 
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 """Errors that a damaged row, or one of a newer version, may raise."""
@@ -61,7 +62,7 @@ def parse_caller(planned: dict[str, Any]) -> Caller:
     """
     principal, client, *owner = map(parse_text, planned["caller"])
     issuer, subject = owner or ("", "")
-    return Caller(principal, client, issuer, subject)
+    return Caller(principal, client, issuer, subject, frozenset(map(parse_text, planned.get("scopes", ()))))
 
 
 def caller_as_recorded(caller: Caller) -> list[str]:
@@ -76,6 +77,23 @@ def workspace_of(planned: dict[str, Any]) -> str:
         ValueError: The row is damaged.
     """
     return parse_text(planned["plan"].get("workspace_name", ""))
+
+
+def parse_decider(decided: dict[str, Any]) -> Principal | None:
+    """Parse who decided on a plan, or None where they had not signed in to do so.
+
+    Raises:
+        ValueError: The row is damaged.
+    """
+    if "by" not in decided:
+        return None
+    issuer, subject, name, *scopes = map(parse_text, decided["by"])
+    return Principal(issuer, subject, name, frozenset(scopes))
+
+
+def decider_as_recorded(who: Principal) -> list[str]:
+    """Return who decided on a plan as its row has it."""
+    return [who.issuer, who.subject, who.name, *sorted(who.scopes)]
 
 
 def parse_outcome(body: dict[str, Any]) -> Outcome:

@@ -42,11 +42,7 @@ def access_key(settings: Settings) -> AccessKey:
     """
     try:
         file = settings.state_directory().absolute() / FILE
-        if not file.exists():
-            _make(file)
-        secret = _read(file)
-        hide(secret)
-        return AccessKey(SecretStr(secret), file)
+        return AccessKey(SecretStr(kept_secret(file)), file)
     except OSError as error:
         place = error.filename or settings.state_dir or "the user's state directory"
         raise AccessKeyError(
@@ -55,9 +51,23 @@ def access_key(settings: Settings) -> AccessKey:
         ) from None
 
 
+def kept_secret(file: Path) -> str:
+    """Return the secret in a file, creating it if there is none, and mask it in every log line.
+
+    Raises:
+        AccessKeyError: The file is damaged, or is readable by others.
+        OSError: It cannot be read or written.
+    """
+    if not file.exists():
+        _make(file)
+    secret = _read(file)
+    hide(secret)
+    return secret
+
+
 def _make(file: Path) -> None:
     """Write a new key to a temporary file and link it into place, unless another server was faster."""
-    temporary = file.with_name(f"{FILE}.{secrets.token_hex(8)}")
+    temporary = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as opened:

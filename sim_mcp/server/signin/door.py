@@ -18,6 +18,7 @@ from sim_mcp.principal import SCOPES
 from sim_mcp.server.http.access_key import AccessKey
 from sim_mcp.server.signin.key_file import KeyFile, key_file
 from sim_mcp.server.signin.refusals import IssuerAwayError, RefusedTokenError
+from sim_mcp.server.signin.session_key import session_key
 from sim_mcp.settings import Settings
 from sim_mcp.tools.context import local
 from sim_mcp.tools.signed_in import SignedIn
@@ -34,8 +35,12 @@ _RETRY_AFTER_S = 10
 class Door:
     """What opens this server: its own key, keys that were given out, and tokens of the issuer."""
 
-    def __init__(self, settings: Settings, local_key: AccessKey | None, keys: KeyFile) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: Settings, local_key: AccessKey | None, keys: KeyFile, session_key: str | None = None
+    ) -> None:
+        self.session_key = session_key
+        """What the sign-ins of people on the pages are signed with; None where there are no pages."""
+        self.settings = settings
         self._local_key = local_key
         self._keys = keys
         self._tokens: Any = None
@@ -48,12 +53,12 @@ class Door:
     @property
     def issuer(self) -> str | None:
         """Return who vouches for people, or None where there are keys alone."""
-        return self._settings.issuer
+        return self.settings.issuer
 
     @property
     def public_url(self) -> str | None:
         """Return the address that this server is known by beyond this machine."""
-        return self._settings.public_url
+        return self.settings.public_url
 
     def metadata(self) -> dict[str, Any] | None:
         """Return what clients read before they sign in (RFC 9728), or None where there is no issuer."""
@@ -70,7 +75,7 @@ class Door:
     @property
     def resource(self) -> str | None:
         """Return the address of the MCP endpoint as its callers know it."""
-        return self._settings.resource
+        return self.settings.resource
 
     @property
     def metadata_paths(self) -> Sequence[str]:
@@ -79,7 +84,7 @@ class Door:
 
     def as_issued(self, scopes: Sequence[str]) -> list[str]:
         """Return scopes as the issuer calls them."""
-        return [self._settings.scope_prefix + scope for scope in scopes]
+        return [self.settings.scope_prefix + scope for scope in scopes]
 
     async def warm_up(self) -> None:
         """Read the issuer's keys before they are needed, so that a wrong setting is told at the start."""
@@ -112,7 +117,7 @@ class Door:
         """Return the header that tells a client how to come in (RFC 6750, RFC 9728)."""
         told = {"error": error, "error_description": why}
         if self.issuer is not None:
-            place = f"{self._settings.public_url}{self.metadata_paths[0]}"
+            place = f"{self.settings.public_url}{self.metadata_paths[0]}"
             told |= {"scope": " ".join(self.as_issued(scopes or self._offered())), "resource_metadata": place}
         return ("Bearer " + ", ".join(f'{name}="{value}"' for name, value in told.items() if value)).strip()
 
@@ -123,7 +128,7 @@ class Door:
 
     def _offered(self) -> Sequence[str]:
         """Return what is asked for when a client signs in, since many cannot ask for more later."""
-        return ("sims:read", "sims:write", "sims:delete") if self._settings.may_write else ("sims:read",)
+        return ("sims:read", "sims:write", "sims:delete") if self.settings.may_write else ("sims:read",)
 
     def _how(self) -> str:
         if self.issuer is not None:
@@ -141,15 +146,25 @@ class Door:
 class SignInMiddleware:
     """Answer 401 to who did not sign in, and 503 while that cannot be told; let all others in by their name."""
 
-    def __init__(self, app: ASGIApp, door: Door, open_paths: Sequence[str], observer: Observer = NOBODY) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        door: Door,
+        open_paths: Sequence[str],
+        observer: Observer = NOBODY,
+        *,
+        pages: Sequence[str] = (),
+    ) -> None:
+        """Let everybody reach some paths, and all below `pages`, which know by themselves who signed in."""
         self._app = AuthContextMiddleware(app)
         self._observer = observer
         self._door = door
-        self._open_paths = open_paths
+        self._open_paths = frozenset(open_paths).union(pages)
+        self._below = (DISCOVERY, *(f"{page}/" for page in pages))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
-        if scope["type"] != "http" or scope["path"] in self._open_paths or scope["path"].startswith(DISCOVERY):
+        if scope["type"] != "http" or scope["path"] in self._open_paths or scope["path"].startswith(self._below):
             await self._app(scope, receive, send)
             return
         try:
@@ -181,10 +196,11 @@ def door_of(settings: Settings, local_key: AccessKey | None) -> Door:
 
     Raises:
         KeyFileError: The keys that were given out cannot be read.
+        AccessKeyError: The key for sign-ins on the pages cannot be kept.
     """
     keys = key_file(settings)
     keys.keys()
-    return Door(settings, local_key, keys)
+    return Door(settings, local_key, keys, session_key(settings))
 
 
 def metadata_endpoint(door: Door) -> Any:

@@ -91,16 +91,25 @@ class IssuerKeys:
         Raises:
             ValueError: It says so nowhere, or speaks for another issuer.
         """
-        parts = urlsplit(self._issuer)
-        origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
-        for place in (f"{origin}{path}{_METADATA[0]}", f"{origin}{_METADATA[1]}{path}"):
-            answer = await http.get(place)
-            if answer.is_success:
-                return self._jwks_uri_in(answer.json())
-        raise ValueError(f"it has no metadata at {_METADATA[0]} or {_METADATA[1]}; set SIM_MCP_JWKS_URI")
-
-    def _jwks_uri_in(self, metadata: Any) -> str:
-        if metadata.get("issuer") != self._issuer:
-            raise ValueError(f"its metadata names the issuer {metadata.get('issuer')!r}: set SIM_MCP_ISSUER to that")
+        metadata = await read_metadata(http, self._issuer)
         split_plain(str(metadata["jwks_uri"]), example="https://login.example.com/keys")
         return str(metadata["jwks_uri"])
+
+
+async def read_metadata(http: httpx.AsyncClient, issuer: str) -> dict[str, Any]:
+    """Return what an issuer says of itself (RFC 8414, OpenID Connect Discovery).
+
+    Raises:
+        httpx.HTTPError: It cannot be reached.
+        ValueError: It says so nowhere, or speaks for another issuer.
+    """
+    parts = urlsplit(issuer)
+    origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
+    for place in (f"{origin}{path}{_METADATA[0]}", f"{origin}{_METADATA[1]}{path}"):
+        answer = await http.get(place)
+        if answer.is_success:
+            found: dict[str, Any] = answer.json()
+            if found.get("issuer") != issuer:
+                raise ValueError(f"its metadata names the issuer {found.get('issuer')!r}: set SIM_MCP_ISSUER to that")
+            return found
+    raise ValueError(f"it has no metadata at {_METADATA[0]} or {_METADATA[1]}; set SIM_MCP_JWKS_URI")

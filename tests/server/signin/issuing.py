@@ -1,13 +1,17 @@
 """An issuer on loopback that signs whatever a test wants, and this server in the same process, for its tokens."""
 
 import json
+import secrets
 import socket
 import time
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import anyio
 import httpx2
@@ -21,7 +25,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -54,6 +58,8 @@ class Issuer:
     metadata: dict[str, Any] = field(default_factory=dict)
     away: bool = False
     asked: int = 0
+    codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What each code was given out for."""
 
     def claims(self, **changed: Any) -> dict[str, Any]:
         """The claims of a good token; None takes one away."""
@@ -81,16 +87,47 @@ class Issuer:
         self.asked += 1
         return JSONResponse({"keys": self.published}, 500 if self.away else 200)
 
+    async def authorize(self, request: Request) -> Response:
+        """Let in whoever the browser says it is, at once."""
+        asked = dict(request.query_params)
+        code = secrets.token_hex(8)
+        self.codes[code] = asked
+        back = urlencode({"code": code, "state": asked["state"], "iss": self.address})
+        return RedirectResponse(f"{asked['redirect_uri']}?{back}", 303)
+
+    async def exchange(self, request: Request) -> Response:
+        """Give an access token for a code, once, to who can show that they asked for it."""
+        form = dict(parse_qsl((await request.body()).decode()))
+        asked = self.codes.pop(form["code"], None)
+        challenge = urlsafe_b64encode(sha256(form["code_verifier"].encode()).digest()).decode().rstrip("=")
+        basic = b64encode(b"the-pages:the+secret").decode()
+        known = request.headers.get("authorization") == f"Basic {basic}" or form.get("client_id") == "the-pages"
+        fits = asked is not None and (challenge, form["redirect_uri"]) == (
+            asked["code_challenge"],
+            asked["redirect_uri"],
+        )
+        if asked is None or not known or not fits:
+            return JSONResponse({"error": "invalid_grant"}, 400)
+        name, scope = asked["who"], asked.get("grant", asked["scope"])
+        token = self.token(sub=name, email=f"{name}@example.com", scope=scope, aud=asked["resource"])
+        return JSONResponse({"access_token": token, "token_type": "Bearer"})
+
     async def about(self, _: Request) -> Response:
-        return JSONResponse({"issuer": self.address, "jwks_uri": f"{self.address}/keys", **self.metadata})
+        places = {
+            "jwks_uri": f"{self.address}/keys",
+            "authorization_endpoint": f"{self.address}/authorize",
+            "token_endpoint": f"{self.address}/token",
+        }
+        return JSONResponse({"issuer": self.address, **places, **self.metadata})
 
 
 @asynccontextmanager
-async def listening(app: ASGIApp) -> AsyncIterator[str]:
-    """Serve an application on a free port; yield its address."""
+async def listening(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+    """Serve an application on a port, by default a free one; yield its address."""
     server = uvicorn.Server(uvicorn.Config(app, ws="none", log_config=None, timeout_graceful_shutdown=5))
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         listener.listen()
 
         async def serve() -> None:
@@ -109,7 +146,13 @@ async def listening(app: ASGIApp) -> AsyncIterator[str]:
 @asynccontextmanager
 async def issuing(metadata_path: str = "/.well-known/openid-configuration") -> AsyncIterator[Issuer]:
     issuer = Issuer()
-    app = Starlette(routes=[Route("/keys", issuer.keys), Route(metadata_path, issuer.about)])
+    routes = [
+        Route("/keys", issuer.keys),
+        Route(metadata_path, issuer.about),
+        Route("/authorize", issuer.authorize),
+        Route("/token", issuer.exchange, methods=["POST"]),
+    ]
+    app = Starlette(routes=routes)
     async with listening(app) as issuer.address:
         yield issuer
 
@@ -123,12 +166,14 @@ def settings_for(issuer: Issuer | None, state_dir: Path, **chosen: Any) -> Setti
 
 
 @asynccontextmanager
-async def served(settings: Settings, *, stateless: bool = False, observer: Observer = NOBODY) -> AsyncIterator[str]:
+async def served(
+    settings: Settings, *, stateless: bool = False, port: int = 0, observer: Observer = NOBODY
+) -> AsyncIterator[str]:
     """Serve MCP by these settings in this process; yield the address."""
     app = http_app(
         build_server(settings, all_sign_in=True), door_of(settings, None), stateless=stateless, observer=observer
     )
-    async with listening(app) as address:
+    async with listening(app, port) as address:
         yield f"{address}/mcp"
 
 

@@ -2,6 +2,7 @@
 (() => {
   const EVERY_MS = 1500;
   const GONE = 410;
+  const SIGNED_OUT = 401;
   const result = () => document.getElementById("result");
 
   const say = (text) => {
@@ -13,6 +14,10 @@
   const look = async () => {
     try {
       const answer = await fetch(result().dataset.path, { cache: "no-store" });
+      if (answer.status === SIGNED_OUT) {
+        location.reload();
+        return;
+      }
       if (answer.status === GONE) {
         say("Nobody went on with it in time: nothing more comes of this plan.");
         return;

@@ -1,0 +1,210 @@
+"""The pages on which people who signed in see what waits for them, read it SIM by SIM, and press a button."""
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from typing import Any
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from sim_mcp.changes.approval_page.desk import Shown
+from sim_mcp.changes.approval_page.paper import HEADERS, LOOKS_AGAIN, Paper
+from sim_mcp.changes.approval_page.request import RefusedError, fields_of, refuse_expired, refuse_stale_form
+from sim_mcp.changes.record.storage import JournalError
+from sim_mcp.changes.service import ChangeService
+from sim_mcp.server.approvals.requests import check_host, check_origin
+from sim_mcp.server.approvals.sessions import Session, Sessions
+from sim_mcp.server.approvals.sign_in import HOME, PATH, SignIn
+from sim_mcp.server.audit_download import AuditDownload, why_no_audit
+from sim_mcp.server.signin.door import Door
+from sim_mcp.settings import Settings
+
+ENTRIES = (HOME, PATH)
+"""Where the pages begin; they know by themselves who signed in."""
+
+_RESULT_SHOWN_FOR = timedelta(hours=1)
+"""How long after its plan would have expired the page shows what came of it."""
+
+_Handler = Callable[["ApprovalPages", Request, Session], Awaitable[Response]]
+
+
+def _for_who_signed_in(handler: _Handler) -> Callable[["ApprovalPages", Request], Awaitable[Response]]:
+    """Answer who signed in; send everybody else to do so, where the browser shows what comes back."""
+
+    @wraps(handler)
+    async def answer(pages: "ApprovalPages", request: Request) -> Response:
+        try:
+            check_host(request, pages.settings)
+            session = pages.sessions.of(request)
+            if session is None:
+                return pages.turn_away(request)
+            return await handler(pages, request, session)
+        except RefusedError as refused:
+            return pages.paper.message(refused.status, refused.heading, refused.text)
+        except JournalError:
+            return pages.paper.message(
+                503, "The record cannot be read now", "Nothing was decided by this. Try again in a minute."
+            )
+
+    return answer
+
+
+class ApprovalPages:
+    """The pages at the public address. Each answer is for one person, and holds what is theirs to see."""
+
+    def __init__(
+        self, settings: Settings, sessions: Sessions, sign_in: SignIn, services: Sequence[ChangeService]
+    ) -> None:
+        self.settings = settings
+        self.sessions = sessions
+        self.paper = Paper()
+        self._sign_in = sign_in
+        self._services = services
+
+    def routes(self) -> list[Route]:
+        """Return the routes of the pages."""
+        return [
+            Route(PATH, self._sign_in.start, methods=["GET"]),
+            Route(f"{PATH}/callback", self._sign_in.finish, methods=["GET"]),
+            Route(f"{PATH}/out", self._sign_in.end, methods=["POST"]),
+            Route(HOME, self.show_all, methods=["GET"]),
+            Route(f"{HOME}/waiting", self.show_waiting, methods=["GET"]),
+            Route(f"{HOME}/audit.csv", self.send_audit, methods=["GET"]),
+            Route(f"{HOME}/{{plan}}", self.show, methods=["GET"]),
+            Route(f"{HOME}/{{plan}}/result", self.show_result, methods=["GET"]),
+            Route(f"{HOME}/{{plan}}/decision", self.decide, methods=["POST"]),
+        ]
+
+    def turn_away(self, request: Request) -> Response:
+        """Send a browser to sign in and come back; what a page fetches, or a form sent, is only told so."""
+        path = request.url.path
+        if request.method == "POST" or path.endswith(("/result", "/waiting")):
+            return self.paper.message(
+                401, "You are not signed in any more", "Nothing was decided. Open the link again."
+            )
+        return self._sign_in.start_at(path)
+
+    @_for_who_signed_in
+    async def show_all(self, _: Request, session: Session) -> Response:
+        """Show what waits, and look again by itself."""
+        return await self._list(session, "approvals.html", also=LOOKS_AGAIN)
+
+    @_for_who_signed_in
+    async def show_waiting(self, _: Request, session: Session) -> Response:
+        """Answer with what waits, for the page that looks again."""
+        return await self._list(session, "waiting.html")
+
+    @_for_who_signed_in
+    async def send_audit(self, _: Request, session: Session) -> Response:
+        """Send the audit to who may approve what others asked for."""
+        if (refused := why_no_audit(session.who)) is not None:
+            raise RefusedError(403, "The audit is not for you", refused)
+        return AuditDownload(self.settings)
+
+    @_for_who_signed_in
+    async def show(self, request: Request, session: Session) -> Response:
+        """Show one plan, with buttons for who may decide on it."""
+        shown = await self._find(request, session)
+        if shown.view.state != "waiting":
+            return await self._decided(request, session, shown, 200)
+        return await self._ask(request, session, shown)
+
+    @_for_who_signed_in
+    async def show_result(self, request: Request, session: Session) -> Response:
+        """Answer with what came of a plan so far, for the page that looks again."""
+        shown = await self._find(request, session)
+        return await self._page(200, "result.html", view=shown.view, path=_path(request))
+
+    @_for_who_signed_in
+    async def decide(self, request: Request, session: Session) -> Response:
+        """Take a decision, from the form that was shown to the same person in the same session."""
+        check_origin(request, self.settings)
+        fields = await fields_of(request)
+        shown = await self._find(request, session)
+        plan_id = shown.view.plan_id
+        if not self.sessions.is_form_for(session, plan_id, fields.get("form", "")):
+            refuse_stale_form()
+        outcome = await self._carry(plan_id, fields, session)
+        if outcome == "mistyped":
+            return await self._ask(request, session, shown, mistyped=True)
+        if outcome == "expired":
+            refuse_expired()
+        if outcome == "not theirs":
+            raise RefusedError(403, "Nothing was decided", "This plan takes somebody else's decision.")
+        if outcome == "decided":
+            return await self._decided(request, session, await self._find(request, session), 409)
+        for service in self._services:
+            service.look_again(plan_id)
+        return RedirectResponse(_path(request), 303, headers=HEADERS)
+
+    async def _carry(self, plan_id: str, fields: dict[str, str], session: Session) -> str:
+        desk = self._services[0].desk
+        match fields.get("decision"):
+            case "approve":
+                return await desk.approve(plan_id, fields.get("typed", ""), session.who)
+            case "reject":
+                return await desk.reject(plan_id, session.who)
+            case _:
+                raise RefusedError(400, "Nothing was decided", "The form said neither approve nor reject.")
+
+    async def _find(self, request: Request, session: Session) -> Shown:
+        shown = None
+        if self._services:
+            shown = await self._services[0].desk.plan(request.path_params["plan"], session.who)
+        if shown is None:
+            raise RefusedError(
+                404,
+                "There is no such plan for you",
+                f"It may be another's, or was removed. You are {session.who.name}.",
+            )
+        ends = shown.view.expires_at + (timedelta() if shown.view.state == "waiting" else _RESULT_SHOWN_FOR)
+        if shown.view.state == "expired" or datetime.now(UTC) >= ends:
+            refuse_expired()
+        return shown
+
+    async def _ask(self, request: Request, session: Session, shown: Shown, *, mistyped: bool = False) -> Response:
+        left = math.ceil((shown.view.expires_at - datetime.now(UTC)).total_seconds())
+        return await self._page(
+            422 if mistyped else 200,
+            "ask.html",
+            view=shown.view,
+            action=f"{_path(request)}/decision",
+            form=self.sessions.form_for(session, shown.view.plan_id),
+            seconds_left=max(0, left),
+            mistyped=mistyped,
+            you=session.who.name,
+            may_approve=shown.may_approve,
+            may_reject=shown.may_reject,
+        )
+
+    async def _decided(self, request: Request, session: Session, shown: Shown, status: int) -> Response:
+        also = "" if shown.view.is_over else LOOKS_AGAIN
+        return await self._page(
+            status, "decided.html", also=also, view=shown.view, path=_path(request), you=session.who.name
+        )
+
+    async def _list(self, session: Session, template: str, *, also: str = "") -> Response:
+        found = await self._services[0].desk.waiting(session.who) if self._services else []
+        return await self._page(
+            200, template, also=also, found=found, you=session.who.name, home=HOME, audit=session.who.sees_all
+        )
+
+    async def _page(self, status: int, template: str, **values: Any) -> Response:
+        # Thousands of rows take a while, in which other calls go on.
+        return await anyio.to_thread.run_sync(lambda: self.paper.page(status, template, **values))
+
+
+def approval_pages(
+    settings: Settings, session_key: str, door: Door, services: Sequence[ChangeService]
+) -> ApprovalPages:
+    """Return the pages of a server; `services` holds what makes changes, once the server has started."""
+    sessions = Sessions(session_key, settings.public_url or "")
+    return ApprovalPages(settings, sessions, SignIn(settings, door, sessions), services)
+
+
+def _path(request: Request) -> str:
+    return f"{HOME}/{request.path_params['plan']}"

@@ -1,0 +1,57 @@
+"""Two servers behind one address: who signed in on one is known on the other, and a press there ends the wait here."""
+
+from typing import Any
+
+import anyio
+import pytest
+
+from tests.changes.test_approval import suspend
+from tests.replicas.database import heard_by_somebody
+from tests.server.approvals.people import FOUR_EYES, desk_of
+from tests.server.signin.issuing import client_with, issuing, served
+from tests.support import Fleet, structured
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def test_a_press_on_another_server_ends_the_wait_of_this_one(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without being told, this server would look again only after the test has given up.
+    monkeypatch.setattr("sim_mcp.changes.approval_page.public_offer.TELL_EVERY_S", 600)
+    told: list[dict[str, Any]] = []
+    waiting = anyio.Event()
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        del progress, total
+        if message is not None and message.startswith("waiting for approval"):
+            waiting.set()
+
+    async with (
+        issuing() as issuer,
+        desk_of(fleet, issuer, FOUR_EYES) as pages,
+        served(pages.settings.model_copy(update={"approval_wait_s": 600})) as elsewhere,
+    ):
+        token = issuer.token(sub="alice", scope="sims:write", aud=pages.settings.resource)
+
+        async def ask() -> None:
+            async with client_with(elsewhere, token) as client:
+                answer = await client.call_tool("set_sim_status", suspend(fleet, "healthy"), progress_callback=hear)
+                told.append(structured(answer))
+
+        async with pages.browser("bob") as browser, anyio.create_task_group() as group:
+            group.start_soon(ask)
+            with anyio.fail_after(40):
+                await waiting.wait()
+                assert fleet.database_url is not None
+                await heard_by_somebody(fleet.database_url)
+                seen = await browser.open(pages.url)
+                plan = seen.text.partition('<a href="/approvals/')[2][:8]
+                await browser.press(await browser.open(f"{pages.url}/{plan}"), "approve")
+                while not told:  # noqa: ASYNC110  # the call ends when it ends.
+                    await anyio.sleep(0.01)
+    assert told[0]["agreed"] == "a person, on the approval page: bob@example.com"
+    assert len(await fleet.writes()) == 1

@@ -1,0 +1,68 @@
+"""In Chromium: a client is sent away with 401, its person signs in and asks, a second person signs in and approves."""
+
+import re
+
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.conftest import browser
+from tests.signin.conftest import Desk
+from tests.signin.signing_in import Memory, Person, signed_in
+from tests.support import structured
+
+__all__ = ["browser"]
+
+
+async def sign_in(tab: Page, name: str) -> None:
+    """Do what the issuer asks for, as far as it asks."""
+    await tab.locator('input[name="login"]').fill(name)
+    await tab.locator('input[name="password"]').fill("any")
+    await tab.get_by_role("button", name="Sign-in").click()
+    await tab.get_by_role("button", name="Continue").click()
+
+
+async def test_from_401_through_sign_in_to_an_approval_by_a_second_person(desk: Desk, browser: Browser) -> None:
+    sim = desk.fleet.scenarios["no_device"]
+    first, second = await browser.new_context(), await browser.new_context()
+    for context in (first, second):
+        context.set_default_timeout(30_000)
+    async with signed_in(desk.address, Person("alice"), Memory()) as client:
+        ours = desk.address.removesuffix("/mcp")
+        approvals = f"{ours}/approvals"
+        bobs = await second.new_page()
+        complaints: list[str] = []
+        bobs.on("pageerror", lambda error: complaints.append(str(error)))
+        # The issuer's own pages load a font from elsewhere; ours load nothing.
+        bobs.on("console", lambda said: complaints.append(said.text) if said.location["url"].startswith(ours) else None)
+        await bobs.goto(approvals)
+        await sign_in(bobs, "bob")
+        await expect(bobs.get_by_text("Nothing waits")).to_be_visible()
+
+        waiting = structured(await client.call_tool("delete_sims", {"sims": [sim["iccid"]]}))
+        # It appears by itself, one press away.
+        link = bobs.get_by_role("link", name="Delete 1 SIM")
+        await expect(link).to_be_visible(timeout=30_000)
+
+        alices = await first.new_page()
+        await alices.goto(waiting["approve_at"])
+        await sign_in(alices, "alice")
+        await expect(alices.get_by_text("Somebody else has to approve this")).to_be_visible()
+        await expect(alices.get_by_role("button", name=re.compile("^Delete"))).to_have_count(0)
+
+        await link.click()
+        await expect(bobs.get_by_text("alice@example.com")).to_be_visible()
+        await bobs.locator("#typed").fill(sim["iccid_with_luhn"][-4:])
+        await bobs.get_by_role("button", name="Delete 1 SIM").click()
+        await expect(bobs.get_by_role("heading", name="Approved")).to_be_visible()
+
+        told = structured(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
+        assert (told["counts"], told["agreed"]) == ({"changed": 1}, "a person, on the approval page: bob@example.com")
+        # The page tells what came of it, without a press.
+        await expect(bobs.get_by_text("1 of 1 SIM done")).to_be_visible(timeout=30_000)
+        await bobs.goto(approvals)
+        await expect(bobs.get_by_text("Nothing waits")).to_be_visible()
+        await bobs.get_by_role("button", name="Sign out").click()
+        await expect(bobs.get_by_role("heading", name="You are signed out")).to_be_visible()
+        assert complaints == []
+    await first.close()
+    await second.close()
+    assert len(await desk.fleet.writes()) == 1
