@@ -236,8 +236,7 @@ def build_server(
     """
     workspaces = Workspaces(settings) if settings.workspaces else None
     readiness = Readiness(settings, workspaces)
-    services: list[ChangeService] = []
-    builder = Builder(waits_s, forms_count, all_sign_in, telemetry.observer)
+    builder = Builder(waits_s, forms_count, telemetry.observer, people_sign_in=all_sign_in)
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
         settings.place,
@@ -247,7 +246,7 @@ def build_server(
         title=f"SIM cards ({settings.place})",
         version=__version__,
         instructions=f"{_PLACES.get(settings.place, f'Works on {settings.place}. ')}{INSTRUCTIONS}",
-        lifespan=_lifespan(settings, builder, readiness, services, workspaces),
+        lifespan=_lifespan(settings, builder, readiness, workspaces),
         middleware=[RequestIds(), *telemetry.middleware],
         log_level=settings.log_level,
         cache_hints={
@@ -257,7 +256,7 @@ def build_server(
             "resources/templates/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
         },
     )
-    server.services = services
+    server.services = builder.making
     add_prompts(server)
     add_resources(server, settings)
     server.custom_route("/health", methods=["GET"], name="health")(_health)
@@ -266,11 +265,7 @@ def build_server(
 
 
 def _lifespan(
-    settings: Settings,
-    builder: Builder,
-    readiness: Readiness,
-    services: list[ChangeService],
-    workspaces: Workspaces | None,
+    settings: Settings, builder: Builder, readiness: Readiness, workspaces: Workspaces | None
 ) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
@@ -278,9 +273,7 @@ def _lifespan(
             if workspaces is None:
                 async with builder.services(settings, limit_store) as state:
                     readiness.client = state.client
-                    services[:] = [] if state.changes is None else [state.changes]
                     yield state
-                    services.clear()
                 return
 
             first: dict[str, OwnBudget] = {}

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -29,8 +29,11 @@ class Builder:
 
     waits_s: float = WAITS_S
     forms_count: bool = True
-    people_sign_in: bool = False
     observer: Observer = NOBODY
+    people_sign_in: bool = False
+    """Whether each call is that of somebody who signed in."""
+    making: list[ChangeService] = field(default_factory=list)
+    """What makes changes, while it runs: the pages show its plans."""
 
     @asynccontextmanager
     async def services(
@@ -73,6 +76,8 @@ class Builder:
                 people_sign_in=self.people_sign_in,
             )
             stack.callback(changes.close)
+            self.making.append(changes)
+            stack.callback(self.making.remove, changes)
             async with anyio.create_task_group() as background:
                 background.start_soon(changes.host_page)
                 background.start_soon(changes.recover)
