@@ -35,6 +35,7 @@ from sim_mcp.server.call_context import context_for_call
 from sim_mcp.server.known_answers import say_how_old
 from sim_mcp.server.marks import PARAMETER, marked, marked_error
 from sim_mcp.server.rates import CallRates, TooManyCallsError
+from sim_mcp.server.reach import Reach
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.server.request_ids import RequestIds
 from sim_mcp.server.services import Builder, limit_store_of
@@ -85,6 +86,7 @@ class SimServer(MCPServer[AppState]):
         self._all_sign_in = all_sign_in
         self._place = place
         self._workspaces = workspaces
+        self.reach = Reach(workspaces)
         self._reading = {tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint}
         self._parameters = {tool.name: tool.parameters for tool in tools}
         self._changing = {tool.name for tool in tools if tool.annotations and tool.annotations.destructive_hint}

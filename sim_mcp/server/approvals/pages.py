@@ -11,15 +11,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sim_mcp.changes.approval_page.desk import Shown
+from sim_mcp.changes.approval_page.desk import Desk, Shown
 from sim_mcp.changes.approval_page.paper import HEADERS, LOOKS_AGAIN, Paper
 from sim_mcp.changes.approval_page.request import RefusedError, fields_of, refuse_expired, refuse_stale_form
 from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.changes.service import ChangeService
+from sim_mcp.principal import Principal
 from sim_mcp.server.approvals.requests import check_host, check_origin
 from sim_mcp.server.approvals.sessions import Session, Sessions
 from sim_mcp.server.approvals.sign_in import HOME, PATH, SignIn
 from sim_mcp.server.audit_download import AuditDownload, why_no_audit
+from sim_mcp.server.reach import Reach
 from sim_mcp.server.signin.door import Door
 from sim_mcp.settings import Settings
 
@@ -57,13 +59,14 @@ class ApprovalPages:
     """The pages at the public address. Each answer is for one person, and holds what is theirs to see."""
 
     def __init__(
-        self, settings: Settings, sessions: Sessions, sign_in: SignIn, services: Sequence[ChangeService]
+        self, settings: Settings, sessions: Sessions, sign_in: SignIn, services: Sequence[ChangeService], reach: Reach
     ) -> None:
         self.settings = settings
         self.sessions = sessions
         self.paper = Paper()
         self._sign_in = sign_in
         self._services = services
+        self._reach = reach
 
     def routes(self) -> list[Route]:
         """Return the routes of the pages."""
@@ -101,9 +104,9 @@ class ApprovalPages:
     @_for_who_signed_in
     async def send_audit(self, _: Request, session: Session) -> Response:
         """Send the audit to who may approve what others asked for."""
-        if (refused := why_no_audit(session.who)) is not None:
+        if (refused := why_no_audit(session.who, self._reach)) is not None:
             raise RefusedError(403, "The audit is not for you", refused)
-        return AuditDownload(self.settings)
+        return AuditDownload(self.settings, self._reach, session.who)
 
     @_for_who_signed_in
     async def show(self, request: Request, session: Session) -> Response:
@@ -124,11 +127,11 @@ class ApprovalPages:
         """Take a decision, from the form that was shown to the same person in the same session."""
         check_origin(request, self.settings)
         fields = await fields_of(request)
-        shown = await self._find(request, session)
+        desk, who, shown = await self._look_for(request, session)
         plan_id = shown.view.plan_id
         if not self.sessions.is_form_for(session, plan_id, fields.get("form", "")):
             refuse_stale_form()
-        outcome = await self._carry(plan_id, fields, session)
+        outcome = await _carry(desk, plan_id, fields, who)
         if outcome == "mistyped":
             return await self._ask(request, session, shown, mistyped=True)
         if outcome == "expired":
@@ -141,21 +144,19 @@ class ApprovalPages:
             service.look_again(plan_id)
         return RedirectResponse(_path(request), 303, headers=HEADERS)
 
-    async def _carry(self, plan_id: str, fields: dict[str, str], session: Session) -> str:
-        desk = self._services[0].desk
-        match fields.get("decision"):
-            case "approve":
-                return await desk.approve(plan_id, fields.get("typed", ""), session.who)
-            case "reject":
-                return await desk.reject(plan_id, session.who)
-            case _:
-                raise RefusedError(400, "Nothing was decided", "The form said neither approve nor reject.")
+    def _desks(self, session: Session) -> list[tuple[Desk, Principal]]:
+        """Return the desk of each workspace that is open to somebody, and who they are there."""
+        found = [(each.desk, self._reach.there(each.workspace, session.who)) for each in self._services]
+        return [(desk, who) for desk, who in found if who is not None]
 
     async def _find(self, request: Request, session: Session) -> Shown:
-        shown = None
-        if self._services:
-            shown = await self._services[0].desk.plan(request.path_params["plan"], session.who)
-        if shown is None:
+        return (await self._look_for(request, session))[2]
+
+    async def _look_for(self, request: Request, session: Session) -> tuple[Desk, Principal, Shown]:
+        for desk, who in self._desks(session):
+            if (shown := await desk.plan(request.path_params["plan"], who)) is not None:
+                break
+        else:
             raise RefusedError(
                 404,
                 "There is no such plan for you",
@@ -164,7 +165,7 @@ class ApprovalPages:
         ends = shown.view.expires_at + (timedelta() if shown.view.state == "waiting" else _RESULT_SHOWN_FOR)
         if shown.view.state == "expired" or datetime.now(UTC) >= ends:
             refuse_expired()
-        return shown
+        return desk, who, shown
 
     async def _ask(self, request: Request, session: Session, shown: Shown, *, mistyped: bool = False) -> Response:
         left = math.ceil((shown.view.expires_at - datetime.now(UTC)).total_seconds())
@@ -188,10 +189,10 @@ class ApprovalPages:
         )
 
     async def _list(self, session: Session, template: str, *, also: str = "") -> Response:
-        found = await self._services[0].desk.waiting(session.who) if self._services else []
-        return await self._page(
-            200, template, also=also, found=found, you=session.who.name, home=HOME, audit=session.who.sees_all
-        )
+        found = [shown for desk, who in self._desks(session) for shown in await desk.waiting(who)]
+        found.sort(key=lambda shown: shown.view.expires_at, reverse=True)
+        audit = self._reach.sees_all(session.who)
+        return await self._page(200, template, also=also, found=found, you=session.who.name, home=HOME, audit=audit)
 
     async def _page(self, status: int, template: str, **values: Any) -> Response:
         # Thousands of rows take a while, in which other calls go on.
@@ -199,11 +200,21 @@ class ApprovalPages:
 
 
 def approval_pages(
-    settings: Settings, session_key: str, door: Door, services: Sequence[ChangeService]
+    settings: Settings, session_key: str, door: Door, services: Sequence[ChangeService], reach: Reach
 ) -> ApprovalPages:
     """Return the pages of a server; `services` holds what makes changes, once the server has started."""
     sessions = Sessions(session_key, settings.public_url or "")
-    return ApprovalPages(settings, sessions, SignIn(settings, door, sessions), services)
+    return ApprovalPages(settings, sessions, SignIn(settings, door, sessions), services, reach)
+
+
+async def _carry(desk: Desk, plan_id: str, fields: dict[str, str], who: Principal) -> str:
+    match fields.get("decision"):
+        case "approve":
+            return await desk.approve(plan_id, fields.get("typed", ""), who)
+        case "reject":
+            return await desk.reject(plan_id, who)
+        case _:
+            raise RefusedError(400, "Nothing was decided", "The form said neither approve nor reject.")
 
 
 def _path(request: Request) -> str:
