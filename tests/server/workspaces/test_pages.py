@@ -1,26 +1,25 @@
 """The pages and the audit of a server with several workspaces show each person those that are theirs."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
+from tests.changes.test_approval import suspend
 from tests.server.approvals.conftest import anyio_backend, issuer
 from tests.server.approvals.people import ALL
 from tests.server.approvals.people import desk_of as served_to_people
 from tests.server.signin.issuing import Issuer
 from tests.server.workspaces.desk import Desk, mark_of
-from tests.support import structured, suspend
+from tests.support import structured
 
 __all__ = ["anyio_backend", "issuer"]
 
 
 @pytest.fixture
-async def granted(desk: Desk) -> AsyncIterator[Desk]:
+def granted(desk: Desk) -> Desk:
     desk.grants = {
-        "acme": '[[workspace.who]]\nsubject = "alice"\n[[workspace.who]]\nsubject = "carol"',
-        "borg": '[[workspace.who]]\nsubject = "dave"',
+        "acme": '[[workspace.allow]]\nsubject = "alice"\n[[workspace.allow]]\nsubject = "carol"',
+        "borg": '[[workspace.allow]]\nsubject = "dave"',
     }
-    yield desk
+    return desk
 
 
 async def test_who_may_approve_in_one_workspace_sees_and_decides_nothing_of_another(
