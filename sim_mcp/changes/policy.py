@@ -47,7 +47,7 @@ class Rule(BaseModel):
     scope: Scope | None = None
     """What who asks may do."""
     workspace: str | None = None
-    """The workspace as the operator calls it, as a plan names it, or its id alone."""
+    """The workspace as a plan names it, or its id alone."""
 
     @model_validator(mode="after")
     def _may_fit(self) -> Self:

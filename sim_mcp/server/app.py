@@ -35,6 +35,7 @@ from sim_mcp.server.call_context import context_for_call
 from sim_mcp.server.known_answers import say_how_old
 from sim_mcp.server.marks import PARAMETER, marked, marked_error
 from sim_mcp.server.rates import CallRates, TooManyCallsError
+from sim_mcp.server.reach import Reach
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.server.request_ids import RequestIds
 from sim_mcp.server.services import Builder, limit_store_of
@@ -80,20 +81,15 @@ class SimServer(MCPServer[AppState]):
     ) -> None:
         super().__init__("sim_mcp", tools=list(tools), **options)
         self.services: list[ChangeService] = []
-        """What makes changes, while the server runs and has one workspace alone."""
+        """What makes changes, while the server runs: the pages show its plans."""
         self._rates = rates
         self._all_sign_in = all_sign_in
         self._place = place
         self._workspaces = workspaces
+        self.reach = Reach(workspaces)
         self._reading = {tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint}
         self._parameters = {tool.name: tool.parameters for tool in tools}
         self._changing = {tool.name for tool in tools if tool.annotations and tool.annotations.destructive_hint}
-
-    async def desks_of(self, who: Principal) -> list[tuple[ChangeService, Principal]]:
-        """Return what makes changes in each workspace that is open to somebody, and who they are there."""
-        if self._workspaces is not None:
-            return await self._workspaces.desks_of(who)
-        return [(service, who) for service in self.services]
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[AppState, Any] | None = None
@@ -278,13 +274,13 @@ def _lifespan(
 
             first: dict[str, OwnBudget] = {}
 
-            def started(of_one: Settings, tokens: ApplicationTokens) -> AbstractAsyncContextManager[AppState]:
+            def services(of_one: Settings, tokens: ApplicationTokens) -> AbstractAsyncContextManager[AppState]:
                 # emnify counts what comes from this machine together, whichever workspace it is for.
                 budget = OwnBudget(PUBLISHED_LIMITS, beside=first.get(of_one.base_url))
                 first.setdefault(of_one.base_url, budget)
                 return builder.services(of_one, limit_store, tokens, budget)
 
-            async with workspaces.hosted(started):
+            async with workspaces.hosted(services):
                 yield AppState(settings, None, None, forms_count=builder.forms_count)
 
     return lifespan

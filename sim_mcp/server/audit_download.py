@@ -16,10 +16,10 @@ from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.audit_csv import audit_csv
 from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.principal import Principal
+from sim_mcp.server.reach import Reach
 from sim_mcp.settings import Settings
 from sim_mcp.tools.permission import why_not
 from sim_mcp.tools.signed_in import SignedIn
-from sim_mcp.workspaces.file import open_to
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +35,11 @@ _HEADERS = (
 class AuditDownload(Response):
     """Send the audit while it is read, in a thread of its own, no faster than it is taken."""
 
-    def __init__(self, settings: Settings, who: Principal) -> None:
+    def __init__(self, settings: Settings, reach: Reach, who: Principal) -> None:
         super().__init__()
         self._settings = settings
-        self._workspaces = _workspaces(settings, who)
+        self._reach = reach
+        self._who = who
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -59,17 +60,18 @@ class AuditDownload(Response):
                 raise
             await _unreadable(scope, receive, send)
 
-    def _sees(self, workspace: str, owner: tuple[str, ...]) -> bool:
-        del owner
-        return self._workspaces is None or workspace in self._workspaces
-
     def _send_all(self, write: Callable[..., Coroutine[Any, Any, None]]) -> None:
         for piece in audit_csv(audit(self._settings.record_place(), sees=self._sees)):
             anyio.from_thread.run(partial(write, piece.encode(), more=True))
         anyio.from_thread.run(partial(write, b"", more=False))
 
+    def _sees(self, workspace: str, owner: tuple[str, ...]) -> bool:
+        del owner  # who may have the audit of a workspace has all of it.
+        there = self._reach.there(workspace, self._who)
+        return there is not None and there.sees_all
 
-def audit_endpoint(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
+
+def audit_endpoint(settings: Settings, reach: Reach) -> Callable[[Request], Awaitable[Response]]:
     """Return the handler of requests that come with a key or a token."""
 
     async def answer(request: Request) -> Response:
@@ -77,28 +79,16 @@ def audit_endpoint(settings: Settings) -> Callable[[Request], Awaitable[Response
         token = user.access_token if isinstance(user, AuthenticatedUser) else None
         if not isinstance(token, SignedIn):
             return JSONResponse({"error": "Who you are is not known. Nothing was done."}, 401)
-        if (refused := why_no_audit(settings, token.principal)) is not None:
+        if (refused := why_no_audit(token.principal, reach)) is not None:
             return JSONResponse({"error": refused}, 403)
-        return AuditDownload(settings, token.principal)
+        return AuditDownload(settings, reach, token.principal)
 
     return answer
 
 
-def _workspaces(settings: Settings, who: Principal) -> frozenset[str] | None:
-    """Return the workspaces of which somebody may see what all asked for; None where the server has one alone."""
-    if not settings.workspaces:
-        return None
-    return frozenset(name for name, there in open_to(settings.workspaces, who).items() if there.sees_all)
-
-
-def why_no_audit(settings: Settings, who: Principal) -> str | None:
-    """Say why somebody may not have the audit, or None where they may have that of some workspace."""
-    found = _workspaces(settings, who)
-    if found:
-        return None
-    if found is not None:
-        return f"No workspace lets {who.name} see what all asked for, which takes the scope sims:approve there."
-    return why_not(who, "The audit", frozenset({"sims:approve"}))
+def why_no_audit(who: Principal, reach: Reach) -> str | None:
+    """Say why somebody may have the audit of no workspace, or None where they may have that of one."""
+    return None if reach.sees_all(who) else why_not(who, "The audit", frozenset({"sims:approve"}))
 
 
 _unreadable = JSONResponse({"error": "The record cannot be read now. Try again in a minute."}, 503)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import Context, copy_context
 from typing import Any
 
@@ -12,7 +12,6 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import Tool
 from pydantic import SecretStr
 
-from sim_mcp.changes.service import ChangeService
 from sim_mcp.changes.sharing import wake_workspaces
 from sim_mcp.emnify import AuthenticationError
 from sim_mcp.emnify.http.auth import ApplicationTokens
@@ -23,7 +22,7 @@ from sim_mcp.server.marks import PARAMETER
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.context import AppState, Here
-from sim_mcp.workspaces.file import Workspace, open_to
+from sim_mcp.workspaces.file import Workspace
 from sim_mcp.workspaces.token_source import TokenSource, TokenUnavailableError
 
 log = logging.getLogger(__name__)
@@ -55,7 +54,8 @@ class Workspaces:
 
     def open_to(self, who: Principal) -> dict[str, Principal]:
         """Return the workspaces that somebody may do something in, by name, and who they are in each."""
-        return open_to(self._settings.workspaces, who)
+        found = {name: workspace.principal(who) for name, workspace in self._by_name.items()}
+        return {name: there for name, there in found.items() if there is not None and there.scopes}
 
     def readable_by(self, who: Principal) -> list[Here]:
         """Return the workspaces whose resources somebody may read; one that nobody used has no services."""
@@ -95,18 +95,6 @@ class Workspaces:
                 self._running[name] = await self._start(self._by_name[name])
         return self._running[name]
 
-    async def desks_of(self, who: Principal) -> list[tuple[ChangeService, Principal]]:
-        """Return what makes changes in each workspace that is open to somebody, and who they are there.
-
-        One without a token is left out: its plans wait for somebody to mend that.
-        """
-        found = []
-        for name, there in self.open_to(who).items():
-            with suppress(TokenUnavailableError):
-                changes = (await self.services(name)).changes
-                found += [] if changes is None else [(changes, there)]
-        return found
-
     @asynccontextmanager
     async def hosted(self, services: Services) -> AsyncIterator[None]:
         """Within the block, workspaces can be started; at its end all are ended."""
@@ -124,15 +112,16 @@ class Workspaces:
             place = self._settings.record_place()
         except OSError:  # what cannot be kept was not left either; who plans a change is told.
             return
-        await wake_workspaces(place, self._wake)
+        await wake_workspaces(place, self.wake)
 
-    async def _wake(self, name: str) -> None:
+    async def wake(self, name: str) -> None:
+        """Start a workspace, if it can be."""
         if name not in self._by_name:
             return
         try:
             await self.services(name)
         except TokenUnavailableError as error:
-            log.warning("Workspace %s has a change that is not finished, and no token: %s", name, error)
+            log.warning("Workspace %s cannot be started, for it has no token: %s", name, error)
 
     async def _start(self, workspace: Workspace) -> AppState:
         if self._background is None or self._context is None:

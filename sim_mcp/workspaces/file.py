@@ -125,12 +125,6 @@ class Workspace(BaseModel):
         return self
 
 
-def open_to(workspaces: Iterable[Workspace], who: Principal) -> dict[str, Principal]:
-    """Return the workspaces that somebody may do something in, by name, and who they are in each."""
-    found = {workspace.name: workspace.principal(who) for workspace in workspaces}
-    return {name: there for name, there in found.items() if there is not None and there.scopes}
-
-
 def claims_that_count(workspaces: Iterable[Workspace], claims: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return of somebody's claims what a workspace may be open to them for, by the path of each."""
     kept: dict[str, list[str]] = {}

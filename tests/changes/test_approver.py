@@ -72,13 +72,11 @@ def test_what_a_program_asked_for_is_approved_by_who_may_approve() -> None:
         ('approver = "another"\nscope = "sims:read"', "another", "requester"),
         ('approver = "another"\nworkspace = "7"', "another", "another"),
         ('approver = "another"\nworkspace = "8"', "requester", "requester"),
-        ('approver = "another"\nworkspace = "ours"', "another", "another"),
-        ('approver = "another"\nworkspace = "theirs"', "requester", "requester"),
     ],
 )
 def test_rules_say_whose_yes_it_takes_by_who_asks_and_where(tmp_path: Path, rule: str, alice: str, robot: str) -> None:
     policy = policy_of(tmp_path, f'[[rule]]\ndecision = "ask"\n{rule}\n')
-    plan = SUSPENDS.model_copy(update={"workspace": '"Acme" (id 7)', "workspace_name": "ours"})
+    plan = SUSPENDS.model_copy(update={"workspace": '"Acme" (id 7)'})
     assert policy.approver_of(plan, ALICE) == alice
     assert policy.approver_of(plan, ROBOT) == robot
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sim_mcp.changes.approval_page.desk import Shown
+from sim_mcp.changes.approval_page.desk import Desk, Shown
 from sim_mcp.changes.approval_page.paper import HEADERS, LOOKS_AGAIN, Paper
 from sim_mcp.changes.approval_page.request import RefusedError, fields_of, refuse_expired, refuse_stale_form
 from sim_mcp.changes.record.storage import JournalError
@@ -21,6 +21,7 @@ from sim_mcp.server.approvals.requests import check_host, check_origin
 from sim_mcp.server.approvals.sessions import Session, Sessions
 from sim_mcp.server.approvals.sign_in import HOME, PATH, SignIn
 from sim_mcp.server.audit_download import AuditDownload, why_no_audit
+from sim_mcp.server.reach import Reach
 from sim_mcp.server.signin.door import Door
 from sim_mcp.settings import Settings
 
@@ -29,9 +30,6 @@ ENTRIES = (HOME, PATH)
 
 _RESULT_SHOWN_FOR = timedelta(hours=1)
 """How long after its plan would have expired the page shows what came of it."""
-
-DesksOf = Callable[[Principal], Awaitable[Sequence[tuple[ChangeService, Principal]]]]
-"""Returns what makes changes in each workspace that is open to somebody, and who they are there."""
 
 _Handler = Callable[["ApprovalPages", Request, Session], Awaitable[Response]]
 
@@ -60,12 +58,15 @@ def _for_who_signed_in(handler: _Handler) -> Callable[["ApprovalPages", Request]
 class ApprovalPages:
     """The pages at the public address. Each answer is for one person, and holds what is theirs to see."""
 
-    def __init__(self, settings: Settings, sessions: Sessions, sign_in: SignIn, desks_of: DesksOf) -> None:
+    def __init__(
+        self, settings: Settings, sessions: Sessions, sign_in: SignIn, services: Sequence[ChangeService], reach: Reach
+    ) -> None:
         self.settings = settings
         self.sessions = sessions
         self.paper = Paper()
         self._sign_in = sign_in
-        self._desks_of = desks_of
+        self._services = services
+        self._reach = reach
 
     def routes(self) -> list[Route]:
         """Return the routes of the pages."""
@@ -103,9 +104,9 @@ class ApprovalPages:
     @_for_who_signed_in
     async def send_audit(self, _: Request, session: Session) -> Response:
         """Send the audit to who may approve what others asked for."""
-        if (refused := why_no_audit(self.settings, session.who)) is not None:
+        if (refused := why_no_audit(session.who, self._reach)) is not None:
             raise RefusedError(403, "The audit is not for you", refused)
-        return AuditDownload(self.settings, session.who)
+        return AuditDownload(self.settings, self._reach, session.who)
 
     @_for_who_signed_in
     async def show(self, request: Request, session: Session) -> Response:
@@ -126,11 +127,11 @@ class ApprovalPages:
         """Take a decision, from the form that was shown to the same person in the same session."""
         check_origin(request, self.settings)
         fields = await fields_of(request)
-        shown = await self._find(request, session)
+        desk, who, shown = await self._look_for(request, session)
         plan_id = shown.view.plan_id
         if not self.sessions.is_form_for(session, plan_id, fields.get("form", "")):
             refuse_stale_form()
-        outcome = await self._carry(plan_id, fields, session.who)
+        outcome = await _carry(desk, plan_id, fields, who)
         if outcome == "mistyped":
             return await self._ask(request, session, shown, mistyped=True)
         if outcome == "expired":
@@ -139,27 +140,24 @@ class ApprovalPages:
             raise RefusedError(403, "Nothing was decided", "This plan takes somebody else's decision.")
         if outcome == "decided":
             return await self._decided(request, session, await self._find(request, session), 409)
-        for service, _ in await self._desks_of(session.who):
+        for service in self._services:
             service.look_again(plan_id)
         return RedirectResponse(_path(request), 303, headers=HEADERS)
 
-    async def _carry(self, plan_id: str, fields: dict[str, str], who: Principal) -> str:
-        decision = fields.get("decision")
-        if decision not in ("approve", "reject"):
-            raise RefusedError(400, "Nothing was decided", "The form said neither approve nor reject.")
-        for service, there in await self._desks_of(who):
-            if await service.desk.plan(plan_id, there) is None:
-                continue
-            if decision == "approve":
-                return await service.desk.approve(plan_id, fields.get("typed", ""), there)
-            return await service.desk.reject(plan_id, there)
-        return "not theirs"
+    async def _desks(self, session: Session) -> list[tuple[Desk, Principal]]:
+        """Return the desk of each workspace that is open to somebody, and who they are there."""
+        await self._reach.wake(session.who)
+        found = [(each.desk, self._reach.there(each.workspace, session.who)) for each in self._services]
+        return [(desk, who) for desk, who in found if who is not None]
 
     async def _find(self, request: Request, session: Session) -> Shown:
-        plan_id, desks = request.path_params["plan"], await self._desks_of(session.who)
-        found = [await service.desk.plan(plan_id, there) for service, there in desks]
-        shown = next(filter(None, found), None)
-        if shown is None:
+        return (await self._look_for(request, session))[2]
+
+    async def _look_for(self, request: Request, session: Session) -> tuple[Desk, Principal, Shown]:
+        for desk, who in await self._desks(session):
+            if (shown := await desk.plan(request.path_params["plan"], who)) is not None:
+                break
+        else:
             raise RefusedError(
                 404,
                 "There is no such plan for you",
@@ -168,7 +166,7 @@ class ApprovalPages:
         ends = shown.view.expires_at + (timedelta() if shown.view.state == "waiting" else _RESULT_SHOWN_FOR)
         if shown.view.state == "expired" or datetime.now(UTC) >= ends:
             refuse_expired()
-        return shown
+        return desk, who, shown
 
     async def _ask(self, request: Request, session: Session, shown: Shown, *, mistyped: bool = False) -> Response:
         left = math.ceil((shown.view.expires_at - datetime.now(UTC)).total_seconds())
@@ -192,23 +190,33 @@ class ApprovalPages:
         )
 
     async def _list(self, session: Session, template: str, *, also: str = "") -> Response:
-        desks = await self._desks_of(session.who)
-        found = [shown for service, there in desks for shown in await service.desk.waiting(there)]
+        found = [shown for desk, who in await self._desks(session) for shown in await desk.waiting(who)]
         found.sort(key=lambda shown: shown.view.expires_at, reverse=True)
-        sees_audit = why_no_audit(self.settings, session.who) is None
-        return await self._page(
-            200, template, also=also, found=found, you=session.who.name, home=HOME, audit=sees_audit
-        )
+        found.sort(key=lambda shown: shown.view.expires_at, reverse=True)
+        audit = self._reach.sees_all(session.who)
+        return await self._page(200, template, also=also, found=found, you=session.who.name, home=HOME, audit=audit)
 
     async def _page(self, status: int, template: str, **values: Any) -> Response:
         # Thousands of rows take a while, in which other calls go on.
         return await anyio.to_thread.run_sync(lambda: self.paper.page(status, template, **values))
 
 
-def approval_pages(settings: Settings, session_key: str, door: Door, desks_of: DesksOf) -> ApprovalPages:
-    """Return the pages of a server; `desks_of` tells who may decide in which workspaces."""
+def approval_pages(
+    settings: Settings, session_key: str, door: Door, services: Sequence[ChangeService], reach: Reach
+) -> ApprovalPages:
+    """Return the pages of a server; `services` holds what makes changes, once the server has started."""
     sessions = Sessions(session_key, settings.public_url or "")
-    return ApprovalPages(settings, sessions, SignIn(settings, door, sessions), desks_of)
+    return ApprovalPages(settings, sessions, SignIn(settings, door, sessions), services, reach)
+
+
+async def _carry(desk: Desk, plan_id: str, fields: dict[str, str], who: Principal) -> str:
+    match fields.get("decision"):
+        case "approve":
+            return await desk.approve(plan_id, fields.get("typed", ""), who)
+        case "reject":
+            return await desk.reject(plan_id, who)
+        case _:
+            raise RefusedError(400, "Nothing was decided", "The form said neither approve nor reject.")
 
 
 def _path(request: Request) -> str:

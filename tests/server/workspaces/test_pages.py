@@ -1,65 +1,79 @@
-"""The pages of who signs in show and decide plans of their workspaces, and of no other."""
-
-import csv
-import io
+"""The pages and the audit of a server with several workspaces show each person those that are theirs."""
 
 import pytest
-from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import Response
 
+from sim_mcp.principal import Principal
+from sim_mcp.server.approvals.sessions import Sessions
 from sim_mcp.workspaces.file import claims_that_count
-from tests.server.approvals.people import ALL, ANY_HOLDER, free_port
-from tests.server.approvals.people import Desk as Pages
-from tests.server.signin.issuing import issuing, served
-from tests.server.workspaces.desk import NAMES, Desk, mark_of
+from tests.changes.test_approval import suspend
+from tests.server.approvals.conftest import anyio_backend, issuer
+from tests.server.approvals.people import ALL
+from tests.server.approvals.people import desk_of as served_to_people
+from tests.server.signin.issuing import Issuer
+from tests.server.workspaces.desk import Desk, mark_of
 from tests.support import structured
 
-GRANTS = {"acme": ("alice", "boss"), "borg": ("bob",)}
+__all__ = ["anyio_backend", "issuer"]
 
 
-def grants_of(name: str) -> str:
-    return "\n".join(f'[[workspace.allow]]\nsubject = "{subject}"' for subject in GRANTS[name])
+@pytest.fixture
+def granted(desk: Desk) -> Desk:
+    desk.grants = {
+        "acme": '[[workspace.allow]]\nsubject = "alice"\n[[workspace.allow]]\nsubject = "carol"',
+        "borg": '[[workspace.allow]]\nsubject = "dave"',
+    }
+    return desk
 
 
-async def test_somebody_of_one_workspace_neither_sees_nor_decides_what_is_of_another(desk: Desk) -> None:
-    desk.grants = {name: grants_of(name) for name in NAMES}
-    port, policy = free_port(), desk.directory / "policy.toml"
-    policy.write_text(ANY_HOLDER)
-    async with issuing() as issuer:
-        settings = desk.settings(
-            public_url=f"http://127.0.0.1:{port}",
-            issuer=issuer.address,
-            policy=policy,
-            client_id="the-pages",
-            client_secret=SecretStr("the secret"),
-        )
-        async with served(settings, port=port) as address:
-            pages = Pages(desk.fleets["acme"], issuer, settings, address)
-            async with (
-                pages.client("alice", ALL) as alice,
-                pages.client("bob", ALL) as bob,
-                pages.browser("boss", ALL) as boss,
-                pages.browser("bob", ALL) as browser,
-            ):
-                waiting = {"acme": await pages.suspending(alice), "borg": await pages.suspending(bob)}
-                for person, name, other in ((boss, "acme", "borg"), (browser, "borg", "acme")):
-                    plan = waiting[name]
-                    seen = [await person.open(pages.url), page := await person.open(plan["approve_at"])]
-                    assert mark_of(name) in page.text
-                    assert f"workspace {name} (" in page.text
-                    foreign = await person.open(waiting[other]["approve_at"])
-                    assert foreign.status_code == 404
-                    found = await person.send(f"{page.url}/decision", {"decision": "approve"})
-                    assert found.status_code == 403  # not without the form of the page.
-                    assert "Approved" in (await person.press(page, "approve")).text
-                    rows = await person.open(f"{pages.url}/audit.csv")
-                    assert {row["workspace"] for row in csv.DictReader(io.StringIO(rows.text))} == {name}
-                    everything = "\n".join(each.text for each in (*seen, rows))
-                    assert plan["plan"] in everything
-                    for secret in (waiting[other]["plan"], mark_of(other), f"workspace {other}"):
-                        assert secret not in everything
-                assert structured(await alice.call_tool("continue_change", {}))["counts"] == {"changed": 1}
-                assert structured(await bob.call_tool("continue_change", {}))["counts"] == {"changed": 1}
-    assert [len(await desk.changed(name)) for name in NAMES] == [1, 1]
+async def test_who_may_approve_in_one_workspace_sees_and_decides_nothing_of_another(
+    granted: Desk, issuer: Issuer
+) -> None:
+    fleet = granted.fleets["acme"]
+    settings = granted.settings()
+    chosen = {"workspaces": settings.workspaces, "state_dir": granted.directory, "application_token": None}
+    async with (
+        served_to_people(fleet, issuer, 'approver = "another"', **chosen) as served,
+        served.client("alice") as alice,
+        served.client("dave", ALL) as stranger,
+        served.browser("carol", ALL) as colleague,
+        served.browser("dave", ALL) as other,
+    ):
+        await stranger.call_tool("list_sims", {})
+        waiting = structured(await alice.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        link = waiting["approve_at"]
+        assert waiting["plan"] in (await colleague.open(served.url)).text
+        for place in (served.url, f"{served.url}/audit.csv", link, f"{link}/result"):
+            seen = (await other.open(place)).text
+            assert waiting["plan"] not in seen.replace(link, "")
+            assert mark_of("acme") not in seen
+        assert (await other.open(link)).status_code == 404
+        await colleague.press(await colleague.open(link), "approve")
+        assert structured(await alice.call_tool("continue_change", {}))["counts"] == {"changed": 1}
+        assert waiting["plan"] in (await colleague.open(f"{served.url}/audit.csv")).text
+        assert waiting["plan"] not in (await other.open(f"{served.url}/audit.csv")).text
+
+
+async def test_a_plan_of_before_a_restart_is_shown_although_nobody_used_its_workspace_since(
+    granted: Desk, issuer: Issuer
+) -> None:
+    fleet = granted.fleets["acme"]
+    settings = granted.settings()
+    chosen = {"workspaces": settings.workspaces, "state_dir": granted.directory, "application_token": None}
+    async with (
+        served_to_people(fleet, issuer, 'approver = "another"', **chosen) as served,
+        served.client("alice") as alice,
+    ):
+        plan = structured(await alice.call_tool("set_sim_status", suspend(fleet, "healthy")))["plan"]
+    async with (
+        served_to_people(fleet, issuer, 'approver = "another"', **chosen) as served,
+        served.browser("carol", ALL) as colleague,
+    ):
+        assert plan in (await colleague.open(served.url)).text
+        page = await colleague.open(f"{served.url}/{plan}")
+        assert "workspace acme (" in page.text
+        assert "Approved" in (await colleague.press(page, "approve")).text
 
 
 @pytest.mark.parametrize(
@@ -70,8 +84,15 @@ async def test_somebody_of_one_workspace_neither_sees_nor_decides_what_is_of_ano
         ({"groups": ["secret"]}, {}),
     ],
 )
-async def test_of_what_an_issuer_says_a_cookie_keeps_what_opens_a_workspace(
+async def test_of_what_an_issuer_says_a_session_keeps_what_opens_a_workspace(
     desk: Desk, claims: dict[str, object], kept: dict[str, list[str]]
 ) -> None:
     desk.grants = {"acme": '[[workspace.allow]]\nclaim = "groups"\nvalue = "field"'}
-    assert claims_that_count(desk.settings().workspaces, claims) == kept
+    workspaces = desk.settings().workspaces
+    assert claims_that_count(workspaces, claims) == kept
+    sessions, response = Sessions("k" * 32, "http://127.0.0.1"), Response()
+    sessions.begin(response, Principal("https://i.example", "erin", "erin", frozenset({"sims:read"}), claims=kept))
+    cookie = response.headers["set-cookie"].partition(";")[0]
+    session = sessions.of(Request({"type": "http", "headers": [(b"cookie", cookie.encode())]}))
+    assert session is not None
+    assert (workspaces[0].principal(session.who) is not None) is bool(kept)

@@ -1,0 +1,33 @@
+"""Who somebody is in each workspace of the server: the pages and the audit show what is theirs there."""
+
+from collections.abc import Sequence
+
+from sim_mcp.principal import Principal
+from sim_mcp.server.workspaces import Workspaces
+
+
+class Reach:
+    """Tell who somebody is where; with one workspace alone, they are the same everywhere."""
+
+    def __init__(self, workspaces: Workspaces | None = None) -> None:
+        self._workspaces = workspaces
+
+    async def wake(self, who: Principal) -> None:
+        """Start the workspaces that are open to somebody: their plans may have been made on another server."""
+        if self._workspaces is not None:
+            for name in self._workspaces.open_to(who):
+                await self._workspaces.wake(name)
+
+    def there(self, workspace: str, who: Principal) -> Principal | None:
+        """Return who somebody is in a workspace, with what they may there, or None where it is closed to them."""
+        if self._workspaces is None:
+            return who
+        return self._workspaces.open_to(who).get(workspace)
+
+    def everywhere(self, who: Principal) -> Sequence[Principal]:
+        """Return who somebody is in each workspace that is open to them."""
+        return [who] if self._workspaces is None else list(self._workspaces.open_to(who).values())
+
+    def sees_all(self, who: Principal) -> bool:
+        """Tell whether somebody sees, in some workspace, what others asked for."""
+        return any(there.sees_all for there in self.everywhere(who))
