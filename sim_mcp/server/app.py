@@ -84,7 +84,7 @@ class SimServer(MCPServer[AppState]):
         self._rates = rates
         self._all_sign_in = all_sign_in
         self._place = place
-        self._workspaces = workspaces
+        self.workspaces = workspaces
         self._reading = {tool.name for tool in tools if tool.annotations and tool.annotations.read_only_hint}
         self._parameters = {tool.name: tool.parameters for tool in tools}
         self._changing = {tool.name for tool in tools if tool.annotations and tool.annotations.destructive_hint}
@@ -113,9 +113,9 @@ class SimServer(MCPServer[AppState]):
         """
         known = name if name in self._parameters else "a tool that is not there"
         async with call_log.one_line(known, context) as result:
-            if name not in self._parameters or self._workspaces is None:
+            if name not in self._parameters or self.workspaces is None:
                 return result.take(await self._checked_call(name, arguments, context))
-            here, arguments = await self._workspaces.choose(self._caller(), arguments)
+            here, arguments = await self.workspaces.choose(self._caller(), arguments)
             result.workspace = here.name
             with working_in(here), logging_with({PARAMETER: here.name}):
                 try:
@@ -126,7 +126,7 @@ class SimServer(MCPServer[AppState]):
     async def list_tools(self) -> list[ListedTool]:
         """List the tools that who asks may call."""
         who, listed = self._caller(), await super().list_tools()
-        mine = {} if self._workspaces is None else self._workspaces.open_to(who)
+        mine = {} if self.workspaces is None else self.workspaces.open_to(who)
         if len(mine) > 1:
             return [found for tool in listed if (found := with_workspaces(tool, mine)) is not None]
         who = next(iter(mine.values()), who)
@@ -141,14 +141,14 @@ class SimServer(MCPServer[AppState]):
             ResourceError: Who asks may not, or not so often, or it cannot be read.
         """
         who = self._caller()
-        here = [] if self._workspaces is None else self._workspaces.readable_by(who)
-        if self._workspaces is not None and not here:
+        here = [] if self.workspaces is None else self.workspaces.readable_by(who)
+        if self.workspaces is not None and not here:
             raise ResourceError(f"No workspace of this server may be read by {who.name}. Nothing changed.")
         try:
             self._check_caller(here[0].who if here else who, "To read this", frozenset({"sims:read"}))
         except ToolError as error:
             raise ResourceError(str(error)) from None
-        if self._workspaces is None:
+        if self.workspaces is None:
             return await super().read_resource(uri, context)
         with reading_in(here):
             return await super().read_resource(uri, context)

@@ -1,7 +1,7 @@
 """The audit to download: for who may see what all asked for, as it is read."""
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.audit_csv import audit_csv
 from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.principal import Principal
+from sim_mcp.server.workspaces import Workspaces
 from sim_mcp.settings import Settings
 from sim_mcp.tools.permission import why_not
 from sim_mcp.tools.signed_in import SignedIn
@@ -34,8 +35,9 @@ _HEADERS = (
 class AuditDownload(Response):
     """Send the audit while it is read, in a thread of its own, no faster than it is taken."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, here: Mapping[str, Principal] | None = None) -> None:
         super().__init__()
+        self._here = here
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,12 +60,15 @@ class AuditDownload(Response):
             await _unreadable(scope, receive, send)
 
     def _send_all(self, write: Callable[..., Coroutine[Any, Any, None]]) -> None:
-        for piece in audit_csv(audit(self._settings.record_place())):
+        for piece in audit_csv(audit(self._settings.record_place(), sees=self._sees)):
             anyio.from_thread.run(partial(write, piece.encode(), more=True))
         anyio.from_thread.run(partial(write, b"", more=False))
 
+    def _sees(self, workspace: str, _: tuple[str, ...]) -> bool:
+        return self._here is None or (workspace in self._here and self._here[workspace].sees_all)
 
-def audit_endpoint(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
+
+def audit_endpoint(settings: Settings, workspaces: Workspaces | None) -> Callable[[Request], Awaitable[Response]]:
     """Return the handler of requests that come with a key or a token."""
 
     async def answer(request: Request) -> Response:
@@ -71,15 +76,18 @@ def audit_endpoint(settings: Settings) -> Callable[[Request], Awaitable[Response
         token = user.access_token if isinstance(user, AuthenticatedUser) else None
         if not isinstance(token, SignedIn):
             return JSONResponse({"error": "Who you are is not known. Nothing was done."}, 401)
-        if (refused := why_no_audit(token.principal)) is not None:
+        here = None if workspaces is None else workspaces.open_to(token.principal)
+        if (refused := why_no_audit(token.principal, here)) is not None:
             return JSONResponse({"error": refused}, 403)
-        return AuditDownload(settings)
+        return AuditDownload(settings, here)
 
     return answer
 
 
-def why_no_audit(who: Principal) -> str | None:
-    """Say why somebody may not have the audit, or None where they may."""
+def why_no_audit(who: Principal, here: Mapping[str, Principal] | None) -> str | None:
+    """Say why somebody may not have the audit, or None where they may, in one of several workspaces at least."""
+    if here is not None:
+        who = next((there for there in here.values() if there.sees_all), who.only_with(frozenset()))
     return why_not(who, "The audit", frozenset({"sims:approve"}))
 
 

@@ -131,7 +131,9 @@ def http_app(
         for path in door.metadata_paths:
             server.custom_route(path, methods=["GET"])(metadata_endpoint(door))
     if door is not None:
-        server.custom_route(audit_download.PATH, methods=["GET"])(audit_download.audit_endpoint(door.settings))
+        server.custom_route(audit_download.PATH, methods=["GET"])(
+            audit_download.audit_endpoint(door.settings, server.workspaces)
+        )
     pages = _add_pages(server, door)
     app = server.streamable_http_app(
         stateless_http=stateless,
@@ -152,8 +154,10 @@ def _add_pages(server: SimServer, door: Door | None) -> Sequence[str]:
         return ()
     # Here, since they take a while to import, and who has no issuer needs none of them.
     from sim_mcp.server.approvals.pages import ENTRIES, approval_pages  # noqa: PLC0415
+    from sim_mcp.server.approvals.places import Places  # noqa: PLC0415
 
-    for route in approval_pages(door.settings, door.session_key, door, server.services).routes():
+    places = Places(server.services, server.workspaces)
+    for route in approval_pages(door.settings, door.session_key, door, places).routes():
         server.custom_route(route.path, methods=sorted(route.methods or ()))(route.endpoint)
     return ENTRIES
 

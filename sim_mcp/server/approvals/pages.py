@@ -1,7 +1,7 @@
 """The pages on which people who signed in see what waits for them, read it SIM by SIM, and press a button."""
 
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any
@@ -11,11 +11,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sim_mcp.changes.approval_page.desk import Shown
+from sim_mcp.changes.approval_page.desk import Desk, Shown
 from sim_mcp.changes.approval_page.paper import HEADERS, LOOKS_AGAIN, Paper
 from sim_mcp.changes.approval_page.request import RefusedError, fields_of, refuse_expired, refuse_stale_form
 from sim_mcp.changes.record.storage import JournalError
-from sim_mcp.changes.service import ChangeService
+from sim_mcp.principal import Principal
+from sim_mcp.server.approvals.places import Places
 from sim_mcp.server.approvals.requests import check_host, check_origin
 from sim_mcp.server.approvals.sessions import Session, Sessions
 from sim_mcp.server.approvals.sign_in import HOME, PATH, SignIn
@@ -56,14 +57,12 @@ def _for_who_signed_in(handler: _Handler) -> Callable[["ApprovalPages", Request]
 class ApprovalPages:
     """The pages at the public address. Each answer is for one person, and holds what is theirs to see."""
 
-    def __init__(
-        self, settings: Settings, sessions: Sessions, sign_in: SignIn, services: Sequence[ChangeService]
-    ) -> None:
+    def __init__(self, settings: Settings, sessions: Sessions, sign_in: SignIn, places: Places) -> None:
         self.settings = settings
         self.sessions = sessions
         self.paper = Paper()
         self._sign_in = sign_in
-        self._services = services
+        self._places = places
 
     def routes(self) -> list[Route]:
         """Return the routes of the pages."""
@@ -101,9 +100,9 @@ class ApprovalPages:
     @_for_who_signed_in
     async def send_audit(self, _: Request, session: Session) -> Response:
         """Send the audit to who may approve what others asked for."""
-        if (refused := why_no_audit(session.who)) is not None:
+        if (refused := why_no_audit(session.who, session.here)) is not None:
             raise RefusedError(403, "The audit is not for you", refused)
-        return AuditDownload(self.settings)
+        return AuditDownload(self.settings, session.here)
 
     @_for_who_signed_in
     async def show(self, request: Request, session: Session) -> Response:
@@ -124,11 +123,11 @@ class ApprovalPages:
         """Take a decision, from the form that was shown to the same person in the same session."""
         check_origin(request, self.settings)
         fields = await fields_of(request)
-        shown = await self._find(request, session)
+        shown, desk, there = await self._found(request, session)
         plan_id = shown.view.plan_id
         if not self.sessions.is_form_for(session, plan_id, fields.get("form", "")):
             refuse_stale_form()
-        outcome = await self._carry(plan_id, fields, session)
+        outcome = await self._carry(plan_id, fields, desk, there)
         if outcome == "mistyped":
             return await self._ask(request, session, shown, mistyped=True)
         if outcome == "expired":
@@ -137,34 +136,29 @@ class ApprovalPages:
             raise RefusedError(403, "Nothing was decided", "This plan takes somebody else's decision.")
         if outcome == "decided":
             return await self._decided(request, session, await self._find(request, session), 409)
-        for service in self._services:
-            service.look_again(plan_id)
+        self._places.look_again(plan_id)
         return RedirectResponse(_path(request), 303, headers=HEADERS)
 
-    async def _carry(self, plan_id: str, fields: dict[str, str], session: Session) -> str:
-        desk = self._services[0].desk
+    async def _carry(self, plan_id: str, fields: dict[str, str], desk: Desk, who: Principal) -> str:
         match fields.get("decision"):
             case "approve":
-                return await desk.approve(plan_id, fields.get("typed", ""), session.who)
+                return await desk.approve(plan_id, fields.get("typed", ""), who)
             case "reject":
-                return await desk.reject(plan_id, session.who)
+                return await desk.reject(plan_id, who)
             case _:
                 raise RefusedError(400, "Nothing was decided", "The form said neither approve nor reject.")
 
     async def _find(self, request: Request, session: Session) -> Shown:
-        shown = None
-        if self._services:
-            shown = await self._services[0].desk.plan(request.path_params["plan"], session.who)
-        if shown is None:
-            raise RefusedError(
-                404,
-                "There is no such plan for you",
-                f"It may be another's, or was removed. You are {session.who.name}.",
-            )
-        ends = shown.view.expires_at + (timedelta() if shown.view.state == "waiting" else _RESULT_SHOWN_FOR)
-        if shown.view.state == "expired" or datetime.now(UTC) >= ends:
-            refuse_expired()
-        return shown
+        return (await self._found(request, session))[0]
+
+    async def _found(self, request: Request, session: Session) -> tuple[Shown, Desk, Principal]:
+        async for desk, there in self._places.desks(session):
+            if (shown := await desk.plan(request.path_params["plan"], there)) is not None:
+                _refuse_what_is_over(shown)
+                return shown, desk, there
+        raise RefusedError(
+            404, "There is no such plan for you", f"It may be another's, or was removed. You are {session.who.name}."
+        )
 
     async def _ask(self, request: Request, session: Session, shown: Shown, *, mistyped: bool = False) -> Response:
         left = math.ceil((shown.view.expires_at - datetime.now(UTC)).total_seconds())
@@ -188,22 +182,26 @@ class ApprovalPages:
         )
 
     async def _list(self, session: Session, template: str, *, also: str = "") -> Response:
-        found = await self._services[0].desk.waiting(session.who) if self._services else []
-        return await self._page(
-            200, template, also=also, found=found, you=session.who.name, home=HOME, audit=session.who.sees_all
-        )
+        found = [shown async for desk, there in self._places.desks(session) for shown in await desk.waiting(there)]
+        found.sort(key=lambda shown: shown.view.expires_at, reverse=True)
+        holds = why_no_audit(session.who, session.here) is None
+        return await self._page(200, template, also=also, found=found, you=session.who.name, home=HOME, audit=holds)
 
     async def _page(self, status: int, template: str, **values: Any) -> Response:
         # Thousands of rows take a while, in which other calls go on.
         return await anyio.to_thread.run_sync(lambda: self.paper.page(status, template, **values))
 
 
-def approval_pages(
-    settings: Settings, session_key: str, door: Door, services: Sequence[ChangeService]
-) -> ApprovalPages:
-    """Return the pages of a server; `services` holds what makes changes, once the server has started."""
+def approval_pages(settings: Settings, session_key: str, door: Door, places: Places) -> ApprovalPages:
+    """Return the pages of a server, over the desks that it has once it has started."""
     sessions = Sessions(session_key, settings.public_url or "")
-    return ApprovalPages(settings, sessions, SignIn(settings, door, sessions), services)
+    return ApprovalPages(settings, sessions, SignIn(settings, door, sessions, places), places)
+
+
+def _refuse_what_is_over(shown: Shown) -> None:
+    ends = shown.view.expires_at + (timedelta() if shown.view.state == "waiting" else _RESULT_SHOWN_FOR)
+    if shown.view.state == "expired" or datetime.now(UTC) >= ends:
+        refuse_expired()
 
 
 def _path(request: Request) -> str:

@@ -1,6 +1,7 @@
 """Who signed in on the pages, kept in a signed cookie: any server that has the key knows them."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +27,8 @@ class Session:
 
     id: str
     who: Principal
+    here: Mapping[str, Principal] | None = None
+    """Who they are in each workspace that is open to them; None where the server has only one."""
 
 
 class Sessions:
@@ -53,11 +56,13 @@ class Sessions:
             return None
         return found
 
-    def begin(self, response: Response, who: Principal) -> None:
-        """Give a browser the cookie of somebody who has signed in."""
-        claims = {"iss": who.issuer, "sub": who.subject, "name": who.name, "scopes": sorted(who.scopes)}
+    def begin(self, response: Response, who: Principal, here: Mapping[str, Principal] | None = None) -> None:
+        """Give a browser the cookie of somebody who has signed in; `here` is who they are in each workspace."""
+        claims: dict[str, Any] = {"iss": who.issuer, "sub": who.subject, "name": who.name, "scopes": sorted(who.scopes)}
         if who.workspaces is not None:
             claims["workspaces"] = sorted(who.workspaces)
+        if here is not None:
+            claims["here"] = {name: sorted(there.scopes) for name, there in here.items()}
         sealed = self.seal(_SESSION, self._lasts_s, jti=secrets.token_urlsafe(16), **claims)
         self.set_cookie(response, _SESSION, sealed, self._lasts_s)
 
@@ -73,7 +78,9 @@ class Sessions:
         workspaces = found.get("workspaces")
         limited = None if workspaces is None else frozenset(workspaces)
         who = Principal(found["iss"], found["sub"], found["name"], frozenset(found["scopes"]), limited)
-        return Session(found["jti"], who)
+        here = found.get("here")
+        in_each = None if here is None else {name: who.only_with(frozenset(scopes)) for name, scopes in here.items()}
+        return Session(found["jti"], who, in_each)
 
     def form_for(self, session: Session, plan_id: str) -> str:
         """Return what a form about one plan holds, so that no other page can send it."""

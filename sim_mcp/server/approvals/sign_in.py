@@ -18,6 +18,7 @@ from sim_mcp.changes.approval_page.paper import HEADERS, Paper
 from sim_mcp.changes.approval_page.request import RefusedError, fields_of
 from sim_mcp.principal import SCOPES
 from sim_mcp.sanitize import clean
+from sim_mcp.server.approvals.places import Places
 from sim_mcp.server.approvals.requests import check_host, check_origin
 from sim_mcp.server.approvals.sessions import SIGNING_IN_LASTS_S, Sessions
 from sim_mcp.server.signin.door import Door
@@ -40,7 +41,8 @@ class SignIn:
     Not from an ID token: the subject in that may be another for each client, and plans belong to a subject.
     """
 
-    def __init__(self, settings: Settings, door: Door, sessions: Sessions) -> None:
+    def __init__(self, settings: Settings, door: Door, sessions: Sessions, places: Places) -> None:
+        self._places = places
         self._settings = settings
         self._door = door
         self._sessions = sessions
@@ -96,7 +98,7 @@ class SignIn:
             return self._refusal("What the issuer gave is no access token of it. Tell the operator.")
         log.info("%s signed in to the approvals", who.name)
         response = RedirectResponse(str(begun["to"]), 303, headers=HEADERS)
-        self._sessions.begin(response, who)
+        self._sessions.begin(response, who, self._places.open_to(who))
         self._sessions.drop_cookie(response, _SIGNING_IN)
         return response
 
