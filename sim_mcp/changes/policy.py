@@ -47,7 +47,7 @@ class Rule(BaseModel):
     scope: Scope | None = None
     """What who asks may do."""
     workspace: str | None = None
-    """The workspace as a plan names it, or its id alone."""
+    """The workspace as the operator or a plan names it, or its id alone."""
 
     @model_validator(mode="after")
     def _may_fit(self) -> Self:
@@ -71,7 +71,7 @@ class Rule(BaseModel):
             self.tool in (None, plan.tool)
             and self.status in (None, status)
             and (self.max_sims is None or (sims is not None and sims <= self.max_sims))
-            and self.workspace in (None, plan.workspace, _id_of(plan.workspace))
+            and self.workspace in (None, plan.workspace_name, plan.workspace, _id_of(plan.workspace))
             and self._is_about(caller)
         )
 
