@@ -44,4 +44,4 @@ def _may_make(who: Principal, stored: StoredPlan) -> bool:
 
 
 def _is_let_in(who: Principal, stored: StoredPlan) -> bool:
-    return who.signed_in and (who.workspaces is None or stored.plan.workspace in who.workspaces)
+    return who.signed_in and (who.workspaces is None or stored.plan.workspace_name in who.workspaces)

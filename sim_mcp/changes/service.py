@@ -263,6 +263,11 @@ class ChangeService:
         self._page.look_again(plan_id)
 
     @property
+    def workspace(self) -> str:
+        """Return what the operator calls the workspace; empty where there is one alone."""
+        return self._settings.workspace
+
+    @property
     def desk(self) -> Desk:
         """Return the plans as people see and decide them who signed in for that.
 
