@@ -71,12 +71,13 @@ def test_what_a_program_asked_for_is_approved_by_who_may_approve() -> None:
         ('approver = "another"\nprincipal = "alice@example.com"', "requester", "requester"),
         ('approver = "another"\nscope = "sims:read"', "another", "requester"),
         ('approver = "another"\nworkspace = "7"', "another", "another"),
+        ('approver = "another"\nworkspace = "field"', "another", "another"),
         ('approver = "another"\nworkspace = "8"', "requester", "requester"),
     ],
 )
 def test_rules_say_whose_yes_it_takes_by_who_asks_and_where(tmp_path: Path, rule: str, alice: str, robot: str) -> None:
     policy = policy_of(tmp_path, f'[[rule]]\ndecision = "ask"\n{rule}\n')
-    plan = SUSPENDS.model_copy(update={"workspace": '"Acme" (id 7)'})
+    plan = SUSPENDS.model_copy(update={"workspace": '"Acme" (id 7)', "workspace_name": "field"})
     assert policy.approver_of(plan, ALICE) == alice
     assert policy.approver_of(plan, ROBOT) == robot
 
