@@ -11,8 +11,8 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import ClientCapabilities, ElicitResult, InputResponse
 from pydantic import BaseModel, Field, StrictBool, ValidationError
 
-from sim_mcp.changes.agreement import BY_FORM
-from sim_mcp.changes.policy import Decision, ForbiddenByPolicyError
+from sim_mcp.changes.policy.agreement import BY_FORM
+from sim_mcp.changes.policy.rules import Decision, ForbiddenByPolicyError
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.sanitize import fence
 

@@ -2,8 +2,8 @@
 
 import logging
 
-from sim_mcp.changes.agreement import BY_FORM, BY_PAGE, BY_POLICY, name_person
 from sim_mcp.changes.backend import Backend
+from sim_mcp.changes.policy.agreement import BY_FORM, BY_PAGE, BY_POLICY, name_person
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.formatting import format_quantity
 from sim_mcp.observing import Observer, Route

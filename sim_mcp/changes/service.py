@@ -10,21 +10,21 @@ from typing import NoReturn
 
 import anyio
 
-from sim_mcp.changes.agreement import BY_POLICY
 from sim_mcp.changes.apply import Run
 from sim_mcp.changes.approval_page.approvals import Approvals
 from sim_mcp.changes.approval_page.desk import Desk
 from sim_mcp.changes.approval_page.notifier import Notifier
 from sim_mcp.changes.approval_page.offer import PageOffer
 from sim_mcp.changes.approval_page.public_offer import PublicOffer
-from sim_mcp.changes.approver import WHOSE_YES
 from sim_mcp.changes.backend import Backend, open_journal
 from sim_mcp.changes.decision import decide, tell_made
 from sim_mcp.changes.kinds.fees import word_due
-from sim_mcp.changes.limits import Limits
-from sim_mcp.changes.open_plans import check_open_plans
 from sim_mcp.changes.plan import Plan, remake
-from sim_mcp.changes.policy import Decision
+from sim_mcp.changes.policy.agreement import BY_POLICY
+from sim_mcp.changes.policy.approver import WHOSE_YES
+from sim_mcp.changes.policy.limits import Limits
+from sim_mcp.changes.policy.open_plans import check_open_plans
+from sim_mcp.changes.policy.rules import Decision
 from sim_mcp.changes.record.entries import Caller, StoredPlan
 from sim_mcp.changes.record.history import Change, changes
 from sim_mcp.changes.record.journal import Journal

@@ -14,7 +14,7 @@ from mcp.types import CallToolResult
 
 from sim_mcp import __version__
 from sim_mcp.addresses import is_loopback
-from sim_mcp.changes.policy import PolicyError, read_policy
+from sim_mcp.changes.policy.rules import PolicyError, read_policy
 from sim_mcp.cli import call as shell
 from sim_mcp.cli import database
 from sim_mcp.cli import demo as demonstration

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import LOGGING_CONFIG
 
-from sim_mcp.changes.policy import read_policy
+from sim_mcp.changes.policy.rules import read_policy
 from sim_mcp.http_server import http_server
 from sim_mcp.logs import logs_json, tell
 from sim_mcp.observing import NOBODY, Observer

@@ -7,7 +7,7 @@ from typing import Any
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import ValidationError
 
-from sim_mcp.changes.policy import ForbiddenByPolicyError
+from sim_mcp.changes.policy.rules import ForbiddenByPolicyError
 from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.changes.refusals import NotConfirmedError
 from sim_mcp.emnify import (

@@ -23,7 +23,7 @@ from sim_mcp.changes.kinds.kind import fingerprint
 from sim_mcp.changes.kinds.status import SetStatus
 from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.plan import Plan
-from sim_mcp.changes.policy import PolicyError, read_policy
+from sim_mcp.changes.policy.rules import PolicyError, read_policy
 from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.journal import Journal

@@ -11,7 +11,7 @@ from mcp import Client
 from sim_mcp.changes.item import PlannedItem
 from sim_mcp.changes.kinds.register import Register
 from sim_mcp.changes.plan import Plan
-from sim_mcp.changes.policy import read_policy
+from sim_mcp.changes.policy.rules import read_policy
 from sim_mcp.emnify import SimStatus
 from sim_mcp.fleet.lookup.sims_by_id import FEW
 from sim_mcp.server.app import build_server

@@ -38,7 +38,7 @@ ONE_TEST_S, ALL_TESTS_S = 60, 300
 
 LOOK_FIRST = {
     "changes/consent.py": ("test_consent",),
-    "changes/policy.py": ("test_policy", "test_record"),
+    "changes/policy/rules.py": ("test_policy", "test_record"),
     "changes/plan.py": ("test_consent", "test_approval", "test_record"),
     "changes/service.py": ("test_record", "test_approval"),
     "changes/record/journal.py": ("../test_record", "../test_approval"),

@@ -3,7 +3,7 @@
 Two tests are left out: they go on with a second server while emnify has the first wait, and here all servers wait.
 """
 
-from tests.changes.test_agreement import (  # noqa: F401  # each runs here too, with a database.
+from tests.changes.policy.test_agreement import (  # noqa: F401  # each runs here too, with a database.
     slow,
     test_a_clock_that_goes_back_gains_nobody_time,
     test_a_clock_that_goes_back_revives_nothing,

@@ -15,7 +15,7 @@ from mcp import Client
 from mcp.types import CallToolResult
 from pydantic import SecretStr
 
-from sim_mcp.changes.agreement import BY_PAGE
+from sim_mcp.changes.policy.agreement import BY_PAGE
 from sim_mcp.changes.record.history import Change, changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.sandbox import SandboxSettings

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from sim_mcp.changes.agreement import BY_PAGE
 from sim_mcp.changes.approval_page.view import Row, View
 from sim_mcp.changes.backend import Backend
 from sim_mcp.changes.decision import decide
 from sim_mcp.changes.outcome import Outcome
+from sim_mcp.changes.policy.agreement import BY_PAGE
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.principal import Principal
 

@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 
 from sim_mcp.changes.approval_page.approvals import Approvals
 from sim_mcp.changes.approval_page.view import View
-from sim_mcp.changes.approver import may_approve, may_reject, may_see
 from sim_mcp.changes.backend import Backend
-from sim_mcp.changes.policy import Approver
+from sim_mcp.changes.policy.approver import may_approve, may_reject, may_see
+from sim_mcp.changes.policy.rules import Approver
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import PLANS_LIVE

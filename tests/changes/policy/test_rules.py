@@ -8,7 +8,7 @@ from sim_mcp.changes.item import PlannedItem
 from sim_mcp.changes.kinds.delete import Delete
 from sim_mcp.changes.kinds.status import SetStatus
 from sim_mcp.changes.plan import Plan
-from sim_mcp.changes.policy import Policy, PolicyError, read_policy
+from sim_mcp.changes.policy.rules import Policy, PolicyError, read_policy
 from sim_mcp.emnify import SimStatus
 from sim_mcp.settings import Confirm
 from tests.processes.test_commands import run

@@ -1,6 +1,6 @@
 """Who may see a plan and decide on it, of those who signed in to do so."""
 
-from sim_mcp.changes.policy import Approver
+from sim_mcp.changes.policy.rules import Approver
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.principal import Principal
 

@@ -1,7 +1,7 @@
 """How a change was agreed to, and whether that is enough by the policy in force when it is acted upon."""
 
-from sim_mcp.changes.approver import may_approve
-from sim_mcp.changes.policy import Approver, Decision
+from sim_mcp.changes.policy.approver import may_approve
+from sim_mcp.changes.policy.rules import Approver, Decision
 from sim_mcp.changes.record.entries import Caller, StoredPlan
 from sim_mcp.principal import Principal
 

@@ -1,8 +1,8 @@
 """What the operator allows: how many SIMs one change and one hour may touch, and which changes need whose yes."""
 
-from sim_mcp.changes.agreement import why_not_enough
 from sim_mcp.changes.plan import Plan
-from sim_mcp.changes.policy import Approver, Decision, ForbiddenByPolicyError, read_policy
+from sim_mcp.changes.policy.agreement import why_not_enough
+from sim_mcp.changes.policy.rules import Approver, Decision, ForbiddenByPolicyError, read_policy
 from sim_mcp.changes.record.entries import StoredPlan
 from sim_mcp.emnify import InvalidValueError
 from sim_mcp.formatting import format_quantity

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
-from sim_mcp.changes.agreement import BY_FORM, BY_PAGE, why_not_enough
-from sim_mcp.changes.approver import may_approve, may_reject, may_see
-from sim_mcp.changes.policy import Approver, PolicyError, read_policy
+from sim_mcp.changes.policy.agreement import BY_FORM, BY_PAGE, why_not_enough
+from sim_mcp.changes.policy.approver import may_approve, may_reject, may_see
+from sim_mcp.changes.policy.rules import Approver, PolicyError, read_policy
 from sim_mcp.changes.record.entries import Caller, StoredPlan
 from sim_mcp.principal import Principal
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
+from tests.changes.policy.test_rules import DELETES, SUSPENDS, policy_of
 from tests.changes.test_approval import suspend
-from tests.changes.test_policy import DELETES, SUSPENDS, policy_of
 from tests.processes.test_serving import agree
 from tests.support import Fleet, text_of
 

@@ -1,0 +1,1 @@
+"""What the operator decided: which changes need whose yes, and how many there may be."""
