@@ -104,7 +104,7 @@ async def measure(number: int) -> list[Row]:
     refused = sum(request["status"] == httpx.codes.TOO_MANY_REQUESTS for request in ours)
     least = max(0.0, -(-len(ours) // WINDOW_REQUESTS) - 1) * WINDOW_S
     change = f"Suspending {number:,} SIMs"
-    details = f"{calls} {'call' if calls == 1 else 'calls'}, {len(ours) / number:.2f} requests a SIM, {refused or 'no'} 429 responses"
+    details = f"{calls} {'call' if calls == 1 else 'calls'}, {len(ours) / number:.2f} requests a SIM, 429s: {refused}"
     compared, ratio = ("the least the limits allow", took / least) if least else (BARE_ONES, took / (each * number))
     return [
         Row(f"{change}: time", details, compared, times(ratio)),

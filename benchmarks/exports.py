@@ -123,7 +123,7 @@ def rows_of(found: Measured, smallest: Measured) -> list[Row]:
     """Return what one size cost as rows of the table."""
     file = f"Export of {found.sims:,} SIMs"
     details = (
-        f"{found.calls} {'call' if found.calls == 1 else 'calls'}, each SIM once, {found.refused or 'no'} 429 responses; "
+        f"{found.calls} {'call' if found.calls == 1 else 'calls'}, each SIM once, 429s: {found.refused}; "
         f"own CPU {found.own_cpu_s / found.least_s:.2f} of the least"
     )
     rows = [

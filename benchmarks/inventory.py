@@ -162,7 +162,7 @@ def rows_of(found: Measured) -> list[Row]:
     return [
         Row(
             f"{fleet}: time",
-            f"{found.refused or 'no'} 429 responses; own CPU {found.own_cpu_s / found.least_s:.2f} of the least",
+            f"429s: {found.refused}; own CPU {found.own_cpu_s / found.least_s:.2f} of the least",
             "the least the limits allow (aim: 1.05 x)",
             times(found.ratio),
         ),

@@ -162,14 +162,14 @@ def rows_of(window_s: float, seconds: float, alone: Tally, together: Tally, befo
     rows = [
         Row(
             f"{what}: requests for each answered call",
-            f"{told}, {together.throttled or 'no'} 429 responses",
+            f"{told}, 429s: {together.throttled}",
             "the same calls one by one (aim: 0.10 x)",
             times(together.per_call / alone.per_call),
         ),
         Row(f"{what}: median answer", "", "100 ms", times(together.median_s / 0.1)),
     ]
     if before is not None:
-        told = f"before: {before.answered:,} answered, {before.refused:,} refused, {before.throttled or 'no'} 429 responses"
+        told = f"before: {before.answered:,} answered, {before.refused:,} refused, 429s: {before.throttled}"
         rows += [
             Row(f"{what}: answered calls", told, "before", times(together.answered / max(1, before.answered))),
             Row(f"{what}: requests for each", "", "before", times(together.per_call / before.per_call)),

@@ -49,7 +49,7 @@ async def measure(world: Sandbox, sims: int) -> list[Row]:
             await scan.read(ids, [this, last], wait_s=3600)
             cached = time.perf_counter() - again
     statuses = Counter(request["status"] for request in await requests(world) if "/stats" in request["path"])
-    requested = f"{statuses.total() / sims:.3f} requests a SIM, {statuses[429] or 'no'} 429 responses"
+    requested = f"{statuses.total() / sims:.3f} requests a SIM, 429s: {statuses[429]}"
     what = f"Usage of {sims:,} SIMs"
     return [
         Row(f"{what}: time", requested, "the least the limits allow (aim: 1.05 x)", times(took / least_s(sims))),
