@@ -62,9 +62,9 @@ def nginx_configuration(directory: Path, port: int, servers: tuple[int, int]) ->
 
 
 @contextmanager
-def proxying(proxy: Proxy, directory: Path, servers: tuple[int, int]) -> Iterator[tuple[int, Path]]:
-    """Run a proxy in front of two servers; yield its port and its log."""
-    port, log = free_port(), directory / "proxy.log"
+def proxying(proxy: Proxy, directory: Path, port: int, servers: tuple[int, int]) -> Iterator[Path]:
+    """Run a proxy on a port in front of two servers; yield its log."""
+    log = directory / "proxy.log"
     if proxy == "haproxy":
         command = ["haproxy", "-f", str(DEPLOY / "haproxy.cfg")]
         env = os.environ | haproxy_environment(certificate(directory), port, servers)
@@ -74,7 +74,7 @@ def proxying(proxy: Proxy, directory: Path, servers: tuple[int, int]) -> Iterato
         env = dict(os.environ)
     with log.open("w") as sink, subprocess.Popen(command, env=env, stdout=sink, stderr=sink) as process:
         try:
-            yield port, log
+            yield log
         finally:
             process.terminate()
 

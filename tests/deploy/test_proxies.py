@@ -17,7 +17,7 @@ from anyio.abc import Process
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.deploy.proxies import Proxy, proxying, until_open
+from tests.deploy.proxies import Proxy, free_port, proxying, until_open
 from tests.processes.test_ending import ended, http_server
 from tests.processes.test_serving import Era, environment
 from tests.support import Fleet, bearer, structured
@@ -62,11 +62,12 @@ class Site:
 
 @asynccontextmanager
 async def site(proxy: Proxy, fleet: Fleet, directory: Path, **settings: str) -> AsyncIterator[Site]:
-    env = environment(fleet, **settings)
+    port = free_port()
+    env = environment(fleet, **{"SIM_MCP_PUBLIC_URL": f"https://localhost:{port}", **settings})
     async with AsyncExitStack() as stack:
         servers = [await stack.enter_async_context(http_server(env, "--stateless")) for _ in range(2)]
         one, two = (httpx.URL(address).port or 0 for _, address in servers)
-        port, log = stack.enter_context(proxying(proxy, directory, (one, two)))
+        log = stack.enter_context(proxying(proxy, directory, port, (one, two)))
         await until_open(port)
         names = ("ready/server-1", "ready/server-2") if proxy == "haproxy" else (f"127.0.0.1:{one}", f"127.0.0.1:{two}")
         yield Site(port, log, [process for process, _ in servers], names, directory / "ca.pem", env)
@@ -85,6 +86,14 @@ async def test_calls_are_answered_by_either_server(fleet: Fleet, tmp_path: Path,
             assert (await http.get("/health")).status_code == 200
             assert (await http.post("/mcp", json={})).status_code == 401
     assert behind.answering() == 2
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+async def test_the_public_name_and_no_other_is_served(fleet: Fleet, tmp_path: Path, proxy: Proxy) -> None:
+    public = {"SIM_MCP_PUBLIC_URL": "https://sims.example.net"}
+    async with site(proxy, fleet, tmp_path, **public) as behind, behind.http() as http:
+        for host, status in (("sims.example.net", 200), ("other.example.net", 421)):
+            assert (await http.get("/health", headers={"Host": host})).status_code == status
 
 
 @pytest.mark.parametrize("proxy", PROXIES)

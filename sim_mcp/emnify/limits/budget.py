@@ -24,6 +24,9 @@ Party = tuple[str, str]
 _JITTER_S = 0.3
 """How much later than others a request may arrive without a bunch of them exceeding the burst."""
 
+_LEAST_SPARED = 4
+"""Of a small burst so many stay unused, for on a busy machine requests that left one by one arrive together."""
+
 _MARGIN = 0.99
 """The share of a rate that is used; the rest absorbs clocks that run differently."""
 
@@ -112,7 +115,8 @@ class _Bucket:
 
     def __init__(self, rate: Rate) -> None:
         self._interval = 1 / (rate.per_second * _MARGIN)
-        self._tolerance = max(0, rate.burst - math.ceil(rate.per_second * _JITTER_S) - 1) * self._interval
+        spared = max(_LEAST_SPARED, math.ceil(rate.per_second * _JITTER_S))
+        self._tolerance = max(0, rate.burst - spared - 1) * self._interval
         self._full_at = 0.0
 
     def ready_at(self, now: float, ahead: float = 0) -> float:

@@ -19,7 +19,7 @@ from sim_mcp.observing import NOBODY, Observer
 MAX_AT_ONCE = 40
 """Requests under way: enough for 100 a second at 400 ms each."""
 
-_PATIENCE_S = 1.0
+_PATIENCE_S = 0.1
 """How long the front of a line is held for somebody whose slot is still to come."""
 
 _FIRST_BRAKE_S, _LONGEST_BRAKE_S = 1.0, 30.0
