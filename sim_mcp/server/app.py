@@ -13,6 +13,7 @@ from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.request_state import RequestStateSecurity
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, ToolAnnotations
 from mcp.types import Tool as ListedTool
@@ -220,6 +221,7 @@ def build_server(
     forms_count: bool = True,
     all_sign_in: bool = False,
     telemetry: Telemetry = UNSEEN,
+    shared_secret: str | None = None,
 ) -> SimServer:
     """Build the server; nothing is sent anywhere before the first tool call.
 
@@ -229,6 +231,7 @@ def build_server(
         forms_count: whether a form that the client answers is a person's word.
         all_sign_in: whether each call has to be that of somebody who signed in.
         telemetry: who hears what happens inside.
+        shared_secret: what other servers have too, so that a form which one of them showed may come back to another.
     """
     workspaces = Workspaces(settings) if settings.workspaces else None
     readiness = Readiness(settings, workspaces)
@@ -244,6 +247,7 @@ def build_server(
         instructions=f"{_PLACES.get(settings.place, f'Works on {settings.place}. ')}{INSTRUCTIONS}",
         lifespan=_lifespan(settings, builder, readiness, workspaces),
         middleware=[RequestIds(), *telemetry.middleware],
+        request_state_security=RequestStateSecurity(keys=[shared_secret]) if shared_secret else None,
         log_level=settings.log_level,
         cache_hints={
             # Who signs in again with other scopes has other tools.

@@ -88,7 +88,13 @@ async def serve_http(
         background = await stack.enter_async_context(anyio.create_task_group())
         _warn_without_token(ready)
         warn_without_sign_in(ready, people_sign_in=door is not None)
-        mcp_server = build_server(ready, forms_count=door is not None, all_sign_in=door is not None, telemetry=seen)
+        mcp_server = build_server(
+            ready,
+            forms_count=door is not None,
+            all_sign_in=door is not None,
+            telemetry=seen,
+            shared_secret=door.shared_secret if door else None,
+        )
         app = DrainingMiddleware(http_app(mcp_server, door, stateless=stateless, observer=seen.observer))
 
         def announce() -> None:

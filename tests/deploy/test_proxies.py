@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -17,6 +18,8 @@ from anyio.abc import Process
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from tests.changes.test_approval import suspend
+from tests.changes.test_consent import Asked, yes
 from tests.deploy.proxies import Proxy, free_port, proxying, until_open
 from tests.processes.test_ending import ended, http_server
 from tests.processes.test_serving import Era, environment
@@ -47,11 +50,11 @@ class Site:
         return f"https://localhost:{self.port}"
 
     @asynccontextmanager
-    async def client(self, era: Era = "auto") -> AsyncIterator[Client]:
+    async def client(self, era: Era = "auto", **options: Any) -> AsyncIterator[Client]:
         trusted = ssl.create_default_context(cafile=str(self.authority))
         async with (
             httpx2.AsyncClient(headers=bearer(self.env), timeout=60, verify=trusted, trust_env=False) as http,
-            Client(streamable_http_client(f"{self.address}/mcp", http_client=http), mode=era) as client,
+            Client(streamable_http_client(f"{self.address}/mcp", http_client=http), mode=era, **options) as client,
         ):
             yield client
 
@@ -86,6 +89,18 @@ async def test_calls_are_answered_by_either_server(fleet: Fleet, tmp_path: Path,
             assert (await http.get("/health")).status_code == 200
             assert (await http.post("/mcp", json={})).status_code == 401
     assert behind.answering() == 2
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+async def test_a_form_that_one_server_shows_may_come_back_to_the_other(
+    fleet: Fleet, tmp_path: Path, proxy: Proxy
+) -> None:
+    asked: Asked = []
+    async with site(proxy, fleet, tmp_path) as behind, behind.client(elicitation_callback=yes(asked)) as client:
+        for scenario in ("healthy", "went_silent", "euicc", "wrong_apn"):
+            done = structured(await client.call_tool("set_sim_status", suspend(fleet, scenario)))
+            assert (done["counts"], done["agreed"]) == ({"changed": 1}, "a person, by form")
+    assert (len(asked), len(await fleet.writes())) == (4, 4)
 
 
 @pytest.mark.parametrize("proxy", PROXIES)

@@ -51,6 +51,16 @@ class Door:
             self._tokens = TokenVerifier(settings, settings.issuer, settings.audience or settings.resource)
 
     @property
+    def shared_secret(self) -> str | None:
+        """Return what all servers behind one address have, and nobody else; None where they have nothing in common."""
+        given = self.settings.session_key
+        if given is not None:
+            return given.get_secret_value()
+        if self.session_key is not None or self._local_key is None:
+            return self.session_key
+        return self._local_key.secret.get_secret_value()
+
+    @property
     def issuer(self) -> str | None:
         """Return who vouches for people, or None where there are keys alone."""
         return self.settings.issuer
