@@ -76,12 +76,13 @@ class SimServer(MCPServer[AppState]):
         place: str,
         rates: CallRates,
         *,
+        services: Sequence[ChangeService] = (),
         all_sign_in: bool = False,
         workspaces: Workspaces | None = None,
         **options: Any,
     ) -> None:
         super().__init__("sim_mcp", tools=list(tools), **options)
-        self.services: list[ChangeService] = []
+        self.services = services
         """What makes changes, while the server runs: the pages show its plans."""
         self._rates = rates
         self._all_sign_in = all_sign_in
@@ -240,6 +241,7 @@ def build_server(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
         settings.place,
         CallRates(settings.calls_per_minute),
+        services=builder.making,
         all_sign_in=all_sign_in,
         workspaces=workspaces,
         title=f"SIM cards ({settings.place})",
@@ -256,7 +258,6 @@ def build_server(
             "resources/templates/list": CacheHint(ttl_ms=_LISTS_LIVE_MS),
         },
     )
-    server.services = builder.making
     add_prompts(server)
     add_resources(server, settings)
     server.custom_route("/health", methods=["GET"], name="health")(_health)

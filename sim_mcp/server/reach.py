@@ -1,7 +1,5 @@
 """Who somebody is in each workspace of the server: the pages and the audit show what is theirs there."""
 
-from collections.abc import Sequence
-
 from sim_mcp.principal import Principal
 from sim_mcp.server.workspaces import Workspaces
 
@@ -24,10 +22,8 @@ class Reach:
             return who
         return self._workspaces.open_to(who).get(workspace)
 
-    def everywhere(self, who: Principal) -> Sequence[Principal]:
-        """Return who somebody is in each workspace that is open to them."""
-        return [who] if self._workspaces is None else list(self._workspaces.open_to(who).values())
-
     def sees_all(self, who: Principal) -> bool:
         """Tell whether somebody sees, in some workspace, what others asked for."""
-        return any(there.sees_all for there in self.everywhere(who))
+        if self._workspaces is None:
+            return who.sees_all
+        return any(there.sees_all for there in self._workspaces.open_to(who).values())

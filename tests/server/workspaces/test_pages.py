@@ -1,5 +1,7 @@
 """The pages and the audit of a server with several workspaces show each person those that are theirs."""
 
+from contextlib import AbstractAsyncContextManager
+
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +12,7 @@ from sim_mcp.workspaces.file import claims_that_count
 from tests.changes.test_approval import suspend
 from tests.server.approvals.conftest import anyio_backend, issuer
 from tests.server.approvals.people import ALL
+from tests.server.approvals.people import Desk as ServedDesk
 from tests.server.approvals.people import desk_of as served_to_people
 from tests.server.signin.issuing import Issuer
 from tests.server.workspaces.desk import Desk, mark_of
@@ -27,51 +30,53 @@ def granted(desk: Desk) -> Desk:
     return desk
 
 
+def served(desk: Desk, issuer: Issuer) -> AbstractAsyncContextManager[ServedDesk]:
+    """Serve the workspaces to people who sign in, where a change takes another's yes."""
+    chosen = {"workspaces": desk.settings().workspaces, "state_dir": desk.directory, "application_token": None}
+    return served_to_people(desk.fleets["acme"], issuer, 'approver = "another"', **chosen)
+
+
 async def test_who_may_approve_in_one_workspace_sees_and_decides_nothing_of_another(
     granted: Desk, issuer: Issuer
 ) -> None:
     fleet = granted.fleets["acme"]
-    settings = granted.settings()
-    chosen = {"workspaces": settings.workspaces, "state_dir": granted.directory, "application_token": None}
     async with (
-        served_to_people(fleet, issuer, 'approver = "another"', **chosen) as served,
-        served.client("alice") as alice,
-        served.client("dave", ALL) as stranger,
-        served.browser("carol", ALL) as colleague,
-        served.browser("dave", ALL) as other,
+        served(granted, issuer) as served_desk,
+        served_desk.client("alice") as alice,
+        served_desk.client("dave", ALL) as stranger,
+        served_desk.browser("carol", ALL) as colleague,
+        served_desk.browser("dave", ALL) as other,
     ):
         await stranger.call_tool("list_sims", {})
         waiting = structured(await alice.call_tool("set_sim_status", suspend(fleet, "healthy")))
         link = waiting["approve_at"]
-        assert waiting["plan"] in (await colleague.open(served.url)).text
-        for place in (served.url, f"{served.url}/audit.csv", link, f"{link}/result"):
+        assert waiting["plan"] in (await colleague.open(served_desk.url)).text
+        for place in (served_desk.url, f"{served_desk.url}/audit.csv", link, f"{link}/result"):
             seen = (await other.open(place)).text
             assert waiting["plan"] not in seen.replace(link, "")
             assert mark_of("acme") not in seen
         assert (await other.open(link)).status_code == 404
         await colleague.press(await colleague.open(link), "approve")
         assert structured(await alice.call_tool("continue_change", {}))["counts"] == {"changed": 1}
-        assert waiting["plan"] in (await colleague.open(f"{served.url}/audit.csv")).text
-        assert waiting["plan"] not in (await other.open(f"{served.url}/audit.csv")).text
+        assert waiting["plan"] in (await colleague.open(f"{served_desk.url}/audit.csv")).text
+        assert waiting["plan"] not in (await other.open(f"{served_desk.url}/audit.csv")).text
 
 
 async def test_a_plan_of_before_a_restart_is_shown_although_nobody_used_its_workspace_since(
     granted: Desk, issuer: Issuer
 ) -> None:
     fleet = granted.fleets["acme"]
-    settings = granted.settings()
-    chosen = {"workspaces": settings.workspaces, "state_dir": granted.directory, "application_token": None}
     async with (
-        served_to_people(fleet, issuer, 'approver = "another"', **chosen) as served,
-        served.client("alice") as alice,
+        served(granted, issuer) as served_desk,
+        served_desk.client("alice") as alice,
     ):
         plan = structured(await alice.call_tool("set_sim_status", suspend(fleet, "healthy")))["plan"]
     async with (
-        served_to_people(fleet, issuer, 'approver = "another"', **chosen) as served,
-        served.browser("carol", ALL) as colleague,
+        served(granted, issuer) as served_desk,
+        served_desk.browser("carol", ALL) as colleague,
     ):
-        assert plan in (await colleague.open(served.url)).text
-        page = await colleague.open(f"{served.url}/{plan}")
+        assert plan in (await colleague.open(served_desk.url)).text
+        page = await colleague.open(f"{served_desk.url}/{plan}")
         assert "workspace acme (" in page.text
         assert "Approved" in (await colleague.press(page, "approve")).text
 
