@@ -24,6 +24,9 @@ from sim_mcp.sandbox.world.world import open_world
 
 _BACKLOG = 512
 _LAST_RESPONSES_S = 1
+# As long as a load balancer's, and longer than clients keep theirs: whoever closes first must be the client, or a
+# request is lost that was sent on a connection just closed.
+_IDLE_CONNECTION_S = 60
 _WITHOUT_REASON_PHRASE = 422
 
 
@@ -121,6 +124,7 @@ def _server(core: Core, base_url: str) -> uvicorn.Server:
         server_header=False,
         date_header=False,
         proxy_headers=False,
+        timeout_keep_alive=_IDLE_CONNECTION_S,
         timeout_graceful_shutdown=_LAST_RESPONSES_S,
     )
     server = uvicorn.Server(config)
