@@ -57,6 +57,10 @@ class Server:
     def stop(self) -> None:
         self._run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
 
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
     def _run(self, program: str, *words: object) -> None:
         if os.getuid() == 0:
             owner = pwd.getpwnam(UNPRIVILEGED)
