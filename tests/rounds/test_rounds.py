@@ -109,7 +109,7 @@ def shown(caller: Caller) -> Iterator[None]:
         yield
     finally:
         told = [{key: said.get(key) for key in ("state", "counts", "left", "changes")} for said in caller.told]
-        print(*told, *caller.not_told, *(each.log for each in caller.site.replicas), sep="\n")
+        print(*told, *caller.not_told, *(each.log for each in caller.site.replicas), sep="\n")  # noqa: T201  # as pytest does.
 
 
 async def happen(bad: Round, blows: Blows, caller: Caller) -> None:
