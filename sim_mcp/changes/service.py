@@ -196,8 +196,10 @@ class ChangeService:
             decision = self._limits.decide_again(stored)
             if decision == "allow" and unasked:
                 return await self.carry_out(stored, BY_POLICY, progress, started)
-            # A link that nobody was given yet comes at once, instead of after a wait in silence.
-            return await self.offer_page(stored, progress, started, wait=heard or self._page.was_offered(stored.id))
+            # A link that nobody was given yet comes at once, instead of after a wait in silence. Where people sign in,
+            # it may have been given by another server, and the plan is listed anyway.
+            known = self._page.signs_in or self._page.was_offered(stored.id)
+            return await self.offer_page(stored, progress, started, wait=heard or known)
         if stored.plan.items and not stored.plan.to_do:
             return await self._report(stored.id)
         if stored.state not in ("approved", "lapsed"):
