@@ -238,12 +238,13 @@ class ChangeService:
             log.warning("%s", error)
 
     async def work_with_others(self) -> None:
-        """Hear of decisions made on other servers, and go on with what they left, until cancelled."""
+        """Hear of what other servers do, and go on with what they left, until cancelled."""
         with suppress(JournalError):
             await work_with_others(
                 self._journal.record,
                 self._record,
                 self.look_again,
+                self._client.forget,
                 self._finish,
                 is_ours=self._is_ours,
                 taken_over=self._observer.lease_taken_over,

@@ -65,6 +65,10 @@ class Server:
     def stop(self) -> None:
         self._run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
 
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
     def _run(self, program: str, *words: object) -> None:
         if os.getuid() == 0:
             owner = pwd.getpwnam(UNPRIVILEGED)
@@ -108,10 +112,10 @@ def database_of(url: str) -> str:
     return str(conninfo.conninfo_to_dict(url)["dbname"])
 
 
-async def heard_by_somebody(place: SecretStr) -> None:
-    """Wait until a server listens to what is decided."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen%'"
+async def heard_by_somebody(place: SecretStr, servers: int = 1) -> None:
+    """Wait until so many servers listen to what is decided and written."""
+    query = "SELECT count(*) >= %s FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen%%'"
     async with await psycopg.AsyncConnection.connect(place.get_secret_value(), autocommit=True) as db:
         with anyio.fail_after(10):
-            while await (await db.execute(query)).fetchone() == (0,):  # noqa: ASYNC110  # it tells nobody.
+            while await (await db.execute(query, (servers,))).fetchone() != (True,):  # noqa: ASYNC110  # it tells nobody.
                 await anyio.sleep(0.05)

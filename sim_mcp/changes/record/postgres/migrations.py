@@ -178,10 +178,23 @@ CREATE FUNCTION pause_pace(paused text, seconds double precision) RETURNS void L
 $$;
 """
 
+_WRITES = """
+CREATE FUNCTION tell_write() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify(
+        'sim_mcp_written', coalesce((SELECT sim FROM items WHERE plan = NEW.plan AND item = NEW.item), '')
+    );
+    RETURN NULL;
+END $$;
+CREATE TRIGGER told_when_written AFTER INSERT ON entries
+    FOR EACH ROW WHEN (NEW.kind IN ('intent', 'answer')) EXECUTE FUNCTION tell_write();
+"""
+
 MIGRATIONS = (
     Migration("keep plans, decisions, intents, answers and outcomes", _THE_RECORD),
     Migration("take turns at plans, and tell decisions", _TURNS),
     Migration("share emnify's limits", _PACES),
+    Migration("tell which SIM is written to", _WRITES),
 )
 """From version 0, which an empty database is at."""
 VERSION = len(MIGRATIONS)
