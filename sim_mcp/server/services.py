@@ -19,6 +19,7 @@ from sim_mcp.fleet.inventory.fleet_search import FleetSearch
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.inventory.sharing import SharedFleet
 from sim_mcp.fleet.usage.scan import UsageScan
+from sim_mcp.fleet.usage.sharing import KeptUsage
 from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.settings import Settings
 from sim_mcp.tools.context import AppState
@@ -31,6 +32,7 @@ class Shared:
     limits: LimitStore
     fleet: Callable[[str], SharedFleet]
     """What is kept of the fleet of a workspace, by the client's identity."""
+    usage: KeptUsage
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ class Builder:
             )
             fleet = shared.fleet(client.identity) if shared else None
             inventory = await stack.enter_async_context(Inventory(client, _state_directory(settings), shared=fleet))
-            usage = await stack.enter_async_context(UsageScan(client, _state_directory(settings)))
+            known_usage = shared.usage if shared else None
+            usage = await stack.enter_async_context(UsageScan(client, _state_directory(settings), shared=known_usage))
             changes = ChangeService(
                 client,
                 settings,
@@ -116,10 +119,11 @@ async def shared_by(settings: Settings) -> AsyncIterator[Shared | None]:
     from sim_mcp.emnify.limits.postgres_limits import PostgresLimits  # noqa: PLC0415
     from sim_mcp.shared_fleet.database import SharedDatabase  # noqa: PLC0415
     from sim_mcp.shared_fleet.snapshots import PostgresSnapshots  # noqa: PLC0415
+    from sim_mcp.shared_fleet.usage import PostgresUsage  # noqa: PLC0415
 
     async with aclosing(PostgresLimits(settings.database_url)) as limits:
         with closing(SharedDatabase(settings.database_url)) as database:
-            yield Shared(limits, partial(PostgresSnapshots, database))
+            yield Shared(limits, partial(PostgresSnapshots, database), PostgresUsage(database))
 
 
 def _state_directory(settings: Settings) -> Path | None:

@@ -216,6 +216,26 @@ CREATE TABLE fleet_writes (
     names text,
     PRIMARY KEY (workspace, n)
 );
+CREATE TABLE usage (
+    workspace text COLLATE "C" NOT NULL,
+    period text COLLATE "C" NOT NULL,
+    sim bigint NOT NULL,
+    data_mb double precision NOT NULL,
+    sms double precision NOT NULL,
+    costs text NOT NULL,
+    read_at double precision NOT NULL,
+    final boolean NOT NULL,
+    PRIMARY KEY (workspace, period, sim)
+);
+CREATE TABLE usage_claims (
+    workspace text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    sim bigint NOT NULL,
+    owner text COLLATE "C" NOT NULL,
+    until timestamptz NOT NULL,
+    PRIMARY KEY (workspace, kind, sim)
+);
+CREATE INDEX usage_claims_by_owner ON usage_claims (owner);
 """
 
 MIGRATIONS = (
