@@ -29,7 +29,7 @@ from sim_mcp.changes.record.entries import Caller, StoredPlan
 from sim_mcp.changes.record.history import Change, changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.last_change import LastChange
-from sim_mcp.changes.record.storage import JournalError, TurnLostError
+from sim_mcp.changes.record.storage import JournalError, SharedRecord, TurnLostError
 from sim_mcp.changes.record.unsettled import count_unsettled
 from sim_mcp.changes.recovery import Recovery
 from sim_mcp.changes.refusals import (
@@ -42,7 +42,7 @@ from sim_mcp.changes.refusals import (
     stopped,
 )
 from sim_mcp.changes.report import Report, ReportProgress, hears_nothing
-from sim_mcp.changes.sharing import work_with_others
+from sim_mcp.changes.sharing import go_on_with, hear_decisions, work_with_others
 from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.formatting import format_counts, format_quantity
@@ -236,10 +236,27 @@ class ChangeService:
         """Log which changes are not finished, and read again what was left in doubt."""
         try:
             backend = self._backend
-            self._observer.watch_unsettled(partial(count_unsettled, backend.journal.record))
+            if not backend.token_owner:  # what is unsettled is counted once for all callers.
+                self._observer.watch_unsettled(partial(count_unsettled, backend.journal.record))
             await Recovery(backend).at_start()
         except JournalError as error:
             log.warning("%s", error)
+
+    async def hear_others(self, hear: Callable[[str], None]) -> None:
+        """Tell each plan that is decided on another server, until cancelled."""
+        with suppress(JournalError):
+            record = self._journal.record
+            if isinstance(record, SharedRecord):
+                await hear_decisions(record, hear)
+
+    async def go_on_with(self, plan_id: str) -> None:
+        """Go on with a plan that another server left, if emnify may be asked about it here.
+
+        Raises:
+            JournalError: The record cannot be read or written.
+        """
+        if await self._is_ours(plan_id):
+            await go_on_with(plan_id, self._finish, self._observer.lease_taken_over)
 
     async def work_with_others(self) -> None:
         """Hear of what other servers do, and go on with what they left, until cancelled."""
@@ -275,6 +292,11 @@ class ChangeService:
         return self._settings.workspace
 
     @property
+    def is_somebodys(self) -> bool:
+        """Tell whether this works with one caller's own token, for that caller alone."""
+        return bool(self._settings.token_owner)
+
+    @property
     def desk(self) -> Desk:
         """Return the plans as people see and decide them who signed in for that.
 
@@ -288,7 +310,12 @@ class ChangeService:
         # Opened when first needed: reading needs no journal.
         if self._opened is None:
             self._opened = Backend(
-                self._client, open_journal(self._settings), self._record, self._inventory, self._observer
+                self._client,
+                open_journal(self._settings),
+                self._record,
+                self._inventory,
+                self._observer,
+                self._settings.token_owner,
             )
         return self._opened
 
@@ -338,7 +365,7 @@ class ChangeService:
         paused = None
         async with self._backend.turn(plan_id, deadline) as backend:
             stored = await self._record(self._journal.plan, plan_id) if backend is not None else None
-            if backend is not None and stored is not None:
+            if backend is not None and stored is not None and backend.may_ask_for(stored.caller):
                 run = self._runner(backend, stored, progress)
                 try:
                     # A yes may lapse while this waits for its turn: what was sent is read all the same.
@@ -354,7 +381,8 @@ class ChangeService:
         return report
 
     async def _is_ours(self, plan_id: str) -> bool:
-        return await self._record(self._journal.plan, plan_id) is not None
+        stored = await self._record(self._journal.plan, plan_id)
+        return stored is not None and self._backend.may_ask_for(stored.caller)
 
     async def _finish(self, plan_id: str) -> bool:
         """Go on with a plan that was left, as far as its yes still reaches; return whether there is more to do now."""

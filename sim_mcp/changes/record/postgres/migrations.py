@@ -250,12 +250,28 @@ CREATE TABLE usage_claims (
 CREATE INDEX usage_claims_by_owner ON usage_claims (owner);
 """
 
+_OWN_TOKENS = """
+CREATE TABLE own_tokens (
+    workspace text COLLATE "C" NOT NULL,
+    issuer text COLLATE "C" NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    sealed_with text COLLATE "C" NOT NULL,
+    sealed text NOT NULL,
+    organisation bigint,
+    entered text COLLATE "C" NOT NULL,
+    used text COLLATE "C",
+    PRIMARY KEY (workspace, issuer, subject)
+);
+COMMENT ON TABLE own_tokens IS 'the tokens that callers bring, sealed: they open with a key that is not in here';
+"""
+
 MIGRATIONS = (
     Migration("keep plans, decisions, intents, answers and outcomes", _THE_RECORD),
     Migration("take turns at plans, and tell decisions", _TURNS),
     Migration("share emnify's limits", _PACES),
     Migration("tell which SIM is written to", _WRITES),
     Migration("keep what one server read of a fleet for all", _FLEETS),
+    Migration("keep the tokens that callers bring, sealed", _OWN_TOKENS),
 )
 """From version 0, which an empty database is at."""
 VERSION = len(MIGRATIONS)
