@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import anyio
 
+from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.history import OPEN_FOR, changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.place import Place
@@ -68,36 +69,45 @@ async def take_over(
     while True:
         try:
             for plan_id in await recorder(record.abandoned):
-                if not await is_ours(plan_id):
-                    continue
-                log.warning("Plan %s: another server left it in the middle; going on with it", plan_id)
-                taken_over()
-                while await finish(plan_id):
-                    log.info("Plan %s: going on", plan_id)
+                if await is_ours(plan_id):
+                    await go_on_with(plan_id, finish, taken_over)
         except (JournalError, EmnifyError) as error:
             log.info("What other servers left cannot be gone on with now: %s", error)
         await anyio.sleep(_LOOKS_EVERY_S)
 
 
-async def wake_workspaces(place: Place, wake: Callable[[str], Awaitable[None]]) -> None:
-    """Tell each workspace that has a change to go on with, by the operator's name of it.
+async def go_on_with(plan_id: str, finish: Callable[[str], Awaitable[bool]], taken_over: Callable[[], None]) -> None:
+    """Go on with a plan that another server left.
+
+    Raises:
+        JournalError: The record cannot be read or written.
+    """
+    log.warning("Plan %s: another server left it in the middle; going on with it", plan_id)
+    taken_over()
+    while await finish(plan_id):
+        log.info("Plan %s: going on", plan_id)
+
+
+async def wake_workspaces(place: Place, wake: Callable[[str, Caller, str | None], Awaitable[None]]) -> None:
+    """Tell each workspace that has a change to go on with, by the operator's name of it, and whose change it is.
 
     At first those with a change that is not finished; then, where servers share a record, until cancelled, each of
-    which another server left a change.
+    which another server left a change, and the plan that it left.
     """
     journal, recorder = Journal(place, workspace=None), Recorder()
     with closing(journal.record):
         try:
             found = await recorder(changes, journal, start=datetime.now(UTC) - OPEN_FOR)
-            for name in dict.fromkeys(change.workspace for change in found if change.standing == "open"):
-                await wake(name)
+            left = {(each.workspace, each.caller.owner): each.caller for each in found if each.standing == "open"}
+            for (name, _), caller in left.items():
+                await wake(name, caller, None)
         except JournalError as error:
             log.warning("Which changes are not finished cannot be told now: %s", error)
         while isinstance(journal.record, SharedRecord):
             try:
                 for plan_id in await recorder(journal.record.abandoned):
                     if (stored := await recorder(journal.plan, plan_id)) is not None:
-                        await wake(stored.plan.workspace_name)
+                        await wake(stored.plan.workspace_name, stored.caller, plan_id)
             except JournalError as error:
                 log.info("What other servers left cannot be looked for now: %s", error)
             await anyio.sleep(_LOOKS_EVERY_S)

@@ -39,7 +39,7 @@ from sim_mcp.server.rates import CallRates, TooManyCallsError
 from sim_mcp.server.reach import Reach
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.server.request_ids import RequestIds
-from sim_mcp.server.services import Builder, limit_store_of
+from sim_mcp.server.services import Builder, shared_by
 from sim_mcp.server.telemetry.telemetry import UNSEEN, Telemetry
 from sim_mcp.server.workspaces import Workspaces, with_workspaces
 from sim_mcp.settings import Settings
@@ -119,13 +119,13 @@ class SimServer(MCPServer[AppState]):
         async with call_log.one_line(known, context) as result:
             if name not in self._parameters or self._workspaces is None:
                 return result.take(await self._checked_call(name, arguments, context))
-            here, arguments = await self._workspaces.choose(self._caller(), arguments)
-            result.workspace = here.name
-            with working_in(here), logging_with({PARAMETER: here.name}):
-                try:
-                    return result.take(await self._checked_call(name, arguments, context))
-                except ToolError as error:
-                    raise ToolError(marked_error(here, str(error))) from None
+            async with self._workspaces.chosen(self._caller(), arguments) as (here, left):
+                result.workspace = here.name
+                with working_in(here), logging_with({PARAMETER: here.name}):
+                    try:
+                        return result.take(await self._checked_call(name, left, context))
+                    except ToolError as error:
+                        raise ToolError(marked_error(here, str(error))) from None
 
     async def list_tools(self) -> list[ListedTool]:
         """List the tools that who asks may call."""
@@ -270,20 +270,20 @@ def _lifespan(
 ) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
-        async with limit_store_of(settings) as limit_store:
+        async with shared_by(settings) as shared:
             if workspaces is None:
-                async with builder.services(settings, limit_store) as state:
+                async with builder.services(settings, shared) as state:
                     readiness.client = state.client
                     yield state
                 return
 
             first: dict[str, OwnBudget] = {}
 
-            def services(of_one: Settings, tokens: ApplicationTokens) -> AbstractAsyncContextManager[AppState]:
+            def services(of_one: Settings, tokens: ApplicationTokens | None) -> AbstractAsyncContextManager[AppState]:
                 # emnify counts what comes from this machine together, whichever workspace it is for.
                 budget = OwnBudget(PUBLISHED_LIMITS, beside=first.get(of_one.base_url))
                 first.setdefault(of_one.base_url, budget)
-                return builder.services(of_one, limit_store, tokens, budget)
+                return builder.services(of_one, shared, tokens, budget)
 
             async with workspaces.hosted(services):
                 yield AppState(settings, None, None, forms_count=builder.forms_count)

@@ -1,7 +1,6 @@
 """Real proxies, by the configurations that are shipped, on ports and with a certificate of a test's own."""
 
 import os
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,12 +13,6 @@ import trustme
 DEPLOY = Path(__file__).parents[2] / "deploy"
 Proxy = Literal["haproxy", "nginx"]
 SHIPPED_FOR = ("SERVER_1", "SERVER_2")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def certificate(directory: Path) -> Path:

@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ import anyio
 import psycopg
 from psycopg import conninfo
 from pydantic import SecretStr
+
+from tests.support import free_port
 
 UNPRIVILEGED = "postgres"
 """PostgreSQL refuses to run as root; Debian's package makes this user."""
@@ -50,6 +51,13 @@ class Server:
         with psycopg.connect(self.url("postgres"), autocommit=True) as db:
             db.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
         return self.url(name)
+
+    def ask_for_passwords(self, user: str) -> None:
+        """Let a user in by password alone."""
+        rules = self.data / "pg_hba.conf"
+        rules.write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+        with psycopg.connect(self.url("postgres"), autocommit=True) as db:
+            db.execute("SELECT pg_reload_conf()")
 
     def start(self) -> None:
         self._run("pg_ctl", "-D", self.data, "-l", self._log, "-w", "start")
@@ -97,13 +105,6 @@ def postgresql() -> Iterator[Server]:
             yield server
         finally:
             server.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def database_of(url: str) -> str:

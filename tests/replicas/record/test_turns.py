@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from sim_mcp.changes.item import PlannedItem
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.postgres.record import PostgresRecord
+from sim_mcp.changes.record.quota import Quota
 from sim_mcp.changes.record.storage import JournalError, News, TurnLostError
 from tests.changes.test_record import CALLER, plan_of
 from tests.replicas.database import heard_by_somebody
@@ -92,20 +93,20 @@ async def test_a_server_that_was_away_writes_nothing_more_of_a_plan_that_another
         mine = await stack.enter_async_context(PostgresRecord(place, turn_s=SHORT_S).turn(plan, AT_ONCE))
         assert mine is not None
         journal = Journal(place).through(mine)
-        assert journal.intend(plan, 0, "x", hourly=9) == "now"
+        assert journal.intend(plan, 0, "x", quotas=[Quota(9)]) == "now"
         # The loop stands still, as it does in a process that is frozen: nothing renews the turn.
         while PostgresRecord(place).abandoned() != [plan]:
             pass
         with pytest.raises(TurnLostError, match="another may go on"):
-            journal.intend(plan, 1, "x", hourly=9)
+            journal.intend(plan, 1, "x", quotas=[Quota(9)])
         other = PostgresRecord(place)
         theirs = await stack.enter_async_context(other.turn(plan, AT_ONCE))
         assert theirs is not None
         with pytest.raises(TurnLostError):
-            journal.intend(plan, 1, "x", hourly=9)
+            journal.intend(plan, 1, "x", quotas=[Quota(9)])
         taken = Journal(place).through(theirs)
-        assert taken.intend(plan, 0, "x", hourly=9) == "before"
-        assert taken.intend(plan, 1, "x", hourly=9) == "now"
+        assert taken.intend(plan, 0, "x", quotas=[Quota(9)]) == "before"
+        assert taken.intend(plan, 1, "x", quotas=[Quota(9)]) == "now"
         assert taken.progress(plan).sent == {0, 1}
 
 
