@@ -42,7 +42,7 @@ from sim_mcp.changes.refusals import (
     stopped,
 )
 from sim_mcp.changes.report import Report, ReportProgress, hears_nothing
-from sim_mcp.changes.sharing import go_on_with, hear_decisions, work_with_others
+from sim_mcp.changes.sharing import go_on_with, hear_news, work_with_others
 from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.formatting import format_counts, format_quantity
@@ -242,12 +242,16 @@ class ChangeService:
         except JournalError as error:
             log.warning("%s", error)
 
-    async def hear_others(self, hear: Callable[[str], None]) -> None:
-        """Tell each plan that is decided on another server, until cancelled."""
+    async def hear_others(self, hear: Callable[[str], None], forget: Callable[[int | None], None]) -> None:
+        """Tell each plan that is decided, and each SIM that is written to, on another server, until cancelled."""
         with suppress(JournalError):
             record = self._journal.record
             if isinstance(record, SharedRecord):
-                await hear_decisions(record, hear)
+                await hear_news(record, hear, forget)
+
+    def forget(self, sim_id: int | None) -> None:
+        """Have a SIM read anew, which somebody else wrote to; without one, all."""
+        self._client.forget(sim_id)
 
     async def go_on_with(self, plan_id: str) -> None:
         """Go on with a plan that another server left, if emnify may be asked about it here.
@@ -265,7 +269,7 @@ class ChangeService:
                 self._journal.record,
                 self._record,
                 self.look_again,
-                self._client.forget,
+                self.forget,
                 self._finish,
                 is_ours=self._is_ours,
                 taken_over=self._observer.lease_taken_over,

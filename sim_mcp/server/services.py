@@ -130,10 +130,14 @@ class Builder:
                 for each in self.making:
                     each.look_again(plan_id)
 
+            def forget(sim_id: int | None) -> None:
+                for each in self.making:
+                    each.forget(sim_id)
+
             try:
                 async with anyio.create_task_group() as background:
                     background.start_soon(changes.recover)
-                    background.start_soon(changes.hear_others, hear)
+                    background.start_soon(changes.hear_others, hear, forget)
                     yield AppState(settings, forms_count=self.forms_count)
                     background.cancel_scope.cancel()
             finally:

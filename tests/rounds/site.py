@@ -19,11 +19,11 @@ import psycopg
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.deploy.proxies import free_port, proxying, until_open
+from tests.deploy.proxies import proxying, until_open
 from tests.processes.test_serving import Era, environment
 from tests.server.approvals.people import CHANGES, Browser
 from tests.server.signin.issuing import Issuer, issuing
-from tests.support import Fleet
+from tests.support import Fleet, free_port
 
 REPLICAS = 3
 GIVES_UP_AFTER_S = 20

@@ -16,6 +16,7 @@ from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.place import Place
+from sim_mcp.changes.record.quota import Quota
 from sim_mcp.emnify import luhn_digit
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
@@ -204,7 +205,7 @@ def test_an_outcome_that_cannot_be_read_is_a_doubt_and_a_reading_that_cannot_be_
     plan = journal.keep(plan_of(2), CALLER).id
     assert journal.decide(plan, approved=True, how="form")
     for item in range(2):
-        journal.intend(plan, item, "x", hourly=9)
+        journal.intend(plan, item, "x", quotas=[Quota(9)])
     with journal.record.writing() as db:
         for kind, item, body in (("outcome", 0, {"kind": "teleported"}), ("reading", 1, {"kind": "teleported"})):
             db.execute(
