@@ -65,6 +65,8 @@ class Settings(SignInSettings):
     """What is in that file; where there is any, the one token of the environment is not used."""
     workspace: str = Field(default="", alias="workspace")
     """The name of the workspace that these are the settings for, where there are several."""
+    holds_earlier: bool = Field(default=False, alias="holds_earlier")
+    """Whether what was planned before workspaces were named is of this one."""
     confirm: Confirm = Field(default=Confirm.ASK, alias="SIM_MCP_CONFIRM")
     read_only: bool = Field(default=False, alias="SIM_MCP_READ_ONLY")
     policy: Path | None = Field(default=None, alias="SIM_MCP_POLICY")
@@ -108,6 +110,7 @@ class Settings(SignInSettings):
             update={
                 "workspace": workspace.name,
                 "workspaces": (),
+                "holds_earlier": workspace.earlier,
                 "application_token": token,
                 "base_url": workspace.base_url or self.base_url,
             }

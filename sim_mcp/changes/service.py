@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -29,7 +28,7 @@ from sim_mcp.changes.record.entries import Caller, StoredPlan
 from sim_mcp.changes.record.history import Change, changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.last_change import LastChange
-from sim_mcp.changes.record.storage import JournalError, TurnLostError
+from sim_mcp.changes.record.storage import JournalError, Record, TurnLostError
 from sim_mcp.changes.record.unsettled import count_unsettled
 from sim_mcp.changes.recovery import Recovery
 from sim_mcp.changes.refusals import (
@@ -42,7 +41,6 @@ from sim_mcp.changes.refusals import (
     stopped,
 )
 from sim_mcp.changes.report import Report, ReportProgress, hears_nothing
-from sim_mcp.changes.sharing import work_with_others
 from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.formatting import format_counts, format_quantity
@@ -71,7 +69,9 @@ class ChangeService:
         run_for_s: float = RUN_FOR_S,
         observer: Observer = NOBODY,
         people_sign_in: bool = False,
+        record: Record | None = None,
     ) -> None:
+        """Make changes through a client, by the settings; `record` is shared with what else keeps something there."""
         self._client = client
         self._run_for_s = run_for_s
         self._inventory = inventory
@@ -79,6 +79,7 @@ class ChangeService:
         self._settings = settings
         self._limits = Limits(settings)
         self._record = Recorder()
+        self._shared = record
         self._opened: Backend | None = None
         public = settings.approvals_url if people_sign_in else None
         self._page = PublicOffer(public) if public else PageOffer(open_browser=settings.open_browser)
@@ -239,22 +240,21 @@ class ChangeService:
         except JournalError as error:
             log.warning("%s", error)
 
-    async def work_with_others(self) -> None:
-        """Hear of decisions made on other servers, and go on with what they left, until cancelled."""
-        with suppress(JournalError):
-            await work_with_others(
-                self._journal.record,
-                self._record,
-                self.look_again,
-                self._finish,
-                is_ours=self._is_ours,
-                taken_over=self._observer.lease_taken_over,
-            )
+    def works_for(self, workspace: str) -> bool:
+        """Tell whether it carries out the plans of a workspace, by the operator's name of it."""
+        return workspace == self._settings.workspace or (not workspace and self._settings.holds_earlier)
 
-    def close(self) -> None:
-        """Let go of the record."""
-        if self._opened is not None:
-            self._opened.journal.record.close()
+    async def go_on_with_left(self, plan_id: str) -> None:
+        """Go on with a plan that another server left in the middle, as far as its yes still reaches.
+
+        Raises:
+            JournalError: The record cannot be read or written.
+            EmnifyError: emnify does not answer.
+        """
+        log.warning("Plan %s: another server left it in the middle; going on with it", plan_id)
+        self._observer.lease_taken_over()
+        while await self._finish(plan_id):
+            log.info("Plan %s: going on", plan_id)
 
     async def host_page(self) -> None:
         """Serve the approval page from the moment it is first needed, and notify colleagues, until cancelled."""
@@ -285,7 +285,7 @@ class ChangeService:
         # Opened when first needed: reading needs no journal.
         if self._opened is None:
             self._opened = Backend(
-                self._client, open_journal(self._settings), self._record, self._inventory, self._observer
+                self._client, open_journal(self._settings, self._shared), self._record, self._inventory, self._observer
             )
         return self._opened
 
@@ -349,9 +349,6 @@ class ChangeService:
         report = await self._report(plan_id, paused=paused)
         log.info("Plan %s: %s; %d to go", plan_id, format_counts(report.counts), report.open_items)
         return report
-
-    async def _is_ours(self, plan_id: str) -> bool:
-        return await self._record(self._journal.plan, plan_id) is not None
 
     async def _finish(self, plan_id: str) -> bool:
         """Go on with a plan that was left, as far as its yes still reaches; return whether there is more to do now."""

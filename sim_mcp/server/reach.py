@@ -20,7 +20,8 @@ class Reach:
         """Return who somebody is in a workspace, with what they may there, or None where it is closed to them."""
         if self._workspaces is None:
             return who
-        return self._workspaces.open_to(who).get(workspace)
+        holding = self._workspaces.holding(workspace)
+        return None if holding is None else self._workspaces.open_to(who).get(holding)
 
     def sees_all(self, who: Principal) -> bool:
         """Tell whether somebody sees, in some workspace, what others asked for."""

@@ -1,17 +1,23 @@
 """What one workspace is answered with: its client, its inventory, its usage, its exports, its changes."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import anyio
+from mcp.server import MCPServer
 
+from sim_mcp.changes.bell import Bell
+from sim_mcp.changes.record.place import open_record
+from sim_mcp.changes.record.storage import Record
 from sim_mcp.changes.service import ChangeService
-from sim_mcp.emnify import EmnifyClient
+from sim_mcp.changes.sharing import Sharing
+from sim_mcp.emnify import PUBLISHED_LIMITS, EmnifyClient
 from sim_mcp.emnify.http.auth import ApplicationTokens
-from sim_mcp.emnify.limits.budget import Budget
+from sim_mcp.emnify.limits.budget import Budget, OwnBudget
 from sim_mcp.emnify.limits.shared_limits import LimitStore
 from sim_mcp.exports.service import WAITS_S, ExportService
 from sim_mcp.exports.sources import rows_of
@@ -19,8 +25,15 @@ from sim_mcp.fleet.inventory.fleet_search import FleetSearch
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.fleet.usage.scan import UsageScan
 from sim_mcp.observing import NOBODY, Observer
+from sim_mcp.server.rates import CallRates, CallStore
+from sim_mcp.server.readiness import Readiness, WatchedStore
+from sim_mcp.server.workspaces import Workspaces
 from sim_mcp.settings import Settings
 from sim_mcp.tools.context import AppState
+
+
+class SharedStore(LimitStore, CallStore, WatchedStore, Protocol):
+    """What servers share: emnify's limits, and how often each caller may call."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,8 @@ class Builder:
     observer: Observer = NOBODY
     people_sign_in: bool = False
     """Whether each call is that of somebody who signed in."""
+    record: Record | None = None
+    """Where changes are recorded, for all workspaces; None where there is no place for it."""
     making: list[ChangeService] = field(default_factory=list)
     """What makes changes, while it runs: the pages show its plans."""
 
@@ -74,14 +89,13 @@ class Builder:
                 run_for_s=self.waits_s,
                 observer=self.observer,
                 people_sign_in=self.people_sign_in,
+                record=self.record,
             )
-            stack.callback(changes.close)
             self.making.append(changes)
             stack.callback(self.making.remove, changes)
             async with anyio.create_task_group() as background:
                 background.start_soon(changes.host_page)
                 background.start_soon(changes.recover)
-                background.start_soon(changes.work_with_others)
                 rows = partial(rows_of, client, fleet=lambda: FleetSearch(inventory))
                 exports = ExportService(
                     rows,
@@ -96,7 +110,7 @@ class Builder:
 
 
 @asynccontextmanager
-async def limit_store_of(settings: Settings) -> AsyncIterator[LimitStore | None]:
+async def limit_store_of(settings: Settings) -> AsyncIterator["SharedStore | None"]:
     """Yield what servers share emnify's limits by, or None where there is one server alone."""
     if settings.database_url is None:
         yield None
@@ -106,6 +120,64 @@ async def limit_store_of(settings: Settings) -> AsyncIterator[LimitStore | None]
 
     async with aclosing(PostgresLimits(settings.database_url)) as store:
         yield store
+
+
+def lifespan_of(
+    settings: Settings,
+    builder: Builder,
+    readiness: Readiness,
+    workspaces: Workspaces | None,
+    rates: CallRates,
+    bell: Bell,
+) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
+    """Return what holds all that lives as long as the server."""
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
+        async with limit_store_of(settings) as limit_store, AsyncExitStack() as stack:
+            rates.store = readiness.limit_store = limit_store
+            if builder.record is not None:
+                stack.callback(builder.record.close)
+            if workspaces is None:
+                state = await stack.enter_async_context(builder.services(settings, limit_store))
+                readiness.client = state.client
+                await stack.enter_async_context(_sharing(builder, bell))
+                yield state
+                return
+
+            first: dict[str, OwnBudget] = {}
+
+            def services(of_one: Settings, tokens: ApplicationTokens) -> AbstractAsyncContextManager[AppState]:
+                # emnify counts what comes from this machine together, whichever workspace it is for.
+                budget = OwnBudget(PUBLISHED_LIMITS, beside=first.get(of_one.base_url))
+                first.setdefault(of_one.base_url, budget)
+                return builder.services(of_one, limit_store, tokens, budget)
+
+            await stack.enter_async_context(workspaces.hosted(services))
+            await stack.enter_async_context(_sharing(builder, bell, workspaces.wake))
+            yield AppState(settings, None, None, forms_count=builder.forms_count)
+
+    return lifespan
+
+
+@asynccontextmanager
+async def _sharing(
+    builder: Builder, bell: Bell, wake: Callable[[str], Awaitable[None]] | None = None
+) -> AsyncIterator[None]:
+    """Within the block, work with the other servers that share the record, if there is one."""
+    async with anyio.create_task_group() as background:
+        if builder.record is not None:
+            background.start_soon(Sharing(builder.record, builder.making, bell, wake).run)
+        yield
+        background.cancel_scope.cancel()
+
+
+def record_of(settings: Settings) -> Record | None:
+    """Return where changes are recorded, or None if there is no place for it: who plans one is told."""
+    try:
+        return open_record(settings.record_place())
+    except OSError:
+        return None
 
 
 def _state_directory(settings: Settings) -> Path | None:

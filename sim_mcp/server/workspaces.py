@@ -12,7 +12,6 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import Tool
 from pydantic import SecretStr
 
-from sim_mcp.changes.sharing import wake_workspaces
 from sim_mcp.emnify import AuthenticationError
 from sim_mcp.emnify.http.auth import ApplicationTokens
 from sim_mcp.logs import logging_with
@@ -22,7 +21,7 @@ from sim_mcp.server.marks import PARAMETER
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.context import AppState, Here
-from sim_mcp.workspaces.file import Workspace
+from sim_mcp.workspaces.file import VARIABLE, Workspace
 from sim_mcp.workspaces.token_source import TokenSource, TokenUnavailableError
 
 log = logging.getLogger(__name__)
@@ -40,6 +39,7 @@ class Workspaces:
         self._starting = {name: anyio.Lock() for name in self._by_name}
         self._services: Services | None = None
         self._background: TaskGroup | None = None
+        self._told_homeless: set[str] = set()
         self._context: Context | None = None
 
     @property
@@ -100,28 +100,40 @@ class Workspaces:
         """Within the block, workspaces can be started; at its end all are ended."""
         async with anyio.create_task_group() as background:
             self._services, self._background, self._context = services, background, copy_context()
-            background.start_soon(self._wake_those_with_work)
             try:
                 yield
             finally:
                 self._running.clear()
                 background.cancel_scope.cancel()
 
-    async def _wake_those_with_work(self) -> None:
-        try:
-            place = self._settings.record_place()
-        except OSError:  # what cannot be kept was not left either; who plans a change is told.
-            return
-        await wake_workspaces(place, self.wake)
+    def holding(self, name: str) -> str | None:
+        """Return which workspace holds the plans under a name: those from before there were names may be in one."""
+        earlier = (each.name for each in self._by_name.values() if each.earlier)
+        return name if name in self._by_name else next(earlier, None) if not name else None
 
-    async def wake(self, name: str) -> None:
-        """Start a workspace, if it can be."""
-        if name not in self._by_name:
+    async def wake(self, named: str) -> None:
+        """Start the workspace that holds the plans under a name, if it can be."""
+        if (name := self.holding(named)) is None:
+            self._tell_homeless(named)
             return
         try:
             await self.services(name)
         except TokenUnavailableError as error:
             log.warning("Workspace %s cannot be started, for it has no token: %s", name, error)
+
+    def _tell_homeless(self, name: str) -> None:
+        if name in self._told_homeless:
+            return
+        self._told_homeless.add(name)
+        if name:
+            log.warning("Changes of a workspace %s are not finished, and %s names none of it", name, VARIABLE)
+        else:
+            log.warning(
+                "Changes that were planned before there was a file of workspaces are not finished, and are of none of "
+                "them: nobody sees them or goes on with them. `earlier = true` in the [[workspace]] with the token of "
+                "then (%s) makes them its own; sim-mcp audit tells them",
+                VARIABLE,
+            )
 
     async def _start(self, workspace: Workspace) -> AppState:
         if self._background is None or self._context is None:

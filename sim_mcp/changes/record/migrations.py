@@ -94,7 +94,26 @@ def _keep_items_of_plans_apart(db: sqlite3.Connection) -> None:
     _each(db, _ONLY_EVER_APPENDED)
 
 
-MIGRATIONS = (Migration("keep the items of plans apart", _keep_items_of_plans_apart),)
+_SIGN_INS = """
+CREATE TABLE sign_ins (
+    id TEXT PRIMARY KEY,
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    name TEXT NOT NULL,
+    at TEXT NOT NULL,
+    ends TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+def _keep_sign_ins(db: sqlite3.Connection) -> None:
+    _each(db, _SIGN_INS)
+
+
+MIGRATIONS = (
+    Migration("keep the items of plans apart", _keep_items_of_plans_apart),
+    Migration("keep who is signed in on the pages", _keep_sign_ins),
+)
 """From version 0, which a new record begins as too."""
 VERSION = len(MIGRATIONS)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 WAITS_S = 10.0
 """How long others may hold the record before a transaction gives up."""
@@ -18,6 +18,13 @@ class UnreadablePlanError(JournalError):
 
 class TurnLostError(JournalError):
     """The turn to work on a plan is over, and another server may have it; nothing was written."""
+
+
+class News(NamedTuple):
+    """Something that happened to a plan."""
+
+    what: Literal["planned", "decided"]
+    plan: str
 
 
 class Rows(Protocol):
@@ -89,5 +96,5 @@ class SharedRecord(Record, Protocol):
             JournalError: The record cannot be read.
         """
 
-    def decisions(self) -> AsyncGenerator[str]:
-        """Yield each plan that is decided, by whichever server, as it is; some may be missed."""
+    def news(self) -> AsyncGenerator[News]:
+        """Yield each plan that is made or decided, by whichever server, as it is; some may be missed."""

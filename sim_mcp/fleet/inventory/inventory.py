@@ -274,7 +274,11 @@ class Inventory:
     @asynccontextmanager
     async def _only_reader(self, job: _Job) -> AsyncIterator[None]:
         """Wait until no other process reads this fleet, and keep others waiting."""
-        lock = await self._in_thread(self._store.lock)
+        try:
+            lock = await self._in_thread(self._store.lock)
+        except OSError as error:
+            log.warning("Whether another process reads the fleet is unknown: %s", error)
+            lock = None
         if lock is None or not await self._acquire(lock, job):
             yield
             return
