@@ -200,8 +200,10 @@ class ChangeService:
             decision = await self._limits.decide_again(self._backend, stored)
             if decision == "allow" and unasked:
                 return await self.carry_out(stored, BY_POLICY, progress, started)
-            # A link that nobody was given yet comes at once, instead of after a wait in silence.
-            return await self.offer_page(stored, progress, started, wait=heard or self._page.was_offered(stored.id))
+            # A link that nobody was given yet comes at once, instead of after a wait in silence. Where people sign in,
+            # it may have been given by another server, and the plan is listed anyway.
+            known = self._page.signs_in or self._page.was_offered(stored.id)
+            return await self.offer_page(stored, progress, started, wait=heard or known)
         if stored.plan.items and not stored.plan.to_do:
             return await self._report(stored.id)
         if stored.state not in ("approved", "lapsed"):
@@ -235,22 +237,25 @@ class ChangeService:
         """Log which changes are not finished, and read again what was left in doubt."""
         try:
             backend = self._backend
-            self._observer.watch_unsettled(partial(count_unsettled, backend.journal.record))
+            if not backend.token_owner:  # what is unsettled is counted once for all callers.
+                self._observer.watch_unsettled(partial(count_unsettled, backend.journal.record))
             await Recovery(backend).at_start()
         except JournalError as error:
             log.warning("%s", error)
 
-    def works_for(self, workspace: str) -> bool:
-        """Tell whether it carries out the plans of a workspace, by the operator's name of it."""
-        return workspace == self._settings.workspace or (not workspace and self._settings.holds_earlier)
+    def forget(self, sim_id: int | None) -> None:
+        """Have a SIM read anew, which somebody else wrote to; without one, all."""
+        self._client.forget(sim_id)
 
-    async def go_on_with_left(self, plan_id: str) -> None:
-        """Go on with a plan that another server left in the middle, as far as its yes still reaches.
+    async def go_on_with(self, plan_id: str) -> None:
+        """Go on with a plan that another server left in the middle, if emnify may be asked about it here.
 
         Raises:
             JournalError: The record cannot be read or written.
             EmnifyError: emnify does not answer.
         """
+        if not await self._is_ours(plan_id):
+            return
         log.warning("Plan %s: another server left it in the middle; going on with it", plan_id)
         self._observer.lease_taken_over()
         while await self._finish(plan_id):
@@ -272,6 +277,11 @@ class ChangeService:
         return self._settings.workspace
 
     @property
+    def is_somebodys(self) -> bool:
+        """Tell whether this works with one caller's own token, for that caller alone."""
+        return bool(self._settings.token_owner)
+
+    @property
     def desk(self) -> Desk:
         """Return the plans as people see and decide them who signed in for that.
 
@@ -285,7 +295,12 @@ class ChangeService:
         # Opened when first needed: reading needs no journal.
         if self._opened is None:
             self._opened = Backend(
-                self._client, open_journal(self._settings, self._shared), self._record, self._inventory, self._observer
+                self._client,
+                open_journal(self._settings, self._shared),
+                self._record,
+                self._inventory,
+                self._observer,
+                self._settings.token_owner,
             )
         return self._opened
 
@@ -335,7 +350,7 @@ class ChangeService:
         paused = None
         async with self._backend.turn(plan_id, deadline) as backend:
             stored = await self._record(self._journal.plan, plan_id) if backend is not None else None
-            if backend is not None and stored is not None:
+            if backend is not None and stored is not None and backend.may_ask_for(stored.caller):
                 run = self._runner(backend, stored, progress)
                 try:
                     # A yes may lapse while this waits for its turn: what was sent is read all the same.
@@ -349,6 +364,10 @@ class ChangeService:
         report = await self._report(plan_id, paused=paused)
         log.info("Plan %s: %s; %d to go", plan_id, format_counts(report.counts), report.open_items)
         return report
+
+    async def _is_ours(self, plan_id: str) -> bool:
+        stored = await self._record(self._journal.plan, plan_id)
+        return stored is not None and self._backend.may_ask_for(stored.caller)
 
     async def _finish(self, plan_id: str) -> bool:
         """Go on with a plan that was left, as far as its yes still reaches; return whether there is more to do now."""

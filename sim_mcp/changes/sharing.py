@@ -1,4 +1,4 @@
-"""What servers that share a record do for each other: tell plans and decisions, and go on with what one of them left.
+"""What servers that share a record do for each other: tell plans, decisions and writes, go on with what one left.
 
 Once for all workspaces of a server: one connection listens, and one look finds what was left.
 """
@@ -12,6 +12,7 @@ from typing import Protocol
 import anyio
 
 from sim_mcp.changes.bell import Bell
+from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.history import OPEN_FOR, changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.storage import JournalError, Record, SharedRecord
@@ -25,17 +26,18 @@ _LOOKS_EVERY_S = 2.0
 _NEWEST = "SELECT max(n) FROM entries WHERE kind IN ('planned', 'decided')"
 
 
-class Worker(Protocol):
-    """What carries out the changes of one workspace."""
+TakeUp = Callable[[str, Caller, str | None], Awaitable[None]]
+"""Has a workspace, by the operator's name of it, take up what is left of somebody's changes: all, or one plan."""
 
-    def works_for(self, workspace: str) -> bool:
-        """Tell whether it carries out the plans of a workspace, by the operator's name of it."""
+
+class Worker(Protocol):
+    """What carries out the changes of one workspace, or of somebody in it."""
 
     def look_again(self, plan_id: str) -> None:
         """Have whoever waits for a plan look whether it was decided."""
 
-    async def go_on_with_left(self, plan_id: str) -> None:
-        """Go on with a plan that another server left, as far as its yes still reaches."""
+    def forget(self, sim_id: int | None) -> None:
+        """Have a SIM read anew, which somebody else wrote to; without one, all."""
 
 
 class Sharing:
@@ -46,21 +48,24 @@ class Sharing:
         record: Record,
         workers: Iterable[Worker],
         bell: Bell,
-        wake: Callable[[str], Awaitable[None]] | None = None,
+        take_up: TakeUp,
+        *,
+        looks_first: bool,
     ) -> None:
-        """Share what the workers do, who may come and go; `wake` starts that of one of several workspaces."""
+        """Share what the workers do, who may come and go; one that `looks_first` looks for changes to be finished."""
         self._record = record
         self._journal = Journal(record, workspace=None)
         self._recorder = Recorder()
         self._workers = workers
         self._bell = bell
-        self._wake = wake
+        self._take_up = take_up
+        self._looks_first = looks_first
         self._under_way: set[str] = set()
 
     async def run(self) -> None:
         """Hear of plans and decisions made elsewhere, and go on with what was left, until cancelled."""
-        if self._wake is not None:
-            await self._wake_those_with_work(self._wake)
+        if self._looks_first:
+            await self._wake_those_with_work()
         async with anyio.create_task_group() as group:
             if not isinstance(self._record, SharedRecord):
                 await self._watch()
@@ -81,23 +86,21 @@ class Sharing:
     async def _hear(self, record: SharedRecord) -> None:
         async with aclosing(record.news()) as news:
             async for told in news:
-                if told.what == "decided":
-                    for worker in list(self._workers):
-                        worker.look_again(told.plan)
-                self._bell.ring()
+                for worker in list(self._workers):
+                    if told.what == "decided":
+                        worker.look_again(told.of)
+                    elif told.what == "written":
+                        worker.forget(int(told.of) if told.of else None)
+                if told.what != "written":
+                    self._bell.ring()
 
     async def _go_on(self, plan_id: str) -> None:
         try:
             stored = await self._recorder(self._journal.plan, plan_id)
-            if stored is None:
-                return
-            name = stored.plan.workspace_name
-            if self._wake is not None:
-                await self._wake(name)
-            worker = next((each for each in self._workers if each.works_for(name)), None)
-            if worker is not None:
+            if stored is not None:
+                name = stored.plan.workspace_name
                 with logging_with({"workspace": name} if name else {}):
-                    await worker.go_on_with_left(plan_id)
+                    await self._take_up(name, stored.caller, plan_id)
         except (JournalError, EmnifyError) as error:
             log.info("What other servers left cannot be gone on with now: %s", error)
         finally:
@@ -124,12 +127,13 @@ class Sharing:
             (newest,) = db.execute(_NEWEST).fetchone()
             return newest if isinstance(newest, int) else None
 
-    async def _wake_those_with_work(self, wake: Callable[[str], Awaitable[None]]) -> None:
+    async def _wake_those_with_work(self) -> None:
         """Start the workspaces that have a change which is not finished."""
         try:
             found = await self._recorder(changes, self._journal, start=datetime.now(UTC) - OPEN_FOR)
         except JournalError as error:
             log.warning("Which changes are not finished cannot be told now: %s", error)
             return
-        for name in dict.fromkeys(change.workspace for change in found if change.standing == "open"):
-            await wake(name)
+        left = {(each.workspace, each.caller.owner): each.caller for each in found if each.standing == "open"}
+        for (name, _), caller in left.items():
+            await self._take_up(name, caller, None)

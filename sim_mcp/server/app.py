@@ -124,13 +124,13 @@ class SimServer(MCPServer[AppState]):
         async with call_log.one_line(known, context) as result:
             if name not in self._parameters or self._workspaces is None:
                 return result.take(await self._checked_call(name, arguments, context))
-            here, arguments = await self._workspaces.choose(self._caller(), arguments)
-            result.workspace = here.name
-            with working_in(here), logging_with({PARAMETER: here.name}):
-                try:
-                    return result.take(await self._checked_call(name, arguments, context))
-                except ToolError as error:
-                    raise ToolError(marked_error(here, str(error))) from None
+            async with self._workspaces.chosen(self._caller(), arguments) as (here, left):
+                result.workspace = here.name
+                with working_in(here), logging_with({PARAMETER: here.name}):
+                    try:
+                        return result.take(await self._checked_call(name, left, context))
+                    except ToolError as error:
+                        raise ToolError(marked_error(here, str(error))) from None
 
     async def list_tools(self) -> list[ListedTool]:
         """List the tools that who asks may call."""

@@ -20,11 +20,15 @@ class TurnLostError(JournalError):
     """The turn to work on a plan is over, and another server may have it; nothing was written."""
 
 
-class News(NamedTuple):
-    """Something that happened to a plan."""
+What = Literal["planned", "decided", "written"]
 
-    what: Literal["planned", "decided"]
-    plan: str
+
+class News(NamedTuple):
+    """What a server did that the others want to know of."""
+
+    what: What
+    of: str
+    """The plan that was made or decided; the id of the SIM that is written to, empty where it may be any."""
 
 
 class Rows(Protocol):
@@ -97,4 +101,4 @@ class SharedRecord(Record, Protocol):
         """
 
     def news(self) -> AsyncGenerator[News]:
-        """Yield each plan that is made or decided, by whichever server, as it is; some may be missed."""
+        """Yield what any server does, as it does it; some may be missed."""

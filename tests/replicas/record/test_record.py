@@ -98,7 +98,7 @@ def test_a_server_needs_no_more_than_it_does(server: Server, place: SecretStr, t
             "SELECT, UPDATE ON record",
             "SELECT, INSERT, UPDATE ON turns",
             "SELECT ON migrations",
-            "SELECT, INSERT, UPDATE, DELETE ON paces, pace_seconds, senders",
+            "SELECT, INSERT, UPDATE, DELETE ON paces, pace_seconds, senders, own_tokens",
         ):
             db.execute(f"GRANT {rights} TO serving".encode())
     served = SecretStr(place.get_secret_value().replace("tests@", "serving@"))

@@ -136,7 +136,7 @@ async def test_a_plan_and_a_decision_are_heard_by_every_server_as_they_are_made(
         with anyio.fail_after(10):
             while not heard:  # noqa: ASYNC110  # as above.
                 await anyio.sleep(0.01)
-    assert heard == [News("planned", other), News("decided", plan)]
+    assert heard == [("planned", other), ("decided", plan)]
 
 
 def decide(place: SecretStr, plan: str) -> bool:

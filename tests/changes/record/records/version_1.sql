@@ -1,4 +1,4 @@
--- A record as version 1 kept it: the one of version 0, brought to that.
+-- The same record as version 0.2 kept it, with the items of plans apart.
 BEGIN TRANSACTION;
 CREATE TABLE entries (
     n INTEGER PRIMARY KEY AUTOINCREMENT,
