@@ -67,6 +67,8 @@ class Settings(SignInSettings):
     """The name of the workspace that these are the settings for, where there are several."""
     token_owner: tuple[str, ...] | None = Field(default=None, alias="token_owner")
     """Whose own token it is, by issuer and subject; empty where callers bring theirs; None: the operator's."""
+    holds_earlier: bool = Field(default=False, alias="holds_earlier")
+    """Whether what was planned before workspaces were named is of this one."""
     confirm: Confirm = Field(default=Confirm.ASK, alias="SIM_MCP_CONFIRM")
     read_only: bool = Field(default=False, alias="SIM_MCP_READ_ONLY")
     policy: Path | None = Field(default=None, alias="SIM_MCP_POLICY")
@@ -112,6 +114,7 @@ class Settings(SignInSettings):
             update={
                 "workspace": workspace.name,
                 "workspaces": (),
+                "holds_earlier": workspace.earlier,
                 "application_token": token,
                 "token_owner": token_owner,
                 "base_url": workspace.base_url or self.base_url,

@@ -23,7 +23,8 @@ class Reach:
         """Return who somebody is in a workspace, with what they may there, or None where it is closed to them."""
         if self._workspaces is None:
             return who
-        return self._workspaces.open_to(who).get(workspace)
+        holding = self._workspaces.holding(workspace)
+        return None if holding is None else self._workspaces.open_to(who).get(holding.name)
 
     def taking_tokens(self, who: Principal) -> list[Workspace]:
         """Return the workspaces of somebody to which they bring a token of their own."""
