@@ -28,9 +28,9 @@ _DEFAULTS: dict[str, Any] = {
 class Connections:
     """Connections that are kept and lent; a restarted database is connected to anew."""
 
-    def __init__(self, url: SecretStr) -> None:
+    def __init__(self, url: SecretStr, **options: int) -> None:
         given = conninfo.conninfo_to_dict(url.get_secret_value())
-        self._info = conninfo.make_conninfo(**{**_DEFAULTS, **given})
+        self._info = conninfo.make_conninfo(**{**_DEFAULTS, **options, **given})
         host, database = given.get("host", "this machine"), given.get("dbname", given.get("user", "?"))
         self.name = f"{database} on {host}"
         """The database as it may be shown: without a user's name or password."""

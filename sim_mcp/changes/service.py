@@ -42,7 +42,7 @@ from sim_mcp.changes.refusals import (
     stopped,
 )
 from sim_mcp.changes.report import Report, ReportProgress, hears_nothing
-from sim_mcp.changes.sharing import go_on_with, hear_decisions, work_with_others
+from sim_mcp.changes.sharing import go_on_with, hear_news, work_with_others
 from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.formatting import format_counts, format_quantity
@@ -91,8 +91,7 @@ class ChangeService:
             InvalidValueError: It concerns more SIMs than one change, or one hour, may, or the caller has too many open.
             JournalError: The record cannot be kept.
         """
-        self._limits.check_size(plan)
-        self._limits.check_hour(plan, await self._record(self._journal.sent_within_the_hour))
+        await self._limits.check(self._backend, self._placed(plan), caller)
         plan = await self._described(plan)
         await check_open_plans(self._backend, plan, caller, self._settings.open_plans)
         stored = await self._record(self._journal.keep, plan, caller)
@@ -107,9 +106,13 @@ class ChangeService:
         """
         await self._record(self._journal.check_writable)
 
-    def decision(self, stored: StoredPlan) -> Decision:
-        """Return what the operator's policy says about a plan."""
-        return self._limits.decision(stored)
+    async def decision(self, stored: StoredPlan) -> Decision:
+        """Return what the operator's policy says about a plan.
+
+        Raises:
+            JournalError: The record cannot be read.
+        """
+        return await self._limits.decision(self._backend, stored)
 
     async def carry_out(self, stored: StoredPlan, how: str, progress: ReportProgress, started: float) -> Report:
         """Record that a plan was agreed to and carry it out, as far as the time of a call begun then allows.
@@ -193,16 +196,19 @@ class ChangeService:
         if (refused := may_call(stored.plan.tool)) is not None:
             raise NotConfirmedError(refused)
         if stored.state == "waiting" and stored.plan.to_do:
-            decision = self._limits.decide_again(stored)
+            decision = await self._limits.decide_again(self._backend, stored)
             if decision == "allow" and unasked:
                 return await self.carry_out(stored, BY_POLICY, progress, started)
-            # A link that nobody was given yet comes at once, instead of after a wait in silence.
-            return await self.offer_page(stored, progress, started, wait=heard or self._page.was_offered(stored.id))
+            # A link that nobody was given yet comes at once, instead of after a wait in silence. Where people sign in,
+            # it may have been given by another server, and the plan is listed anyway.
+            known = self._page.signs_in or self._page.was_offered(stored.id)
+            return await self.offer_page(stored, progress, started, wait=heard or known)
         if stored.plan.items and not stored.plan.to_do:
             return await self._report(stored.id)
         if stored.state not in ("approved", "lapsed"):
             await self._require_approval(stored.id)
-        if await recovery.never_sent(stored) and (why := self._limits.why_not_enough(stored)):
+        left = await recovery.never_sent(stored)
+        if left and (why := await self._limits.why_not_enough(self._backend, stored, left)):
             return await self._ask_anew(stored, why, progress, started, heard=heard)
         return await self._run(stored.id, progress, self._deadline(started))
 
@@ -236,12 +242,16 @@ class ChangeService:
         except JournalError as error:
             log.warning("%s", error)
 
-    async def hear_others(self, hear: Callable[[str], None]) -> None:
-        """Tell each plan that is decided on another server, until cancelled."""
+    async def hear_others(self, hear: Callable[[str], None], forget: Callable[[int | None], None]) -> None:
+        """Tell each plan that is decided, and each SIM that is written to, on another server, until cancelled."""
         with suppress(JournalError):
             record = self._journal.record
             if isinstance(record, SharedRecord):
-                await hear_decisions(record, hear)
+                await hear_news(record, hear, forget)
+
+    def forget(self, sim_id: int | None) -> None:
+        """Have a SIM read anew, which somebody else wrote to; without one, all."""
+        self._client.forget(sim_id)
 
     async def go_on_with(self, plan_id: str) -> None:
         """Go on with a plan that another server left, if emnify may be asked about it here.
@@ -253,12 +263,13 @@ class ChangeService:
             await go_on_with(plan_id, self._finish, self._observer.lease_taken_over)
 
     async def work_with_others(self) -> None:
-        """Hear of decisions made on other servers, and go on with what they left, until cancelled."""
+        """Hear of what other servers do, and go on with what they left, until cancelled."""
         with suppress(JournalError):
             await work_with_others(
                 self._journal.record,
                 self._record,
                 self.look_again,
+                self.forget,
                 self._finish,
                 is_ours=self._is_ours,
                 taken_over=self._observer.lease_taken_over,
@@ -319,9 +330,10 @@ class ChangeService:
     async def _described(self, plan: Plan) -> Plan:
         """Return a plan that says where it would be done, and what falls due at once."""
         due = await word_due(self._client, plan.change.fees_due(plan.to_do))
-        return plan.model_copy(
-            update={"place": self._settings.place, "workspace_name": self._settings.workspace, "due": due}
-        )
+        return self._placed(plan).model_copy(update={"due": due})
+
+    def _placed(self, plan: Plan) -> Plan:
+        return plan.model_copy(update={"place": self._settings.place, "workspace_name": self._settings.workspace})
 
     async def _ask_anew(
         self, stored: StoredPlan, why: str, progress: ReportProgress, started: float, *, heard: bool
@@ -350,7 +362,7 @@ class ChangeService:
             raise NotConfirmedError(not_agreed(plan_id, stored))
 
     def _runner(self, backend: Backend, stored: StoredPlan, progress: ReportProgress) -> Run:
-        return Run(backend, stored, progress, hourly=self._limits.sims_per_hour)
+        return Run(backend, stored, progress, quotas=self._limits.binding(stored))
 
     async def _run(self, plan_id: str, progress: ReportProgress, deadline: float) -> Report:
         """Carry out what is left of a plan until the deadline."""

@@ -1,4 +1,4 @@
-"""What servers that share a record do for each other: tell decisions, and go on with what one of them left."""
+"""What servers that share a record do for each other: tell decisions and writes, go on with what one of them left."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -24,17 +24,19 @@ async def work_with_others(
     record: Record,
     recorder: Recorder,
     hear: Callable[[str], None],
+    forget: Callable[[int | None], None],
     finish: Callable[[str], Awaitable[bool]],
     *,
     is_ours: Callable[[str], Awaitable[bool]],
     taken_over: Callable[[], None] = lambda: None,
 ) -> None:
-    """Hear of decisions made on other servers, and go on with what they left, until cancelled.
+    """Hear of what other servers do, and go on with what they left, until cancelled.
 
     Args:
         record: where changes are recorded; with one that no other machine shares there is nothing to do.
         recorder: what calls the record off the event loop.
         hear: told each plan that is decided.
+        forget: told each SIM that is written to, or None where it may be any.
         finish: goes on with a plan; returns whether there is more to do now.
         is_ours: tells whether a plan is of the workspace that this works for.
         taken_over: called for each plan that is taken over from another server.
@@ -42,15 +44,18 @@ async def work_with_others(
     if not isinstance(record, SharedRecord):
         return
     async with anyio.create_task_group() as group:
-        group.start_soon(hear_decisions, record, hear)
+        group.start_soon(hear_news, record, hear, forget)
         group.start_soon(take_over, record, recorder, finish, is_ours, taken_over)
 
 
-async def hear_decisions(record: SharedRecord, hear: Callable[[str], None]) -> None:
-    """Tell each plan that is decided on another server, until cancelled."""
-    async with aclosing(record.decisions()) as decisions:
-        async for plan_id in decisions:
-            hear(plan_id)
+async def hear_news(record: SharedRecord, hear: Callable[[str], None], forget: Callable[[int | None], None]) -> None:
+    """Tell each plan that is decided, and each SIM that is written to, on another server, until cancelled."""
+    async with aclosing(record.news()) as news:
+        async for what, of in news:
+            if what == "decided":
+                hear(of)
+            else:
+                forget(int(of) if of else None)
 
 
 async def take_over(

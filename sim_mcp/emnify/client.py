@@ -104,6 +104,10 @@ class EmnifyClient:
     def __repr__(self) -> str:
         return f"EmnifyClient({urlsplit(self._transport.base_url).netloc})"
 
+    def forget(self, sim_id: int | None) -> None:
+        """Answer nothing more about a SIM, or with None about any, from what was read before: another writes to it."""
+        self._reads.forget(sim_id)
+
     def now(self) -> datetime:
         """Return emnify's time, by the `Date` of its newest answer."""
         return self._transport.clock.now()

@@ -39,7 +39,7 @@ from sim_mcp.server.rates import CallRates, TooManyCallsError
 from sim_mcp.server.reach import Reach
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.server.request_ids import RequestIds
-from sim_mcp.server.services import Builder, limit_store_of
+from sim_mcp.server.services import Builder, shared_by
 from sim_mcp.server.telemetry.telemetry import UNSEEN, Telemetry
 from sim_mcp.server.workspaces import Workspaces, with_workspaces
 from sim_mcp.settings import Settings
@@ -270,9 +270,9 @@ def _lifespan(
 ) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
-        async with limit_store_of(settings) as limit_store:
+        async with shared_by(settings) as shared:
             if workspaces is None:
-                async with builder.services(settings, limit_store) as state:
+                async with builder.services(settings, shared) as state:
                     readiness.client = state.client
                     yield state
                 return
@@ -283,7 +283,7 @@ def _lifespan(
                 # emnify counts what comes from this machine together, whichever workspace it is for.
                 budget = OwnBudget(PUBLISHED_LIMITS, beside=first.get(of_one.base_url))
                 first.setdefault(of_one.base_url, budget)
-                return builder.services(of_one, limit_store, tokens, budget)
+                return builder.services(of_one, shared, tokens, budget)
 
             async with workspaces.hosted(services):
                 yield AppState(settings, None, None, forms_count=builder.forms_count)

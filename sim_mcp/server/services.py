@@ -1,7 +1,7 @@
 """What one workspace is answered with: its client, its inventory, its usage, its exports, its changes."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,11 +18,23 @@ from sim_mcp.exports.service import WAITS_S, ExportService
 from sim_mcp.exports.sources import rows_of
 from sim_mcp.fleet.inventory.fleet_search import FleetSearch
 from sim_mcp.fleet.inventory.inventory import Inventory
+from sim_mcp.fleet.inventory.sharing import SharedFleet
 from sim_mcp.fleet.usage.scan import UsageScan
+from sim_mcp.fleet.usage.sharing import KeptUsage
 from sim_mcp.observing import NOBODY, Observer
 from sim_mcp.server.upstreams.own_tokens import NoToken
 from sim_mcp.settings import Settings
 from sim_mcp.tools.context import AppState
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What servers keep together in their database."""
+
+    limits: LimitStore
+    fleet: Callable[[str], SharedFleet]
+    """What is kept of the fleet of a workspace, by the client's identity."""
+    usage: KeptUsage
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,7 @@ class Builder:
     async def services(
         self,
         settings: Settings,
-        limit_store: LimitStore | None,
+        shared: Shared | None,
         tokens: ApplicationTokens | None = None,
         budget: Budget | None = None,
     ) -> AsyncIterator[AppState]:
@@ -49,7 +61,7 @@ class Builder:
 
         Args:
             settings: those for this workspace.
-            limit_store: what servers share emnify's limits by.
+            shared: what servers keep together.
             tokens: where its token comes from, if it may be another one by and by.
             budget: what keeps emnify's limits, where the one of the address is shared with other workspaces.
         """
@@ -65,15 +77,17 @@ class Builder:
                 EmnifyClient(
                     base_url=settings.base_url,
                     application_token=settings.application_token,
-                    limit_store=limit_store,
+                    limit_store=shared.limits if shared else None,
                     observer=self.observer,
                     application_tokens=tokens,
                     budget=budget,
                     kept_for=" ".join(settings.token_owner or ()),
                 )
             )
-            inventory = await stack.enter_async_context(Inventory(client, _state_directory(settings)))
-            usage = await stack.enter_async_context(UsageScan(client, _state_directory(settings)))
+            fleet = shared.fleet(client.identity) if shared else None
+            inventory = await stack.enter_async_context(Inventory(client, _state_directory(settings), shared=fleet))
+            known_usage = shared.usage if shared else None
+            usage = await stack.enter_async_context(UsageScan(client, _state_directory(settings), shared=known_usage))
             changes = ChangeService(
                 client,
                 settings,
@@ -116,10 +130,14 @@ class Builder:
                 for each in self.making:
                     each.look_again(plan_id)
 
+            def forget(sim_id: int | None) -> None:
+                for each in self.making:
+                    each.forget(sim_id)
+
             try:
                 async with anyio.create_task_group() as background:
                     background.start_soon(changes.recover)
-                    background.start_soon(changes.hear_others, hear)
+                    background.start_soon(changes.hear_others, hear, forget)
                     yield AppState(settings, forms_count=self.forms_count)
                     background.cancel_scope.cancel()
             finally:
@@ -128,16 +146,20 @@ class Builder:
 
 
 @asynccontextmanager
-async def limit_store_of(settings: Settings) -> AsyncIterator[LimitStore | None]:
-    """Yield what servers share emnify's limits by, or None where there is one server alone."""
+async def shared_by(settings: Settings) -> AsyncIterator[Shared | None]:
+    """Yield what servers keep together, or None where there is one server alone."""
     if settings.database_url is None:
         yield None
         return
     # The driver is loaded only where a database is used.
     from sim_mcp.emnify.limits.postgres_limits import PostgresLimits  # noqa: PLC0415
+    from sim_mcp.shared_fleet.database import SharedDatabase  # noqa: PLC0415
+    from sim_mcp.shared_fleet.snapshots import PostgresSnapshots  # noqa: PLC0415
+    from sim_mcp.shared_fleet.usage import PostgresUsage  # noqa: PLC0415
 
-    async with aclosing(PostgresLimits(settings.database_url)) as store:
-        yield store
+    async with aclosing(PostgresLimits(settings.database_url)) as limits:
+        with closing(SharedDatabase(settings.database_url)) as database:
+            yield Shared(limits, partial(PostgresSnapshots, database), PostgresUsage(database))
 
 
 def _state_directory(settings: Settings) -> Path | None:

@@ -3,6 +3,7 @@
 import pytest
 
 from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.quota import Quota
 from tests.changes.test_approval import suspend
 from tests.server.approvals.people import ALL, FOUR_EYES
 from tests.server.signin.issuing import Issuer
@@ -90,7 +91,7 @@ async def test_what_one_caller_left_in_doubt_is_not_read_with_the_token_of_anoth
         waiting = structured(await alice.call_tool("set_sim_status", suspend(fleet, "healthy")))
         await own.press(await own.open(waiting["approve_at"]), "approve")
         # As a server leaves it that is killed in the moment of sending.
-        assert Journal(fleet.place, workspace="field").intend(waiting["plan"], 0, "PATCH", hourly=500) == "now"
+        assert Journal(fleet.place, workspace="field").intend(waiting["plan"], 0, "PATCH", quotas=[Quota(500)]) == "now"
         await bob.call_tool("list_sim_statuses", {})
         before = len(await fleet.requests())
         seen = structured(await bob.call_tool("list_changes", {}))
