@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import anyio
@@ -14,6 +14,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
+from mcp.server.subscriptions import InMemorySubscriptionBus, ToolsListChanged
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, ToolAnnotations
 from mcp.types import Tool as ListedTool
@@ -234,7 +235,9 @@ def build_server(
         telemetry: who hears what happens inside.
         shared_secret: what other servers have too, so that a form which one of them showed may come back to another.
     """
-    workspaces = Workspaces(settings) if settings.workspaces else None
+    listening = InMemorySubscriptionBus()
+    tell = partial(listening.publish, ToolsListChanged())
+    workspaces = Workspaces(settings, changed=tell) if settings.workspaces else None
     readiness = Readiness(settings, workspaces)
     builder = Builder(waits_s, forms_count, telemetry.observer, people_sign_in=all_sign_in)
     server = SimServer(
@@ -244,6 +247,7 @@ def build_server(
         services=builder.making,
         all_sign_in=all_sign_in,
         workspaces=workspaces,
+        subscriptions=listening,
         title=f"SIM cards ({settings.place})",
         version=__version__,
         instructions=f"{_PLACES.get(settings.place, f'Works on {settings.place}. ')}{INSTRUCTIONS}",

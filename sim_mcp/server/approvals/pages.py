@@ -188,7 +188,7 @@ def approval_pages(
 ) -> ApprovalPages:
     """Return the pages of a server; `services` holds what makes changes, once the server has started."""
     sessions = Sessions(session_key, settings.public_url or "")
-    return ApprovalPages(settings, sessions, SignIn(settings, door, sessions), services, reach)
+    return ApprovalPages(settings, sessions, SignIn(settings, door, sessions, reach), services, reach)
 
 
 async def _carry(desk: Desk, plan_id: str, fields: dict[str, str], who: Principal) -> str:
