@@ -71,8 +71,11 @@ class ChangeService:
         run_for_s: float = RUN_FOR_S,
         observer: Observer = NOBODY,
         people_sign_in: bool = False,
+        journal: Journal | None = None,
     ) -> None:
+        """Make the service; a journal that is given is another's, who lets go of it."""
         self._client = client
+        self._given_journal = journal
         self._run_for_s = run_for_s
         self._inventory = inventory
         self._observer = observer
@@ -277,7 +280,7 @@ class ChangeService:
 
     def close(self) -> None:
         """Let go of the record."""
-        if self._opened is not None:
+        if self._opened is not None and self._given_journal is None:
             self._opened.journal.record.close()
 
     async def host_page(self) -> None:
@@ -294,6 +297,15 @@ class ChangeService:
     def workspace(self) -> str:
         """Return what the operator calls the workspace; empty where there is one alone."""
         return self._settings.workspace
+
+    @property
+    def journal(self) -> Journal:
+        """Return what changes are recorded by.
+
+        Raises:
+            JournalError: There is no place for the record.
+        """
+        return self._journal
 
     @property
     def is_somebodys(self) -> bool:
@@ -315,7 +327,7 @@ class ChangeService:
         if self._opened is None:
             self._opened = Backend(
                 self._client,
-                open_journal(self._settings),
+                self._given_journal or open_journal(self._settings),
                 self._record,
                 self._inventory,
                 self._observer,

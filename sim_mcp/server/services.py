@@ -1,7 +1,7 @@
 """What one workspace is answered with: its client, its inventory, its usage, its exports, its changes."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,6 +9,8 @@ from pathlib import Path
 import anyio
 from pydantic import SecretStr
 
+from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.changes.service import ChangeService
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.emnify.http.auth import ApplicationTokens
@@ -95,6 +97,7 @@ class Builder:
                 run_for_s=self.waits_s,
                 observer=self.observer,
                 people_sign_in=self.people_sign_in,
+                journal=self._journal_of_all(settings),
             )
             stack.callback(changes.close)
             self.making.append(changes)
@@ -115,6 +118,15 @@ class Builder:
                 )
                 yield AppState(settings, client, changes, inventory, usage, exports, self.forms_count)
                 background.cancel_scope.cancel()
+
+    def _journal_of_all(self, settings: Settings) -> Journal | None:
+        """Return the journal that the callers of a workspace share, so that not each of them connects to a database."""
+        if not settings.token_owner:
+            return None
+        shared = (each for each in self.making if each.workspace == settings.workspace and not each.is_somebodys)
+        with suppress(JournalError):  # who plans a change is told.
+            return next((each.journal for each in shared), None)
+        return None
 
     @asynccontextmanager
     async def _desk(self, settings: Settings) -> AsyncIterator[AppState]:

@@ -92,7 +92,7 @@ class OwnTokens:
         if who.issuer != self._settings.issuer:
             raise NoOwnTokenError(
                 f"The workspace {workspace.name} works with the emnify token of each person who signs in, and "
-                f"{who.name} did not sign in: keys have no token of their own. {_UNCHANGED}"
+                f"{who.name} did not sign in; programs with keys have none. {_UNCHANGED}"
             )
         return Owner(who.issuer, who.subject)
 
@@ -112,10 +112,12 @@ class OwnToken:
         self._workspace = workspace
         self._kept = kept
         self._token = token
+        self.is_gone = False
+        """Whether its owner removed it: what is under way with it ends too."""
 
     def may_have_changed(self) -> bool:
-        """Return False: with another token, other services are started."""
-        return False
+        """Tell whether it is gone; with another token, other services are started."""
+        return self.is_gone
 
     async def read(self) -> SecretStr:
         """Return the token.
