@@ -96,7 +96,7 @@ class Callers:
     async def end_those_without(self) -> None:
         """End the services of callers whose token was removed or replaced, on whichever server, until cancelled.
 
-        With one that was replaced, a call under way goes on to its end; with one that was removed, nothing more is sent.
+        With one that was replaced, a call under way goes on; with one that was removed, nothing more is sent.
         """
         while True:
             for slot, stamp in self._running.stamps().items():
