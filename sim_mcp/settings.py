@@ -72,6 +72,8 @@ class Settings(SignInSettings):
         default=None, alias="read_workspaces", repr=False, exclude=True
     )
     """Reads that file again; raises WorkspacesError."""
+    holds_earlier: bool = Field(default=False, alias="holds_earlier")
+    """Whether what was planned before workspaces were named is of this one."""
     confirm: Confirm = Field(default=Confirm.ASK, alias="SIM_MCP_CONFIRM")
     read_only: bool = Field(default=False, alias="SIM_MCP_READ_ONLY")
     policy: Path | None = Field(default=None, alias="SIM_MCP_POLICY")
@@ -117,6 +119,7 @@ class Settings(SignInSettings):
             update={
                 "workspace": workspace.name,
                 "workspaces": (),
+                "holds_earlier": workspace.earlier,
                 "application_token": token,
                 "token_owner": token_owner,
                 "base_url": workspace.base_url or self.base_url,

@@ -26,7 +26,8 @@ class Reach:
         """Return who somebody is in a workspace, with what they may there, or None where it is closed to them."""
         if self._workspaces is None:
             return who
-        return self._workspaces.open_to(who).get(workspace)
+        holding = self._workspaces.holding(workspace)
+        return None if holding is None else self._workspaces.open_to(who).get(holding.name)
 
     def claims_that_count(self, claims: Mapping[str, Any]) -> dict[str, list[str]]:
         """Return of somebody's claims what a workspace may be open to them for."""

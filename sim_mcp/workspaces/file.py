@@ -59,6 +59,8 @@ class Workspace(BaseModel):
     """Where callers bring tokens: the only emnify organisation these may belong to, by its id; None for any."""
     base_url: str | None = None
     allow: tuple[Grant, ...] = ()
+    earlier: Annotated[bool, Field(strict=True)] = False
+    """Whether what was planned before there was this file, with the one token of then, is of this workspace."""
 
     _given: SecretStr | None = PrivateAttr(default=None)
     """What the variable held when the file was read."""
@@ -178,6 +180,10 @@ def read_workspaces(file: Path) -> tuple[Workspace, ...]:
         if workspace.name.casefold() in seen:
             raise _unusable(file, f"cannot be used: two workspaces are called {workspace.name}")
         seen.add(workspace.name.casefold())
+    if len(holders := [workspace.name for workspace in found if workspace.earlier]) > 1:
+        raise _unusable(
+            file, f"cannot be used: earlier = true stands in {' and '.join(holders)}: one alone can hold it"
+        )
     return found
 
 

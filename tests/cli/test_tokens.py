@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from pydantic import SecretStr
 
+from sim_mcp.changes.record.place import open_record
 from sim_mcp.cli.commands import main
 from sim_mcp.cli.tokens import why_not_to_serve
 from sim_mcp.server.upstreams.token_keys import TokenKeys
@@ -30,7 +31,7 @@ def run(directory: Path, keys: str, *words: str) -> Result:
 
 
 def enter(directory: Path, keys: str) -> None:
-    vault = Vault(directory, TokenKeys(Settings(token_keys=SecretStr(keys))))
+    vault = Vault(open_record(directory), TokenKeys(Settings(token_keys=SecretStr(keys))))
     anyio.run(vault.keep, "field", Owner("https://issuer.example", "alice"), SecretStr(SECRET), 7)
 
 

@@ -18,6 +18,7 @@ from tests.server.approvals.people import ALL, FOUR_EYES
 from tests.server.signin.issuing import Issuer
 from tests.server.upstreams.desk import Desk, desk_of
 from tests.server.upstreams.test_vault import (
+    record,
     test_a_row_that_was_moved_to_somebody_else_does_not_open,
     test_a_token_is_found_by_its_owner_and_workspace_alone,
     test_after_rotation_the_old_key_is_not_needed,
@@ -29,6 +30,7 @@ from tests.support import Fleet, structured, text_of
 __all__ = [
     "anyio_backend",
     "issuer",
+    "record",
     "test_a_row_that_was_moved_to_somebody_else_does_not_open",
     "test_a_token_is_found_by_its_owner_and_workspace_alone",
     "test_after_rotation_the_old_key_is_not_needed",

@@ -26,7 +26,7 @@ from tests.server.signin.issuing import Issuer, issuing
 from tests.support import Fleet, free_port
 
 REPLICAS = 3
-GIVES_UP_AFTER_S = 20
+GIVES_UP_AFTER_S = 40
 """When a client gives up on a call of which it hears nothing, not even that it lives."""
 
 
