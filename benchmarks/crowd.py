@@ -33,7 +33,7 @@ from tests.rounds.site import Site, site_of
 from tests.support import fleet_of
 
 CLIENTS, SECONDS, SERVERS = 200, 300.0, 3
-THINKS_S = 5.0
+THINKS_S = 10.0
 FLEET, ASKED_ABOUT, ONE_CHANGES_IN = 300, 40, 40
 """SIMs; how many of them are asked about by all; and of how many clients one changes a SIM of its own."""
 LOOKS_EVERY_S = 5.0

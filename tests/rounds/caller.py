@@ -23,10 +23,11 @@ POLICY: dict[Way, str] = {
     "form": 'default = "ask"\n',
     "page": 'default = "ask"\napprover = "another"\n',
 }
-AGREED: dict[Way, str] = {
-    "policy": "the operator's policy",
-    "form": "a person, by form: alice@example.com",
-    "page": "a person, on the approval page: bob@example.com",
+AGREED: dict[Way, set[str]] = {
+    "policy": {"the operator's policy"},
+    # Where the form breaks, who asked finds the page.
+    "form": {"a person, by form: alice@example.com", "a person, on the approval page: alice@example.com"},
+    "page": {"a person, on the approval page: bob@example.com"},
 }
 NAME = "alice"
 BROKEN = (MCPError, httpx2.HTTPError, OSError, anyio.BrokenResourceError, ExceptionGroup)
@@ -46,6 +47,7 @@ class Caller:
     site: Site
     sims: dict[str, int]
     era: Era
+    way: Way
     before_the_yes: Happens = nothing
     """What happens while a form of theirs is open."""
     told: list[dict[str, Any]] = field(default_factory=list)
@@ -65,6 +67,8 @@ class Caller:
             for row in rows or ():
                 if row["state"] == "done":
                     return
+                if row["state"] == "waiting" and self.way == "form":
+                    await press(self.site, NAME)
                 if row.get("left") or row["state"] == "waiting":
                     await self._call("continue_change", {"plan": row["plan"]})
                 elif row.get("in_doubt", 0) == len(self.sims) - await self.arrived():
