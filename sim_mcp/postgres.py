@@ -10,8 +10,8 @@ from psycopg import conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 from pydantic import SecretStr
 
-_AT_ONCE = 4
-"""Who writes waits in line anyway; besides, one reads and one keeps a turn."""
+_AT_ONCE = 10
+"""For all workspaces: who writes waits in line anyway; besides, some read and some keep a turn."""
 
 _TELLS_WHY_S = 2
 _DEFAULTS: dict[str, Any] = {
@@ -28,9 +28,9 @@ _DEFAULTS: dict[str, Any] = {
 class Connections:
     """Connections that are kept and lent; a restarted database is connected to anew."""
 
-    def __init__(self, url: SecretStr) -> None:
+    def __init__(self, url: SecretStr, **options: int) -> None:
         given = conninfo.conninfo_to_dict(url.get_secret_value())
-        self._info = conninfo.make_conninfo(**{**_DEFAULTS, **given})
+        self._info = conninfo.make_conninfo(**{**_DEFAULTS, **options, **given})
         host, database = given.get("host", "this machine"), given.get("dbname", given.get("user", "?"))
         self.name = f"{database} on {host}"
         """The database as it may be shown: without a user's name or password."""

@@ -1,10 +1,11 @@
-"""Files and directories that their owner alone can read, whatever the umask and the directory above allow."""
+"""Files of the operator's: made so that their owner alone can read them, whatever the umask allows, and read."""
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import AsyncFileLock
+from filelock import AsyncFileLock, FileLock
 
 OWNER_READS_WRITES = 0o600
 OWNER_ENTERS = 0o700
@@ -44,10 +45,23 @@ def make_private_directory(directory: Path) -> None:
         directory.chmod(OWNER_ENTERS)
 
 
+def private_lock(file: Path, *, timeout_s: float) -> FileLock:
+    """Return a lock on a private file, which is waited for so long.
+
+    Raises:
+        OSError: The file cannot be made, or belongs to somebody else: it would be waited for without end.
+    """
+    make_private(file)
+    return FileLock(file, mode=OWNER_READS_WRITES, timeout=timeout_s)
+
+
 def private_async_lock(file: Path) -> AsyncFileLock:
-    """Return a lock on a private file to be awaited; where the file cannot be made, acquiring the lock fails."""
-    with suppress(OSError):
-        make_private(file)
+    """Return a lock on a private file to be awaited.
+
+    Raises:
+        OSError: The file cannot be made, or belongs to somebody else: it would be waited for without end.
+    """
+    make_private(file)
     # On the event loop: an attempt takes no time, and a thread could get the lock after the caller was cancelled.
     return AsyncFileLock(file, mode=OWNER_READS_WRITES, run_in_executor=False)
 
@@ -72,6 +86,29 @@ def restrict_database(file: Path) -> None:
     for suffix in _BESIDE_A_DATABASE:
         with suppress(FileNotFoundError):
             restrict(file.with_name(file.name + suffix))
+
+
+def read_plain_file(file: Path, most: int) -> bytes | None:
+    """Return what is in a file, up to one byte more than the most it may hold; None where it is no file.
+
+    A pipe could block the server for ever, and a device never ends.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    if not stat.S_ISREG(file.stat().st_mode):
+        return None
+    with file.open("rb") as opened:
+        return opened.read(most + 1)
+
+
+def version_of(file: Path) -> tuple[int, ...] | None:
+    """Return what differs once a file, or one that it links to, was written or replaced; None where there is none."""
+    try:
+        about = os.stat(file)  # noqa: PTH116  # once per request: a path's own takes thrice as long.
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino, about.st_mtime_ns, about.st_ctime_ns, about.st_size
 
 
 def open_private(path: str, flags: int) -> int:

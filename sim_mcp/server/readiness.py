@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import anyio
 import anyio.to_thread
@@ -57,12 +57,26 @@ class Problem(NamedTuple):
     """The reason in full, for the operator."""
 
 
+class WatchedStore(Protocol):
+    """What servers share emnify's limits by."""
+
+    @property
+    def is_away(self) -> bool:
+        """Tell whether it could not be reached a moment ago, so that each server keeps to its part."""
+
+    @property
+    def together(self) -> int:
+        """Return how many servers share it."""
+
+
 class Readiness:
     """Find what keeps calls from being answered."""
 
     def __init__(self, settings: Settings, workspaces: Workspaces | None = None) -> None:
         self.client: EmnifyClient | None = None
         """The client that tool calls use; while it is None, each check opens one of its own."""
+        self.limit_store: WatchedStore | None = None
+        """What servers share emnify's limits by."""
         self._settings = settings
         self._workspaces = workspaces
         self._lock = anyio.Lock()
@@ -101,7 +115,9 @@ class Readiness:
 
     def _limiter(self) -> dict[str, Any]:
         slowed = any(client.pacer.slowed_down for client in self._clients().values())
-        return {"kind": "in this process", "ok": True, "slowed_down": slowed}
+        if (store := self.limit_store) is None:
+            return {"kind": "in this process", "ok": True, "slowed_down": slowed}
+        return {"kind": "PostgreSQL", "ok": not store.is_away, "servers": store.together, "slowed_down": slowed}
 
     def _clients(self) -> dict[str, EmnifyClient]:
         """Return the clients in use, by the name of the workspace."""
@@ -115,10 +131,14 @@ class Readiness:
         if self._workspaces is None:
             return [_told(self._settings.place, clients.get(""))]
         running = self._workspaces.running
-        return [
-            {"name": name, **_told(running[name].settings.place if name in running else None, clients.get(name))}
-            for name in self._workspaces.names
-        ]
+        told: list[dict[str, Any]] = []
+        for name in self._workspaces.names:
+            place = running[name].settings.place if name in running else None
+            told.append({"name": name, **_told(place, clients.get(name))})
+            # Whose tokens those are, and what emnify says of them, is their owners' business.
+            if (callers := self._workspaces.callers(name)) is not None:
+                told[-1] = {"name": name, "own_tokens": True, "callers": callers}
+        return told
 
     async def _emnify(self) -> list[Problem | None]:
         """Look whether emnify answers; in a server that runs, one of several workspaces is its own users' trouble."""
@@ -133,6 +153,8 @@ class Readiness:
 
     async def _asked_once(self, workspace: Workspace) -> Problem | None:
         what = f"workspace {workspace.name}"
+        if workspace.own_tokens:
+            return None
         try:
             token = await workspace.source().read()
         except TokenUnavailableError as error:

@@ -164,7 +164,7 @@ def _add_pages(server: SimServer, door: Door | None) -> Sequence[str]:
     # Here, since they take a while to import, and who has no issuer needs none of them.
     from sim_mcp.server.approvals.pages import ENTRIES, approval_pages  # noqa: PLC0415
 
-    for route in approval_pages(door.settings, door.session_key, door, server.services, server.reach).routes():
+    for route in approval_pages(door, door.session_key, server).routes():
         server.custom_route(route.path, methods=sorted(route.methods or ()))(route.endpoint)
     return ENTRIES
 

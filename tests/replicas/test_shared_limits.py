@@ -4,9 +4,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from itertools import pairwise
+from typing import Any
 
 import anyio
 import anyio.to_thread
+import httpx
 import pytest
 from mcp import Client
 from pydantic import SecretStr
@@ -20,6 +22,7 @@ from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.sandbox.settings import Unknowns
 from sim_mcp.server.app import build_server
 from tests.replicas.database import Server
+from tests.server.signin.issuing import served, settings_for
 from tests.support import Fleet, fleet_of, structured
 
 SERVERS = 3
@@ -69,6 +72,20 @@ async def test_workspaces_do_not_wait_for_each_other_but_for_the_address(stores:
     assert (await one.reserve([Gate("one", 60.0)], 1)).granted
     assert not (await one.reserve([Gate("one", 60.0)], 1)).granted
     assert (await other.reserve([Gate("other", 60.0)], 1)).granted
+
+
+async def test_ready_says_that_the_limits_are_shared_and_by_how_many(fleet: Fleet) -> None:
+    async with (
+        served(settings_for(None, fleet.state_dir, **dict(_known(fleet)))) as address,
+        httpx.AsyncClient() as http,
+    ):
+        told = (await http.get(f"{address.removesuffix('/mcp')}/ready")).json()
+    assert told["limiter"] == {"kind": "PostgreSQL", "ok": True, "servers": 1, "slowed_down": False}
+    assert told["database"] == {"kind": "PostgreSQL", "ok": True}
+
+
+def _known(fleet: Fleet) -> dict[str, Any]:
+    return fleet.settings().model_dump(include={"base_url", "application_token", "database_url"})
 
 
 async def test_a_slot_that_is_too_far_ahead_is_not_taken(stores: list[PostgresLimits]) -> None:

@@ -27,24 +27,33 @@ async def test_from_401_through_sign_in_to_an_approval_by_a_second_person(desk: 
         context.set_default_timeout(30_000)
     async with signed_in(desk.address, Person("alice"), Memory()) as client:
         ours = desk.address.removesuffix("/mcp")
-        approvals = f"{ours}/approvals"
+        approvals, live = f"{ours}/approvals", f"{ours}/approvals/live"
         bobs = await second.new_page()
         complaints: list[str] = []
         bobs.on("pageerror", lambda error: complaints.append(str(error)))
         # The issuer's own pages load a font from elsewhere; ours load nothing.
         bobs.on("console", lambda said: complaints.append(said.text) if said.location["url"].startswith(ours) else None)
+        streams: list[str] = []
+        bobs.on("response", lambda got: streams.append(got.headers["content-type"]) if got.url == live else None)
         await bobs.goto(approvals)
         await sign_in(bobs, "bob")
         await expect(bobs.get_by_text("Nothing waits")).to_be_visible()
+        # Where the stream does not get through, the page looks by itself.
+        watching = await first.new_page()
+        await watching.route(live, lambda route: route.abort())
+        await watching.goto(approvals)
+        await sign_in(watching, "alice")
+        await expect(watching.get_by_text("Nothing waits")).to_be_visible()
 
         waiting = structured(await client.call_tool("delete_sims", {"sims": [sim["iccid"]]}))
         # It appears by itself, one press away.
         link = bobs.get_by_role("link", name="Delete 1 SIM")
         await expect(link).to_be_visible(timeout=30_000)
+        assert streams[0].startswith("text/event-stream")
+        await expect(watching.get_by_role("link", name="Delete 1 SIM")).to_be_visible(timeout=30_000)
 
         alices = await first.new_page()
         await alices.goto(waiting["approve_at"])
-        await sign_in(alices, "alice")
         await expect(alices.get_by_text("Somebody else has to approve this")).to_be_visible()
         await expect(alices.get_by_role("button", name=re.compile("^Delete"))).to_have_count(0)
 
@@ -53,6 +62,7 @@ async def test_from_401_through_sign_in_to_an_approval_by_a_second_person(desk: 
         await bobs.locator("#typed").fill(sim["iccid_with_luhn"][-4:])
         await bobs.get_by_role("button", name="Delete 1 SIM").click()
         await expect(bobs.get_by_role("heading", name="Approved")).to_be_visible()
+        await expect(watching.get_by_text("Nothing waits")).to_be_visible(timeout=30_000)
 
         told = structured(await client.call_tool("continue_change", {"plan": waiting["plan"]}))
         assert (told["counts"], told["agreed"]) == ({"changed": 1}, "a person, on the approval page: bob@example.com")

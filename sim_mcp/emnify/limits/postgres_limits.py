@@ -16,6 +16,7 @@ from sim_mcp.emnify.limits.shared_limits import Gate, LimitsAwayError, Slot
 from sim_mcp.postgres import Connections
 
 _RESERVE = "SELECT granted, wait, together FROM reserve_pace(%s, %s, %s, %s, %s, %s)"
+_TAKE_CALL = "SELECT wait, together FROM take_call(%s, %s, %s)"
 _PAUSE = "SELECT pause_pace(%s, %s)"
 _WITHIN_S = 2.0
 """How long a request waits for the database before it does without."""
@@ -33,6 +34,17 @@ class PostgresLimits:
         self._turn = anyio.Lock()
         self._db: psycopg.AsyncConnection | None = None
         self._away_until = 0.0
+        self._together = 1
+
+    @property
+    def together(self) -> int:
+        """Return how many servers share the limits, as far as was heard."""
+        return self._together
+
+    @property
+    def is_away(self) -> bool:
+        """Tell whether the database could not be reached a moment ago."""
+        return time.monotonic() < self._away_until
 
     async def reserve(self, gates: Sequence[Gate], longest_s: float) -> Slot:
         """Take the next slot that all gates allow, in one atomic step, unless it is further ahead than `longest_s`.
@@ -43,7 +55,18 @@ class PostgresLimits:
         scopes, intervals, requests, windows = (list(column) for column in zip(*gates, strict=True))
         asked = (self._name, min(longest_s, _LONGEST_S), scopes, intervals, requests, windows)
         granted, wait_s, together = await self._call(_RESERVE, asked)
+        self._together = max(1, int(together))
         return Slot(bool(granted), float(wait_s), int(together))
+
+    async def take_call(self, caller: str, per_minute: int) -> float:
+        """Count one call of somebody in one atomic step; return 0, or in how many seconds there would be room for it.
+
+        Raises:
+            LimitsAwayError: The database cannot be reached, or does not answer.
+        """
+        wait_s, together = await self._call(_TAKE_CALL, (self._name, caller, per_minute))
+        self._together = max(1, int(together))
+        return float(wait_s)
 
     async def pause(self, scope: str, seconds: float) -> None:
         """Give no slot of a scope for so many seconds.
@@ -61,7 +84,7 @@ class PostgresLimits:
                 await db.close()
 
     async def _call(self, statement: str, values: Sequence[object]) -> tuple[Any, ...]:
-        if time.monotonic() < self._away_until:
+        if self.is_away:
             raise LimitsAwayError("tried a moment ago")
         # To its end, also where the caller leaves: a connection in the middle of an answer is of no use.
         with anyio.CancelScope(shield=True):

@@ -1,6 +1,5 @@
 """The files of one workspace's snapshots: the newest, the writes of our own since, and the lock of who is reading."""
 
-import json
 import os
 import re
 import shutil
@@ -9,12 +8,11 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from filelock import AsyncFileLock
 
 from sim_mcp.fleet.inventory.database import SCHEMA_VERSION, SnapshotDatabase, SnapshotFileError
-from sim_mcp.fleet.inventory.rows import Names, Row
+from sim_mcp.fleet.inventory.sharing import OwnWrites, WrittenSim, dump_writes, load_writes
 from sim_mcp.private_files import OWNER_READS_WRITES, make_private_database, make_private_directory, private_async_lock
 
 _SNAPSHOT = re.compile(r"fleet-\d{20}\.sqlite3")
@@ -31,14 +29,6 @@ _UNUSED_KEPT_S = 7 * 86_400.0
 _BUSY_S = 5.0
 CLOCKS_DIFFER_S = 5.0
 """What is further in the future than this was written before this machine's clock was put back."""
-
-
-class OwnWrites(NamedTuple):
-    """SIMs as they were read back after writes of our own, and the ids of those that are gone."""
-
-    rows: list[Row]
-    names: Names
-    gone: list[int]
 
 
 class SnapshotCache:
@@ -71,9 +61,10 @@ class SnapshotCache:
         """Return the path of a snapshot that is being read."""
         return None if self._directory is None else self._directory / f"part-{os.getpid()}-{time.time_ns()}.sqlite3"
 
-    def next_path(self) -> Path | None:
-        """Return the path of the next finished snapshot; later ones sort after earlier ones."""
-        return None if self._directory is None else self._directory / f"fleet-{time.time_ns():020}.sqlite3"
+    def finished_path(self, number: int | None = None) -> Path | None:
+        """Return the path of a finished snapshot, by number or of the next; later ones sort after earlier ones."""
+        number = time.time_ns() if number is None else number
+        return None if self._directory is None else self._directory / f"fleet-{number:020}.sqlite3"
 
     def newest(self, known: SnapshotDatabase | None) -> SnapshotDatabase | None:
         """Return the newest finished snapshot, which may be the known one."""
@@ -87,16 +78,26 @@ class SnapshotCache:
                 return SnapshotDatabase.open(path)
         return known if known is not None and known.path is None else None
 
-    def tidy(self, kept: Path | None) -> None:
-        """Remove every snapshot but one, and what is left of others; called by whoever holds the lock."""
+    def tidy(self, kept: Path | None, *, parts_after_s: float = 0.0) -> None:
+        """Remove every snapshot but one, and what is left of others.
+
+        Args:
+            kept: the one.
+            parts_after_s: how long others may take to fill one; whoever holds the lock knows that nobody does.
+        """
         with suppress(sqlite3.Error):
             self._writes.execute("DELETE FROM written WHERE at < ?", (time.time() - _WRITES_KEPT_S,))
         if self._directory is None:
             return
         outdated = [path for path in self._snapshots() if path != kept]
         older = [path for path in self._directory.glob("own-writes*.sqlite3") if path.name != _WRITES]
-        for path in [*outdated, *older, *self._directory.glob("part-*")]:
+        for path in [*outdated, *older]:
             with suppress(OSError):  # another process on Windows may have it open.
+                path.unlink()
+        for path in self._directory.glob("part-*"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime < parts_after_s:
+                    continue
                 path.unlink()
         self._remove_unused(self._directory.parent)
 
@@ -106,12 +107,7 @@ class SnapshotCache:
         Raises:
             sqlite3.Error: It cannot be recorded.
         """
-        names = json.dumps([[kind, number, text] for (kind, number), text in writes.names.items()])
-        entries: list[tuple[float, int, str | None, str | None]] = [
-            (at, row.id, json.dumps(row), names) for row in writes.rows
-        ]
-        entries += [(at, sim_id, None, None) for sim_id in writes.gone]
-        self._record(entries)
+        self._record(at, dump_writes(writes))
 
     def outdate(self, at: float) -> None:
         """Record that something changed of which nothing more is known.
@@ -119,23 +115,12 @@ class SnapshotCache:
         Raises:
             sqlite3.Error: It cannot be recorded.
         """
-        self._record([(at, None, None, None)])
+        self._record(at, [(None, None, None)])
 
     def writes_since(self, moment: float) -> OwnWrites:
         """Return the own writes since a moment; of each SIM the last."""
-        rows: dict[int, Row] = {}
-        names: Names = {}
-        gone: set[int] = set()
         sql = "SELECT id, row, names FROM written WHERE at BETWEEN ? AND ? AND id IS NOT NULL ORDER BY n"
-        for sim_id, row, row_names in self._writes.execute(sql, (moment, _latest())).fetchall():
-            rows.pop(sim_id, None)
-            gone.discard(sim_id)
-            if row is None:
-                gone.add(sim_id)
-            else:
-                rows[sim_id] = Row._make(json.loads(row))
-                names |= {(kind, number): text for kind, number, text in json.loads(row_names)}
-        return OwnWrites(list(rows.values()), names, sorted(gone))
+        return load_writes(self._writes.execute(sql, (moment, _latest())).fetchall())
 
     def outdated_at(self) -> float:
         """Return when the fleet was last outdated by a write of unknown effect, in seconds since 1970; else 0."""
@@ -143,11 +128,12 @@ class SnapshotCache:
         found = self._writes.execute(sql, (_latest(),)).fetchone()[0]
         return float(found or 0.0)
 
-    def _record(self, entries: Sequence[tuple[float, int | None, str | None, str | None]]) -> None:
+    def _record(self, at: float, entries: Sequence[WrittenSim | tuple[None, None, None]]) -> None:
         self.recreate_if_removed()
+        timed = [(at, *each) for each in entries]
         with self._writes:
             self._writes.execute("BEGIN IMMEDIATE")
-            self._writes.executemany("INSERT INTO written (at, id, row, names) VALUES (?, ?, ?, ?)", entries)
+            self._writes.executemany("INSERT INTO written (at, id, row, names) VALUES (?, ?, ?, ?)", timed)
 
     def _snapshots(self) -> list[Path]:
         if self._directory is None:

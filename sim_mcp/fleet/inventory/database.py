@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import weakref
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +32,7 @@ _ROWS_AT_ONCE = 100
 """SQLite releases the interpreter for each statement, and a busy event loop is slow to give it back."""
 
 _BUSY_S = 5.0
+_COPIED_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,28 @@ class SnapshotDatabase:
             raise SnapshotFileError(f"{path.name} is not a snapshot of this version ({error})") from None
         return opened
 
+    @classmethod
+    def restore(cls, copy: Iterable[bytes], path: Path | None) -> "SnapshotDatabase":
+        """Return the finished one that was copied; in memory without a path.
+
+        Raises:
+            SnapshotFileError: The copy is damaged, or of another version of this program.
+            OSError: The file cannot be written.
+        """
+        if path is not None:
+            make_private_database(path)
+            with path.open("wb") as file:
+                file.writelines(copy)
+            return cls.open(path)
+        restored = cls(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False), None)
+        try:
+            restored._db.deserialize(b"".join(copy))
+            restored._read_info()
+        except (sqlite3.Error, ValueError) as error:
+            restored.close()
+            raise SnapshotFileError(f"the copy is not a snapshot of this version ({error})") from None
+        return restored
+
     @property
     def info(self) -> SnapshotInfo:
         """Return how it was read.
@@ -137,21 +160,35 @@ class SnapshotDatabase:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute("DELETE FROM sim WHERE id IN (SELECT value FROM json_each(?))", (json.dumps([*ids]),))
 
-    def finish(self, info: SnapshotInfo, final: Path | None) -> "SnapshotDatabase":
-        """Mark it finished and move its file to `final`, where others look for it; return it, opened for questions."""
+    def seal(self, info: SnapshotInfo) -> None:
+        """Mark it finished; where its file cannot be written to, it continues in memory."""
         try:
             self._write_info(info)
-            if self.path is None or final is None:
-                return self
-            with self.path.open("rb+") as file:
-                os.fsync(file.fileno())
+            if self.path is not None:
+                with self.path.open("rb+") as file:
+                    os.fsync(file.fileno())
         except (sqlite3.OperationalError, OSError):
             if self.path is None:
                 raise
             self._move_to_memory()
             self._write_info(info)
-            return self
+
+    def copy(self) -> Iterator[bytes]:
+        """Yield it in parts, as it is now that nobody writes to it."""
+        if self.path is None:
+            with self._lock:
+                yield self._db.serialize()
+            return
+        with self.path.open("rb") as file:
+            while part := file.read(_COPIED_AT_ONCE):
+                yield part
+
+    def finish(self, info: SnapshotInfo, final: Path | None) -> "SnapshotDatabase":
+        """Mark it finished and move its file to `final`, where others look for it; return it, opened for questions."""
+        self.seal(info)
         part = self.path
+        if part is None or final is None:
+            return self
         self.close()
         part.replace(final)
         return SnapshotDatabase.open(final)

@@ -4,8 +4,7 @@ import logging
 import math
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +12,6 @@ from typing import Self
 
 import anyio
 from anyio.abc import TaskGroup
-from filelock import AsyncFileLock, Timeout
 
 from sim_mcp.emnify import (
     AuthenticationError,
@@ -25,10 +23,12 @@ from sim_mcp.emnify import (
     in_background,
 )
 from sim_mcp.emnify.limits.rate_limit import SPENT_FROM_S
-from sim_mcp.fleet.inventory.cache import CLOCKS_DIFFER_S, OwnWrites
+from sim_mcp.fleet.inventory.cache import CLOCKS_DIFFER_S
 from sim_mcp.fleet.inventory.crawler import Crawler
 from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotFileError
 from sim_mcp.fleet.inventory.rows import Names, row_of_sim
+from sim_mcp.fleet.inventory.shared_store import SharedSnapshotStore
+from sim_mcp.fleet.inventory.sharing import OwnWrites, SharedFleet, TurnOverError
 from sim_mcp.fleet.inventory.snapshot import Snapshot
 from sim_mcp.fleet.inventory.store import Newest, SnapshotStore
 from sim_mcp.recorder import Recorder
@@ -43,7 +43,7 @@ WAIT_S = 44.0
 
 LIST = "GET /api/v1/sim"
 _REPORT_EVERY_S = 1.0
-_LOCK_RETRY_S = 0.2
+_LOOKS_AGAIN_IN_S = 0.2
 
 Progress = Callable[[int, int, str], Awaitable[None]]
 
@@ -60,20 +60,21 @@ class _Job:
     """One reading of the fleet under way, for all who wait for it."""
 
     def __init__(self) -> None:
-        self.requested_at = time.time()
+        self.ends_after = -math.inf
+        """When reading has to end to be fresh enough for all who wait for it (Unix time)."""
         self.done = anyio.Event()
         self.crawler: Crawler | None = None
         self.database: SnapshotDatabase | None = None
-        self.elsewhere = False
-        """Whether another process is reading the fleet, and this one waits for it."""
+        self.other_reader: str | None = None
+        """Who is reading the fleet, if this process waits for another."""
         self.error: Exception | None = None
 
     @property
     def progress(self) -> str:
         """Return how far it is, for a sentence."""
         crawler = self.crawler
-        if self.elsewhere:
-            return "another server on this machine is reading it"
+        if self.other_reader is not None:
+            return f"{self.other_reader} is reading it"
         if crawler is None or crawler.total is None or crawler.left_s is None:
             return "emnify has not answered yet"
         return f"{crawler.sims_read:,} of {crawler.total:,} SIMs read, about {crawler.left_s:.0f} s left"
@@ -87,14 +88,19 @@ class Inventory:
         client: EmnifyClient,
         directory: Path | None,
         *,
+        shared: SharedFleet | None = None,
         now: Callable[[], float] = time.time,
         wait_s: float = WAIT_S,
     ) -> None:
         self._client = client
         self._wait_s = wait_s
         self._now = now
-        self._store = SnapshotStore(directory, client.identity)
         self._in_thread = Recorder()
+        self._store = (
+            SnapshotStore(directory, client.identity, self._in_thread)
+            if shared is None
+            else SharedSnapshotStore(directory, client.identity, self._in_thread, shared)
+        )
         self._partial: Crawler | None = None
         self._job: _Job | None = None
         self._promised_since: float | None = None
@@ -114,7 +120,7 @@ class Inventory:
             await self._background.__aexit__(None, None, None)
         with anyio.CancelScope(shield=True):
             await self._drop_partial()
-            await self._in_thread(self._store.close)
+            await self._store.close()
 
     async def snapshot(
         self, *, fresh: bool = False, progress: Progress | None = None, wait_s: float | None = None
@@ -128,19 +134,21 @@ class Inventory:
             InventoryError: What was read cannot be kept.
             EmnifyError: emnify could not be asked, and there is no older one, or the token is not accepted.
         """
-        newest = await self._in_thread(self._store.newest)
+        newest = await self._store.newest()
         known = newest.database
         if known is not None and (self._was_promised(newest) if fresh else self._is_fresh(newest)):
             return Snapshot(known, self._note(known))
-        job = self._job or self._start()
         if known is not None and not fresh and (spent_s := self._client.pacer.background_wait_s(LIST)) > SPENT_FROM_S:
+            self._job_for(ends_after=-math.inf)
             answers_from_what_is_known(known.info.taken_at, self._client.now() + timedelta(seconds=spent_s))
             return Snapshot(known, self._note(known))
+        job = self._job_for(ends_after=self._now() if fresh else -math.inf)
         finished = await self._wait(job, progress, self._wait_s if wait_s is None else wait_s)
         if finished and job.error is None and job.database is not None:
             return Snapshot(job.database, self._note(job.database))
         if finished and isinstance(job.error, AuthenticationError | ForbiddenError | InventoryError):
             raise job.error
+        known = known or (await self._store.newest()).database
         if known is None or fresh:
             if job.error is not None:
                 raise job.error
@@ -154,7 +162,7 @@ class Inventory:
 
     async def held(self) -> Snapshot | None:
         """Return the newest snapshot there is, however old, without asking emnify; None where there is none."""
-        known = (await self._in_thread(self._store.newest)).database
+        known = (await self._store.newest(fresh_s=FRESH_S)).database
         return None if known is None else Snapshot(known, self._note(known))
 
     async def correct(self, sims: Mapping[int, Sim | None]) -> None:
@@ -165,7 +173,7 @@ class Inventory:
         try:
             # The write has happened, whether or not the caller still waits.
             with anyio.CancelScope(shield=True):
-                await self._in_thread(self._store.correct, writes)
+                await self._store.correct(writes)
         except (sqlite3.Error, SnapshotFileError) as error:
             log.warning("The inventory could not be corrected and will be read again: %s", error)
             await self.outdate()
@@ -175,7 +183,7 @@ class Inventory:
         self._outdated_at = time.time()
         try:
             with anyio.CancelScope(shield=True):
-                await self._in_thread(self._store.outdate, self._outdated_at)
+                await self._store.outdate(self._outdated_at)
         except sqlite3.Error as error:
             log.warning("The inventory could not be outdated: %s", error)
 
@@ -205,7 +213,15 @@ class Inventory:
         if database.path is None:
             problem = self._store.problem or "the disk is full or failed"
             notes.append(f"It is kept in memory only: {problem}.")
+        if self._store.note is not None:
+            notes.append(self._store.note)
         return " ".join(notes) or None
+
+    def _job_for(self, *, ends_after: float) -> _Job:
+        """Return the job under way, or a new one."""
+        job = self._job or self._start()
+        job.ends_after = max(job.ends_after, ends_after)
+        return job
 
     def _start(self) -> _Job:
         if self._background is None:
@@ -230,17 +246,7 @@ class Inventory:
 
     async def _run(self, job: _Job) -> None:
         try:
-            async with self._only_reader(job):
-                newest = await self._in_thread(self._store.newest)
-                # Another process may have finished reading meanwhile.
-                if (
-                    newest.database is not None
-                    and newest.database.info.ended >= job.requested_at
-                    and self._is_fresh(newest)
-                ):
-                    job.database = newest.database
-                else:
-                    job.database = await self._read(job)
+            job.database = await self._obtain(job)
         except (EmnifyError, InventoryError) as error:
             job.error = error
         except (sqlite3.Error, OSError, SnapshotFileError) as error:
@@ -255,14 +261,36 @@ class Inventory:
             self._job = None
             job.done.set()
 
+    async def _obtain(self, job: _Job) -> SnapshotDatabase:
+        """Return a fresh snapshot: one that another process has read, or else is waited for, or read here."""
+        while True:
+            if (found := await self._found(job)) is not None:
+                return found
+            try:
+                async with self._store.reading() as is_ours:
+                    if is_ours:
+                        job.other_reader = None
+                        # Another process may have finished reading meanwhile.
+                        return await self._found(job) or await self._read(job)
+            except TurnOverError:
+                log.warning("This server was out of reach for so long that another may read the fleet")
+            job.other_reader = self._store.other_reader
+            await anyio.sleep(_LOOKS_AGAIN_IN_S)
+
+    async def _found(self, job: _Job) -> SnapshotDatabase | None:
+        newest = await self._store.newest(fresh_s=min(FRESH_S, self._now() - job.ends_after))
+        database = newest.database
+        is_enough = database is not None and database.info.ended >= job.ends_after and self._is_fresh(newest)
+        return database if is_enough else None
+
     async def _read(self, job: _Job) -> SnapshotDatabase:
         crawler = self._partial
         if crawler is None or self._now() - crawler.began > FRESH_S:
             await self._drop_partial()
-            crawler = Crawler(self._client, await self._in_thread(self._store.new_database), self._in_thread)
+            crawler = Crawler(self._client, await self._store.new_database(), self._in_thread)
         self._partial = job.crawler = crawler
         info = await crawler.run()
-        database = await self._in_thread(self._store.publish, crawler.database, info)
+        database = await self._store.publish(crawler.database, info)
         self._partial = None
         return database
 
@@ -270,30 +298,3 @@ class Inventory:
         partial, self._partial = self._partial, None
         if partial is not None:
             await self._in_thread(partial.database.discard)
-
-    @asynccontextmanager
-    async def _only_reader(self, job: _Job) -> AsyncIterator[None]:
-        """Wait until no other process reads this fleet, and keep others waiting."""
-        lock = await self._in_thread(self._store.lock)
-        if lock is None or not await self._acquire(lock, job):
-            yield
-            return
-        try:
-            yield
-        finally:
-            with anyio.CancelScope(shield=True):
-                await lock.release()
-
-    async def _acquire(self, lock: AsyncFileLock, job: _Job) -> bool:
-        try:
-            try:
-                await lock.acquire(blocking=False)
-            except Timeout:
-                job.elsewhere = True
-                await lock.acquire(poll_interval=_LOCK_RETRY_S)
-        except OSError as error:
-            log.warning("Whether another process reads the fleet is unknown: %s", error)
-            return False
-        finally:
-            job.elsewhere = False
-        return True

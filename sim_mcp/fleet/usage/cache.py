@@ -42,7 +42,7 @@ _CLAIMED_S = 60.0
 """How long a SIM is left to another process that is reading it; if that process died, the claim lapses."""
 
 _CLOSES_WITHIN_MS = 1000
-_KEPT_S = 400 * 86_400.0
+KEPT_S = 400 * 86_400.0
 _NOT_KEPT = "usage that was read could not be kept on disk ({}): it is known until the server stops"
 
 Claim = Literal["mine", "known", "taken"]
@@ -98,7 +98,7 @@ class UsageStore:
                 (workspace, period, since),
             ).fetchall()
         )
-        return {sim: Amount(data, sms, _load_costs(costs), at) for sim, data, sms, costs, at in rows}
+        return {sim: Amount(data, sms, load_costs(costs), at) for sim, data, sms, costs, at in rows}
 
     def claim(self, workspace: str, kind: str, sim: int, periods: Iterable[str], since: float, now: float) -> Claim:
         """Claim the reading of a SIM for this process.
@@ -123,10 +123,15 @@ class UsageStore:
 
         return self._try(take)
 
+    def renew(self, now: float) -> None:
+        """Keep the claims of this process, whose readings wait for their turn."""
+        sql = "UPDATE claim SET until = ? WHERE owner = ?"
+        self._try(lambda db: db.execute(sql, (now + _CLAIMED_S, self._owner)))
+
     def keep(self, workspace: str, kind: str, sim: int, read: Mapping[str, tuple[Amount, bool]]) -> None:
         """Keep what a SIM used, by period and with whether that is final, and end the claim on it."""
         rows = [
-            (workspace, period, sim, one.data_mb, one.sms, _dump_costs(one.costs), one.read_at, final)
+            (workspace, period, sim, one.data_mb, one.sms, dump_costs(one.costs), one.read_at, final)
             for period, (one, final) in read.items()
         ]
 
@@ -144,7 +149,7 @@ class UsageStore:
 
     def forget_old(self, now: float) -> None:
         """Delete usage that was read more than 400 days ago."""
-        self._try(lambda db: db.execute("DELETE FROM usage WHERE read_at < ?", (now - _KEPT_S,)))
+        self._try(lambda db: db.execute("DELETE FROM usage WHERE read_at < ?", (now - KEPT_S,)))
 
     def _try(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Work on the file; where that fails, as on a full disk, go on in memory with all that can still be read."""
@@ -216,9 +221,11 @@ def _columns(db: sqlite3.Connection, table: str) -> tuple[str, ...]:
     return tuple(name for (name,) in db.execute("SELECT name FROM pragma_table_info(?)", (table,)))
 
 
-def _dump_costs(costs: Money) -> str:
+def dump_costs(costs: Money) -> str:
+    """Return costs as they are kept."""
     return json.dumps({currency: str(cost) for currency, cost in costs.items()})
 
 
-def _load_costs(costs: str) -> Money:
+def load_costs(costs: str) -> Money:
+    """Return costs that were kept."""
     return Money({currency: Decimal(cost) for currency, cost in json.loads(costs).items()})

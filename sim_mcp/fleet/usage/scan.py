@@ -5,9 +5,10 @@ import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Self, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
@@ -25,6 +26,7 @@ from sim_mcp.fleet.usage.cache import Amount, UsageStore
 from sim_mcp.fleet.usage.fetch import read_usage
 from sim_mcp.fleet.usage.periods import Period, month_before, month_of
 from sim_mcp.fleet.usage.queue import Job, Jobs
+from sim_mcp.fleet.usage.sharing import KeptUsage, SharedUsage
 from sim_mcp.recorder import Recorder
 
 log = logging.getLogger(__name__)
@@ -41,11 +43,11 @@ _PER_SIM_S = 0.32
 _CLOCK_WITHIN_S = 10.0
 _PROGRESS_EVERY_S = 1.0
 _TAKEN_RETRY_S = 0.2
+_RENEWS_EVERY_S = 5.0
 _ENOUGH_TO_EXTRAPOLATE = 20
 _OPERATIONS = {True: "GET /api/v1/sim/{id}/stats", False: "GET /api/v1/sim/{id}/stats/daily"}
 
 Progress = Callable[[int, int, str], Awaitable[None]]
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -90,11 +92,12 @@ class UsageResult:
 class UsageScan:
     """Read the usage of many SIMs, as an async context manager: leaving it ends all reading."""
 
-    def __init__(self, client: EmnifyClient, directory: Path | None) -> None:
+    def __init__(self, client: EmnifyClient, directory: Path | None, *, shared: KeptUsage | None = None) -> None:
         self._client = client
         self._directory = directory
+        self._shared = shared
         self._record = Recorder()
-        self._opened: UsageStore | None = None
+        self._opened: UsageStore | SharedUsage | None = None
         self._group: TaskGroup | None = None
         self._jobs = Jobs()
         self._workers = 0
@@ -220,18 +223,30 @@ class UsageScan:
     ) -> dict[Period, dict[int, Amount]]:
         chosen, workspace = set(wanted), self._client.identity
 
-        def look_up(store: UsageStore, period: Period) -> dict[int, Amount]:
+        def look_up(store: KeptUsage, period: Period) -> dict[int, Amount]:
             found = store.known(workspace, period.key, since)
             return {sim: amount for sim, amount in found.items() if sim in chosen}
 
-        return {period: await self._ask(look_up, period) for period in periods}
+        return {period: await self._ask(partial(look_up, period=period)) for period in periods}
 
     # In the background
 
     def _start_workers(self) -> None:
+        if self._group is not None and not self._workers:
+            self._group.start_soon(self._keep_claims)
         while self._group is not None and self._workers < min(AT_ONCE, self._jobs.left):
             self._workers += 1
             self._group.start_soon(self._work)
+
+    async def _keep_claims(self) -> None:
+        """Renew the claims: what is read may have to wait for minutes, by the rate limits."""
+        try:
+            while self._workers:
+                await self._ask(lambda store: store.renew(self._now()))
+                await anyio.sleep(_RENEWS_EVERY_S)
+        except Exception:
+            # As below; others may then read the same SIMs too.
+            log.exception("Claims on SIMs could not be kept")
 
     async def _work(self) -> None:
         try:
@@ -248,9 +263,8 @@ class UsageScan:
     async def _read_one(self, job: Job, sim: int) -> None:
         task = (job.kind, sim)
         try:
-            claim = await self._ask(
-                UsageStore.claim, self._client.identity, job.kind, sim, job.keys, job.since, self._now()
-            )
+            of_whom = self._client.identity
+            claim = await self._ask(lambda store: store.claim(of_whom, job.kind, sim, job.keys, job.since, self._now()))
             if claim == "mine":
                 await self._fetch(job, sim)
             elif claim == "taken":
@@ -278,22 +292,23 @@ class UsageScan:
             read = await read_usage(self._client, sim, job.periods[0])
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await self._ask(UsageStore.release, workspace, job.kind, sim)
+                await self._ask(lambda store: store.release(workspace, job.kind, sim))
             raise
         # Kept even if the call was cancelled meanwhile.
         with anyio.CancelScope(shield=True):
-            await self._ask(UsageStore.keep, workspace, job.kind, sim, read)
+            await self._ask(lambda store: store.keep(workspace, job.kind, sim, read))
 
     def _now(self) -> float:
         return self._client.now().timestamp()
 
-    async def _ask(self, question: Callable[Concatenate[UsageStore, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _ask(self, question: Callable[[KeptUsage], T]) -> T:
         def answer() -> T:
             # Opened on first use, since most sessions never need it.
             if self._opened is None:
-                opened = UsageStore(self._directory)
+                own = UsageStore(self._directory)
+                opened = own if self._shared is None else SharedUsage(own, self._shared)
                 opened.forget_old(self._now())
                 self._opened = opened
-            return question(self._opened, *args, **kwargs)
+            return question(self._opened)
 
         return await self._record(answer)

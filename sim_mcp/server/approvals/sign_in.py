@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from sim_mcp.addresses import split_plain
 from sim_mcp.changes.approval_page.paper import HEADERS, Paper
 from sim_mcp.changes.approval_page.request import RefusedError, fields_of
+from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.principal import SCOPES
 from sim_mcp.sanitize import clean
 from sim_mcp.server.approvals.requests import check_host, check_origin
@@ -31,7 +32,8 @@ log = logging.getLogger(__name__)
 
 PATH = "/signin"
 HOME = "/approvals"
-_OURS = re.compile(rf"{HOME}(/[0-9a-f]{{1,32}}|/audit\.csv)?")
+TOKENS = "/tokens"
+_OURS = re.compile(rf"{HOME}(/[0-9a-f]{{1,32}}|/audit\.csv)?|{TOKENS}(/[A-Za-z0-9_-]{{1,40}})?")
 _SIGNING_IN = "signing-in"
 _TIMEOUT_S = 5.0
 
@@ -96,11 +98,15 @@ class SignIn:
             return self._away()
         if who.issuer != self._settings.issuer:
             return self._refusal("What the issuer gave is no access token of it. Tell the operator.")
-        log.info("%s signed in to the approvals", who.name)
         response = RedirectResponse(str(begun["to"]), 303, headers=HEADERS)
         # The rest of what the issuer says would not fit into a cookie.
         counted = claims_that_count(self._settings.workspaces, who.claims)
-        self._sessions.begin(response, replace(who, claims=counted))
+        try:
+            await self._sessions.begin(response, replace(who, claims=counted))
+        except JournalError as error:
+            log.warning("%s could not be signed in to the approvals: %s", who.name, error)
+            return self._paper.message(503, *_NOT_KEPT)
+        log.info("%s signed in to the approvals", who.name)
         self._sessions.drop_cookie(response, _SIGNING_IN)
         return response
 
@@ -110,10 +116,12 @@ class SignIn:
             check_host(request, self._settings)
             check_origin(request, self._settings)
             await fields_of(request)
+            response = self._paper.message(200, *_SIGNED_OUT)
+            await self._sessions.end(request, response)
         except RefusedError as refused:
             return self._paper.message(refused.status, refused.heading, refused.text)
-        response = self._paper.message(200, "You are signed out", "The issuer may still know you: sign out there too.")
-        self._sessions.end(response)
+        except JournalError:
+            return self._paper.message(503, *_NOT_ENDED)
         return response
 
     def _begun(self, request: Request) -> dict[str, Any]:
@@ -190,4 +198,7 @@ class SignIn:
         return self._paper.message(503, *_AWAY)
 
 
+_SIGNED_OUT = ("You are signed out", "The issuer may still know you: sign out there too.")
+_NOT_KEPT = ("You were not signed in", "The record cannot be written now. Nothing was decided. Try again in a minute.")
+_NOT_ENDED = ("You are still signed in", "The record cannot be written now. Try again in a minute.")
 _AWAY = ("Nobody can sign in now", "The issuer cannot be reached. Nothing was decided. Try again in a minute.")

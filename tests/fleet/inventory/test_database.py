@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from sim_mcp.fleet.inventory import database
-from sim_mcp.fleet.inventory.cache import OwnWrites, SnapshotCache
+from sim_mcp.fleet.inventory.cache import SnapshotCache
 from sim_mcp.fleet.inventory.database import SnapshotDatabase, SnapshotFileError, SnapshotInfo
 from sim_mcp.fleet.inventory.rows import Row, row_of_json
+from sim_mcp.fleet.inventory.sharing import OwnWrites
 
 INFO = SnapshotInfo(datetime(2026, 11, 22, 9, tzinfo=UTC), 1.5, 2.5, settled=True, unreadable=3)
 IDENTITY = "0" * 24
@@ -92,13 +93,13 @@ def test_a_finished_snapshot_that_is_locked_stays_on_disk(tmp_path: Path, monkey
 
 def test_the_newest_snapshot_is_opened_once_until_there_is_a_newer_one(tmp_path: Path) -> None:
     cache = SnapshotCache(tmp_path, IDENTITY)
-    first = cache.next_path()
+    first = cache.finished_path()
     assert first is not None
     finished(first, 1).close()
     known = cache.newest(None)
     assert known is not None
     assert cache.newest(known) is known
-    second = cache.next_path()
+    second = cache.finished_path()
     assert second is not None
     finished(second, 1, 2).close()
     newer = cache.newest(known)

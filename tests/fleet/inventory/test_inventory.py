@@ -13,9 +13,10 @@ import anyio
 import pytest
 
 from sim_mcp.emnify import AuthenticationError, EmnifyClient, ForbiddenError, Limits, Sim, SimStatus, Window, asked_by
-from sim_mcp.fleet.inventory.cache import OwnWrites, SnapshotCache
+from sim_mcp.fleet.inventory.cache import SnapshotCache
 from sim_mcp.fleet.inventory.inventory import FRESH_S, Inventory, StillReadingError
 from sim_mcp.fleet.inventory.rows import Names, row_of_json
+from sim_mcp.fleet.inventory.sharing import OwnWrites
 from sim_mcp.fleet.inventory.snapshot import Snapshot
 from sim_mcp.sandbox import SandboxSettings, Unknowns
 from tests.emnify.upstream import Reply, Upstream

@@ -178,10 +178,153 @@ CREATE FUNCTION pause_pace(paused text, seconds double precision) RETURNS void L
 $$;
 """
 
+_WRITES = """
+CREATE FUNCTION tell_write() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify(
+        'sim_mcp_written', coalesce((SELECT sim FROM items WHERE plan = NEW.plan AND item = NEW.item), '')
+    );
+    RETURN NULL;
+END $$;
+CREATE TRIGGER told_when_written AFTER INSERT ON entries
+    FOR EACH ROW WHEN (NEW.kind IN ('intent', 'answer')) EXECUTE FUNCTION tell_write();
+"""
+
+_FLEETS = """
+CREATE TABLE fleets (
+    workspace text COLLATE "C" PRIMARY KEY,
+    turn bigint NOT NULL DEFAULT 0,
+    until timestamptz,
+    holder text NOT NULL DEFAULT '',
+    written bigint NOT NULL DEFAULT 0,
+    outdated bigint NOT NULL DEFAULT 0,
+    snapshot bigint,
+    parts integer,
+    snapshot_began bigint,
+    snapshot_written bigint,
+    taken_at timestamptz,
+    ended timestamptz,
+    took_s double precision,
+    settled boolean,
+    unreadable bigint
+);
+COMMENT ON COLUMN fleets.until IS 'when the turn to read the fleet is lost; without one, nobody reads it';
+COMMENT ON COLUMN fleets.written IS 'the number of the last write of our own; outdated: of the last of unknown effect';
+CREATE UNLOGGED TABLE fleet_copies (
+    workspace text COLLATE "C" NOT NULL,
+    snapshot bigint NOT NULL,
+    part integer NOT NULL,
+    bytes bytea NOT NULL,
+    PRIMARY KEY (workspace, snapshot, part)
+);
+COMMENT ON TABLE fleet_copies IS 'not in the log, nor in copies made by it: what a crash takes is read again';
+ALTER TABLE fleet_copies ALTER bytes SET STORAGE EXTERNAL;
+CREATE TABLE fleet_writes (
+    workspace text COLLATE "C" NOT NULL,
+    n bigint NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    sim bigint NOT NULL,
+    row text,
+    names text,
+    PRIMARY KEY (workspace, n)
+);
+CREATE TABLE usage (
+    workspace text COLLATE "C" NOT NULL,
+    period text COLLATE "C" NOT NULL,
+    sim bigint NOT NULL,
+    data_mb double precision NOT NULL,
+    sms double precision NOT NULL,
+    costs text NOT NULL,
+    read_at double precision NOT NULL,
+    final boolean NOT NULL,
+    PRIMARY KEY (workspace, period, sim)
+);
+CREATE TABLE usage_claims (
+    workspace text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    sim bigint NOT NULL,
+    owner text COLLATE "C" NOT NULL,
+    until timestamptz NOT NULL,
+    PRIMARY KEY (workspace, kind, sim)
+);
+CREATE INDEX usage_claims_by_owner ON usage_claims (owner);
+"""
+
+_OWN_TOKENS = """
+CREATE TABLE own_tokens (
+    workspace text COLLATE "C" NOT NULL,
+    issuer text COLLATE "C" NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    sealed_with text COLLATE "C" NOT NULL,
+    sealed text NOT NULL,
+    organisation bigint,
+    entered text COLLATE "C" NOT NULL,
+    used text COLLATE "C",
+    PRIMARY KEY (workspace, issuer, subject)
+);
+COMMENT ON TABLE own_tokens IS 'the tokens that callers bring, sealed: they open with a key that is not in here';
+"""
+
+_PEOPLE = """
+CREATE TABLE sign_ins (
+    id text COLLATE "C" PRIMARY KEY,
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    name text NOT NULL,
+    at text COLLATE "C" NOT NULL,
+    ends text COLLATE "C" NOT NULL
+);
+
+CREATE FUNCTION tell_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('sim_mcp_planned', NEW.plan);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER told_when_planned AFTER INSERT ON entries
+    FOR EACH ROW WHEN (NEW.kind = 'planned') EXECUTE FUNCTION tell_plan();
+
+CREATE TABLE calls (
+    caller text COLLATE "C" PRIMARY KEY,
+    free_at double precision NOT NULL
+);
+COMMENT ON COLUMN calls.caller IS 'a hash: whose calls these are, is nobody''s business here';
+
+CREATE FUNCTION take_call(
+    sender text, who text, per_minute integer, OUT wait double precision, OUT together bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    now_s double precision;
+    free double precision;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    INSERT INTO calls (caller, free_at) VALUES (who, 0) ON CONFLICT DO NOTHING;
+    SELECT free_at INTO free FROM calls WHERE caller = who FOR UPDATE;
+    now_s := extract(epoch FROM clock_timestamp());
+    free := greatest(coalesce(free, 0), now_s) + 60.0 / per_minute;
+    wait := greatest(0, free - now_s - 60);
+    IF wait < 1e-6 THEN
+        wait := 0;
+        UPDATE calls SET free_at = free WHERE caller = who;
+    END IF;
+    IF random() < 0.01 THEN
+        DELETE FROM calls WHERE caller IN (
+            SELECT caller FROM calls WHERE free_at < now_s AND caller <> who FOR UPDATE SKIP LOCKED
+        );
+    END IF;
+    INSERT INTO senders (name, seen) VALUES (sender, now_s)
+    ON CONFLICT (name) DO UPDATE SET seen = EXCLUDED.seen WHERE senders.seen < EXCLUDED.seen - 5;
+    SELECT count(*) INTO together FROM senders WHERE seen > now_s - 60;
+END $$;
+"""
+
 MIGRATIONS = (
     Migration("keep plans, decisions, intents, answers and outcomes", _THE_RECORD),
     Migration("take turns at plans, and tell decisions", _TURNS),
     Migration("share emnify's limits", _PACES),
+    Migration("tell which SIM is written to", _WRITES),
+    Migration("keep what one server read of a fleet for all", _FLEETS),
+    Migration("keep the tokens that callers bring, sealed", _OWN_TOKENS),
+    Migration("keep who is signed in on the pages, tell plans, count calls", _PEOPLE),
 )
 """From version 0, which an empty database is at."""
 VERSION = len(MIGRATIONS)
