@@ -27,7 +27,7 @@ from sim_mcp.sandbox import SandboxSettings, running
 BARE, LIMITED = (str(Path(__file__).with_name(name)) for name in ("bare_server.py", "limited_server.py"))
 OURS = ("-m", "sim_mcp", "serve", "--http", "--port", "0")
 WITHOUT_LIMITS = (LIMITED, "0", "serve", "--http", "--port", "0")
-BATCH, ROUNDS, STARTS, QUICK = 200, 25, 9, 3
+BATCH, ROUNDS, STARTS, QUICK = 200, 15, 9, 3
 SIMS, MANY_SIMS, A_PAGE = 500, 10_000, 25
 """So many pages that none is asked for again as long as an answer is reused."""
 KNOWN: tuple[tuple[str, dict[str, Any], str], ...] = (
