@@ -118,6 +118,7 @@ class Gateway:
     def _act(self, request: Request, handler: Handler | None, body: bytes) -> Answer:
         core, path = self._core, request.url.path
         core.registry.settle()
+        core.entitlements.settle()
         try:
             if handler is None:
                 return self._authenticate(request, body)
