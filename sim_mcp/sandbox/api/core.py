@@ -178,7 +178,7 @@ class Call:
 
 Handler = Callable[[Call], Answer]
 RouteEntry = tuple[str, str, Handler]
-"""Method, path below /api/v1, and who answers it; a module of `routes` lists its own as `ROUTES`."""
+"""Method, path below /api/v1 (or from /api/ on), and who answers it; a module of `routes` lists its own as `ROUTES`."""
 
 
 def bad_request(message: str) -> Refusal:
