@@ -1,6 +1,6 @@
 """A crowd: 200 clients at once, half of each protocol era, through HAProxy to servers with one record.
 
-Run with `uv run --group benchmarks python benchmarks/crowd.py [--quick] [--clients 200] [--seconds 300]`; it starts
+Run with `uv run python benchmarks/crowd.py [--quick] [--clients 200] [--seconds 300]`; it starts
 three servers, a PostgreSQL, HAProxy by `deploy/haproxy.cfg` and a sandbox with the published limits. Each client is
 somebody else, and asks one thing after another with a while to think; a few change a SIM of their own to and fro, and
 look at it at once. Every answer is compared with the sandbox, and the memory of each server is told over time.
