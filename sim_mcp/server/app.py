@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import anyio
@@ -13,6 +13,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
+from mcp.server.subscriptions import InMemorySubscriptionBus, ToolsListChanged
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, ToolAnnotations
 from mcp.types import Tool as ListedTool
@@ -44,7 +45,7 @@ from sim_mcp.server.workspaces import Workspaces, with_workspaces
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.arguments import prepare
-from sim_mcp.tools.context import AppState, asker, principal, reading_in, working_in
+from sim_mcp.tools.context import AppState, asker, principal, reading_in, wants_progress, working_in
 from sim_mcp.tools.errors import explain, leave_out_effect
 from sim_mcp.tools.permission import why_not
 from sim_mcp.tools.schema import slim_input, slim_output
@@ -167,7 +168,8 @@ class SimServer(MCPServer[AppState]):
     ) -> CallToolResult | InputRequiredResult:
         if name in self._parameters:
             await self._check_caller(self._caller(), name, registry.scopes_of(name))
-        context = None if context is None else context_for_call(context)
+        if context is not None and wants_progress(context):
+            context = context_for_call(context)
         return marked(await self._call(name, arguments, context), self._place, reads=name in self._reading)
 
     async def _check_caller(self, who: Principal, what: str, needed: frozenset[Scope]) -> None:
@@ -239,9 +241,11 @@ def build_server(
         telemetry: who hears what happens inside.
         shared_secret: what other servers have too, so that a form which one of them showed may come back to another.
     """
-    workspaces = Workspaces(settings) if settings.workspaces else None
-    readiness = Readiness(settings, workspaces)
+    listening = InMemorySubscriptionBus()
+    tell = partial(listening.publish, ToolsListChanged())
     record, bell, rates = record_of(settings), Bell(), CallRates(settings.calls_per_minute)
+    workspaces = Workspaces(settings, record, changed=tell) if settings.workspaces else None
+    readiness = Readiness(settings, workspaces)
     builder = Builder(waits_s, forms_count, telemetry.observer, all_sign_in, record)
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
@@ -250,6 +254,7 @@ def build_server(
         services=builder.making,
         all_sign_in=all_sign_in,
         workspaces=workspaces,
+        subscriptions=listening,
         bell=bell,
         record=record,
         title=f"SIM cards ({settings.place})",
