@@ -23,8 +23,8 @@ import anyio.to_thread
 import httpx
 from pydantic import SecretStr
 
+from benchmarks.calls import Call, parse_answer
 from benchmarks.common import Row, present, times
-from benchmarks.serving import Call, parse_answer
 from benchmarks.truth import Truth
 from sim_mcp.changes.record.postgres.upgrade import upgrade
 from sim_mcp.sandbox import SandboxSettings

@@ -45,7 +45,7 @@ from sim_mcp.server.workspaces import Workspaces, with_workspaces
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.arguments import prepare
-from sim_mcp.tools.context import AppState, asker, principal, reading_in, working_in
+from sim_mcp.tools.context import AppState, asker, principal, reading_in, wants_progress, working_in
 from sim_mcp.tools.errors import explain, leave_out_effect
 from sim_mcp.tools.permission import why_not
 from sim_mcp.tools.schema import slim_input, slim_output
@@ -168,7 +168,8 @@ class SimServer(MCPServer[AppState]):
     ) -> CallToolResult | InputRequiredResult:
         if name in self._parameters:
             await self._check_caller(self._caller(), name, registry.scopes_of(name))
-        context = None if context is None else context_for_call(context)
+        if context is not None and wants_progress(context):
+            context = context_for_call(context)
         return marked(await self._call(name, arguments, context), self._place, reads=name in self._reading)
 
     async def _check_caller(self, who: Principal, what: str, needed: frozenset[Scope]) -> None:
