@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import anyio
@@ -13,6 +13,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
+from mcp.server.subscriptions import InMemorySubscriptionBus, ToolsListChanged
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, ToolAnnotations
 from mcp.types import Tool as ListedTool
@@ -248,9 +249,11 @@ def build_server(
         telemetry: who hears what happens inside.
         shared_secret: what other servers have too, so that a form which one of them showed may come back to another.
     """
-    workspaces = Workspaces(settings) if settings.workspaces else None
-    readiness = Readiness(settings, workspaces)
+    listening = InMemorySubscriptionBus()
+    tell = partial(listening.publish, ToolsListChanged())
     record, bell, rates = record_of(settings), Bell(), CallRates(settings.calls_per_minute)
+    workspaces = Workspaces(settings, record, changed=tell) if settings.workspaces else None
+    readiness = Readiness(settings, workspaces)
     builder = Builder(waits_s, forms_count, telemetry.observer, all_sign_in, record)
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
@@ -259,6 +262,7 @@ def build_server(
         services=builder.making,
         all_sign_in=all_sign_in,
         workspaces=workspaces,
+        subscriptions=listening,
         bell=bell,
         record=record,
         title=f"SIM cards ({settings.place})",

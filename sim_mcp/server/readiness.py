@@ -98,6 +98,8 @@ class Readiness:
             "limiter": self._limiter(),
             "workspaces": self._told_workspaces(),
         }
+        if self._workspaces is not None:
+            body["workspaces_file"] = {"ok": not self._workspaces.file_is_broken}
         return JSONResponse(body, NOT_READY if problems else READY)
 
     async def problems(self) -> list[Problem]:

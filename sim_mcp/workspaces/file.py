@@ -86,6 +86,10 @@ class Workspace(BaseModel):
         scopes = scopes_in(self.name, self.allow, who)
         return None if scopes is None else who.only_with(scopes)
 
+    def works_as(self, other: "Workspace | None") -> bool:
+        """Tell whether another reading of it works with the same token and address, whoever may use it."""
+        return other is not None and other.model_copy(update={"allow": self.allow}) == self
+
     def check_token(self, variables: Mapping[str, str]) -> None:
         """Note the token of a variable, and see that a file holds one; a command is run when the token is needed.
 

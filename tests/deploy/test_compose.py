@@ -14,7 +14,7 @@ import yaml
 
 from sim_mcp.cli.commands import main
 from sim_mcp.settings import Settings, read_settings
-from tests.deploy.compose import DEPLOY, Compose, MissingVariableError
+from tests.deploy.compose import DEPLOY, Compose, ComposeError
 from tests.deploy.dockerfile import Image
 
 SETTINGS = {str(field.alias) for field in Settings.model_fields.values()}
@@ -113,7 +113,7 @@ def test_services_that_talk_to_each_other_share_a_network_and_the_record_is_insi
 
 def test_nothing_starts_without_a_password_for_the_database(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text((DEPLOY / ".env.example").read_text(encoding="utf-8"))
-    with pytest.raises(MissingVariableError, match=r"POSTGRES_PASSWORD: set it in deploy/\.env"):
+    with pytest.raises(ComposeError, match=r"POSTGRES_PASSWORD is missing a value: set it in deploy/\.env"):
         Compose(tmp_path)
 
 

@@ -13,7 +13,7 @@ import pytest
 from mcp import Client
 from pydantic import SecretStr
 
-from sim_mcp.emnify import EmnifyClient
+from sim_mcp.emnify import PUBLISHED_LIMITS, EmnifyClient, anew, for_a_change
 from sim_mcp.emnify.errors import RateLimitedError
 from sim_mcp.emnify.limits.postgres_limits import PostgresLimits
 from sim_mcp.emnify.limits.rate_limit import Limits, Rate, Window
@@ -130,9 +130,32 @@ async def test_a_server_that_is_asked_to_slow_down_slows_the_others(stores: list
         assert 60 < await other.wait_s(LIST) <= 120
 
 
-def client_of(fleet: Fleet, store: PostgresLimits) -> EmnifyClient:
+async def test_a_share_is_kept_for_changes_of_what_all_servers_may_send(
+    fleet: Fleet, stores: list[PostgresLimits]
+) -> None:
+    limits, sim = Limits(per_address=Window(40, 300)), fleet.scenarios["healthy"]["sim_id"]
+    clients = (client_of(fleet, store, limits) for store in stores)
+
+    async def often(client: EmnifyClient, number: int) -> None:
+        for _ in range(number):
+            await client.get_sim(sim)
+
+    async with AsyncExitStack() as stack:
+        one, other, third = [await stack.enter_async_context(client) for client in clients]
+        with anew():
+            await often(one, 33)
+            await other.get_sim(sim)
+            with pytest.raises(RateLimitedError):
+                await often(other, 6)
+        with for_a_change():
+            await third.get_sim(sim)
+    # Each server alone would have found that nobody has asked for anything.
+    assert len(await fleet.requests()) < 40
+
+
+def client_of(fleet: Fleet, store: PostgresLimits, limits: Limits = PUBLISHED_LIMITS) -> EmnifyClient:
     token = fleet.world.tokens["enterprise"]
-    return EmnifyClient(base_url=fleet.world.base_url, application_token=token, limit_store=store)
+    return EmnifyClient(base_url=fleet.world.base_url, application_token=token, limit_store=store, limits=limits)
 
 
 async def test_without_the_database_each_server_keeps_to_its_part_and_says_so(

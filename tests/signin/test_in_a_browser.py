@@ -7,7 +7,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.browser.conftest import browser
 from tests.signin.conftest import Desk
 from tests.signin.signing_in import Memory, Person, signed_in
-from tests.support import structured
+from tests.support import structured, text_of
 
 __all__ = ["browser"]
 
@@ -76,3 +76,43 @@ async def test_from_401_through_sign_in_to_an_approval_by_a_second_person(desk: 
     await first.close()
     await second.close()
     assert len(await desk.fleet.writes()) == 1
+
+
+async def test_who_has_no_token_enters_one_in_a_browser_and_their_client_goes_on(
+    own_tokens_desk: Desk, browser: Browser
+) -> None:
+    desk, context = own_tokens_desk, await browser.new_context()
+    context.set_default_timeout(30_000)
+    good, wrong = desk.fleet.world.tokens["enterprise"], "not-a-token-of-anybody"
+    async with signed_in(desk.address, Person("alice"), Memory()) as client:
+        told = re.search(r"Enter one at (\S+), where you sign in", text_of(await client.call_tool("list_sims", {})))
+        assert told is not None
+        tab, complaints = await context.new_page(), list[str]()
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        ours = desk.address.removesuffix("/mcp")
+        tab.on("console", lambda said: complaints.append(said.text) if said.location["url"].startswith(ours) else None)
+        await tab.goto(told[1])
+        await sign_in(tab, "alice")
+        await expect(tab.get_by_text("No token of yours is kept.")).to_be_visible()
+        field = tab.get_by_label("Application token")
+        assert await field.get_attribute("type") == "password"
+        await field.fill(wrong)
+        await tab.get_by_role("button", name="Keep").click()
+        await expect(tab.get_by_role("alert")).to_contain_text("emnify does not accept this token. Nothing was kept.")
+        assert (await client.call_tool("list_sims", {})).is_error
+        await tab.get_by_label("Application token").fill(good)
+        await tab.get_by_role("button", name="Keep").click()
+        await expect(tab.get_by_role("status")).to_contain_text("Kept for field. It belongs to ")
+        assert not {good, wrong} & {word.strip("\"'<>") for word in (await tab.content()).split()}
+
+        assert structured(await client.call_tool("list_sims", {}))["total"] == 60
+        await tab.goto(f"{ours}/approvals")
+        await tab.get_by_role("link", name="Your emnify tokens").click()
+        await expect(tab.get_by_text("last used 2")).to_be_visible()
+        assert good not in await tab.content()
+        await tab.get_by_role("button", name="Remove").click()
+        await expect(tab.get_by_text("No token of yours is kept.")).to_be_visible()
+        assert (await client.call_tool("list_sims", {})).is_error
+        # The browser notes by itself that a form was answered with 422.
+        assert [said for said in complaints if "a status of 422" not in said] == []
+    await context.close()

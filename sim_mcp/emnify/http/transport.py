@@ -68,7 +68,7 @@ class Transport:
         about = f"{base_url} {kept_for}" if kept_for else base_url
         self.identity = hashlib.blake2b(about.encode(), key=key, digest_size=12).hexdigest()
         self.pacer = Pacer(limits, budget=budget, observer=observer)
-        self._shared = SharedLimits(limit_store, limits, self.identity) if limit_store is not None else None
+        self._shared = SharedLimits(limit_store, limits, self.identity, learn=self.pacer.learn) if limit_store else None
         self.auth = (
             Authenticator(self._sign_in)
             if application_tokens is None

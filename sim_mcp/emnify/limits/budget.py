@@ -8,15 +8,20 @@ import bisect
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 from sim_mcp.emnify.limits.asking import Asking
 from sim_mcp.emnify.limits.rate_limit import AUTHENTICATE, Limits, Rate, Window
 
 Rank = Literal["change", "single", "list", "background"]
 """What a request is for, the most important first: a change, one object, a list, or what nobody waits for."""
+
+RANKS: tuple[Rank, ...] = get_args(Rank)
+
+SentByAll = Mapping[Rank, Sequence[tuple[float, int]]]
+"""What all servers of an address sent, by rank: how many seconds ago, and how many."""
 
 Party = tuple[str, str]
 """Who waits in line together: a change, what works in the background, or the questions of one principal."""
@@ -100,6 +105,9 @@ class Budget(Protocol):
         None while questions and changes have used little of it, as long as the window is when they have used it all.
         """
 
+    def learn(self, sent: SentByAll) -> None:
+        """Take from what all servers sent how full the window of the address is, and with what."""
+
 
 def claim_of(operation: str, asking: Asking) -> Claim:
     """Return the claim of an operation by who asks for it; without signing in, nobody gets any further."""
@@ -153,6 +161,17 @@ class _Sliding:
         self._leave(now)
         windows, place = divmod(len(self._all) + number - 1, self._fill_for("background"))
         return max(now, (self._all[0] if self._all else now) + windows * self._length), place
+
+    def learn(self, now: float, sent: SentByAll) -> None:
+        """Take what all sent for what was sent; what of that was whose, only each server knows of its own."""
+        for rank in RANKS:
+            self._by_rank[rank] = sorted(
+                # Within a whole second, all count as the last.
+                now - ago_s + 1
+                for ago_s, number in sent.get(rank, ())
+                for _ in range(number)
+            )
+        self._all = sorted(at for taken in self._by_rank.values() for at in taken)
 
     def sparing_s(self, now: float) -> float:
         self._leave(now)
@@ -236,6 +255,10 @@ class OwnBudget:
     def sparing_s(self) -> float:
         """Return for how many seconds an answer should do, so that what is asked does not spend the window at once."""
         return self.address.sparing_s(self._clock())
+
+    def learn(self, sent: SentByAll) -> None:
+        """Take from what all servers sent how full the window of the address is, and with what."""
+        self.address.learn(self._clock(), sent)
 
     def _ready_at(self, now: float, claim: Claim, ahead: float = 0) -> float:
         at = [window.ready_at(now, claim, ahead) for window in self._windows(claim)]

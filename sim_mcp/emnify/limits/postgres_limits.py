@@ -18,6 +18,10 @@ from sim_mcp.postgres import Connections
 _RESERVE = "SELECT granted, wait, together FROM reserve_pace(%s, %s, %s, %s, %s, %s)"
 _TAKE_CALL = "SELECT wait, together FROM take_call(%s, %s, %s)"
 _PAUSE = "SELECT pause_pace(%s, %s)"
+_SENT = """
+SELECT coalesce(json_agg(json_build_array(scope, extract(epoch FROM clock_timestamp()) - second, sent)), '[]')
+FROM pace_seconds WHERE scope = ANY (%s) AND second > extract(epoch FROM clock_timestamp()) - %s
+"""
 _WITHIN_S = 2.0
 """How long a request waits for the database before it does without."""
 
@@ -75,6 +79,15 @@ class PostgresLimits:
             LimitsAwayError: The database cannot be reached, or does not answer.
         """
         await self._call(_PAUSE, (scope, seconds))
+
+    async def sent(self, scopes: Sequence[str], window_s: int) -> list[tuple[str, float, int]]:
+        """Return, by scope and by seconds ago, how many slots of the last so many seconds were given.
+
+        Raises:
+            LimitsAwayError: The database cannot be reached, or does not answer.
+        """
+        (rows,) = await self._call(_SENT, (list(scopes), window_s))
+        return [(str(scope), float(ago_s), int(number)) for scope, ago_s, number in rows]
 
     async def aclose(self) -> None:
         """Close the connection."""

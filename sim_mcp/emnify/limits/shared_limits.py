@@ -7,13 +7,15 @@ keeps to its part of the limits by itself, and says so.
 import logging
 import math
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import anyio
 
 from sim_mcp.emnify.errors import RateLimitedError
+from sim_mcp.emnify.limits.asking import asking_now
+from sim_mcp.emnify.limits.budget import RANKS, Rank, SentByAll, claim_of
 from sim_mcp.emnify.limits.rate_limit import AUTHENTICATE, Limits, Rate, Window
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,9 @@ _MARGIN = 0.99
 _ADDRESS = "address"
 _NEVER = -1.0
 """No slot is as near: none is taken, and when one would be is told."""
+
+_LOOKS_EVERY_S = 1.0
+"""How often a server that sends looks how much the others have sent."""
 
 _LONGEST_S = 20.0
 """A slot further ahead is not queued for: who would wait as long is told so instead."""
@@ -71,6 +76,13 @@ class LimitStore(Protocol):
             LimitsAwayError: The store cannot be reached.
         """
 
+    async def sent(self, scopes: Sequence[str], window_s: int) -> list[tuple[str, float, int]]:
+        """Return, by scope and by seconds ago, how many slots of the last so many seconds were given.
+
+        Raises:
+            LimitsAwayError: The store cannot be reached.
+        """
+
 
 class SharedLimits:
     """Give each request of this server a slot among those of all servers."""
@@ -81,7 +93,10 @@ class SharedLimits:
         limits: Limits,
         workspace: str,
         clock: Callable[[], float] = time.monotonic,
+        learn: Callable[[SentByAll], None] = lambda _: None,
     ) -> None:
+        """Take where slots are kept, and what is told how much all servers sent: each keeps shares by that."""
+        self._clock, self._learn, self._looked_at = clock, learn, -math.inf
         self._store = store
         self._limits = limits
         self._workspace = workspace
@@ -95,6 +110,7 @@ class SharedLimits:
         Raises:
             RateLimitedError: The wait would be longer than the caller's time; nothing was sent.
         """
+        await self._look()
         left_s = anyio.current_effective_deadline() - anyio.current_time()
         slot = await self._slot(self._gates(operation), min(left_s, _LONGEST_S))
         if not slot.granted:
@@ -116,6 +132,23 @@ class SharedLimits:
             await self._store.pause(self._workspace, seconds)
         except LimitsAwayError as error:
             self._say(error)
+
+    async def _look(self) -> None:
+        """Look how much all servers sent of what the address may."""
+        now = self._clock()
+        if now - self._looked_at < _LOOKS_EVERY_S:
+            return
+        self._looked_at = now
+        ranks: dict[str, Rank] = {_of_rank(rank): rank for rank in RANKS}
+        try:
+            rows = await self._store.sent(list(ranks), math.ceil(self._limits.per_address.seconds))
+        except LimitsAwayError as error:
+            self._say(error)
+            return
+        sent: defaultdict[Rank, list[tuple[float, int]]] = defaultdict(list)
+        for scope, ago_s, number in rows:
+            sent[ranks[scope]].append((ago_s, number))
+        self._learn(sent)
 
     async def _slot(self, gates: Sequence[Gate], longest_s: float) -> Slot:
         try:
@@ -139,7 +172,10 @@ class SharedLimits:
 
     def _gates(self, operation: str) -> list[Gate]:
         address = self._limits.per_address
-        gates = [Gate(self._workspace), Gate(_ADDRESS, 0.0, address.requests, math.ceil(address.seconds))]
+        rank = claim_of(operation, asking_now()).rank
+        scopes = (_ADDRESS, _of_rank(rank))  # the second is no limit, but counts.
+        window = address.requests, math.ceil(address.seconds)
+        gates = [Gate(self._workspace), *(Gate(scope, 0.0, *window) for scope in scopes)]
         own: Rate | Window | None = self._limits.per_operation.get(operation)
         if operation == AUTHENTICATE:
             own = self._limits.authenticate
@@ -149,6 +185,10 @@ class SharedLimits:
         elif own is not None:
             gates.append(Gate(scope, 0.0, own.requests, math.ceil(own.seconds)))
         return gates
+
+
+def _of_rank(rank: Rank) -> str:
+    return f"{_ADDRESS} {rank}"
 
 
 class OwnShare:

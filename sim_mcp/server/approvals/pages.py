@@ -206,7 +206,7 @@ def approval_pages(door: Door, session_key: str, server: Served) -> ApprovalPage
     """Return the pages of a server that is entered by a door."""
     settings = door.settings
     sessions = Sessions(session_key, settings.public_url or "", server.record, rights=settings.rights)
-    return ApprovalPages(settings, sessions, SignIn(settings, door, sessions), server)
+    return ApprovalPages(settings, sessions, SignIn(settings, door, sessions, server.reach), server)
 
 
 async def _carry(desk: Desk, plan_id: str, fields: dict[str, str], who: Principal) -> str:

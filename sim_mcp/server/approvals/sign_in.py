@@ -22,11 +22,11 @@ from sim_mcp.principal import SCOPES
 from sim_mcp.sanitize import clean
 from sim_mcp.server.approvals.requests import check_host, check_origin
 from sim_mcp.server.approvals.sessions import SIGNING_IN_LASTS_S, Sessions
+from sim_mcp.server.reach import Reach
 from sim_mcp.server.signin.door import Door
 from sim_mcp.server.signin.issuer import read_metadata
 from sim_mcp.server.signin.refusals import IssuerAwayError, RefusedTokenError
 from sim_mcp.settings import Settings
-from sim_mcp.workspaces.file import claims_that_count
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +44,9 @@ class SignIn:
     Not from an ID token: the subject in that may be another for each client, and plans belong to a subject.
     """
 
-    def __init__(self, settings: Settings, door: Door, sessions: Sessions) -> None:
+    def __init__(self, settings: Settings, door: Door, sessions: Sessions, reach: Reach) -> None:
         self._settings = settings
+        self._reach = reach
         self._door = door
         self._sessions = sessions
         self._paper = Paper()
@@ -100,7 +101,7 @@ class SignIn:
             return self._refusal("What the issuer gave is no access token of it. Tell the operator.")
         response = RedirectResponse(str(begun["to"]), 303, headers=HEADERS)
         # The rest of what the issuer says would not fit into a cookie.
-        counted = claims_that_count(self._settings.workspaces, who.claims)
+        counted = self._reach.claims_that_count(who.claims)
         try:
             await self._sessions.begin(response, replace(who, claims=counted))
         except JournalError as error:

@@ -11,6 +11,7 @@ from sim_mcp.emnify import (
     DeadlineExceededError,
     EmnifyClient,
     NotFoundError,
+    RateLimitedError,
     Sim,
     SimChange,
     SimStatus,
@@ -223,6 +224,26 @@ async def test_while_the_limits_are_spent_what_is_known_answers_and_says_how_old
     assert known.fresh_at is not None
     assert (f"{known.as_of:%H:%M}", f"{known.fresh_at:%H:%M}") == ("09:41", "09:44")
     assert len(rig.sent) == 2
+
+
+async def test_where_others_have_spent_what_seemed_to_be_left_what_is_known_answers_too(rig: Rig) -> None:
+    async def refuse() -> None:
+        raise RateLimitedError("spent", retry_after_s=60.0)
+
+    with asked_by("anna"):
+        await rig.ask()
+    rig.now_s, rig.meanwhile = 60.0, refuse
+    with asked_by("ben") as known:
+        assert await rig.ask() == [1]
+    assert known.as_of is not None
+    assert known.fresh_at is not None
+    assert (f"{known.as_of:%H:%M}", f"{known.fresh_at:%H:%M}") == ("09:41", "09:43")
+    rig.meanwhile = refuse
+    with asked_by("ben"), pytest.raises(RateLimitedError):
+        await rig.ask(8)
+    rig.meanwhile = refuse
+    with for_a_change(), pytest.raises(RateLimitedError):
+        await rig.ask()
 
 
 async def test_as_the_limits_are_being_spent_an_answer_does_for_longer_and_says_so(rig: Rig) -> None:

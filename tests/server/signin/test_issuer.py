@@ -151,7 +151,7 @@ async def test_the_public_address_is_answered_and_no_other(tmp_path_factory: pyt
             assert answer.status_code in expected, headers
 
 
-async def test_keys_are_not_read_over_an_unsafe_way_even_where_it_leads_to_them(
+async def test_keys_are_not_read_over_an_unsafe_way_that_leads_to_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In clear anybody on the way could be the issuer: here a proxy that answers with keys."""
