@@ -48,10 +48,18 @@ def parts(value: Any) -> list[dict[str, Any]]:
     return ([value] if isinstance(value, dict) else []) + [part for each in inner for part in parts(each)]
 
 
+NOBODY_HAS_TOOLS_FOR = re.compile(
+    r"/sms\b(?<!quota/sms)|/tags|/tag-colors|_profile|/operator$|/operator_blacklist/|/my$|/stats/daily$(?<!\}/stats/daily)"
+    r"|^(POST|DELETE) \S+/(quota/|traffic_limit)|^POST /api/v1/endpoint$|^DELETE /api/v1/endpoint/\{\}$"
+)
+"""Told to the peer, these would lengthen its list for questions that neither is asked."""
+
+
 async def test_the_peer_is_told_of_every_route_the_sandbox_has(described: dict[str, Any]) -> None:
     async with running(SandboxSettings(sims=40)) as world, httpx.AsyncClient(base_url=world.base_url) as http:
         routes = (await http.get("/sandbox")).json()["routes"]
     asked = {re.sub(r"\{\w+\}", "{}", route) for route in routes if "authenticate" not in route}
+    asked = {route for route in asked if not NOBODY_HAS_TOOLS_FOR.search(route)}
     assert {re.sub(r"\{\w+\}", "{}", name) for name in operations(described)} == asked
 
 
