@@ -27,13 +27,13 @@ from sim_mcp.sandbox import SandboxSettings, running
 BARE, LIMITED = (str(Path(__file__).with_name(name)) for name in ("bare_server.py", "limited_server.py"))
 OURS = ("-m", "sim_mcp", "serve", "--http", "--port", "0")
 WITHOUT_LIMITS = (LIMITED, "0", "serve", "--http", "--port", "0")
-BATCH, ROUNDS, STARTS, QUICK = 200, 15, 9, 3
+BATCH, ROUNDS, STARTS, QUICK = 200, 9, 9, 3
 SIMS, MANY_SIMS, A_PAGE = 500, 10_000, 25
 """So many pages that none is asked for again as long as an answer is reused."""
 KNOWN: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("list_sim_statuses", {}, "kept for an hour"),
     ("summarize_sims", {"group_by": ["status", "customer"]}, "counted in SQLite"),
-    ("get_sim", {"sim": "89883030000060000004"}, "eight answers of emnify, reused for two seconds"),
+    ("get_sim", {"sim": "89883030000060000004"}, "five answers of emnify, reused for two seconds"),
 )
 """Readings that ask emnify nothing, or hardly anything."""
 
