@@ -11,7 +11,7 @@ import anyio
 from sim_mcp.changes.service import ChangeService
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.emnify.http.auth import ApplicationTokens
-from sim_mcp.emnify.limits.budget import Budget
+from sim_mcp.emnify.limits.budget import OwnBudget
 from sim_mcp.emnify.limits.shared_limits import LimitStore
 from sim_mcp.exports.service import WAITS_S, ExportService
 from sim_mcp.exports.sources import rows_of
@@ -53,7 +53,7 @@ class Builder:
         settings: Settings,
         shared: Shared | None,
         tokens: ApplicationTokens | None = None,
-        budget: Budget | None = None,
+        budget: OwnBudget | None = None,
     ) -> AsyncIterator[AppState]:
         """Yield the services of one workspace, whose token the settings hold; at the end what they do is ended.
 

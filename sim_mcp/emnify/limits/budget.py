@@ -39,14 +39,14 @@ _FULL: dict[Rank, float] = {"change": 1.0, "single": 0.985, "list": 0.97, "backg
 _OWN: dict[Rank, float] = {"change": 1.0, "single": 0.9, "list": 0.8, "background": 1.0}
 """How much of a window the requests of that rank may take, so that a share is left to those that matter more."""
 
-_LEAST_FOR_BACKGROUND = 0.4
-_ROOM_FOR_MORE = 2.0
+LEAST_FOR_BACKGROUND = 0.4
+ROOM_FOR_MORE = 2.0
 """What works in the background leaves as much again as was asked in the last window, and so much of it at most."""
 
 _FREELY = 0.25
 """Up to here of a window every question is asked anew; beyond, answers do for longer the less is left of it."""
 
-_UNSHARED = 0.5
+UNSHARED = 0.5
 """Up to here a window is whoever's comes first; beyond, no principal gets more than a share that leaves one over."""
 
 
@@ -110,6 +110,21 @@ def claim_of(operation: str, asking: Asking) -> Claim:
     return Claim(operation, "single" if "{" in operation else "list", asking.by)
 
 
+def full_for(rank: Rank) -> float:
+    """Return how full a window may be for a request of that rank to be sent, from 0 to 1."""
+    return _FULL[rank]
+
+
+def own_for(rank: Rank) -> float:
+    """Return how much of a window the requests of that rank may take, from 0 to 1."""
+    return _OWN[rank]
+
+
+def sparing_for(asked: float, window_s: float) -> float:
+    """Return for how many seconds an answer should do where so much of a window is used, from 0 to 1."""
+    return window_s * max(0.0, asked - _FREELY) / (1 - _FREELY)
+
+
 class _Bucket:
     """A token bucket, as a theoretical arrival time (GCRA)."""
 
@@ -156,7 +171,7 @@ class _Sliding:
 
     def sparing_s(self, now: float) -> float:
         self._leave(now)
-        return self._length * max(0.0, self._asked / self._most - _FREELY) / (1 - _FREELY)
+        return sparing_for(self._asked / self._most, self._length)
 
     @property
     def _asked(self) -> int:
@@ -167,7 +182,7 @@ class _Sliding:
         """Return how many requests may be in the window, one of this rank included."""
         share = _FULL[rank]
         if rank == "background":
-            share = max(_LEAST_FOR_BACKGROUND, share - _ROOM_FOR_MORE * self._asked / self._most)
+            share = max(LEAST_FOR_BACKGROUND, share - ROOM_FOR_MORE * self._asked / self._most)
         return max(1, round(self._most * share))
 
     def _share_at(self, now: float, claim: Claim) -> float:
@@ -176,7 +191,7 @@ class _Sliding:
             return now
         principals = len(self._by_principal.keys() | {claim.asked_by})
         own = self._room_at(now, self._by_principal.get(claim.asked_by, []), self._most // (principals + 1))
-        return min(own, self._room_at(now, self._all, round(self._most * _UNSHARED)))
+        return min(own, self._room_at(now, self._all, round(self._most * UNSHARED)))
 
     def _room_at(self, now: float, taken: list[float], most: int) -> float:
         """Return when fewer than so many of these are in the window."""

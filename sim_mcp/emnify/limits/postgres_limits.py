@@ -1,5 +1,6 @@
 """The slots that servers share, in PostgreSQL: one call of a function of the database for each."""
 
+import hashlib
 import os
 import secrets
 import socket
@@ -12,10 +13,21 @@ import anyio
 import psycopg
 from pydantic import SecretStr
 
+from sim_mcp.emnify.limits.budget import (
+    LEAST_FOR_BACKGROUND,
+    ROOM_FOR_MORE,
+    UNSHARED,
+    Claim,
+    full_for,
+    own_for,
+)
 from sim_mcp.emnify.limits.shared_limits import Gate, LimitsAwayError, Slot
 from sim_mcp.postgres import Connections
 
-_RESERVE = "SELECT granted, wait, together FROM reserve_pace(%s, %s, %s, %s, %s, %s)"
+_RESERVE = """
+SELECT granted, wait, together, asked
+FROM reserve_slot(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
 _PAUSE = "SELECT pause_pace(%s, %s)"
 _WITHIN_S = 2.0
 """How long a request waits for the database before it does without."""
@@ -34,16 +46,21 @@ class PostgresLimits:
         self._db: psycopg.AsyncConnection | None = None
         self._away_until = 0.0
 
-    async def reserve(self, gates: Sequence[Gate], longest_s: float) -> Slot:
+    async def reserve(self, gates: Sequence[Gate], longest_s: float, claim: Claim = Claim("", "change")) -> Slot:  # noqa: B008  # it is frozen.
         """Take the next slot that all gates allow, in one atomic step, unless it is further ahead than `longest_s`.
+
+        Of a window, a claim gets no more than its rank may take, and its principal's share.
 
         Raises:
             LimitsAwayError: The database cannot be reached, or does not answer.
         """
         scopes, intervals, requests, windows = (list(column) for column in zip(*gates, strict=True))
-        asked = (self._name, min(longest_s, _LONGEST_S), scopes, intervals, requests, windows)
-        granted, wait_s, together = await self._call(_RESERVE, asked)
-        return Slot(bool(granted), float(wait_s), int(together))
+        # Told apart they have to be, known they need not.
+        who = hashlib.blake2b(claim.asked_by.encode(), digest_size=8).hexdigest() if claim.is_of_one else ""
+        shares = (full_for(claim.rank), own_for(claim.rank), LEAST_FOR_BACKGROUND, ROOM_FOR_MORE, UNSHARED)
+        asks = (self._name, min(longest_s, _LONGEST_S), claim.rank, who, *shares, scopes, intervals, requests, windows)
+        granted, wait_s, together, asked = await self._call(_RESERVE, asks)
+        return Slot(bool(granted), float(wait_s), int(together), float(asked))
 
     async def pause(self, scope: str, seconds: float) -> None:
         """Give no slot of a scope for so many seconds.
