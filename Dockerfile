@@ -25,11 +25,14 @@ ENV PATH=/opt/sim-mcp/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     SIM_MCP_APPROVAL_PAGE=0 \
     SIM_MCP_STATE_DIR=/var/lib/sim-mcp
-# The record of changes has to outlive the container; the approval page could not be reached from outside it.
+# The record of changes has to outlive the container. The page is off because one on the machine of the server could not
+# be reached from outside the container; where people sign in, it is at the public address, and SIM_MCP_APPROVAL_PAGE=1.
 VOLUME /var/lib/sim-mcp
 USER 10001
 WORKDIR /tmp
 # Not readiness: a container that is restarted makes no refused token good, and each look would sign in at emnify.
 HEALTHCHECK --interval=60s --timeout=20s --start-period=10s CMD ["sim-mcp", "health", "--alive"]
 # stdio by default: docker run -i --rm -e EMNIFY_APPLICATION_TOKEN sim-mcp
+# Over HTTP behind a proxy: serve --http --stateless --host 0.0.0.0, as in deploy/compose.yaml.
+EXPOSE 8000
 ENTRYPOINT ["sim-mcp"]

@@ -25,7 +25,7 @@ from sim_mcp.sandbox import SandboxSettings, running
 BARE = str(Path(__file__).with_name("bare_server.py"))
 AT_ONCE, BATCH, PAIRS = 8, 200, 15
 STARTS = 9
-VERSION = "2026-07-28"
+VERSION, LEGACY_VERSION = "2026-07-28", "2025-11-25"
 
 
 class Call(NamedTuple):
@@ -47,6 +47,19 @@ class Call(NamedTuple):
         params = {"name": self.tool, "arguments": self.arguments, "_meta": meta}
         return plain({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
 
+    def legacy_body(self) -> str:
+        """Return the JSON-RPC request of a client of 2025, where no sessions are kept."""
+        params = {"name": self.tool, "arguments": self.arguments}
+        return plain({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+
+    def legacy_headers(self) -> dict[str, str]:
+        """Return the headers the protocol of 2025 asks for."""
+        return {
+            "Accept": "application/json, text/event-stream",
+            "Content-Type": "application/json",
+            "MCP-Protocol-Version": LEGACY_VERSION,
+        }
+
     def headers(self) -> dict[str, str]:
         """Return the headers the protocol asks for."""
         return {
@@ -64,11 +77,22 @@ def check_answered(body: str) -> None:
     Raises:
         AssertionError: It does not.
     """
+    parse_answer(body)
+
+
+def parse_answer(body: str) -> dict[str, Any]:
+    """Return the structured content of a tool's result, of one that did not fail.
+
+    Raises:
+        AssertionError: There is no such result.
+    """
     events = [line.removeprefix("data:") for line in body.splitlines() if line.startswith("data:")]
     response = json.loads(events[-1] if events else body)
     assert "error" not in response, body
     assert response["result"]["content"], body
     assert not response["result"].get("isError", False), body
+    structured: dict[str, Any] = response["result"].get("structuredContent", {})
+    return structured
 
 
 async def rate(http: httpx.AsyncClient, call: Call, batch: int) -> float:

@@ -24,7 +24,8 @@ from benchmarks.common import Row, present
 from sim_mcp.changes.record.postgres.upgrade import upgrade
 from sim_mcp.emnify.limits.postgres_limits import PostgresLimits
 from sim_mcp.emnify.limits.shared_limits import Gate, LimitStore, Slot
-from tests.replicas.database import free_port, postgresql
+from tests.replicas.database import postgresql
+from tests.support import free_port
 
 SERVERS, WORKERS = 3, 8
 RATE, BURST, WINDOW, WINDOW_S = 10, 5, 200, 30

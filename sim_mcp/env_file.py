@@ -3,11 +3,12 @@
 import codecs
 import io
 import re
-import stat
 from collections.abc import Collection
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
+
+from sim_mcp.private_files import read_plain_file
 
 _MAX_BYTES = 1_000_000
 _BYTE_ORDER_MARKS = (
@@ -59,13 +60,11 @@ def read_env_file(path: Path, ours: Collection[str]) -> dict[str, str]:
 
 def _read_text(path: Path) -> str:
     try:
-        # A pipe could block the server for ever, and a device never ends.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise EnvFileError(f"{path} is no file that could be read for settings")
-        with path.open("rb") as file:
-            read = file.read(_MAX_BYTES + 1)
+        read = read_plain_file(path, _MAX_BYTES)
     except OSError as error:
         raise EnvFileError(f"{path} cannot be read ({error.strerror or type(error).__name__})") from None
+    if read is None:
+        raise EnvFileError(f"{path} is no file that could be read for settings")
     if len(read) > _MAX_BYTES:
         raise EnvFileError(f"{path} is larger than a file of settings could be")
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS if read.startswith(mark)), "utf-8")

@@ -5,10 +5,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
+import httptools
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+_OFFER = frozenset({b"connection", b"upgrade", b"http2-settings"})
 _SERVICE_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -26,17 +28,22 @@ class HttpServer(uvicorn.Server):
         yield
 
 
-class RequestTimeoutProtocol(H11Protocol):
+class RequestTimeoutProtocol(HttpToolsProtocol):
     """Close connections whose request does not arrive in time, and refuse those above a maximum.
 
     A subclass because uvicorn has no settings for these: `timeout_keep_alive` only runs between requests, so a client
-    that connects and sends nothing, or half a request, would stay for good; and `limit_concurrency` is only checked
-    once a whole request has arrived. How long a response takes is not limited.
+    that connects and sends nothing, or half a request, would stay for good; `limit_concurrency` is only checked once a
+    whole request has arrived; and httptools, which parses much faster than h11, keeps headers of any length and as
+    many requests as are sent ahead. How long a response takes is not limited.
     """
 
     request_timeout_s = 10.0
     """Time for a whole request, body included, to arrive."""
     max_connections = 200
+    max_head_bytes = 65_536
+    """What may arrive without making a request, or a piece of its body, whole; beyond what came in one read."""
+    max_sent_ahead = 8
+    """Requests that may wait for the answers to those before them on their connection."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,6 +52,9 @@ class RequestTimeoutProtocol(H11Protocol):
         self._request_timer: asyncio.TimerHandle | None = None
         self._was_paused = False
         """Whether reading was paused since the timer was started."""
+        self._answering: RequestResponseCycle | None = None
+        """The request that the application has; `cycle` is the last that arrived."""
+        self._unfinished_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Accept the connection, or answer 503 and close it."""
@@ -59,14 +69,68 @@ class RequestTimeoutProtocol(H11Protocol):
         """Parse the data; further data does not extend the time."""
         if self.transport.is_closing():
             return
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._unfinished_bytes += len(data)
+        self._parse(data)
+        if self._unfinished_bytes > self.max_head_bytes and not self.transport.is_closing():
+            self.send_400_response("The headers of the request are too long.")
         self._was_paused = self._was_paused or self.flow.read_paused
         self._update_timer()
 
+    def on_headers_complete(self) -> None:
+        """Take a request, unless too many were sent ahead; what stands behind its body is no header of it."""
+        self._unfinished_bytes = 0
+        if len(self.pipeline) >= self.max_sent_ahead:
+            raise ValueError("too many requests were sent ahead")
+        if self.parser.should_upgrade():
+            return
+        super().on_headers_complete()
+        self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._unfinished_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note that the request is whole."""
+        self._unfinished_bytes = 0
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timer."""
+        """Stop the timer, and tell the application, also where more requests were sent ahead."""
         self._stop_timer()
+        self.pipeline.clear()
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._parse_without_offer(data[offer.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _parse_without_offer(self, rest: bytes) -> None:
+        """Parse a request anew as if its client, Java's for one, had not offered to go on in another protocol.
+
+        With the offer httptools takes the body for that protocol (MagicStack/httptools#124).
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if method == b"CONNECT":
+            self.send_400_response("This is no proxy.")
+            return
+        kept = [b"%s: %s" % header for header in self.headers if header[0] not in _OFFER]
+        self.parser = httptools.HttpRequestParser(self)
+        self._parse(b"\r\n".join([b"%s %s HTTP/%s" % (method, self.url, version.encode()), *kept, b"", rest]))
 
     def _update_timer(self) -> None:
         if not self._request_is_incomplete():

@@ -1,6 +1,7 @@
-"""Files and directories that their owner alone can read, whatever the umask and the directory above allow."""
+"""Files of the operator's: made so that their owner alone can read them, whatever the umask allows, and read."""
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -72,6 +73,29 @@ def restrict_database(file: Path) -> None:
     for suffix in _BESIDE_A_DATABASE:
         with suppress(FileNotFoundError):
             restrict(file.with_name(file.name + suffix))
+
+
+def read_plain_file(file: Path, most: int) -> bytes | None:
+    """Return what is in a file, up to one byte more than the most it may hold; None where it is no file.
+
+    A pipe could block the server for ever, and a device never ends.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    if not stat.S_ISREG(file.stat().st_mode):
+        return None
+    with file.open("rb") as opened:
+        return opened.read(most + 1)
+
+
+def version_of(file: Path) -> tuple[int, ...] | None:
+    """Return what differs once a file, or one that it links to, was written or replaced; None where there is none."""
+    try:
+        about = os.stat(file)  # noqa: PTH116  # once per request: a path's own takes thrice as long.
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino, about.st_mtime_ns, about.st_ctime_ns, about.st_size
 
 
 def open_private(path: str, flags: int) -> int:

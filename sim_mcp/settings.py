@@ -65,6 +65,8 @@ class Settings(SignInSettings):
     """What is in that file; where there is any, the one token of the environment is not used."""
     workspace: str = Field(default="", alias="workspace")
     """The name of the workspace that these are the settings for, where there are several."""
+    token_owner: tuple[str, ...] | None = Field(default=None, alias="token_owner")
+    """Whose own token it is, by issuer and subject; empty where callers bring theirs; None: the operator's."""
     confirm: Confirm = Field(default=Confirm.ASK, alias="SIM_MCP_CONFIRM")
     read_only: bool = Field(default=False, alias="SIM_MCP_READ_ONLY")
     policy: Path | None = Field(default=None, alias="SIM_MCP_POLICY")
@@ -102,13 +104,16 @@ class Settings(SignInSettings):
         """Tell whether there is a token, or a workspace that has one."""
         return self.application_token is not None or bool(self.workspaces)
 
-    def of_workspace(self, workspace: Workspace, token: SecretStr) -> "Settings":
-        """Return the settings for one of several workspaces."""
+    def of_workspace(
+        self, workspace: Workspace, token: SecretStr | None, token_owner: tuple[str, ...] | None = None
+    ) -> "Settings":
+        """Return the settings for one of several workspaces, and for whose token it is."""
         return self.model_copy(
             update={
                 "workspace": workspace.name,
                 "workspaces": (),
                 "application_token": token,
+                "token_owner": token_owner,
                 "base_url": workspace.base_url or self.base_url,
             }
         )
@@ -173,7 +178,9 @@ class Settings(SignInSettings):
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("policy", "state_dir", "export_dir", "keys_file", "workspaces_file", mode="before")
+    @field_validator(
+        "policy", "state_dir", "export_dir", "keys_file", "token_keys_file", "workspaces_file", mode="before"
+    )
     @classmethod
     def _absolute_path(cls, value: object) -> object:
         return whole_path(str(value)) if value is not None else None
@@ -306,6 +313,6 @@ def _problem(name: str, message: str, chosen: Mapping[str, str]) -> str:
     plain = message.removeprefix("Value error, ").replace("Input should be", "must be")
     plain = plain.replace("must be a valid boolean, unable to interpret input", "must be 1 or 0")
     # An address may hold a password, and the token is one: only harmless values are repeated.
-    secret = name.startswith("EMNIFY_") or name.endswith(("_URL", "_SECRET", "_KEY"))
+    secret = name.startswith("EMNIFY_") or name.endswith(("_URL", "_SECRET", "_KEY", "_TOKEN_KEYS", "_COMMAND"))
     value = "" if secret else f" is {chosen[name][:_MAX_REPEATED]!r} but"
     return f"{name}{value} {plain}"

@@ -7,10 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, fi
 
 from sim_mcp.addresses import split_plain
 from sim_mcp.principal import SCOPES
+from sim_mcp.sealing import KeyRing
 
 _LEAST_SECRET = 32
 _LEAST_KEY = 24
 _HOW_TO_MAKE_ONE = 'echo "whsec_$(openssl rand -base64 32)" makes one'
+_TOKEN_KEYS = ("token_keys", "token_keys_file", "token_keys_command")
 _MAP_EXAMPLE = "fleet-admins=sims:read sims:write; helpdesk=sims:read"
 
 
@@ -34,6 +36,10 @@ class SignInSettings(BaseModel):
     notify_secret: SecretStr | None = Field(default=None, alias="SIM_MCP_NOTIFY_SECRET")
     notify_url: SecretStr | None = Field(default=None, alias="SIM_MCP_NOTIFY_URL")
     keys_file: Path | None = Field(default=None, alias="SIM_MCP_KEYS")
+    token_keys: SecretStr | None = Field(default=None, alias="SIM_MCP_TOKEN_KEYS")
+    token_keys_file: Path | None = Field(default=None, alias="SIM_MCP_TOKEN_KEYS_FILE")
+    token_keys_command: str | None = Field(default=None, alias="SIM_MCP_TOKEN_KEYS_COMMAND")
+    callers_at_once: int = Field(default=30, ge=1, alias="SIM_MCP_MAX_CALLERS_AT_ONCE")
     calls_per_minute: int = Field(default=300, ge=1, alias="SIM_MCP_MAX_CALLS_PER_MINUTE")
     open_plans: int = Field(default=20, ge=1, alias="SIM_MCP_MAX_OPEN_PLANS")
 
@@ -41,6 +47,10 @@ class SignInSettings(BaseModel):
     def resource(self) -> str | None:
         """Return the address of the MCP endpoint as its callers know it, which is what tokens are issued for."""
         return f"{self.public_url}/mcp" if self.public_url else None
+
+    def token_page(self, workspace: str) -> str:
+        """Return where somebody who signs in enters their own token for a workspace."""
+        return f"{self.public_url}/tokens/{workspace}"
 
     @property
     def approvals_url(self) -> str | None:
@@ -107,6 +117,20 @@ class SignInSettings(BaseModel):
             key = b""
         if value is not None and len(key) < _LEAST_KEY:
             raise ValueError(f"must be whsec_ and at least {_LEAST_KEY} bytes in base64: {_HOW_TO_MAKE_ONE}")
+        return value
+
+    @field_validator("token_keys")
+    @classmethod
+    def _on_a_ring(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            KeyRing.parse(value.get_secret_value())
+        return value
+
+    @field_validator("token_keys_file", "token_keys_command")
+    @classmethod
+    def _only_one(cls, value: Path | str | None, info: ValidationInfo) -> Path | str | None:
+        if value is not None and any(info.data.get(each) is not None for each in _TOKEN_KEYS):
+            raise ValueError("cannot be set beside another SIM_MCP_TOKEN_KEYS…: the keys come from one place")
         return value
 
     @field_validator("token_types", mode="before")

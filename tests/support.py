@@ -1,5 +1,6 @@
 """What tests are written with: a sandbox to look into, and answers taken apart."""
 
+import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -78,6 +79,14 @@ class Fleet:
         login = await self.control.post("/api/v1/authenticate", json={"application_token": self.world.tokens[role]})
         headers = {"Authorization": f"Bearer {login.json()['auth_token']}"}
         return await self.control.request(method, f"/api/v1{path}", headers=headers, **body)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def unencrypted(base_url: str = "") -> httpx.AsyncClient:

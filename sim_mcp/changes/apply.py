@@ -6,6 +6,8 @@ recorded outcome is settled by reading, and is never sent again.
 """
 
 import math
+from collections.abc import Sequence
+from datetime import datetime
 
 import anyio
 import anyio.lowlevel
@@ -13,6 +15,7 @@ import anyio.lowlevel
 from sim_mcp.changes.backend import Backend
 from sim_mcp.changes.outcome import UNCONFIRMED, Answer, Outcome, OutcomeKind, Sent, failed, fatal_reason
 from sim_mcp.changes.record.entries import Progress, StoredPlan
+from sim_mcp.changes.record.quota import Quota
 from sim_mcp.changes.report import ReportProgress
 from sim_mcp.changes.settlement import PASSING, Settlement, Step, steps_of, why_paused
 from sim_mcp.emnify import EmnifyError, RateLimitedError, for_a_change
@@ -25,12 +28,14 @@ CHUNK = 50
 class Run:
     """One attempt at carrying out a plan that was agreed to."""
 
-    def __init__(self, backend: Backend, stored: StoredPlan, report_progress: ReportProgress, *, hourly: int) -> None:
+    def __init__(
+        self, backend: Backend, stored: StoredPlan, report_progress: ReportProgress, *, quotas: Sequence[Quota]
+    ) -> None:
         self._backend = backend
         self._stored = stored
         self._change = stored.plan.change
         self._report_progress = report_progress
-        self._hourly = hourly
+        self._quotas = quotas
         self._settlement = Settlement(backend, stored)
         self._done = 0
         self._fatal_reason: str | None = None
@@ -157,21 +162,21 @@ class Run:
         return True
 
     async def _may_send(self, step: Step, sent: dict[int, Sent]) -> bool:
-        """Record the intent; what was sent before is left in `sent`, what exceeds the hour's limit pauses the run."""
+        """Record the intent; what was sent before is left in `sent`, what exceeds a limit pauses the run."""
+        weight = self._change.weigh(step.item)
         intended = await self._backend.record(
             self._backend.journal.intend,
             self._stored.id,
             step.number,
             step.item.identity,
-            sims=self._change.weigh(step.item),
-            hourly=self._hourly,
+            sims=weight,
+            quotas=self._quotas,
         )
         if intended == "before":
             sent[step.number] = UNCONFIRMED
         elif intended == "over the limit":
-            again = await self._backend.record(self._backend.journal.hour_frees_up_at)
-            when = f" until {again:%H:%M} UTC" if again else ""
-            self.paused = f"the {self._hourly:,} SIMs an hour (SIM_MCP_MAX_SIMS_PER_HOUR) are used up{when}"
+            used_up = await self._backend.record(self._backend.journal.first_used_up, self._quotas, weight)
+            self.paused = _used_up(*used_up) if used_up else "a limit of the operator was used up a moment ago"
         return intended == "now"
 
     async def _record_answers(self, steps: list[Step], written: Sent, sent: dict[int, Sent]) -> None:
@@ -217,3 +222,8 @@ class Run:
         self._done = max(self._done, done)
         total = len(self._stored.plan.items)
         await self._report_progress(self._done, total, f"{self._done} of {total} done{more}")
+
+
+def _used_up(quota: Quota, again: datetime | None) -> str:
+    when = f" until {again:%H:%M} UTC" if again else ""
+    return f"the {quota.words} are used up{when}"

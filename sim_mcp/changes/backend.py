@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.emnify import EmnifyClient
@@ -22,6 +23,12 @@ class Backend:
     record: Recorder
     inventory: Inventory | None = None
     observer: Observer = NOBODY
+    token_owner: tuple[str, ...] | None = None
+    """Whose own token the client has, by issuer and subject; None where the token is the operator's."""
+
+    def may_ask_for(self, caller: Caller) -> bool:
+        """Tell whether emnify may be asked about a caller's plan: with the caller's own token, or the operator's."""
+        return self.token_owner is None or caller.owner == self.token_owner
 
     @asynccontextmanager
     async def turn(self, plan_id: str, until: float) -> AsyncIterator["Backend | None"]:

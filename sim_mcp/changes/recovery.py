@@ -115,7 +115,11 @@ class Recovery:
         Raises:
             JournalError: The record cannot be read or written.
         """
-        found = [change for change in await self.recent() if change.standing == "open"]
+        found = [
+            change
+            for change in await self.recent()
+            if change.standing == "open" and self._backend.may_ask_for(change.caller)
+        ]
         if not any(change.in_doubt for change in found):
             return found
         until = anyio.current_time() + _WAITS_S

@@ -29,7 +29,7 @@ from sim_mcp.changes.record.entries import Caller, StoredPlan
 from sim_mcp.changes.record.history import Change, changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.last_change import LastChange
-from sim_mcp.changes.record.storage import JournalError, TurnLostError
+from sim_mcp.changes.record.storage import JournalError, SharedRecord, TurnLostError
 from sim_mcp.changes.record.unsettled import count_unsettled
 from sim_mcp.changes.recovery import Recovery
 from sim_mcp.changes.refusals import (
@@ -42,7 +42,7 @@ from sim_mcp.changes.refusals import (
     stopped,
 )
 from sim_mcp.changes.report import Report, ReportProgress, hears_nothing
-from sim_mcp.changes.sharing import work_with_others
+from sim_mcp.changes.sharing import go_on_with, hear_news, work_with_others
 from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.formatting import format_counts, format_quantity
@@ -91,8 +91,7 @@ class ChangeService:
             InvalidValueError: It concerns more SIMs than one change, or one hour, may, or the caller has too many open.
             JournalError: The record cannot be kept.
         """
-        self._limits.check_size(plan)
-        self._limits.check_hour(plan, await self._record(self._journal.sent_within_the_hour))
+        await self._limits.check(self._backend, self._placed(plan), caller)
         plan = await self._described(plan)
         await check_open_plans(self._backend, plan, caller, self._settings.open_plans)
         stored = await self._record(self._journal.keep, plan, caller)
@@ -107,9 +106,13 @@ class ChangeService:
         """
         await self._record(self._journal.check_writable)
 
-    def decision(self, stored: StoredPlan) -> Decision:
-        """Return what the operator's policy says about a plan."""
-        return self._limits.decision(stored)
+    async def decision(self, stored: StoredPlan) -> Decision:
+        """Return what the operator's policy says about a plan.
+
+        Raises:
+            JournalError: The record cannot be read.
+        """
+        return await self._limits.decision(self._backend, stored)
 
     async def carry_out(self, stored: StoredPlan, how: str, progress: ReportProgress, started: float) -> Report:
         """Record that a plan was agreed to and carry it out, as far as the time of a call begun then allows.
@@ -193,16 +196,19 @@ class ChangeService:
         if (refused := may_call(stored.plan.tool)) is not None:
             raise NotConfirmedError(refused)
         if stored.state == "waiting" and stored.plan.to_do:
-            decision = self._limits.decide_again(stored)
+            decision = await self._limits.decide_again(self._backend, stored)
             if decision == "allow" and unasked:
                 return await self.carry_out(stored, BY_POLICY, progress, started)
-            # A link that nobody was given yet comes at once, instead of after a wait in silence.
-            return await self.offer_page(stored, progress, started, wait=heard or self._page.was_offered(stored.id))
+            # A link that nobody was given yet comes at once, instead of after a wait in silence. Where people sign in,
+            # it may have been given by another server, and the plan is listed anyway.
+            known = self._page.signs_in or self._page.was_offered(stored.id)
+            return await self.offer_page(stored, progress, started, wait=heard or known)
         if stored.plan.items and not stored.plan.to_do:
             return await self._report(stored.id)
         if stored.state not in ("approved", "lapsed"):
             await self._require_approval(stored.id)
-        if await recovery.never_sent(stored) and (why := self._limits.why_not_enough(stored)):
+        left = await recovery.never_sent(stored)
+        if left and (why := await self._limits.why_not_enough(self._backend, stored, left)):
             return await self._ask_anew(stored, why, progress, started, heard=heard)
         return await self._run(stored.id, progress, self._deadline(started))
 
@@ -230,18 +236,40 @@ class ChangeService:
         """Log which changes are not finished, and read again what was left in doubt."""
         try:
             backend = self._backend
-            self._observer.watch_unsettled(partial(count_unsettled, backend.journal.record))
+            if not backend.token_owner:  # what is unsettled is counted once for all callers.
+                self._observer.watch_unsettled(partial(count_unsettled, backend.journal.record))
             await Recovery(backend).at_start()
         except JournalError as error:
             log.warning("%s", error)
 
+    async def hear_others(self, hear: Callable[[str], None], forget: Callable[[int | None], None]) -> None:
+        """Tell each plan that is decided, and each SIM that is written to, on another server, until cancelled."""
+        with suppress(JournalError):
+            record = self._journal.record
+            if isinstance(record, SharedRecord):
+                await hear_news(record, hear, forget)
+
+    def forget(self, sim_id: int | None) -> None:
+        """Have a SIM read anew, which somebody else wrote to; without one, all."""
+        self._client.forget(sim_id)
+
+    async def go_on_with(self, plan_id: str) -> None:
+        """Go on with a plan that another server left, if emnify may be asked about it here.
+
+        Raises:
+            JournalError: The record cannot be read or written.
+        """
+        if await self._is_ours(plan_id):
+            await go_on_with(plan_id, self._finish, self._observer.lease_taken_over)
+
     async def work_with_others(self) -> None:
-        """Hear of decisions made on other servers, and go on with what they left, until cancelled."""
+        """Hear of what other servers do, and go on with what they left, until cancelled."""
         with suppress(JournalError):
             await work_with_others(
                 self._journal.record,
                 self._record,
                 self.look_again,
+                self.forget,
                 self._finish,
                 is_ours=self._is_ours,
                 taken_over=self._observer.lease_taken_over,
@@ -268,6 +296,11 @@ class ChangeService:
         return self._settings.workspace
 
     @property
+    def is_somebodys(self) -> bool:
+        """Tell whether this works with one caller's own token, for that caller alone."""
+        return bool(self._settings.token_owner)
+
+    @property
     def desk(self) -> Desk:
         """Return the plans as people see and decide them who signed in for that.
 
@@ -281,7 +314,12 @@ class ChangeService:
         # Opened when first needed: reading needs no journal.
         if self._opened is None:
             self._opened = Backend(
-                self._client, open_journal(self._settings), self._record, self._inventory, self._observer
+                self._client,
+                open_journal(self._settings),
+                self._record,
+                self._inventory,
+                self._observer,
+                self._settings.token_owner,
             )
         return self._opened
 
@@ -292,9 +330,10 @@ class ChangeService:
     async def _described(self, plan: Plan) -> Plan:
         """Return a plan that says where it would be done, and what falls due at once."""
         due = await word_due(self._client, plan.change.fees_due(plan.to_do))
-        return plan.model_copy(
-            update={"place": self._settings.place, "workspace_name": self._settings.workspace, "due": due}
-        )
+        return self._placed(plan).model_copy(update={"due": due})
+
+    def _placed(self, plan: Plan) -> Plan:
+        return plan.model_copy(update={"place": self._settings.place, "workspace_name": self._settings.workspace})
 
     async def _ask_anew(
         self, stored: StoredPlan, why: str, progress: ReportProgress, started: float, *, heard: bool
@@ -323,14 +362,14 @@ class ChangeService:
             raise NotConfirmedError(not_agreed(plan_id, stored))
 
     def _runner(self, backend: Backend, stored: StoredPlan, progress: ReportProgress) -> Run:
-        return Run(backend, stored, progress, hourly=self._limits.sims_per_hour)
+        return Run(backend, stored, progress, quotas=self._limits.binding(stored))
 
     async def _run(self, plan_id: str, progress: ReportProgress, deadline: float) -> Report:
         """Carry out what is left of a plan until the deadline."""
         paused = None
         async with self._backend.turn(plan_id, deadline) as backend:
             stored = await self._record(self._journal.plan, plan_id) if backend is not None else None
-            if backend is not None and stored is not None:
+            if backend is not None and stored is not None and backend.may_ask_for(stored.caller):
                 run = self._runner(backend, stored, progress)
                 try:
                     # A yes may lapse while this waits for its turn: what was sent is read all the same.
@@ -346,7 +385,8 @@ class ChangeService:
         return report
 
     async def _is_ours(self, plan_id: str) -> bool:
-        return await self._record(self._journal.plan, plan_id) is not None
+        stored = await self._record(self._journal.plan, plan_id)
+        return stored is not None and self._backend.may_ask_for(stored.caller)
 
     async def _finish(self, plan_id: str) -> bool:
         """Go on with a plan that was left, as far as its yes still reaches; return whether there is more to do now."""

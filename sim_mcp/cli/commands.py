@@ -25,6 +25,7 @@ from sim_mcp.cli.keys import keys_command
 from sim_mcp.cli.options import WholePath, env_file_option, json_option, sandbox_option
 from sim_mcp.cli.streams import Output, prepare, reader_may_leave
 from sim_mcp.cli.tables import records
+from sim_mcp.cli.tokens import tokens_command, why_not_to_serve
 from sim_mcp.formatting import as_utc
 from sim_mcp.logs import log_to_stderr, tell
 from sim_mcp.sandbox import Faults, Sandbox, SandboxSettings, Unknowns
@@ -88,6 +89,8 @@ def serve(*, http: bool, host: str, port: int, stateless: bool, no_key: bool, sa
         sys.exit(anyio.run(serve_stdio, _settings_to_serve(sandbox=sandbox), sandbox))
     settings = _settings_to_serve(sandbox=sandbox)
     _check_exposure(settings, host, no_key=no_key)
+    if reason := why_not_to_serve(settings):
+        raise UsageError(f"{reason} Nothing was started.")
     try:
         # Where people sign in, no key opens everything.
         key = None if no_key or settings.issuer else access_key(settings)
@@ -280,6 +283,7 @@ def _settings(*, sandbox: bool = False) -> Settings:
 
 
 main.add_command(keys_command(_settings))
+main.add_command(tokens_command(_settings))
 
 
 def _check_exposure(settings: Settings, host: str, *, no_key: bool) -> None:

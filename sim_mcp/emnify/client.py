@@ -65,7 +65,12 @@ class EmnifyClient:
         limit_store: LimitStore | None = None,
         application_tokens: ApplicationTokens | None = None,
         budget: OwnBudget | None = None,
+        kept_for: str = "",
     ) -> None:
+        """Make a client.
+
+        `kept_for` names whom alone what is read is kept for, where not everybody with the same token may have it.
+        """
         token = application_token if isinstance(application_token, SecretStr) else SecretStr(application_token)
         self._deadline_s = deadline_s
         self._transport = Transport(
@@ -78,6 +83,7 @@ class EmnifyClient:
             limit_store=limit_store,
             application_tokens=application_tokens,
             budget=budget,
+            kept_for=kept_for,
         )
         self._reads = SharedReads(self._transport.send, self._transport.pacer, self.now)
         self.numbers = RememberedNumbers()
@@ -98,6 +104,10 @@ class EmnifyClient:
     def __repr__(self) -> str:
         return f"EmnifyClient({urlsplit(self._transport.base_url).netloc})"
 
+    def forget(self, sim_id: int | None) -> None:
+        """Answer nothing more about a SIM, or with None about any, from what was read before: another writes to it."""
+        self._reads.forget(sim_id)
+
     def now(self) -> datetime:
         """Return emnify's time, by the `Date` of its newest answer."""
         return self._transport.clock.now()
@@ -111,6 +121,11 @@ class EmnifyClient:
     def own_organisation_id(self) -> int | None:
         """Return the id of the token's workspace, or None before the first sign-in."""
         return self._transport.auth.organisation_id
+
+    @property
+    def own_organisation_name(self) -> str | None:
+        """Return what emnify calls the token's workspace, or None before the first sign-in."""
+        return self._transport.auth.organisation_name
 
     @property
     def last_sign_in(self) -> SignedIn:

@@ -119,13 +119,13 @@ class SimServer(MCPServer[AppState]):
         async with call_log.one_line(known, context) as result:
             if name not in self._parameters or self._workspaces is None:
                 return result.take(await self._checked_call(name, arguments, context))
-            here, arguments = await self._workspaces.choose(self._caller(), arguments)
-            result.workspace = here.name
-            with working_in(here), logging_with({PARAMETER: here.name}):
-                try:
-                    return result.take(await self._checked_call(name, arguments, context))
-                except ToolError as error:
-                    raise ToolError(marked_error(here, str(error))) from None
+            async with self._workspaces.chosen(self._caller(), arguments) as (here, left):
+                result.workspace = here.name
+                with working_in(here), logging_with({PARAMETER: here.name}):
+                    try:
+                        return result.take(await self._checked_call(name, left, context))
+                    except ToolError as error:
+                        raise ToolError(marked_error(here, str(error))) from None
 
     async def list_tools(self) -> list[ListedTool]:
         """List the tools that who asks may call."""
@@ -279,7 +279,7 @@ def _lifespan(
 
             first: dict[str, OwnBudget] = {}
 
-            def services(of_one: Settings, tokens: ApplicationTokens) -> AbstractAsyncContextManager[AppState]:
+            def services(of_one: Settings, tokens: ApplicationTokens | None) -> AbstractAsyncContextManager[AppState]:
                 # emnify counts what comes from this machine together, whichever workspace it is for.
                 budget = OwnBudget(PUBLISHED_LIMITS, beside=first.get(of_one.base_url))
                 first.setdefault(of_one.base_url, budget)

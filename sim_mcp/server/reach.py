@@ -1,7 +1,10 @@
 """Who somebody is in each workspace of the server: the pages and the audit show what is theirs there."""
 
+from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.principal import Principal
+from sim_mcp.server.upstreams.vault import Vault
 from sim_mcp.server.workspaces import Workspaces
+from sim_mcp.workspaces.file import Workspace
 
 
 class Reach:
@@ -21,6 +24,20 @@ class Reach:
         if self._workspaces is None:
             return who
         return self._workspaces.open_to(who).get(workspace)
+
+    def taking_tokens(self, who: Principal) -> list[Workspace]:
+        """Return the workspaces of somebody to which they bring a token of their own."""
+        return [] if self._workspaces is None else self._workspaces.taking_tokens(who)
+
+    def vault(self) -> Vault:
+        """Return where those tokens are kept.
+
+        Raises:
+            JournalError: There is no place for them.
+        """
+        if self._workspaces is None:
+            raise JournalError("This server has one workspace, with a token of the operator's.")
+        return self._workspaces.own_tokens.vault
 
     def sees_all(self, who: Principal) -> bool:
         """Tell whether somebody sees, in some workspace, what others asked for."""

@@ -115,10 +115,14 @@ class Readiness:
         if self._workspaces is None:
             return [_told(self._settings.place, clients.get(""))]
         running = self._workspaces.running
-        return [
-            {"name": name, **_told(running[name].settings.place if name in running else None, clients.get(name))}
-            for name in self._workspaces.names
-        ]
+        told: list[dict[str, Any]] = []
+        for name in self._workspaces.names:
+            place = running[name].settings.place if name in running else None
+            told.append({"name": name, **_told(place, clients.get(name))})
+            # Whose tokens those are, and what emnify says of them, is their owners' business.
+            if (callers := self._workspaces.callers(name)) is not None:
+                told[-1] = {"name": name, "own_tokens": True, "callers": callers}
+        return told
 
     async def _emnify(self) -> list[Problem | None]:
         """Look whether emnify answers; in a server that runs, one of several workspaces is its own users' trouble."""
@@ -133,6 +137,8 @@ class Readiness:
 
     async def _asked_once(self, workspace: Workspace) -> Problem | None:
         what = f"workspace {workspace.name}"
+        if workspace.own_tokens:
+            return None
         try:
             token = await workspace.source().read()
         except TokenUnavailableError as error:

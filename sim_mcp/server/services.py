@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+from pydantic import SecretStr
 
 from sim_mcp.changes.service import ChangeService
 from sim_mcp.emnify import EmnifyClient
@@ -21,6 +22,7 @@ from sim_mcp.fleet.inventory.sharing import SharedFleet
 from sim_mcp.fleet.usage.scan import UsageScan
 from sim_mcp.fleet.usage.sharing import KeptUsage
 from sim_mcp.observing import NOBODY, Observer
+from sim_mcp.server.upstreams.own_tokens import NoToken
 from sim_mcp.settings import Settings
 from sim_mcp.tools.context import AppState
 
@@ -63,6 +65,10 @@ class Builder:
             tokens: where its token comes from, if it may be another one by and by.
             budget: what keeps emnify's limits, where the one of the address is shared with other workspaces.
         """
+        if settings.token_owner == ():
+            async with self._desk(settings) as state:
+                yield state
+            return
         if settings.application_token is None:
             yield AppState(settings, None, None, None, forms_count=self.forms_count)
             return
@@ -75,6 +81,7 @@ class Builder:
                     observer=self.observer,
                     application_tokens=tokens,
                     budget=budget,
+                    kept_for=" ".join(settings.token_owner or ()),
                 )
             )
             fleet = shared.fleet(client.identity) if shared else None
@@ -95,7 +102,8 @@ class Builder:
             async with anyio.create_task_group() as background:
                 background.start_soon(changes.host_page)
                 background.start_soon(changes.recover)
-                background.start_soon(changes.work_with_others)
+                if not changes.is_somebodys:
+                    background.start_soon(changes.work_with_others)
                 rows = partial(rows_of, client, fleet=lambda: FleetSearch(inventory))
                 exports = ExportService(
                     rows,
@@ -107,6 +115,34 @@ class Builder:
                 )
                 yield AppState(settings, client, changes, inventory, usage, exports, self.forms_count)
                 background.cancel_scope.cancel()
+
+    @asynccontextmanager
+    async def _desk(self, settings: Settings) -> AsyncIterator[AppState]:
+        """Yield what shows the plans of a workspace to which callers bring their own tokens; it asks emnify nothing."""
+        no_token = NoToken()
+        async with EmnifyClient(
+            base_url=settings.base_url, application_token=SecretStr("none"), application_tokens=no_token
+        ) as client:
+            changes = ChangeService(client, settings, observer=self.observer, people_sign_in=self.people_sign_in)
+            self.making.append(changes)
+
+            def hear(plan_id: str) -> None:
+                for each in self.making:
+                    each.look_again(plan_id)
+
+            def forget(sim_id: int | None) -> None:
+                for each in self.making:
+                    each.forget(sim_id)
+
+            try:
+                async with anyio.create_task_group() as background:
+                    background.start_soon(changes.recover)
+                    background.start_soon(changes.hear_others, hear, forget)
+                    yield AppState(settings, forms_count=self.forms_count)
+                    background.cancel_scope.cancel()
+            finally:
+                self.making.remove(changes)
+                changes.close()
 
 
 @asynccontextmanager

@@ -1,24 +1,25 @@
 """The workspaces of this server: each is started when it is first used, and nothing of one is another's."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from contextvars import Context, copy_context
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import anyio
 from anyio.abc import TaskGroup
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import Tool
 from pydantic import SecretStr
 
+from sim_mcp.changes.record.entries import Caller
+from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.changes.sharing import wake_workspaces
 from sim_mcp.emnify import AuthenticationError
-from sim_mcp.emnify.http.auth import ApplicationTokens
-from sim_mcp.logs import logging_with
 from sim_mcp.principal import Principal
 from sim_mcp.sanitize import quoted
 from sim_mcp.server.marks import PARAMETER
+from sim_mcp.server.upstreams.callers import Callers
+from sim_mcp.server.upstreams.own_tokens import NoOwnTokenError, OwnTokens
+from sim_mcp.server.upstreams.running import Opening, Running, Services, Slot, TooManyAtWorkError
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.context import AppState, Here
@@ -27,8 +28,6 @@ from sim_mcp.workspaces.token_source import TokenSource, TokenUnavailableError
 
 log = logging.getLogger(__name__)
 
-Services = Callable[[Settings, ApplicationTokens], AbstractAsyncContextManager[AppState]]
-
 
 class Workspaces:
     """Know who may use which workspace, and hand out the services of each."""
@@ -36,11 +35,13 @@ class Workspaces:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._by_name: Mapping[str, Workspace] = {each.name: each for each in settings.workspaces}
-        self._running: dict[str, AppState] = {}
-        self._starting = {name: anyio.Lock() for name in self._by_name}
-        self._services: Services | None = None
-        self._background: TaskGroup | None = None
-        self._context: Context | None = None
+        self._running = Running(settings.callers_at_once)
+        self._callers = Callers(settings, self._running, OwnTokens(settings))
+
+    @property
+    def own_tokens(self) -> OwnTokens:
+        """Return the tokens that callers bring to workspaces that are for that."""
+        return self._callers.tokens
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -49,25 +50,37 @@ class Workspaces:
 
     @property
     def running(self) -> Mapping[str, AppState]:
-        """Return the services of those that were used."""
-        return self._running
+        """Return the services of those that were used and whose token is the operator's."""
+        return {slot.workspace: state for slot, state in self._running.states().items() if slot.owner is None}
+
+    def callers(self, name: str) -> int | None:
+        """Return how many callers use a workspace with tokens of their own; None where they do not bring any."""
+        if not self._by_name[name].own_tokens:
+            return None
+        return sum(slot.is_somebodys and slot.workspace == name for slot in self._running.states())
 
     def open_to(self, who: Principal) -> dict[str, Principal]:
         """Return the workspaces that somebody may do something in, by name, and who they are in each."""
         found = {name: workspace.principal(who) for name, workspace in self._by_name.items()}
         return {name: there for name, there in found.items() if there is not None and there.scopes}
 
+    def taking_tokens(self, who: Principal) -> list[Workspace]:
+        """Return the workspaces of somebody to which they bring a token of their own."""
+        return [workspace for name in self.open_to(who) if (workspace := self._by_name[name]).own_tokens]
+
     def readable_by(self, who: Principal) -> list[Here]:
         """Return the workspaces whose resources somebody may read; one that nobody used has no services."""
-        mine = self.open_to(who)
-        return [
-            Here(name, self._running.get(name, AppState(self._settings, None, None)), there, len(mine) > 1)
-            for name, there in mine.items()
-            if there.has_one_of(frozenset({"sims:read"}))
-        ]
+        mine, states, bare = self.open_to(who), self._running.states(), AppState(self._settings, None, None)
+        found = []
+        for name, there in mine.items():
+            owner = (who.issuer, who.subject) if self._by_name[name].own_tokens else None
+            if there.has_one_of(frozenset({"sims:read"})):
+                found.append(Here(name, states.get(Slot(name, owner), bare), there, len(mine) > 1))
+        return found
 
-    async def choose(self, who: Principal, arguments: Mapping[str, Any]) -> tuple[Here, dict[str, Any]]:
-        """Return the workspace that a call is about, and its arguments without that.
+    @asynccontextmanager
+    async def chosen(self, who: Principal, arguments: Mapping[str, Any]) -> AsyncIterator[tuple[Here, dict[str, Any]]]:
+        """Yield the workspace that a call is about, and its arguments without that.
 
         Raises:
             ToolError: It is not told which one is meant, or that one is not theirs, or it has no token now.
@@ -75,78 +88,79 @@ class Workspaces:
         mine = self.open_to(who)
         rest = {name: value for name, value in arguments.items() if name != PARAMETER}
         name = _chosen(who, mine, arguments.get(PARAMETER))
-        try:
-            state = await self.services(name)
-        except TokenUnavailableError as error:
-            raise ToolError(
-                f"There is no token for the workspace {name}: {error}. Nothing was sent, nothing changed. The operator "
-                "has to mend that."
-            ) from None
-        return Here(name, state, mine[name], len(mine) > 1), rest
+        several, page = len(mine) > 1, self._settings.token_page(name) if self._by_name[name].own_tokens else None
+        async with AsyncExitStack() as stack:
+            try:
+                state = await stack.enter_async_context(await self._used_by(self._by_name[name], who))
+            except TokenUnavailableError as error:
+                raise ToolError(
+                    f"There is no token for the workspace {name}: {error}. Nothing was sent, nothing changed. The "
+                    "operator has to mend that."
+                ) from None
+            except (NoOwnTokenError, JournalError) as error:
+                raise ToolError(str(error)) from None
+            except TooManyAtWorkError:
+                raise ToolError(
+                    f"{self._settings.callers_at_once} callers with tokens of their own are at work, and no more may "
+                    "be (SIM_MCP_MAX_CALLERS_AT_ONCE). Nothing was sent, nothing changed. Try again in a minute."
+                ) from None
+            yield Here(name, state, mine[name], several, page), rest
 
     async def services(self, name: str) -> AppState:
-        """Return the services of a workspace, which is started if it is not.
+        """Return the services of a workspace whose token is the operator's, which is started if it is not.
 
         Raises:
             TokenUnavailableError: There is no token for it.
         """
-        async with self._starting[name]:
-            if name not in self._running:
-                self._running[name] = await self._start(self._by_name[name])
-        return self._running[name]
+        async with self._operators(self._by_name[name]) as state:
+            return state
 
     @asynccontextmanager
     async def hosted(self, services: Services) -> AsyncIterator[None]:
         """Within the block, workspaces can be started; at its end all are ended."""
-        async with anyio.create_task_group() as background:
-            self._services, self._background, self._context = services, background, copy_context()
-            background.start_soon(self._wake_those_with_work)
-            try:
-                yield
-            finally:
-                self._running.clear()
-                background.cancel_scope.cancel()
-
-    async def _wake_those_with_work(self) -> None:
-        try:
-            place = self._settings.record_place()
-        except OSError:  # what cannot be kept was not left either; who plans a change is told.
-            return
-        await wake_workspaces(place, self.wake)
+        async with self._running.hosted(services) as background:
+            background.start_soon(self._wake_those_with_work, background)
+            background.start_soon(self._callers.end_those_without)
+            yield
 
     async def wake(self, name: str) -> None:
-        """Start a workspace, if it can be."""
-        if name not in self._by_name:
+        """Start what shows the plans of a workspace, if it can be."""
+        workspace = self._by_name.get(name)
+        if workspace is None:
+            return
+        if workspace.own_tokens:
+            await self._callers.start_desk(workspace)
             return
         try:
             await self.services(name)
         except TokenUnavailableError as error:
             log.warning("Workspace %s cannot be started, for it has no token: %s", name, error)
 
-    async def _start(self, workspace: Workspace) -> AppState:
-        if self._background is None or self._context is None:
-            raise RuntimeError("workspaces are started while they are hosted")
-        source = workspace.source()
-        token, start = await source.read(), _Start()
-        # In the server's own context: what goes on in the background is not on behalf of who came first.
-        self._context.copy().run(self._background.start_soon, self._run, workspace, source, token, start)
-        await start.over.wait()
-        if start.state is None:
-            raise RuntimeError(f"the workspace {workspace.name} could not be started")
-        return start.state
+    async def _wake_those_with_work(self, background: TaskGroup) -> None:
+        async def go_on(name: str, caller: Caller, plan: str | None) -> None:
+            workspace = self._by_name.get(name)
+            if workspace is None or not workspace.own_tokens:
+                await self.wake(name)
+            elif caller.signed_in:
+                # Not one after the other: who answers slowly holds up nobody else.
+                background.start_soon(self._callers.go_on_once, workspace, caller, plan)
 
-    async def _run(self, workspace: Workspace, source: TokenSource, token: SecretStr, start: "_Start") -> None:
-        if self._services is None:
-            raise RuntimeError("workspaces are started while they are hosted")
-        settings = self._settings.of_workspace(workspace, token)
         try:
-            with logging_with({PARAMETER: workspace.name}):
-                async with self._services(settings, _Tokens(workspace.name, source)) as start.state:
-                    log.info("Workspace %s: started", workspace.name)
-                    start.over.set()
-                    await anyio.sleep_forever()
-        finally:
-            start.over.set()
+            place = self._settings.record_place()
+        except OSError:  # what cannot be kept was not left either; who plans a change is told.
+            return
+        await wake_workspaces(place, go_on)
+
+    async def _used_by(self, workspace: Workspace, who: Principal) -> AbstractAsyncContextManager[AppState]:
+        return await self._callers.used_by(workspace, who) if workspace.own_tokens else self._operators(workspace)
+
+    def _operators(self, workspace: Workspace) -> AbstractAsyncContextManager[AppState]:
+        async def opening() -> Opening:
+            source = workspace.source()
+            token = await source.read()
+            return Opening(self._settings.of_workspace(workspace, token), _Tokens(workspace.name, source))
+
+        return self._running.used(Slot(workspace.name), opening)
 
 
 def with_workspaces(tool: Tool, mine: Mapping[str, Principal]) -> Tool | None:
@@ -158,14 +172,6 @@ def with_workspaces(tool: Tool, mine: Mapping[str, Principal]) -> Tool | None:
     properties = {PARAMETER: {"type": "string", "enum": names}, **schema["properties"]}
     required = [PARAMETER, *schema.get("required", [])]
     return tool.model_copy(update={"input_schema": {**schema, "properties": properties, "required": required}})
-
-
-class _Start:
-    """A workspace on its way."""
-
-    def __init__(self) -> None:
-        self.state: AppState | None = None
-        self.over = anyio.Event()
 
 
 class _Tokens:

@@ -73,6 +73,8 @@ class Here:
     who: Principal
     is_one_of_several: bool
     """Whether who asks has others, so that answers have to say which one this is."""
+    token_page: str | None = None
+    """Where who asks enters their own token for it; None where the token is the operator's."""
 
 
 _here: ContextVar[Here | None] = ContextVar("here", default=None)

@@ -29,7 +29,7 @@ from sim_mcp.fleet.lookup.failures import LookupFailedError
 from sim_mcp.fleet.lookup.organisations import NotAllSeenError, OrganisationNotFoundError
 from sim_mcp.formatting import join_sentences
 from sim_mcp.sanitize import clean
-from sim_mcp.tools.context import NoTokenError, workspace_here
+from sim_mcp.tools.context import Here, NoTokenError, workspace_here
 
 _NEXT_STEPS: tuple[tuple[type[EmnifyError], str], ...] = (
     (AuthenticationError, "The operator has to renew EMNIFY_APPLICATION_TOKEN."),
@@ -118,10 +118,16 @@ def _next_step(error: EmnifyError) -> str:
     if "The operator should" in str(error):  # it says itself what to do.
         return ""
     if here is not None and isinstance(error, AuthenticationError):
-        return f"The operator has to renew the token of the workspace {here.name}."
+        return _who_renews(here)
     if isinstance(error, UpstreamError) and error.status is None:
         return "Try again in a minute."
     return next((step for kind, step in _NEXT_STEPS if isinstance(error, kind)), "")
+
+
+def _who_renews(here: Here) -> str:
+    if here.token_page:
+        return f"It is your own token that is refused: enter another one at {here.token_page}, where you sign in."
+    return f"The operator has to renew the token of the workspace {here.name}."
 
 
 def _effect(error: EmnifyError, message: str) -> str:

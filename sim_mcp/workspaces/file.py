@@ -34,7 +34,7 @@ from sim_mcp.workspaces.token_source import (
 
 VARIABLE = "SIM_MCP_WORKSPACES"
 _EXAMPLE = 'a workspace is written [[workspace]], then name = "acme" and token_env = "ACME_TOKEN", a line each'
-_TOKENS = ("token_env", "token_file", "token_command")
+_TOKENS = ("token_env", "token_file", "token_command", "own_tokens")
 # No dot: it ends the name of a workspace in the names of files.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _VARIABLE_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")
@@ -53,6 +53,10 @@ class Workspace(BaseModel):
     token_env: str | None = None
     token_file: Path | None = None
     token_command: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
+    own_tokens: bool = Field(default=False, strict=True)
+    """Whether each caller enters a token of their own, on a page of this server."""
+    organisation: Annotated[int | None, Field(strict=True, ge=1)] = None
+    """Where callers bring tokens: the only emnify organisation these may belong to, by its id; None for any."""
     base_url: str | None = None
     allow: tuple[Grant, ...] = ()
 
@@ -63,8 +67,10 @@ class Workspace(BaseModel):
         """Return where its token comes from.
 
         Raises:
-            TokenUnavailableError: Nobody read the variables.
+            TokenUnavailableError: Nobody read the variables, or each caller has a token of their own.
         """
+        if self.own_tokens:
+            raise TokenUnavailableError("each caller enters their own")
         if self.token_file is not None:
             return FileToken(self.token_file)
         if self.token_command is not None:
@@ -120,8 +126,10 @@ class Workspace(BaseModel):
 
     @model_validator(mode="after")
     def _one_token(self) -> Self:
-        if sum(getattr(self, name) is not None for name in _TOKENS) != 1:
+        if sum(getattr(self, name) not in (None, False) for name in _TOKENS) != 1:
             raise ValueError(f"its token comes from one of {', '.join(_TOKENS)}")
+        if self.organisation is not None and not self.own_tokens:
+            raise ValueError("organisation says whose tokens callers may enter, and goes with own_tokens = true")
         return self
 
 

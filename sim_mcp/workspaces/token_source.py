@@ -1,7 +1,5 @@
 """Where the token of a workspace comes from: a variable, a file, or a command; read again when it may be another."""
 
-import os
-import stat
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +11,7 @@ from pydantic import SecretStr
 
 from sim_mcp.logs import hide
 from sim_mcp.pasted import paste_fault
+from sim_mcp.private_files import read_plain_file, version_of
 
 _LONGEST = 16_384
 _COMMAND_TAKES_S = 20.0
@@ -62,7 +61,7 @@ class FileToken:
 
     def may_have_changed(self) -> bool:
         """Tell whether the file was written or replaced since it was read."""
-        return self._version is not None and _version(self._file) != self._version
+        return self._version is not None and version_of(self._file) != self._version
 
     async def read(self) -> SecretStr:
         """Return the token as it is now.
@@ -71,7 +70,7 @@ class FileToken:
             TokenUnavailableError: The file cannot be read, or holds no token.
         """
         # Noted first: what is written while it is read is read again.
-        self._version = _version(self._file) or ()
+        self._version = version_of(self._file) or ()
         return read_token_file(self._file)
 
 
@@ -100,22 +99,27 @@ class CommandToken:
         return self._read
 
     async def _run(self) -> SecretStr:
-        name = Path(self._command[0]).name
-        try:
-            with anyio.fail_after(_COMMAND_TAKES_S):
-                # What it says on stderr may be secret, and stdin belongs to the protocol.
-                done = await anyio.run_process(
-                    self._command, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-                )
-        except TimeoutError:
-            raise TokenUnavailableError(
-                f"its token_command ({name}) did not end within {_COMMAND_TAKES_S:.0f} s"
-            ) from None
-        except OSError as error:
-            raise TokenUnavailableError(f"its token_command ({name}) cannot be started ({error.strerror})") from None
-        if done.returncode:
-            raise TokenUnavailableError(f"its token_command ({name}) failed with exit code {done.returncode}")
-        return as_token(done.stdout, f"what its token_command ({name}) printed")
+        named = f"its token_command ({Path(self._command[0]).name})"
+        return as_token(await run_for_secret(self._command, named), f"what {named} printed")
+
+
+async def run_for_secret(command: Sequence[str], named: str) -> bytes:
+    """Return what a command prints, such as that of a password store.
+
+    Raises:
+        TokenUnavailableError: It cannot be started, fails, or takes too long.
+    """
+    try:
+        with anyio.fail_after(_COMMAND_TAKES_S):
+            # What it says on stderr may be secret, and stdin belongs to the protocol.
+            done = await anyio.run_process(command, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except TimeoutError:
+        raise TokenUnavailableError(f"{named} did not end within {_COMMAND_TAKES_S:.0f} s") from None
+    except OSError as error:
+        raise TokenUnavailableError(f"{named} cannot be started ({error.strerror})") from None
+    if done.returncode:
+        raise TokenUnavailableError(f"{named} failed with exit code {done.returncode}")
+    return done.stdout
 
 
 def read_token_file(file: Path) -> SecretStr:
@@ -125,13 +129,11 @@ def read_token_file(file: Path) -> SecretStr:
         TokenUnavailableError: The file cannot be read, or holds no token.
     """
     try:
-        # A pipe would block.
-        if not stat.S_ISREG(file.stat().st_mode):
-            raise TokenUnavailableError(f"its token_file {file} is no file")
-        with file.open("rb") as opened:
-            raw = opened.read(_LONGEST + 1)
+        raw = read_plain_file(file, _LONGEST)
     except OSError as error:
         raise TokenUnavailableError(f"its token_file {file} cannot be read ({error.strerror})") from None
+    if raw is None:
+        raise TokenUnavailableError(f"its token_file {file} is no file")
     return as_token(raw, f"what is in its token_file {file}")
 
 
@@ -151,12 +153,3 @@ def as_token(raw: bytes, what: str) -> SecretStr:
     if (fault := paste_fault(token)) is not None:
         raise TokenUnavailableError(f"{what} is no token: {fault}")
     return SecretStr(token)
-
-
-def _version(file: Path) -> tuple[int, ...] | None:
-    """Return what differs once a file, or one that it links to, was written or replaced; None where there is none."""
-    try:
-        about = os.stat(file)  # noqa: PTH116  # once per request: a path's own takes thrice as long.
-    except OSError:
-        return None
-    return about.st_dev, about.st_ino, about.st_mtime_ns, about.st_ctime_ns, about.st_size

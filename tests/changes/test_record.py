@@ -28,6 +28,7 @@ from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.place import Place, open_record
+from sim_mcp.changes.record.quota import Quota
 from sim_mcp.emnify import Sim, SimStatus
 from sim_mcp.fleet.lookup.sims_by_id import FEW
 from sim_mcp.sandbox import SandboxSettings
@@ -57,8 +58,8 @@ def test_a_plan_is_decided_once_and_each_item_sent_and_settled_once(place: Place
     assert journal.keep(plan_of(), Caller("this machine", "another client")).id != stored.id
     assert journal.decide(stored.id, approved=True, how="form")
     assert not other.decide(stored.id, approved=True, how="page")
-    assert journal.intend(stored.id, 0, "x", hourly=9) == "now"
-    assert other.intend(stored.id, 0, "x", hourly=9) == "before"
+    assert journal.intend(stored.id, 0, "x", quotas=[Quota(9)]) == "now"
+    assert other.intend(stored.id, 0, "x", quotas=[Quota(9)]) == "before"
     journal.settle(stored.id, {0: Outcome("changed", "a", "b", "first")})
     other.settle(stored.id, {0: Outcome("failed", "a", "a", "second")})
     known = other.progress(stored.id)
@@ -85,7 +86,7 @@ def test_an_approval_nobody_acted_on_lapses_but_a_change_once_begun_may_be_finis
     for plan_id in (idle, begun):
         clock[0] += timedelta(minutes=7)
         assert journal.decide(plan_id, approved=True, how="page")
-    journal.intend(begun, 0, "x", hourly=9)
+    journal.intend(begun, 0, "x", quotas=[Quota(9)])
     clock[0] += timedelta(minutes=15)
     assert [found.state for plan_id in (idle, begun) if (found := journal.plan(plan_id))] == ["expired", "approved"]
 
@@ -103,7 +104,7 @@ def test_the_file_itself_refuses_what_may_be_there_once(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     plan = journal.keep(plan_of(), CALLER)
     journal.decide(plan.id, approved=True, how="form")
-    journal.intend(plan.id, 0, "x", hourly=9)
+    journal.intend(plan.id, 0, "x", quotas=[Quota(9)])
     journal.settle(plan.id, {0: Outcome("changed", "a", "b", "first")})
     columns = "at, kind, plan, item, body"
     insert = f"INSERT INTO entries ({columns}) SELECT {columns} FROM entries WHERE kind = ?"  # noqa: S608  # our own.

@@ -1,9 +1,8 @@
 """Real proxies, by the configurations that are shipped, on ports and with a certificate of a test's own."""
 
 import os
-import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -13,16 +12,13 @@ import trustme
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 Proxy = Literal["haproxy", "nginx"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+SHIPPED_FOR = ("SERVER_1", "SERVER_2")
 
 
 def certificate(directory: Path) -> Path:
-    """Make a certificate for this machine, with its key in one file and apart, and the authority's beside it."""
+    """Make a certificate for this machine, with its key in one file and apart, and the authority's beside it, once."""
+    if (directory / "both.pem").exists():
+        return directory / "both.pem"
     authority = trustme.CA()
     leaf = authority.issue_cert("127.0.0.1", "localhost")
     authority.cert_pem.write_to_path(str(directory / "ca.pem"))
@@ -33,16 +29,29 @@ def certificate(directory: Path) -> Path:
     return directory / "both.pem"
 
 
-def haproxy_environment(certificate_file: Path, port: int, servers: tuple[int, int]) -> dict[str, str]:
+def haproxy_environment(certificate_file: Path, port: int, servers: Sequence[int]) -> dict[str, str]:
     return {
         "LISTEN": f"127.0.0.1:{port}",
         "CERTIFICATE": str(certificate_file),
-        "SERVER_1": f"127.0.0.1:{servers[0]}",
-        "SERVER_2": f"127.0.0.1:{servers[1]}",
+        **{f"SERVER_{number}": f"127.0.0.1:{server}" for number, server in enumerate(servers, 1)},
     }
 
 
-def nginx_configuration(directory: Path, port: int, servers: tuple[int, int]) -> Path:
+def haproxy_configuration(directory: Path, servers: Sequence[int]) -> Path:
+    """Return the configuration as it is shipped, for two; for more, a copy with a line for each besides."""
+    shipped = DEPLOY / "haproxy.cfg"
+    if len(servers) == len(SHIPPED_FOR):
+        return shipped
+    last = '  server server-2 "${SERVER_2}"\n'
+    lines = [last.replace("2", str(number)) for number in range(2, len(servers) + 1)]
+    text = shipped.read_text(encoding="utf-8")
+    assert text.count(last) == 2
+    file = directory / "haproxy.cfg"
+    file.write_text(text.replace(last, "".join(lines)))
+    return file
+
+
+def nginx_configuration(directory: Path, port: int, servers: Sequence[int]) -> Path:
     """Write the configuration with ports and files of a test; everything else stays."""
     certificate(directory)
     text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
@@ -62,17 +71,17 @@ def nginx_configuration(directory: Path, port: int, servers: tuple[int, int]) ->
 
 
 @contextmanager
-def proxying(proxy: Proxy, directory: Path, port: int, servers: tuple[int, int]) -> Iterator[Path]:
-    """Run a proxy on a port in front of two servers; yield its log."""
+def proxying(proxy: Proxy, directory: Path, port: int, servers: Sequence[int]) -> Iterator[Path]:
+    """Run a proxy on a port in front of servers, nginx of two; yield its log, which goes on where it is run again."""
     log = directory / "proxy.log"
     if proxy == "haproxy":
-        command = ["haproxy", "-f", str(DEPLOY / "haproxy.cfg")]
+        command = ["haproxy", "-f", str(haproxy_configuration(directory, servers))]
         env = os.environ | haproxy_environment(certificate(directory), port, servers)
     else:
         file = nginx_configuration(directory, port, servers)
         command = ["nginx", "-p", str(directory), "-c", str(file), "-g", "daemon off;"]
         env = dict(os.environ)
-    with log.open("w") as sink, subprocess.Popen(command, env=env, stdout=sink, stderr=sink) as process:
+    with log.open("a") as sink, subprocess.Popen(command, env=env, stdout=sink, stderr=sink) as process:
         try:
             yield log
         finally:
@@ -80,7 +89,7 @@ def proxying(proxy: Proxy, directory: Path, port: int, servers: tuple[int, int])
 
 
 async def until_open(port: int) -> None:
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         while True:
             try:
                 await (await anyio.connect_tcp("127.0.0.1", port)).aclose()

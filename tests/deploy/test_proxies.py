@@ -20,10 +20,10 @@ from mcp.client.streamable_http import streamable_http_client
 
 from tests.changes.test_approval import suspend
 from tests.changes.test_consent import Asked, yes
-from tests.deploy.proxies import Proxy, free_port, proxying, until_open
+from tests.deploy.proxies import Proxy, proxying, until_open
 from tests.processes.test_ending import ended, http_server
 from tests.processes.test_serving import Era, environment
-from tests.support import Fleet, bearer, structured
+from tests.support import Fleet, bearer, free_port, structured
 
 PROXIES: tuple[Proxy, ...] = ("haproxy", "nginx")
 

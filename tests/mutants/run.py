@@ -9,10 +9,12 @@ cosmic-ray makes the mutants and runs the tests; this only gives it a clone of i
 import argparse
 import os
 import random
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from cosmic_ray.work_db import WorkDB, use_db
@@ -87,12 +89,24 @@ def _skip_all_but(clone: Path, jobs: set[str]) -> None:
 
 
 def _execute(clone: Path) -> None:
-    # Tests that start the server in a process of its own have to meet the mutant too.
-    environment = {**os.environ, "PYTHONPATH": str(clone)}
+    # Tests that start the server in a process of its own have to meet the mutant too. And `python` is this one.
+    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    environment = {**os.environ, "PYTHONPATH": str(clone), "PATH": paths}
     # A mutant is met by the tests that reach its line.
     recording = ["-q", "-n", "auto", "--cov", "--cov-context=test", "--cov-report="]
     subprocess.run([_tool("pytest"), *recording], cwd=clone, env=environment, check=True)
+    _check_baseline(clone, environment)
     subprocess.run([_tool("cosmic-ray"), "exec", CONFIG, SESSION], cwd=clone, env=environment, check=True)
+
+
+def _check_baseline(clone: Path, environment: dict[str, str]) -> None:
+    """Have the tests meet a change that changes nothing: a command that cannot run would notice every mutant."""
+    config = tomllib.loads((clone / CONFIG).read_text(encoding="utf-8"))["cosmic-ray"]
+    module = clone / _pending(clone)[0].mutations[0].module_path
+    source = module.read_text(encoding="utf-8")
+    module.write_text(f"{source}# The same as before.\n", encoding="utf-8")
+    subprocess.run(shlex.split(config["test-command"]), cwd=clone, env=environment, check=True)
+    module.write_text(source, encoding="utf-8")
 
 
 def _report(clone: Path) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 import pytest
@@ -46,8 +46,29 @@ async def _read(request: Request) -> Response:
     return Response(str(len(await request.body())))
 
 
+async def _headers(request: Request) -> Response:
+    await request.body()
+    return Response(", ".join(request.headers))
+
+
+GONE = anyio.Event()
+
+
+async def _until_gone(request: Request) -> Response:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    GONE.set()
+    return Response()
+
+
 APP = Starlette(
-    routes=[Route("/slow", _slow), Route("/stream", _stream), Route("/read", _read, methods=["POST"])],
+    routes=[
+        Route("/slow", _slow),
+        Route("/stream", _stream),
+        Route("/read", _read, methods=["POST"]),
+        Route("/headers", _headers, methods=["POST"]),
+        Route("/until-gone", _until_gone),
+    ],
 )
 
 
@@ -137,6 +158,92 @@ async def test_a_body_the_application_has_not_read_yet_is_no_half_request() -> N
             f"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode() + b"x" * size
         )
         assert (await heard(connection)).endswith(str(size).encode())
+
+
+ENDLESS = {
+    "one header": b"GET /slow HTTP/1.1\r\nX-Much: ",
+    "the address": b"GET /slow?",
+    "what follows the body": b"POST /read HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Much: ",
+}
+
+
+@pytest.mark.parametrize("endless", ENDLESS)
+async def test_headers_that_do_not_end_are_not_kept(endless: str) -> None:
+    async with hasty_server() as port, await anyio.connect_tcp("127.0.0.1", port) as connection:
+        await connection.send(ENDLESS[endless])
+        with suppress(anyio.BrokenResourceError):
+            for _ in range(64):
+                await connection.send(b"x" * Hasty.max_head_bytes)
+        with suppress(anyio.BrokenResourceError):
+            assert b"400 Bad Request" in await connection.receive()
+
+
+async def test_what_follows_the_body_adds_no_headers() -> None:
+    async with hasty_server() as port, await anyio.connect_tcp("127.0.0.1", port) as connection:
+        await connection.send(
+            b"POST /headers HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"2\r\nab\r\n0\r\nAuthorization: Bearer late\r\n\r\n"
+        )
+        assert (await heard(connection)).endswith(b"host, transfer-encoding")
+
+
+async def test_requests_sent_ahead_are_answered_in_order_but_not_any_number() -> None:
+    async with hasty_server() as port, await anyio.connect_tcp("127.0.0.1", port) as connection:
+        await connection.send(
+            b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\nPOST /headers HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
+        )
+        answered = await heard(connection)
+        assert answered.index(b"slow") < answered.index(b"host, content-length")
+    async with hasty_server() as port, await anyio.connect_tcp("127.0.0.1", port) as connection:
+        await connection.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
+        answered = await heard(connection)
+    assert b"400 Bad Request" in answered
+    assert b"slow" not in answered
+
+
+async def test_who_hangs_up_is_missed_also_with_a_request_sent_ahead() -> None:
+    async with hasty_server() as port:
+        async with await anyio.connect_tcp("127.0.0.1", port) as connection:
+            await connection.send(b"GET /until-gone HTTP/1.1\r\nHost: x\r\n\r\nGET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        with anyio.fail_after(60):
+            await GONE.wait()
+
+
+async def test_who_offers_another_protocol_is_answered_in_this_one() -> None:
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+    head = b"POST /read HTTP/1.1\r\nHost: x\r\n" + offer + b"Content-Length: 3\r\n\r\n"
+    async with hasty_server() as port, await anyio.connect_tcp("127.0.0.1", port) as connection:
+        for pieces in ([head + b"abc"], [head, b"abc"]):
+            for piece in pieces:
+                await connection.send(piece)
+                await anyio.sleep(0.1)
+            answered = b""
+            with anyio.fail_after(60):
+                while not answered.endswith(b"\r\n\r\n3"):
+                    answered += await connection.receive()
+
+
+async def test_who_takes_it_for_a_proxy_is_refused() -> None:
+    async with hasty_server() as port, await anyio.connect_tcp("127.0.0.1", port) as connection:
+        await connection.send(b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n")
+        assert (await heard(connection)).startswith(b"HTTP/1.1 400")
+
+
+UNCLEAR = {
+    "two lengths": b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+    "a length and chunks": b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a space before the colon": b"Content-Length : 3\r\n\r\nabc",
+    "lines that end in a newline alone": b"Content-Length: 3\nX: y\n\nabc",
+    "a folded header": b"X: y\r\n z\r\nContent-Length: 3\r\n\r\nabc",
+    "chunks of no size": b"Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("unclear", UNCLEAR)
+async def test_what_a_proxy_could_read_otherwise_is_refused(unclear: str) -> None:
+    async with hasty_server() as port, await anyio.connect_tcp("127.0.0.1", port) as connection:
+        await connection.send(b"POST /headers HTTP/1.1\r\nHost: x\r\n" + UNCLEAR[unclear])
+        assert (await heard(connection)).startswith(b"HTTP/1.1 400")
 
 
 async def test_there_are_only_so_many_connections_and_who_is_in_stays() -> None:

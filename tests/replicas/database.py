@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ import anyio
 import psycopg
 from psycopg import conninfo
 from pydantic import SecretStr
+
+from tests.support import free_port
 
 UNPRIVILEGED = "postgres"
 """PostgreSQL refuses to run as root; Debian's package makes this user."""
@@ -51,11 +52,22 @@ class Server:
             db.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
         return self.url(name)
 
+    def ask_for_passwords(self, user: str) -> None:
+        """Let a user in by password alone."""
+        rules = self.data / "pg_hba.conf"
+        rules.write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+        with psycopg.connect(self.url("postgres"), autocommit=True) as db:
+            db.execute("SELECT pg_reload_conf()")
+
     def start(self) -> None:
         self._run("pg_ctl", "-D", self.data, "-l", self._log, "-w", "start")
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
 
     def _run(self, program: str, *words: object) -> None:
         if os.getuid() == 0:
@@ -95,22 +107,15 @@ def postgresql() -> Iterator[Server]:
             server.stop()
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def database_of(url: str) -> str:
     """Return the name of the database in an address."""
     return str(conninfo.conninfo_to_dict(url)["dbname"])
 
 
-async def heard_by_somebody(place: SecretStr) -> None:
-    """Wait until a server listens to what is decided."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen%'"
+async def heard_by_somebody(place: SecretStr, servers: int = 1) -> None:
+    """Wait until so many servers listen to what is decided and written."""
+    query = "SELECT count(*) >= %s FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen%%'"
     async with await psycopg.AsyncConnection.connect(place.get_secret_value(), autocommit=True) as db:
         with anyio.fail_after(10):
-            while await (await db.execute(query)).fetchone() == (0,):  # noqa: ASYNC110  # it tells nobody.
+            while await (await db.execute(query, (servers,))).fetchone() != (True,):  # noqa: ASYNC110  # it tells nobody.
                 await anyio.sleep(0.05)

@@ -16,3 +16,10 @@ from tests.changes.policy.test_agreement import (  # noqa: F401  # each runs her
     test_what_is_left_of_a_change_wants_a_new_yes_after_a_day,
     test_what_the_policy_forbids_by_now_is_not_gone_on_with,
 )
+from tests.changes.policy.test_limit import (  # noqa: F401  # as above.
+    test_a_limit_looks_back_as_far_as_it_says,
+    test_beyond_what_may_be_changed_without_asking_a_person_is_asked,
+    test_one_persons_limit_is_not_anothers,
+    test_what_is_left_beyond_the_limit_waits_for_a_yes,
+    test_what_was_sent_counts_by_who_asked_for_what_and_where,
+)

@@ -5,6 +5,8 @@ from typing import Any
 import anyio
 import pytest
 
+from sim_mcp.changes.approval_page.public_offer import PublicOffer
+from sim_mcp.changes.record.entries import StoredPlan
 from tests.changes.test_approval import suspend
 from tests.replicas.database import heard_by_somebody
 from tests.server.approvals.people import FOUR_EYES, desk_of
@@ -54,4 +56,41 @@ async def test_a_press_on_another_server_ends_the_wait_of_this_one(
                 while not told:  # noqa: ASYNC110  # the call ends when it ends.
                     await anyio.sleep(0.01)
     assert told[0]["agreed"] == "a person, on the approval page: bob@example.com"
+    assert len(await fleet.writes()) == 1
+
+
+async def test_who_goes_on_at_another_server_than_gave_the_link_waits_for_the_press_there(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+    waited_for: list[str] = []
+    as_it_is = PublicOffer.wait
+
+    async def wait(self: PublicOffer, stored: StoredPlan, *more: Any) -> None:
+        waited_for.append(stored.id)
+        await as_it_is(self, stored, *more)
+
+    async with (
+        issuing() as issuer,
+        desk_of(fleet, issuer, FOUR_EYES) as pages,
+        served(pages.settings.model_copy(update={"approval_wait_s": 600})) as elsewhere,
+    ):
+        token = issuer.token(sub="alice", scope="sims:write", aud=pages.settings.resource)
+        async with client_with(pages.address, token) as client:
+            waiting = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+        monkeypatch.setattr(PublicOffer, "wait", wait)
+
+        async def go_on() -> None:
+            # It listens to no progress, so that it is told of nothing before the end.
+            async with client_with(elsewhere, token) as client:
+                told.append(structured(await client.call_tool("continue_change", {"plan": waiting["plan"]})))
+
+        async with pages.browser("bob") as browser, anyio.create_task_group() as group:
+            page = await browser.open(waiting["approve_at"])
+            group.start_soon(go_on)
+            with anyio.fail_after(40):
+                while waited_for != [waiting["plan"]]:  # noqa: ASYNC110  # the server tells nobody.
+                    await anyio.sleep(0.01)
+            await browser.press(page, "approve")
+    assert told[0]["counts"] == {"changed": 1}
     assert len(await fleet.writes()) == 1

@@ -8,6 +8,7 @@ import pytest
 from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.place import Place, open_record
+from sim_mcp.changes.record.quota import Quota
 from tests.changes.test_record import (  # noqa: F401  # each runs here too, with a database.
     CALLER,
     crowded,
@@ -45,7 +46,7 @@ def test_the_database_itself_refuses_what_may_be_there_once(place: Place) -> Non
     journal = Journal(place)
     plan = journal.keep(plan_of(), CALLER)
     journal.decide(plan.id, approved=True, how="form")
-    journal.intend(plan.id, 0, "x", hourly=9)
+    journal.intend(plan.id, 0, "x", quotas=[Quota(9)])
     journal.settle(plan.id, {0: Outcome("changed", "a", "b", "first")})
     columns = "at, kind, plan, item, body"
     insert = f"INSERT INTO entries ({columns}) SELECT {columns} FROM entries WHERE kind = ?"  # noqa: S608  # our own.

@@ -162,7 +162,7 @@ async def test_a_database_that_is_restarted_in_the_middle_loses_nothing(server: 
         async with anyio.create_task_group() as calls:
             calls.start_soon(group.ask)
             await group.written(after)
-            await anyio.to_thread.run_sync(restart, server)
+            await anyio.to_thread.run_sync(server.restart)
             await group.finished()
         await assert_once(group)
 
@@ -207,8 +207,3 @@ async def given_back(journal: Journal) -> None:
 def turns_held(journal: Journal) -> int:
     with journal.record.reading() as db:
         return int(db.execute("SELECT count(*) FROM turns WHERE until IS NOT NULL").fetchone()[0])
-
-
-def restart(server: Server) -> None:
-    server.stop()
-    server.start()

@@ -1,7 +1,6 @@
 """A real authorization server in a process of its own, and a real sim-mcp that trusts it."""
 
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -23,9 +22,10 @@ from starlette.routing import Route
 from sim_mcp.sandbox import SandboxSettings
 from tests.processes.test_serving import environment
 from tests.signin.signing_in import CALLBACK
-from tests.support import Fleet, fleet_of
+from tests.support import Fleet, fleet_of, free_port
 
-HERE = Path(__file__).parent
+ISSUER = Path(__file__).parents[2] / "deploy/issuer"
+SECRET = "only for tests: what the pages are known by"
 POLICY = """
 [[rule]]
 tool = "delete_sims"
@@ -55,13 +55,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Pat
     return made, file
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="session")
 def ports() -> tuple[int, int]:
     return free_port(), free_port()
@@ -69,11 +62,20 @@ def ports() -> tuple[int, int]:
 
 @pytest.fixture(scope="session")
 def issuer(authority: tuple[trustme.CA, Path], ports: tuple[int, int]) -> Iterator[str]:
-    """oidc-provider, from the lock file beside this one."""
-    address, resource = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}/mcp"
-    env = {**os.environ, "NODE_EXTRA_CA_CERTS": str(authority[1]), "NODE_NO_WARNINGS": "1"}
-    command = ["node", "server.mjs", address, str(ports[0]), resource]
-    with subprocess.Popen(command, cwd=HERE, env=env, stdout=subprocess.PIPE, text=True) as process:
+    """The sample that is shipped, from its own lock file."""
+    address = f"http://127.0.0.1:{ports[0]}"
+    env = {
+        **os.environ,
+        "ISSUER": address,
+        "PORT": str(ports[0]),
+        "SIMS": f"http://127.0.0.1:{ports[1]}",
+        "CLIENT_ID": "the-pages",
+        "CLIENT_SECRET": SECRET,
+        "LOCAL_DOCUMENTS": "1",
+        "NODE_EXTRA_CA_CERTS": str(authority[1]),
+        "NODE_NO_WARNINGS": "1",
+    }
+    with subprocess.Popen(["node", "server.mjs"], cwd=ISSUER, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert "listening" in process.stdout.readline()
         yield address
@@ -122,7 +124,7 @@ async def desk(issuer: str, ports: tuple[int, int], authority: tuple[trustme.CA,
             SIM_MCP_PUBLIC_URL=public,
             SIM_MCP_APPROVAL_WAIT="0",
             SIM_MCP_CLIENT_ID="the-pages",
-            SIM_MCP_CLIENT_SECRET="only for tests: what the pages are known by",
+            SIM_MCP_CLIENT_SECRET=SECRET,
             SIM_MCP_POLICY=str(fleet.state_dir / "policy.toml"),
         )
         async with await anyio.open_process(command, env=env) as process:

@@ -43,7 +43,7 @@ def check_origin(request: Request) -> None:
         raise RefusedError(403, "Nothing was decided", "Only the form on this page can decide.")
 
 
-async def fields_of(request: Request) -> dict[str, str]:
+async def fields_of(request: Request, most_bytes: int = _BODY_LIMIT) -> dict[str, str]:
     """Read the fields of a form.
 
     Raises:
@@ -55,7 +55,7 @@ async def fields_of(request: Request) -> dict[str, str]:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _BODY_LIMIT:
+        if len(body) > most_bytes:
             raise RefusedError(413, "Nothing was decided", "What was sent is longer than any answer to the form.")
     try:
         pairs = parse_qsl(

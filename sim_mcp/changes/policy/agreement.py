@@ -26,15 +26,22 @@ def why_not_enough(stored: StoredPlan, decision: Decision, approver: Approver) -
     """Say why what is left of a change that was agreed to wants a new yes, or None where it does not."""
     if stored.state == "lapsed":
         return "its yes is older than 24 hours"
-    enough = {
-        "allow": {BY_POLICY, BY_FORM, BY_PAGE},
-        "ask": {BY_FORM, BY_PAGE},
-        "page": {BY_PAGE},
-        "never": set[str](),
-    }[decision]
-    if _route(stored.agreed) in enough and (decision == "allow" or _agreed_who_may(stored, approver)):
+    if is_enough(stored, decision) and (decision == "allow" or _agreed_who_may(stored, approver)):
         return None
     return f"the operator's policy wants more now than {stored.agreed}"
+
+
+def is_enough(stored: StoredPlan, decision: Decision) -> bool:
+    """Tell whether a plan was agreed to by a route that a decision takes; by whom, is another matter."""
+    return (
+        _route(stored.agreed)
+        in {
+            "allow": {BY_POLICY, BY_FORM, BY_PAGE},
+            "ask": {BY_FORM, BY_PAGE},
+            "page": {BY_PAGE},
+            "never": set[str](),
+        }[decision]
+    )
 
 
 def _agreed_who_may(stored: StoredPlan, approver: Approver) -> bool:

@@ -9,10 +9,12 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sim_mcp.changes.kinds import STATUSES, StatusWord, ToolName
+from sim_mcp.changes.kinds import STATUSES, StatusWord
 from sim_mcp.changes.plan import Plan
+from sim_mcp.changes.policy.about import About
+from sim_mcp.changes.policy.limit import LONGEST_H, Limit, Over, Per
 from sim_mcp.changes.record.entries import Caller
-from sim_mcp.principal import SCOPES, Scope
+from sim_mcp.principal import SCOPES
 from sim_mcp.settings import Confirm
 
 Decision = Literal["allow", "ask", "page", "never"]
@@ -31,31 +33,13 @@ class ForbiddenByPolicyError(Exception):
     """The operator's policy does not let this change be made; nothing changed."""
 
 
-class Rule(BaseModel):
+class Rule(About):
     """One decision, and the changes it is about; what is left out matches anything."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     decision: Decision
     approver: Approver | None = None
     """Whose yes it takes where one is asked for; by default what the file says outside its rules."""
-    tool: ToolName | None = None
-    status: StatusWord | None = None
     max_sims: int | None = Field(default=None, ge=1, strict=True)
-    principal: str | None = None
-    """Who asks: the subject, or issuer and subject, as the audit has them; of who did not sign in the account."""
-    scope: Scope | None = None
-    """What who asks may do."""
-    workspace: str | None = None
-    """The workspace as a plan names it, or its id alone."""
-
-    @model_validator(mode="after")
-    def _may_fit(self) -> Self:
-        # A rule about another status would never fit, and nobody would notice.
-        if self.tool is not None and self.status is not None and self.status not in STATUSES[self.tool]:
-            known = ", ".join(STATUSES[self.tool]) or "no status at all"
-            raise ValueError(f'it never fits: {self.tool} does not set status "{self.status}", but {known}')
-        return self
 
     @model_validator(mode="after")
     def _asks_whom_it_names(self) -> Self:
@@ -66,20 +50,7 @@ class Rule(BaseModel):
     def fits(self, plan: Plan, caller: Caller | None) -> bool:
         """Tell whether a plan of a caller is what this rule is about."""
         sims = plan.sims_to_do
-        status = plan.change.status.word if plan.change.status is not None else None
-        return (
-            self.tool in (None, plan.tool)
-            and self.status in (None, status)
-            and (self.max_sims is None or (sims is not None and sims <= self.max_sims))
-            and self.workspace in (None, plan.workspace, _id_of(plan.workspace), plan.workspace_name or None)
-            and self._is_about(caller)
-        )
-
-    def _is_about(self, caller: Caller | None) -> bool:
-        if caller is None:
-            return self.principal is None and self.scope is None
-        names = (caller.subject, caller.identity) if caller.signed_in else (caller.principal,)
-        return self.principal in (None, *names) and (self.scope is None or self.scope in caller.scopes)
+        return self.is_about(plan, caller) and (self.max_sims is None or (sims is not None and sims <= self.max_sims))
 
 
 class Policy(BaseModel):
@@ -88,6 +59,8 @@ class Policy(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rule: tuple[Rule, ...] = ()
+    limit: tuple[Limit, ...] = ()
+    """What holds besides, whichever rule fits."""
     default: Decision = "ask"
     approver: Approver = "requester"
 
@@ -107,6 +80,10 @@ class Policy(BaseModel):
         named = rule is not None and rule.tool == plan.tool
         needs_a_name = plan.change.irreversible and not named
         return "ask" if decision == "allow" and (needs_a_name or plan.sims_to_do is None) else decision
+
+    def limits_of(self, plan: Plan, caller: Caller) -> list[tuple[int, Limit]]:
+        """Return the limits that are about a plan, each with its place in the file, from 1."""
+        return [(number, limit) for number, limit in enumerate(self.limit, 1) if limit.is_about(plan, caller)]
 
     @property
     def wants_others(self) -> bool:
@@ -131,7 +108,9 @@ def read_policy(file: Path | None, confirm: Confirm) -> Policy:
         # Editors on Windows put a mark in front.
         raw = tomllib.loads(file.read_text(encoding="utf-8-sig"))
         if not raw:
-            raise PolicyError(_unusable(file, f"holds no rule and no default, so it decides nothing; {_EXAMPLE}"))
+            raise PolicyError(
+                _unusable(file, f"holds no rule, no limit and no default, so it decides nothing; {_EXAMPLE}")
+            )
         return Policy.model_validate({"default": default, **raw})
     except OSError as error:
         raise PolicyError(_unusable(file, f"cannot be read ({error.strerror})")) from None
@@ -151,12 +130,9 @@ _WORDS: dict[str, Sequence[str]] = {
     "scope": SCOPES,
     "tool": tuple(STATUSES),
     "status": get_args(StatusWord),
+    "per": get_args(Per),
+    "over": get_args(Over),
 }
-
-
-def _id_of(workspace: str) -> str | None:
-    """Return the id in a workspace as plans name it: "Acme" (id 7), or id 7."""
-    return workspace.removesuffix(")").rpartition("id ")[2] or None
 
 
 def _unusable(file: Path, why: str) -> str:
@@ -166,35 +142,54 @@ def _unusable(file: Path, why: str) -> str:
 def _problem(error: Any) -> str:
     """Word one thing that is wrong with a policy: where, and what to write instead."""
     place, key = error["loc"], str(error["loc"][-1])
-    if place == ("rule",):
-        return "rules start with [[rule]], in two brackets, one for each rule"
-    where = f"rule {place[1] + 1}" if len(place) > 1 else "the file"
+    if place in (("rule",), ("limit",)):
+        return f"{key}s start with [[{key}]], in two brackets, one for each {key}"
+    kind = str(place[0]) if len(place) > 1 else ""
+    where = f"{kind} {place[1] + 1}" if kind else "the file"
     match error["type"]:
         case "missing":
-            return f"rules start with [[rule]]; {where} has no {key}: write {key} = {_or(_WORDS[key])}"
+            return f"{kind}s start with [[{kind}]]; {where} has no {key}: write {_HOW.get(key) or _one_of(key)}"
         case "value_error":
             return f"{where}: {error['msg'].removeprefix('Value error, ')}"
         case "extra_forbidden":
-            return f"{where} knows no {_unknown(key, in_rule=len(place) > 1)}"
+            return f"{where} knows no {_unknown(key, kind)}"
         case _:
-            return f"{where}: {_wrong_value(key, error['input'])}"
+            return f"{where}: {_wrong_value(key, error['input'], kind)}"
 
 
-def _unknown(key: str, *, in_rule: bool) -> str:
-    known = list(Rule.model_fields if in_rule else Policy.model_fields)
-    if not in_rule and key in Rule.model_fields:
-        return f'"{key}" outside a rule: write [[rule]] on a line above it'
+def _unknown(key: str, kind: str) -> str:
+    known = list(_MODELS[kind].model_fields)
+    for other in ("rule", "limit"):
+        if not kind and key in _MODELS[other].model_fields:
+            return f'"{key}" outside a {other}: write [[{other}]] on a line above it'
     return f'"{key}"{_near(key, known)}; it knows {", ".join(known)}'
 
 
-def _wrong_value(key: str, value: object) -> str:
+def _wrong_value(key: str, value: object, kind: str) -> str:
     if key in _WORDS:
         return f"{key} = {_written(value)} is none of {_or(_WORDS[key])}{_near(str(value), _WORDS[key])}"
     if key in ("principal", "workspace"):
         return f"{key} = {_written(value)} is no text: write it in quotes"
-    if key == "max_sims":
-        return f"max_sims = {_written(value)} is no number of SIMs: write a whole number from 1 on, without quotes"
-    return f"{_written(value)} is no rule: {_EXAMPLE}"
+    if key in _NUMBERS:
+        return f"{key} = {_written(value)} is no {_NUMBERS[key]}, without quotes"
+    return f"{_written(value)} is no {kind}: {_EXAMPLES.get(kind, _EXAMPLE)}"
+
+
+_MODELS: dict[str, type[BaseModel]] = {"": Policy, "rule": Rule, "limit": Limit}
+_EXAMPLES = {
+    "rule": _EXAMPLE,
+    "limit": """a limit is written [[limit]], then sims = 50 and per = "principal", a line each""",
+}
+_HOW = {"sims": "sims = 50, or another number"}
+_NUMBERS = {
+    "max_sims": "number of SIMs: write a whole number from 1 on",
+    "sims": "number of SIMs: write a whole number from 1 on",
+    "hours": f"number of hours: write a whole number from 1 to {LONGEST_H}",
+}
+
+
+def _one_of(key: str) -> str:
+    return f"{key} = {_or(_WORDS[key])}"
 
 
 def _written(value: object) -> str:

@@ -1,14 +1,14 @@
 """The durable record: plans, decisions, intents and outcomes, written before and after, never changed.
 
 That a plan is decided once, and each of its items sent once, is not a matter of good behaviour but of unique indexes:
-whoever comes second, in this process or another, is told so by the database. What an hour's limit allows is counted in
-the very transaction that records the intent.
+whoever comes second, in this process or another, is told so by the database. What a limit allows within a time is
+counted in the very transaction that records the intent.
 """
 
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import asdict
@@ -20,6 +20,7 @@ from sim_mcp.changes.plan import Plan
 from sim_mcp.changes.record.entries import Caller, Intended, Progress, State, StoredPlan
 from sim_mcp.changes.record.monotonic_clock import MonotonicClock
 from sim_mcp.changes.record.place import Place, open_record
+from sim_mcp.changes.record.quota import Quota
 from sim_mcp.changes.record.rows import (
     UNREADABLE,
     caller_as_recorded,
@@ -42,7 +43,6 @@ AGREEMENT_LASTS = timedelta(hours=24)
 """How long what is left of a change that was begun may be finished without a new yes."""
 
 IDLE_PLANS_KEPT = timedelta(days=30)
-_HOUR = timedelta(hours=1)
 _APPEND = "INSERT INTO entries (at, kind, plan, item, digest, sims, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _APPEND_ONCE = f"{_APPEND} ON CONFLICT DO NOTHING"
 _SENT_SINCE = """
@@ -153,8 +153,8 @@ class Journal:
             self._append(db, "decided", plan_id, {"approved": approved, "how": how, "clock": clock, **who})
         return True
 
-    def intend(self, plan_id: str, item: int, what: str, *, sims: int = 1, hourly: int) -> Intended:
-        """Record, before it is sent, that an item of so many SIMs is about to be, within the hour's limit.
+    def intend(self, plan_id: str, item: int, what: str, *, sims: int = 1, quotas: Iterable[Quota]) -> Intended:
+        """Record, before it is sent, that an item of so many SIMs is about to be, within what may be in a time.
 
         Raises:
             JournalError: The record cannot be written, or is not where it was, so nothing must be sent.
@@ -164,7 +164,7 @@ class Journal:
                 "SELECT 1 FROM entries WHERE plan = ? AND item = ? AND kind = 'intent'", (plan_id, item)
             ).fetchone():
                 return "before"
-            if self._sent_within_the_hour(db) + sims > hourly:
+            if any(self._sent(db, quota) + sims > quota.sims for quota in quotas):
                 return "over the limit"
             self._append(db, "intent", plan_id, {"what": what}, item=item, sims=sims)
         return "now"
@@ -207,25 +207,25 @@ class Journal:
             ).fetchall()
         return parse_progress(rows)
 
-    def sent_within_the_hour(self) -> int:
-        """Count the SIMs that were sent during the last hour, by every plan.
+    def sent(self, quota: Quota) -> int:
+        """Count the SIMs that were sent of late by the plans that count towards a quota.
 
         Raises:
             JournalError: The record cannot be read.
         """
         with self.record.reading() as db:
-            return self._sent_within_the_hour(db)
+            return self._sent(db, quota)
 
-    def hour_frees_up_at(self) -> datetime | None:
-        """Return when the first of the SIMs sent during the last hour no longer counts.
+    def first_used_up(self, quotas: Iterable[Quota], sims: int) -> tuple[Quota, datetime | None] | None:
+        """Return the first quota that has no room for so many SIMs more, and when some of it is free again.
 
         Raises:
             JournalError: The record cannot be read.
         """
         with self.record.reading() as db:
-            first = min((at for _, at in self._sent_of_late(db)), default=None)
-        with suppress(ValueError):
-            return parse_moment(first) + _HOUR
+            for quota in quotas:
+                if self._sent(db, quota) + sims > quota.sims:
+                    return quota, self._frees_up_at(db, quota)
         return None
 
     def _plan(self, db: Database, plan_id: str) -> StoredPlan | None:
@@ -280,19 +280,34 @@ class Journal:
                 return self._clock.now(parse_moment(last))
         return self._clock.now()
 
-    def _sent_within_the_hour(self, db: Database) -> int:
-        return sum(sims for sims, _ in self._sent_of_late(db))
+    def _sent(self, db: Database, quota: Quota) -> int:
+        return sum(sims for sims, _ in self._sent_of_late(db, quota))
 
-    def _sent_of_late(self, db: Database) -> Iterator[tuple[int, str]]:
-        """Yield for each plan how many SIMs were sent within the hour, and when the first of them was."""
-        since = (self.now(db) - _HOUR).isoformat()
+    def _frees_up_at(self, db: Database, quota: Quota) -> datetime | None:
+        first = min((at for _, at in self._sent_of_late(db, quota)), default=None)
+        with suppress(ValueError):
+            return parse_moment(first) + timedelta(hours=quota.hours)
+        return None
+
+    def _sent_of_late(self, db: Database, quota: Quota) -> Iterator[tuple[int, str]]:
+        """Yield for each plan that counts how many SIMs of it were sent of late, and when the first of them was."""
+        since = (self.now(db) - timedelta(hours=quota.hours)).isoformat()
         for plan_id, sims, first in db.execute(_SENT_SINCE, (since,)).fetchall():
-            ours = True  # where it cannot be told, it counts.
+            counts = True  # where it cannot be told, it does.
             with suppress(*UNREADABLE):
-                (planned,) = db.execute(_PLANNED, (plan_id,)).fetchone()
-                ours = self.holds(parse_body(planned))
-            if ours:
+                counts = self._counts(db, plan_id, quota)
+            if counts:
                 yield int(sims), first
+
+    def _counts(self, db: Database, plan_id: str, quota: Quota) -> bool:
+        if plan_id not in quota.told:
+            (raw,) = db.execute(_PLANNED, (plan_id,)).fetchone()
+            planned = parse_body(raw)
+            counts = self.holds(planned)
+            if counts and quota.counts is not None:
+                counts = quota.counts(Plan.model_validate({**planned["plan"], "items": []}), parse_caller(planned))
+            quota.told[plan_id] = counts
+        return quota.told[plan_id]
 
     def _append_once(self, plan_id: str, kind: str, bodies: Mapping[int, dict[str, Any]]) -> None:
         with self.record.writing() as db:

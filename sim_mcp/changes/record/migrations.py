@@ -67,6 +67,20 @@ CREATE TRIGGER agreed_items_never_deleted BEFORE DELETE ON items
     BEGIN SELECT RAISE(ABORT, 'what was agreed to stays in the record'); END;
 """
 
+_OWN_TOKENS = """
+CREATE TABLE own_tokens (
+    workspace TEXT NOT NULL,
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    sealed_with TEXT NOT NULL,
+    sealed TEXT NOT NULL,
+    organisation INTEGER,
+    entered TEXT NOT NULL,
+    used TEXT,
+    PRIMARY KEY (workspace, issuer, subject)
+) WITHOUT ROWID;
+"""
+
 
 class Migration(NamedTuple):
     """One step from a version of the record to the next."""
@@ -94,7 +108,14 @@ def _keep_items_of_plans_apart(db: sqlite3.Connection) -> None:
     _each(db, _ONLY_EVER_APPENDED)
 
 
-MIGRATIONS = (Migration("keep the items of plans apart", _keep_items_of_plans_apart),)
+def _keep_own_tokens(db: sqlite3.Connection) -> None:
+    _each(db, _OWN_TOKENS)
+
+
+MIGRATIONS = (
+    Migration("keep the items of plans apart", _keep_items_of_plans_apart),
+    Migration("keep the tokens that callers bring, sealed", _keep_own_tokens),
+)
 """From version 0, which a new record begins as too."""
 VERSION = len(MIGRATIONS)
 

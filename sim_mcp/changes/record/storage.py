@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 WAITS_S = 10.0
 """How long others may hold the record before a transaction gives up."""
@@ -18,6 +18,14 @@ class UnreadablePlanError(JournalError):
 
 class TurnLostError(JournalError):
     """The turn to work on a plan is over, and another server may have it; nothing was written."""
+
+
+class News(NamedTuple):
+    """What a server did that the others want to know of."""
+
+    what: Literal["decided", "written"]
+    of: str
+    """The plan that was decided; the id of the SIM that is, or was, written to, empty where it may be any."""
 
 
 class Rows(Protocol):
@@ -89,5 +97,5 @@ class SharedRecord(Record, Protocol):
             JournalError: The record cannot be read.
         """
 
-    def decisions(self) -> AsyncGenerator[str]:
-        """Yield each plan that is decided, by whichever server, as it is; some may be missed."""
+    def news(self) -> AsyncGenerator[News]:
+        """Yield what any server does, as it does it; some may be missed."""

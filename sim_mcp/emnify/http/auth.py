@@ -43,6 +43,7 @@ class AuthToken:
     bearer: str
     renew_at: float
     organisation_id: int | None
+    organisation_name: str | None = None
 
     def __repr__(self) -> str:
         """Keep the bearer out of logs and tracebacks."""
@@ -92,6 +93,11 @@ class Authenticator:
     def organisation_id(self) -> int | None:
         """Return the workspace the token belongs to, once signed in (claim `esc.org`)."""
         return self._token.organisation_id if self._token else None
+
+    @property
+    def organisation_name(self) -> str | None:
+        """Return what emnify calls the workspace of the token, once signed in (claim `esc.orgName`)."""
+        return self._token.organisation_name if self._token else None
 
     async def token(self) -> AuthToken:
         """Return a valid token, signing in first if necessary.
@@ -167,9 +173,10 @@ def _parse_token(bearer: str, now: float) -> AuthToken:
         lifetime = _UNREADABLE_LIFETIME_S
     if not (math.isfinite(lifetime) and lifetime > 0):
         lifetime = _UNREADABLE_LIFETIME_S
-    organisation = claims.get("esc.org")
+    organisation, name = claims.get("esc.org"), claims.get("esc.orgName")
     return AuthToken(
         bearer=bearer,
         renew_at=now + lifetime - min(_RENEW_EARLY_S, lifetime * _RENEW_EARLY_SHARE),
         organisation_id=organisation if isinstance(organisation, int) else None,
+        organisation_name=name if isinstance(name, str) and name.strip() else None,
     )

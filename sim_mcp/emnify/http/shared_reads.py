@@ -210,9 +210,11 @@ class SharedReads:
         self._bytes -= kept.size if kept is not None else 0
 
     def _forget_what_changes(self, write: Call) -> None:
-        """Forget what a write may change: of another SIM than the one it is about, nothing."""
+        self.forget(write.ids.get("id") if write.ids and write.template.startswith(ON_SIM) else None)
+
+    def forget(self, sim: int | str | None) -> None:
+        """Forget what a write may change: of another SIM than the one it is about, nothing; None: it may be any."""
         self._age += 1
-        sim = write.ids.get("id") if write.ids and write.template.startswith(ON_SIM) else None
         for target, kept in list(self._kept.items()):
             about = kept.call.ids.get("id") if kept.call.ids and kept.call.template.startswith(ON_SIM) else None
             of_another = sim is not None and about is not None and about != sim

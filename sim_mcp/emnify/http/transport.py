@@ -57,6 +57,7 @@ class Transport:
         limit_store: LimitStore | None = None,
         application_tokens: ApplicationTokens | None = None,
         budget: OwnBudget | None = None,
+        kept_for: str = "",
     ) -> None:
         self._observer = observer
         self._host = urlsplit(base_url).hostname or base_url
@@ -64,7 +65,8 @@ class Transport:
         self._connection = Connection(base_url, user_agent, transport)
         self._application_token = application_token
         key = hashlib.sha256(application_token.get_secret_value().encode()).digest()
-        self.identity = hashlib.blake2b(base_url.encode(), key=key, digest_size=12).hexdigest()
+        about = f"{base_url} {kept_for}" if kept_for else base_url
+        self.identity = hashlib.blake2b(about.encode(), key=key, digest_size=12).hexdigest()
         own = budget or OwnBudget(limits)
         self._shared = SharedBudget(limit_store, limits, self.identity, own) if limit_store is not None else None
         self.pacer = Pacer(limits, budget=self._shared or own, observer=observer)

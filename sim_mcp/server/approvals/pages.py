@@ -1,9 +1,8 @@
 """The pages on which people who signed in see what waits for them, read it SIM by SIM, and press a button."""
 
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import wraps
 from typing import Any
 
 import anyio.to_thread
@@ -14,45 +13,23 @@ from starlette.routing import Route
 from sim_mcp.changes.approval_page.desk import Desk, Shown
 from sim_mcp.changes.approval_page.paper import HEADERS, LOOKS_AGAIN, Paper
 from sim_mcp.changes.approval_page.request import RefusedError, fields_of, refuse_expired, refuse_stale_form
-from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.changes.service import ChangeService
 from sim_mcp.principal import Principal
-from sim_mcp.server.approvals.requests import check_host, check_origin
+from sim_mcp.server.approvals.requests import check_origin
 from sim_mcp.server.approvals.sessions import Session, Sessions
-from sim_mcp.server.approvals.sign_in import HOME, PATH, SignIn
+from sim_mcp.server.approvals.sign_in import HOME, PATH, TOKENS, SignIn
+from sim_mcp.server.approvals.signed_in import for_who_signed_in
+from sim_mcp.server.approvals.token_page import TokenPage
 from sim_mcp.server.audit_download import AuditDownload, why_no_audit
 from sim_mcp.server.reach import Reach
 from sim_mcp.server.signin.door import Door
 from sim_mcp.settings import Settings
 
-ENTRIES = (HOME, PATH)
+ENTRIES = (HOME, PATH, TOKENS)
 """Where the pages begin; they know by themselves who signed in."""
 
 _RESULT_SHOWN_FOR = timedelta(hours=1)
 """How long after its plan would have expired the page shows what came of it."""
-
-_Handler = Callable[["ApprovalPages", Request, Session], Awaitable[Response]]
-
-
-def _for_who_signed_in(handler: _Handler) -> Callable[["ApprovalPages", Request], Awaitable[Response]]:
-    """Answer who signed in; send everybody else to do so, where the browser shows what comes back."""
-
-    @wraps(handler)
-    async def answer(pages: "ApprovalPages", request: Request) -> Response:
-        try:
-            check_host(request, pages.settings)
-            session = pages.sessions.of(request)
-            if session is None:
-                return pages.turn_away(request)
-            return await handler(pages, request, session)
-        except RefusedError as refused:
-            return pages.paper.message(refused.status, refused.heading, refused.text)
-        except JournalError:
-            return pages.paper.message(
-                503, "The record cannot be read now", "Nothing was decided by this. Try again in a minute."
-            )
-
-    return answer
 
 
 class ApprovalPages:
@@ -67,6 +44,7 @@ class ApprovalPages:
         self._sign_in = sign_in
         self._services = services
         self._reach = reach
+        self._tokens = TokenPage(settings, sessions, sign_in, reach)
 
     def routes(self) -> list[Route]:
         """Return the routes of the pages."""
@@ -80,6 +58,7 @@ class ApprovalPages:
             Route(f"{HOME}/{{plan}}", self.show, methods=["GET"]),
             Route(f"{HOME}/{{plan}}/result", self.show_result, methods=["GET"]),
             Route(f"{HOME}/{{plan}}/decision", self.decide, methods=["POST"]),
+            *self._tokens.routes(),
         ]
 
     def turn_away(self, request: Request) -> Response:
@@ -91,24 +70,24 @@ class ApprovalPages:
             )
         return self._sign_in.start_at(path)
 
-    @_for_who_signed_in
+    @for_who_signed_in
     async def show_all(self, _: Request, session: Session) -> Response:
         """Show what waits, and look again by itself."""
         return await self._list(session, "approvals.html", also=LOOKS_AGAIN)
 
-    @_for_who_signed_in
+    @for_who_signed_in
     async def show_waiting(self, _: Request, session: Session) -> Response:
         """Answer with what waits, for the page that looks again."""
         return await self._list(session, "waiting.html")
 
-    @_for_who_signed_in
+    @for_who_signed_in
     async def send_audit(self, _: Request, session: Session) -> Response:
         """Send the audit to who may approve what others asked for."""
         if (refused := why_no_audit(session.who, self._reach)) is not None:
             raise RefusedError(403, "The audit is not for you", refused)
         return AuditDownload(self.settings, self._reach, session.who)
 
-    @_for_who_signed_in
+    @for_who_signed_in
     async def show(self, request: Request, session: Session) -> Response:
         """Show one plan, with buttons for who may decide on it."""
         shown = await self._find(request, session)
@@ -116,13 +95,13 @@ class ApprovalPages:
             return await self._decided(request, session, shown, 200)
         return await self._ask(request, session, shown)
 
-    @_for_who_signed_in
+    @for_who_signed_in
     async def show_result(self, request: Request, session: Session) -> Response:
         """Answer with what came of a plan so far, for the page that looks again."""
         shown = await self._find(request, session)
         return await self._page(200, "result.html", view=shown.view, path=_path(request))
 
-    @_for_who_signed_in
+    @for_who_signed_in
     async def decide(self, request: Request, session: Session) -> Response:
         """Take a decision, from the form that was shown to the same person in the same session."""
         check_origin(request, self.settings)
@@ -147,7 +126,8 @@ class ApprovalPages:
     async def _desks(self, session: Session) -> list[tuple[Desk, Principal]]:
         """Return the desk of each workspace that is open to somebody, and who they are there."""
         await self._reach.wake(session.who)
-        found = [(each.desk, self._reach.there(each.workspace, session.who)) for each in self._services]
+        shared = [each for each in self._services if not each.is_somebodys]
+        found = [(each.desk, self._reach.there(each.workspace, session.who)) for each in shared]
         return [(desk, who) for desk, who in found if who is not None]
 
     async def _find(self, request: Request, session: Session) -> Shown:
@@ -192,9 +172,11 @@ class ApprovalPages:
     async def _list(self, session: Session, template: str, *, also: str = "") -> Response:
         found = [shown for desk, who in await self._desks(session) for shown in await desk.waiting(who)]
         found.sort(key=lambda shown: shown.view.expires_at, reverse=True)
-        found.sort(key=lambda shown: shown.view.expires_at, reverse=True)
-        audit = self._reach.sees_all(session.who)
-        return await self._page(200, template, also=also, found=found, you=session.who.name, home=HOME, audit=audit)
+        besides = {
+            "audit": self._reach.sees_all(session.who),
+            "tokens": TOKENS if self._reach.taking_tokens(session.who) else None,
+        }
+        return await self._page(200, template, also=also, found=found, you=session.who.name, home=HOME, **besides)
 
     async def _page(self, status: int, template: str, **values: Any) -> Response:
         # Thousands of rows take a while, in which other calls go on.

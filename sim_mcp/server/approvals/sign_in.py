@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 
 PATH = "/signin"
 HOME = "/approvals"
-_OURS = re.compile(rf"{HOME}(/[0-9a-f]{{1,32}}|/audit\.csv)?")
+TOKENS = "/tokens"
+_OURS = re.compile(rf"{HOME}(/[0-9a-f]{{1,32}}|/audit\.csv)?|{TOKENS}(/[A-Za-z0-9_-]{{1,40}})?")
 _SIGNING_IN = "signing-in"
 _TIMEOUT_S = 5.0
 

@@ -51,4 +51,4 @@ async def propose(ctx: ToolContext, choice: Choice, change: SimKind) -> Proposal
 async def ask(ctx: ToolContext, proposal: Proposal, form: type[FormT]) -> Elicit[FormT] | FormT | NoForm:
     """Ask a person to agree to it, unless the operator's policy decides."""
     stored = proposal.stored
-    return await consent.ask(ctx, changes_of(ctx).decision(stored), stored, form, form_wait_s(ctx))
+    return await consent.ask(ctx, await changes_of(ctx).decision(stored), stored, form, form_wait_s(ctx))

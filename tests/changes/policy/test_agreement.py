@@ -12,6 +12,7 @@ from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.record.entries import State
 from sim_mcp.changes.record.journal import AGREEMENT_LASTS, IDLE_PLANS_KEPT, Journal
 from sim_mcp.changes.record.place import Place
+from sim_mcp.changes.record.quota import Quota
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.sandbox.settings import Unknowns
 from sim_mcp.server.app import build_server
@@ -54,7 +55,7 @@ def test_what_is_left_of_a_change_wants_a_new_yes_after_a_day(place: Place) -> N
     journal = Journal(place, now=clock)
     plan = journal.keep(plan_of(3), CALLER)
     journal.decide(plan.id, approved=True, how="page")
-    journal.intend(plan.id, 0, "x", hourly=9)
+    journal.intend(plan.id, 0, "x", quotas=[Quota(9)])
     clock.time += AGREEMENT_LASTS - timedelta(seconds=1)
     assert state_of(journal, plan.id) == "approved"
     clock.time += timedelta(seconds=1)
@@ -108,12 +109,12 @@ def test_the_hour_of_the_limit_is_no_shorter_for_a_clock_that_went_back(place: P
     clock = Clock()
     journal = Journal(place, now=clock)
     plan = journal.keep(plan_of(3), CALLER)
-    assert journal.intend(plan.id, 0, "x", hourly=1) == "now"
+    assert journal.intend(plan.id, 0, "x", quotas=[Quota(1)]) == "now"
     clock.time -= timedelta(days=1)
-    assert journal.intend(plan.id, 1, "x", hourly=1) == "over the limit"
-    assert Journal(place, now=clock).intend(plan.id, 1, "x", hourly=1) == "over the limit"
+    assert journal.intend(plan.id, 1, "x", quotas=[Quota(1)]) == "over the limit"
+    assert Journal(place, now=clock).intend(plan.id, 1, "x", quotas=[Quota(1)]) == "over the limit"
     clock.time = NOON + timedelta(hours=1, seconds=1)
-    assert journal.intend(plan.id, 1, "x", hourly=1) == "now"
+    assert journal.intend(plan.id, 1, "x", quotas=[Quota(1)]) == "now"
 
 
 def test_plans_nobody_agreed_to_are_thinned_out_and_that_they_were_made_stays(place: Place) -> None:

@@ -13,10 +13,15 @@ from mcp import Client
 from mcp.types import Implementation
 
 from sim_mcp.changes.record.audit import audit
+from sim_mcp.changes.record.history import changes
+from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.place import Place
+from sim_mcp.changes.record.quota import Quota
 from sim_mcp.emnify import luhn_digit
 from sim_mcp.server.app import build_server
 from sim_mcp.settings import Confirm
 from tests.changes.test_approval import claude_desktop, press, suspend
+from tests.changes.test_record import CALLER, plan_of
 from tests.processes.test_commands import run_on
 from tests.processes.test_serving import environment
 from tests.support import Fleet, structured, text_of
@@ -191,6 +196,26 @@ async def test_a_doubt_stays_one_until_it_is_seen_to_have_followed(fleet: Fleet)
     assert rows[0] == ("outcome", "unknown")
     assert rows[-1] == ("read again", "changed")
     assert len(await fleet.writes()) == 1
+
+
+def test_an_outcome_that_cannot_be_read_is_a_doubt_and_a_reading_that_cannot_be_read_tells_nothing(
+    place: Place,
+) -> None:
+    journal = Journal(place)
+    plan = journal.keep(plan_of(2), CALLER).id
+    assert journal.decide(plan, approved=True, how="form")
+    for item in range(2):
+        journal.intend(plan, item, "x", quotas=[Quota(9)])
+    with journal.record.writing() as db:
+        for kind, item, body in (("outcome", 0, {"kind": "teleported"}), ("reading", 1, {"kind": "teleported"})):
+            db.execute(
+                "INSERT INTO entries (at, kind, plan, item, digest, sims, body) VALUES (?, ?, ?, ?, NULL, NULL, ?)",
+                (datetime.now(UTC).isoformat(), kind, plan, item, json.dumps(body)),
+            )
+    (change,) = changes(journal, details=True)
+    assert change.counts == {"unknown": 1}
+    assert (change.in_doubt, change.left) == (2, 0)
+    assert [sim.outcome for sim in change.sims] == ["unknown", "sent"]
 
 
 async def test_continuing_reads_the_doubt_again_and_sends_only_what_was_never_sent(fleet: Fleet) -> None:

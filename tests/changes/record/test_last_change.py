@@ -8,6 +8,7 @@ from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.last_change import last_change
 from sim_mcp.changes.record.place import Place
+from sim_mcp.changes.record.quota import Quota
 from sim_mcp.changes.record.record_file import FILE
 from sim_mcp.changes.record.storage import JournalError
 from tests.changes.record.test_rows import NO_OBJECTS, tampering
@@ -19,7 +20,7 @@ def sent(journal: Journal, number: int, *, settled: str | None = "changed") -> s
     plan = journal.keep(plan_of(number), CALLER)
     journal.decide(plan.id, approved=True, how="a form")
     for item in range(number):
-        assert journal.intend(plan.id, item, "x", hourly=1000) == "now"
+        assert journal.intend(plan.id, item, "x", quotas=[Quota(1000)]) == "now"
     if settled:
         doubt, done = Outcome("unknown", "Issued", "Issued", ""), Outcome("changed", "Issued", "Deleted", "")
         journal.settle(plan.id, dict.fromkeys(range(number), doubt if settled == "unknown" else done))

@@ -18,6 +18,7 @@ from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.history import changes
 from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.quota import Quota
 from sim_mcp.changes.record.record_file import FILE
 from sim_mcp.changes.record.storage import UnreadablePlanError
 from sim_mcp.server.app import build_server
@@ -48,7 +49,7 @@ def carried_out(journal: Journal, plan: Plan, caller: Caller = CALLER, settled: 
     plan_id = journal.keep(plan, caller).id
     journal.decide(plan_id, approved=True, how="a form")
     for number, item in enumerate(plan.items):
-        journal.intend(plan_id, number, item.identity, hourly=10_000)
+        journal.intend(plan_id, number, item.identity, quotas=[Quota(10_000)])
     outcome = Outcome("changed", "Issued", "Deleted", "")
     journal.settle(plan_id, dict.fromkeys(range(len(plan.items) if settled is None else settled), outcome))
     return plan_id
@@ -129,13 +130,13 @@ def test_a_damaged_row_hides_no_other(tmp_path: Path, kind: str, column: str, ba
     assert journal.keep(plan_of(2), CALLER).id != first
     fourth = journal.keep(plan_of(5), CALLER)
     assert journal.decide(fourth.id, approved=True, how="a form")
-    assert journal.intend(fourth.id, 0, "x", hourly=10_000) == "now"
+    assert journal.intend(fourth.id, 0, "x", quotas=[Quota(10_000)]) == "now"
     assert journal.plan(first)
-    journal.sent_within_the_hour()
-    journal.hour_frees_up_at()
+    journal.sent(Quota(1))
+    journal.first_used_up([Quota(1)], 1)
     # Nothing that was sent is ever taken for not sent.
     assert set(journal.progress(second).sent) == {0, 1, 2}
-    assert journal.intend(second, 0, "x", hourly=10_000) == "before"
+    assert journal.intend(second, 0, "x", quotas=[Quota(10_000)]) == "before"
 
 
 @pytest.mark.parametrize("bad", ["{", "null", json.dumps({**OUTCOME, "kind": "teleported"})])

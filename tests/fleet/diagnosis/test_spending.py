@@ -119,6 +119,14 @@ def test_days_are_told_by_the_countries_of_their_sessions_and_of_many_countries_
     assert by_country(spread).endswith("; 1 more")
 
 
+def test_a_session_whose_country_is_not_known_leaves_the_day_to_those_whose_country_is() -> None:
+    jump = months({"data": cost("90")}, {"data": cost("9")})
+    known = [*session(10 * 24, 1), *session(8 * 24, 1, country="Chile")]
+    unknown = [event(10 * 24 - 2, 3, session="x"), event(10 * 24 - 3, 5, session="x", mb=1.0)]
+    line = by_country(evidence(*known, *unknown, usage=jump, daily=daily((12, "5"), (14, "7"))))
+    assert line.endswith('"Chile" 7.00 EUR on 1 day; "Germany" 5.00 EUR on 1 day')
+
+
 def test_two_countries_are_compared_and_one_is_not_and_four_are_all_there_is_room_for() -> None:
     jump = months({"data": cost("90")}, {"data": cost("9")})
     names = ["Austria", "Belgium", "Chile", "Denmark"]

@@ -474,6 +474,28 @@ async def test_more_than_five_iccids_are_read_together_from_the_list(number: int
         assert number == 5 or upstream.lines == ["GET /api/v1/sim?sort=id&page=1&per_page=2500"]
 
 
+IMEIS = ("35209900176148", "35209900176147", "35145120840121", "35566210112340", "35791804400121", "35340810955552")
+
+
+@pytest.mark.parametrize("kind", ["id", "imsi", "msisdn", "eid", "imei"])
+async def test_more_than_five_numbers_of_any_kind_are_read_together_from_the_list(kind: str) -> None:
+    sims = [
+        {
+            "id": 5000 + at,
+            "iccid": f"8988303{at:012}",
+            "imsi": f"29505010000000{at}",
+            "msisdn": f"42366300000000{at}",
+            "eid": f"8904903200000888360000000000000{at}",
+            "endpoint": {"id": 9000 + at, "name": f"Pump {at}", "imei": IMEIS[at]},
+        }
+        for at in range(6)
+    ]
+    names = [IMEIS[at] if kind == "imei" else str(sim[kind]) for at, sim in enumerate(sims)]
+    async with scripted(Reply(json=sims, headers={"X-Total-Pages": "1"})) as (upstream, client):
+        assert [sim.id for sim in await find_sims(client, names)] == [sim["id"] for sim in sims]
+        assert len(upstream.calls) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "asked_for"),
     [

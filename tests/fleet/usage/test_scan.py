@@ -426,7 +426,7 @@ async def test_a_volume_that_is_no_number_is_a_failure_and_not_nothing(fleet: Fl
 
 
 def opened(scan: UsageScan) -> UsageStore:
-    assert scan._opened is not None
+    assert isinstance(scan._opened, UsageStore)
     return scan._opened
 
 

@@ -14,6 +14,7 @@ from sim_mcp.changes.outcome import Outcome
 from sim_mcp.changes.record.entries import Intended
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.postgres.record import PostgresRecord
+from sim_mcp.changes.record.quota import Quota
 from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.emnify.limits.postgres_limits import PostgresLimits
 from sim_mcp.emnify.limits.shared_limits import Gate, Slot
@@ -57,7 +58,7 @@ def test_the_hours_limit_is_counted_by_one_server_at_a_time(place: SecretStr) ->
     def send(server: int) -> None:
         with closing(PostgresRecord(place)) as record:
             journal = Journal(place).through(record)
-            told.extend(journal.intend(plan, item, "x", hourly=most) for item in range(server, 40, 4))
+            told.extend(journal.intend(plan, item, "x", quotas=[Quota(most)]) for item in range(server, 40, 4))
 
     threads = [threading.Thread(target=send, args=(server,)) for server in range(4)]
     for thread in threads:
@@ -113,7 +114,7 @@ def test_a_server_needs_no_more_than_it_does(server: Server, place: SecretStr, t
             "SELECT, UPDATE ON record",
             "SELECT, INSERT, UPDATE ON turns",
             "SELECT ON migrations",
-            "SELECT, INSERT, UPDATE, DELETE ON paces, pace_seconds, senders",
+            "SELECT, INSERT, UPDATE, DELETE ON paces, pace_seconds, senders, own_tokens",
             "SELECT, INSERT, UPDATE, DELETE ON fleets, fleet_copies, fleet_writes, usage, usage_claims",
         ):
             db.execute(f"GRANT {rights} TO serving".encode())
@@ -121,7 +122,7 @@ def test_a_server_needs_no_more_than_it_does(server: Server, place: SecretStr, t
     journal = Journal(served)
     plan = journal.keep(plan_of(2), CALLER).id
     assert journal.decide(plan, approved=True, how="page")
-    assert journal.intend(plan, 0, "x", hourly=9) == "now"
+    assert journal.intend(plan, 0, "x", quotas=[Quota(9)]) == "now"
     journal.settle(plan, {0: Outcome("changed", "a", "b", "")})
     assert anyio.run(a_slot, served).granted
     with closing(SharedDatabase(served)) as database:

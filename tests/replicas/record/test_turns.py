@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from sim_mcp.changes.item import PlannedItem
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.postgres.record import PostgresRecord
-from sim_mcp.changes.record.storage import JournalError, TurnLostError
+from sim_mcp.changes.record.quota import Quota
+from sim_mcp.changes.record.storage import JournalError, News, TurnLostError
 from tests.changes.test_record import CALLER, plan_of
 from tests.replicas.database import heard_by_somebody
 
@@ -92,20 +93,20 @@ async def test_a_server_that_was_away_writes_nothing_more_of_a_plan_that_another
         mine = await stack.enter_async_context(PostgresRecord(place, turn_s=SHORT_S).turn(plan, AT_ONCE))
         assert mine is not None
         journal = Journal(place).through(mine)
-        assert journal.intend(plan, 0, "x", hourly=9) == "now"
+        assert journal.intend(plan, 0, "x", quotas=[Quota(9)]) == "now"
         # The loop stands still, as it does in a process that is frozen: nothing renews the turn.
         while PostgresRecord(place).abandoned() != [plan]:
             pass
         with pytest.raises(TurnLostError, match="another may go on"):
-            journal.intend(plan, 1, "x", hourly=9)
+            journal.intend(plan, 1, "x", quotas=[Quota(9)])
         other = PostgresRecord(place)
         theirs = await stack.enter_async_context(other.turn(plan, AT_ONCE))
         assert theirs is not None
         with pytest.raises(TurnLostError):
-            journal.intend(plan, 1, "x", hourly=9)
+            journal.intend(plan, 1, "x", quotas=[Quota(9)])
         taken = Journal(place).through(theirs)
-        assert taken.intend(plan, 0, "x", hourly=9) == "before"
-        assert taken.intend(plan, 1, "x", hourly=9) == "now"
+        assert taken.intend(plan, 0, "x", quotas=[Quota(9)]) == "before"
+        assert taken.intend(plan, 1, "x", quotas=[Quota(9)]) == "now"
         assert taken.progress(plan).sent == {0, 1}
 
 
@@ -120,12 +121,12 @@ async def test_a_plan_that_was_stopped_by_the_record_is_handed_over(place: Secre
 
 async def test_a_decision_is_heard_by_every_server_as_it_is_made(place: SecretStr) -> None:
     plan = kept(place, 1)
-    heard: list[str] = []
+    heard: list[News] = []
     record = PostgresRecord(place)
 
     async def hear() -> None:
-        async with aclosing(record.decisions()) as decisions:
-            heard.append(await anext(decisions))
+        async with aclosing(record.news()) as news:
+            heard.append(await anext(news))
 
     async with anyio.create_task_group() as group:
         group.start_soon(hear)
@@ -134,7 +135,7 @@ async def test_a_decision_is_heard_by_every_server_as_it_is_made(place: SecretSt
         with anyio.fail_after(10):
             while not heard:  # noqa: ASYNC110  # as above.
                 await anyio.sleep(0.01)
-    assert heard == [plan]
+    assert heard == [("decided", plan)]
 
 
 def decide(place: SecretStr, plan: str) -> bool:

@@ -1,7 +1,6 @@
 """A server at a public address of this machine, and people with browsers who sign in there."""
 
 import re
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,19 +15,12 @@ from pydantic import SecretStr
 from sim_mcp.settings import Settings
 from tests.changes.test_approval import suspend
 from tests.server.signin.issuing import Issuer, client_with, served
-from tests.support import Fleet, structured
+from tests.support import Fleet, free_port, structured
 
 CHANGES = "sims:read sims:write sims:delete"
 ALL = f"{CHANGES} sims:approve"
 FOUR_EYES = 'default = "ask"\napprover = "another"\n'
 ANY_HOLDER = 'default = "ask"\napprover = "sims:approve"\n'
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Browser:

@@ -160,7 +160,7 @@ async def test_what_a_workspace_does_by_itself_is_on_behalf_of_nobody(desk: Desk
     seen: list[tuple[str, object]] = []
 
     @asynccontextmanager
-    async def services(of_one: Settings, _: ApplicationTokens) -> AsyncIterator[AppState]:
+    async def services(of_one: Settings, _: ApplicationTokens | None) -> AsyncIterator[AppState]:
         seen.append((asking_now().by, workspace_here()))
         yield AppState(of_one)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import httpx
 
 from tests.changes.test_approval import suspend
-from tests.server.approvals.people import ALL, Browser, free_port
+from tests.server.approvals.people import ALL, Browser
 from tests.server.signin.issuing import client_with, issuing, served
 from tests.server.workspaces.desk import desk_of
-from tests.support import structured
+from tests.support import free_port, structured
 
 
 def may(*subjects: str) -> str:

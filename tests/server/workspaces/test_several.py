@@ -14,6 +14,7 @@ from mcp.types import ElicitRequestParams, ElicitResult, TextResourceContents
 
 from sim_mcp.changes.record.audit import audit
 from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.quota import Quota
 from sim_mcp.server.app import build_server
 from tests.changes.test_approval import press
 from tests.server.signin.issuing import Issuer, client_with, issuing, served
@@ -198,7 +199,7 @@ async def test_what_was_left_in_doubt_is_read_again_before_anybody_asks(desk: De
         waiting = structured(await client.call_tool("set_sim_status", change))
         await press(waiting["approve_at"], "approve")
     # As a server leaves it that is killed in the moment of sending.
-    assert Journal(desk.directory, workspace="borg").intend(waiting["plan"], 0, "PATCH", hourly=500) == "now"
+    assert Journal(desk.directory, workspace="borg").intend(waiting["plan"], 0, "PATCH", quotas=[Quota(500)]) == "now"
     async with Client(build_server(desk.settings())):
         with anyio.fail_after(60):
             while not (rows := [row for row in audit(desk.directory) if row.event == "outcome"]):  # noqa: ASYNC110  # nothing tells when it is on record.

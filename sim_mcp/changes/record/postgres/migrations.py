@@ -110,11 +110,40 @@ CREATE TRIGGER told_when_decided AFTER INSERT ON entries
     FOR EACH ROW WHEN (NEW.kind = 'decided') EXECUTE FUNCTION tell_decision();
 """
 
+_WRITES = """
+CREATE FUNCTION tell_write() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify(
+        'sim_mcp_written', coalesce((SELECT sim FROM items WHERE plan = NEW.plan AND item = NEW.item), '')
+    );
+    RETURN NULL;
+END $$;
+CREATE TRIGGER told_when_written AFTER INSERT ON entries
+    FOR EACH ROW WHEN (NEW.kind IN ('intent', 'answer')) EXECUTE FUNCTION tell_write();
+"""
+
+_OWN_TOKENS = """
+CREATE TABLE own_tokens (
+    workspace text COLLATE "C" NOT NULL,
+    issuer text COLLATE "C" NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    sealed_with text COLLATE "C" NOT NULL,
+    sealed text NOT NULL,
+    organisation bigint,
+    entered text COLLATE "C" NOT NULL,
+    used text COLLATE "C",
+    PRIMARY KEY (workspace, issuer, subject)
+);
+COMMENT ON TABLE own_tokens IS 'the tokens that callers bring, sealed: they open with a key that is not in here';
+"""
+
 MIGRATIONS = (
     Migration("keep plans, decisions, intents, answers and outcomes", _THE_RECORD),
     Migration("take turns at plans, and tell decisions", _TURNS),
     Migration("share emnify's limits", PACES),
+    Migration("tell which SIM is written to", _WRITES),
     Migration("keep what one server read of a fleet for all", FLEETS),
+    Migration("keep the tokens that callers bring, sealed", _OWN_TOKENS),
     Migration("leave room in emnify's limits for what matters more", RANKS),
 )
 """From version 0, which an empty database is at."""

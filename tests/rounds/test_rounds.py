@@ -1,0 +1,160 @@
+"""Three servers behind HAProxy: 40 SIMs are suspended while servers, database, limiter or proxy fail in the middle."""
+
+import random
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from sim_mcp.changes.record.audit import AuditRow, audit
+from sim_mcp.changes.record.history import changes
+from sim_mcp.changes.record.journal import Journal
+from sim_mcp.changes.record.storage import JournalError
+from sim_mcp.sandbox import SandboxSettings
+from tests.chaos.test_kills import assert_true
+from tests.processes.test_serving import Era
+from tests.replicas.database import Server
+from tests.rounds.blows import KINDS, Blows, Kind
+from tests.rounds.caller import AGREED, POLICY, Caller, Way, press
+from tests.rounds.site import site_of
+from tests.support import Fleet, fleet_of
+
+SIMS = 40
+SEED = 20261125
+ROUNDS = 30
+PACE = "latency=0.03@PATCH"
+WAYS: tuple[Way, ...] = ("policy", "form", "page")
+
+
+@dataclass(frozen=True)
+class Blow:
+    """What happens, once so many SIMs were written to; before the first, while a person is waited for."""
+
+    kind: Kind
+    after: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """One bad minute."""
+
+    number: int
+    way: Way
+    era: Era
+    blows: tuple[Blow, ...]
+    patient: bool
+    """Whether who asks leaves the rest to the servers, where these can go on by themselves."""
+    restarts: bool
+
+    def __str__(self) -> str:
+        blows = "-".join(f"{blow.kind}@{blow.after}" for blow in self.blows)
+        return f"{self.number:02d}-{self.way}-{self.era}-{blows}"
+
+
+def drawn(number: int) -> Round:
+    """Draw a round; each kind comes first equally often, by each way to agree."""
+    draw = random.Random(SEED + number)  # noqa: S311  # to be had again, not secret.
+    first, way = KINDS[number % len(KINDS)], WAYS[number // len(KINDS) % len(WAYS)]
+    waits = way != "policy" and draw.random() < 0.4 and first != "limiter"
+    blows = [Blow(first, 0 if waits else draw.randint(1, 34))]
+    if draw.random() < 0.4 and blows[0].after < 30:
+        other = draw.choice([kind for kind in KINDS if kind != first])
+        blows.append(Blow(other, draw.randint(blows[0].after + 1, 36)))
+    # Only the modern protocol can ask by form where no sessions are kept.
+    era: Era = "auto" if way == "form" or draw.random() < 0.5 else "legacy"
+    by_itself = blows[0].after > 0 and all(blow.kind != "proxy" for blow in blows)
+    return Round(number, way, era, tuple(blows), by_itself and draw.random() < 0.5, draw.random() < 0.5)
+
+
+@pytest.mark.parametrize("bad", [drawn(number) for number in range(ROUNDS)], ids=str)
+async def test_a_change_is_done_once_and_all_of_it_told_whatever_fails_meanwhile(bad: Round, server: Server) -> None:
+    async with fleet_of(SandboxSettings(sims=140, seed=SEED + bad.number, limits=True)) as fleet:
+        sims = await sims_in_service(fleet)
+        policy = fleet.state_dir / "policy.toml"
+        policy.write_text(POLICY[bad.way])
+        async with site_of(fleet, SIM_MCP_POLICY=str(policy)) as site:
+            caller = Caller(site, sims, bad.era)
+            async with anyio.create_task_group() as group:
+                blows = Blows(site, SIMS, server, group, bad.restarts)
+                await happen(bad, blows, caller)
+            blows.wake()
+            # What woke up would send what it was about to; and hears that it is not to.
+            await anyio.sleep(2)
+            final = Caller(site, sims, "auto")
+            await final.ask_again()
+            row = await final.stands()
+        assert row is not None
+        told = list(audit(fleet.place))
+        check_told(told, bad, sims)
+        await assert_true(fleet, sims)
+        outcomes = Counter(row.outcome for row in told if row.event != "decided")
+        assert row["counts"] == dict(outcomes)
+        assert outcomes["changed"] >= SIMS - len(bad.blows), outcomes
+
+
+async def happen(bad: Round, blows: Blows, caller: Caller) -> None:
+    """Have them ask, agree, and fail."""
+    waiting = [blow for blow in bad.blows if blow.after == 0]
+
+    async def struck_while_waiting() -> None:
+        while waiting:
+            await blows.strike(waiting.pop().kind, waiting=True)
+
+    if bad.way == "form":
+        caller.before_the_yes = struck_while_waiting
+    blows.group.start_soon(asking, caller, bad)
+    if bad.way == "page":
+        await struck_while_waiting()
+        await press(blows.site, "bob")
+    for blow in bad.blows:
+        if blow.after:
+            await written(blows.site.fleet, blow.after)
+            await blows.strike(blow.kind)
+
+
+async def asking(caller: Caller, bad: Round) -> None:
+    """Ask, and ask again: at once, or once the servers have done what they were asked for by themselves."""
+    with anyio.fail_after(150):
+        await caller.ask()
+        if bad.patient:
+            await finished(caller)
+        await caller.ask_again()
+
+
+async def finished(caller: Caller) -> None:
+    """Wait until nothing is left of the change, without asking any server."""
+    journal = Journal(caller.site.fleet.place)
+    while True:
+        with suppress(JournalError):  # it may be restarting.
+            found = await anyio.to_thread.run_sync(changes, journal)
+            if found and found[0].agreed and not found[0].left:
+                return
+        await anyio.sleep(0.3)
+
+
+def check_told(told: list[AuditRow], bad: Round, sims: dict[str, int]) -> None:
+    """The audit says who asked, who agreed and what came of each SIM, once."""
+    assert {row.principal for row in told} == {"alice@example.com"}
+    assert {row.agreed for row in told} == {AGREED[bad.way]}
+    assert len({row.plan for row in told}) == 1
+    events = Counter((row.event, row.sim[:19]) for row in told)
+    assert sum(count for (event, _), count in events.items() if event == "decided") == 1
+    assert {sim: count for (event, sim), count in events.items() if event == "outcome"} == dict.fromkeys(sims, 1)
+    assert "sent" not in {event for event, _ in events}
+
+
+async def sims_in_service(fleet: Fleet) -> dict[str, int]:
+    query = {"q": "status:1", "per_page": 1000}
+    listed = (await fleet.api("GET", "/sim", role="enterprise", params=query)).json()
+    await fleet.faults(PACE)
+    return {sim["iccid"]: sim["id"] for sim in listed[:SIMS]}
+
+
+async def written(fleet: Fleet, number: int) -> None:
+    """Wait until so many SIMs were written to."""
+    with anyio.fail_after(90):
+        while len(await fleet.writes()) < number:  # noqa: ASYNC110  # the sandbox tells nobody.
+            await anyio.sleep(0.005)
