@@ -11,6 +11,7 @@ from sim_mcp.emnify import (
     DeadlineExceededError,
     EmnifyClient,
     NotFoundError,
+    RateLimitedError,
     Sim,
     SimChange,
     SimStatus,
@@ -170,6 +171,7 @@ class Rig:
     def __init__(self) -> None:
         self.now_s, self.waits_s, self.sent = 0.0, 0.0, list[str]()
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
+        self.refused: RateLimitedError | None = None
         clock = UpstreamClock(monotonic=lambda: self.now_s)
         clock.read("Sun, 22 Nov 2026 09:41:00 GMT")
         self.sparing_s = 0.0
@@ -185,6 +187,8 @@ class Rig:
         if self.meanwhile is not None:
             happens, self.meanwhile = self.meanwhile, None
             await happens()
+        if self.refused is not None:
+            raise self.refused
         return Answer(call.operation, 200, {}, None, f"[{len(self.sent)}]".encode())
 
     async def ask(self, sim: int = 7, suffix: str = "") -> Any:
@@ -236,6 +240,21 @@ async def test_as_the_limits_are_being_spent_an_answer_does_for_longer_and_says_
         rig.now_s = 90.0
         await rig.ask()
     assert len(rig.sent) == 2
+
+
+async def test_where_other_servers_spent_the_limits_what_is_known_answers_too(rig: Rig) -> None:
+    spent = RateLimitedError("spent", retry_after_s=60.0, operation="GET /api/v1/sim/{id}")
+    with asked_by("anna") as known:
+        await rig.ask()
+        rig.now_s, rig.refused = 120.0, spent
+        assert await rig.ask() == [1]
+        assert known.as_of is not None
+        assert known.fresh_at is not None
+        assert (known.fresh_at - known.as_of).total_seconds() == 180
+        with pytest.raises(RateLimitedError):
+            await rig.ask(8)
+    with in_background(), pytest.raises(RateLimitedError):
+        await rig.ask()
 
 
 async def test_a_short_wait_is_waited_for_and_what_is_not_known_or_too_old_is_asked_for(rig: Rig) -> None:
