@@ -23,8 +23,8 @@ import anyio.to_thread
 import httpx
 from pydantic import SecretStr
 
+from benchmarks.calls import Call, parse_answer
 from benchmarks.common import Row, present, times
-from benchmarks.serving import Call, parse_answer
 from benchmarks.truth import Truth
 from sim_mcp.changes.record.postgres.upgrade import upgrade
 from sim_mcp.sandbox import SandboxSettings
@@ -33,7 +33,7 @@ from tests.rounds.site import Site, site_of
 from tests.support import fleet_of
 
 CLIENTS, SECONDS, SERVERS = 200, 300.0, 3
-THINKS_S = 5.0
+THINKS_S = 10.0
 FLEET, ASKED_ABOUT, ONE_CHANGES_IN = 300, 40, 40
 """SIMs; how many of them are asked about by all; and of how many clients one changes a SIM of its own."""
 LOOKS_EVERY_S = 5.0

@@ -22,8 +22,8 @@ from typing import Any
 import anyio
 import httpx
 
+from benchmarks.calls import Call, check_answered
 from benchmarks.common import Row, bearer, environment, present, serving, times
-from benchmarks.serving import Call, check_answered
 from sim_mcp.sandbox import Sandbox, SandboxSettings, running
 
 SERVER = str(Path(__file__).with_name("limited_server.py"))

@@ -19,6 +19,8 @@ class Truth:
     """The SIMs that are asked about, which nobody changes, and those that are changed."""
 
     fleet: Fleet
+    headers: dict[str, str]
+    """Of somebody who signed in to the sandbox itself, once: that is limited too."""
     sims: dict[str, dict[str, Any]]
     """As the API says, by ICCID with its check digit."""
     iccids: list[str]
@@ -31,12 +33,15 @@ class Truth:
     @classmethod
     async def of(cls, fleet: Fleet, number: int) -> Self:
         """Read so many SIMs that are in service, and as many to be changed."""
-        listed = await fleet.api("GET", "/sim", role="enterprise", params={"per_page": 1000})
+        token = {"application_token": fleet.world.tokens["enterprise"]}
+        login = (await fleet.control.post("/api/v1/authenticate", json=token)).raise_for_status().json()
+        headers = {"Authorization": f"Bearer {login['auth_token']}"}
+        listed = await fleet.control.get("/api/v1/sim?per_page=1000", headers=headers)
         sims = {row["iccid_with_luhn"]: row for row in listed.raise_for_status().json()}
         active = [iccid for iccid, row in sims.items() if row["status"]["description"] == "Activated"]
         asked, changing = active[:number], active[number : 2 * number]
-        usage = {iccid: await _usage(fleet, sims[iccid]["id"]) for iccid in asked}
-        return cls(fleet, sims, asked, changing, usage)
+        usage = {iccid: await _usage(fleet, headers, sims[iccid]["id"]) for iccid in asked}
+        return cls(fleet, headers, sims, asked, changing, usage)
 
     def question(self, turn: int, own: str) -> tuple[str, dict[str, Any]]:
         """Return a tool and its arguments, another each turn."""
@@ -70,7 +75,8 @@ class Truth:
     async def check_afterwards(self) -> list[str]:
         """Return what was wrong that only now can be told: usage grows, and what was changed has to be so."""
         wrong = []
-        after = {iccid: await _usage(self.fleet, self.sims[iccid]["id"]) for iccid in {sim for sim, _ in self.told_mb}}
+        asked = {iccid for iccid, _ in self.told_mb}
+        after = {iccid: await _usage(self.fleet, self.headers, self.sims[iccid]["id"]) for iccid in asked}
         for iccid, told_mb in self.told_mb:
             least, most = _month_mb(self.usage[iccid]), _month_mb(after[iccid])
             if not least <= told_mb <= most:
@@ -119,9 +125,9 @@ class Truth:
             assert sim["iccid"] in self.sims, answer
 
 
-async def _usage(fleet: Fleet, sim_id: int) -> dict[str, Any]:
+async def _usage(fleet: Fleet, headers: dict[str, str], sim_id: int) -> dict[str, Any]:
     while True:
-        answer = await fleet.api("GET", f"/sim/{sim_id}/stats", role="enterprise")
+        answer = await fleet.control.get(f"/api/v1/sim/{sim_id}/stats", headers=headers)
         if answer.status_code != _TOO_MANY:
             found: dict[str, Any] = answer.raise_for_status().json()
             return found

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import httptools
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 _OFFER = frozenset({b"connection", b"upgrade", b"http2-settings"})
@@ -26,6 +27,36 @@ class HttpServer(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         """Install no signal handlers."""
         yield
+
+
+class _JoiningTransport:
+    """Send what is written in one turn of the loop at once: uvicorn writes the head and the body of an answer apart."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._written = bytearray()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Take data to send; a long answer is not gathered, so that the transport can tell when to wait."""
+        if not self._written:
+            self._loop.call_soon(self._send)
+        self._written += data
+        if len(self._written) > HIGH_WATER_LIMIT:
+            self._send()
+
+    def close(self) -> None:
+        """Send what was written, and close the connection."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._written:
+            written, self._written = self._written, bytearray()
+            self._transport.write(written)
 
 
 class RequestTimeoutProtocol(HttpToolsProtocol):
@@ -58,7 +89,7 @@ class RequestTimeoutProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Accept the connection, or answer 503 and close it."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", _JoiningTransport(transport, self.loop)))
         if len(self.connections) > self.max_connections:
             transport.write(_SERVICE_UNAVAILABLE)
             transport.close()

@@ -10,8 +10,8 @@ from psycopg import conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 from pydantic import SecretStr
 
-_AT_ONCE = 4
-"""Who writes waits in line anyway; besides, one reads and one keeps a turn."""
+_AT_ONCE = 10
+"""For all workspaces: who writes waits in line anyway; besides, some read and some keep a turn."""
 
 _TELLS_WHY_S = 2
 _DEFAULTS: dict[str, Any] = {

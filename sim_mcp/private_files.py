@@ -5,7 +5,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import AsyncFileLock
+from filelock import AsyncFileLock, FileLock
 
 OWNER_READS_WRITES = 0o600
 OWNER_ENTERS = 0o700
@@ -45,10 +45,23 @@ def make_private_directory(directory: Path) -> None:
         directory.chmod(OWNER_ENTERS)
 
 
+def private_lock(file: Path, *, timeout_s: float) -> FileLock:
+    """Return a lock on a private file, which is waited for so long.
+
+    Raises:
+        OSError: The file cannot be made, or belongs to somebody else: it would be waited for without end.
+    """
+    make_private(file)
+    return FileLock(file, mode=OWNER_READS_WRITES, timeout=timeout_s)
+
+
 def private_async_lock(file: Path) -> AsyncFileLock:
-    """Return a lock on a private file to be awaited; where the file cannot be made, acquiring the lock fails."""
-    with suppress(OSError):
-        make_private(file)
+    """Return a lock on a private file to be awaited.
+
+    Raises:
+        OSError: The file cannot be made, or belongs to somebody else: it would be waited for without end.
+    """
+    make_private(file)
     # On the event loop: an attempt takes no time, and a thread could get the lock after the caller was cancelled.
     return AsyncFileLock(file, mode=OWNER_READS_WRITES, run_in_executor=False)
 

@@ -4,6 +4,7 @@ import difflib
 import os
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -67,6 +68,12 @@ class Settings(SignInSettings):
     """The name of the workspace that these are the settings for, where there are several."""
     token_owner: tuple[str, ...] | None = Field(default=None, alias="token_owner")
     """Whose own token it is, by issuer and subject; empty where callers bring theirs; None: the operator's."""
+    read_workspaces: Callable[[], tuple[Workspace, ...]] | None = Field(
+        default=None, alias="read_workspaces", repr=False, exclude=True
+    )
+    """Reads that file again; raises WorkspacesError."""
+    holds_earlier: bool = Field(default=False, alias="holds_earlier")
+    """Whether what was planned before workspaces were named is of this one."""
     confirm: Confirm = Field(default=Confirm.ASK, alias="SIM_MCP_CONFIRM")
     read_only: bool = Field(default=False, alias="SIM_MCP_READ_ONLY")
     policy: Path | None = Field(default=None, alias="SIM_MCP_POLICY")
@@ -112,6 +119,7 @@ class Settings(SignInSettings):
             update={
                 "workspace": workspace.name,
                 "workspaces": (),
+                "holds_earlier": workspace.earlier,
                 "application_token": token,
                 "token_owner": token_owner,
                 "base_url": workspace.base_url or self.base_url,
@@ -230,10 +238,14 @@ def read_settings(
     if workspaces:
         chosen.pop(_TOKEN, None)  # one of the workspaces has it.
     try:
-        return Settings.model_validate(chosen).model_copy(update={"workspaces": workspaces})
+        settings = Settings.model_validate(chosen)
     except ValidationError as error:
         problems = "; ".join(_problem(str(found["loc"][0]), found["msg"], chosen) for found in error.errors())
         raise SettingsError(f"{problems}. Nothing was started.") from None
+    if not workspaces:
+        return settings
+    read_again = partial(read_named_workspaces, variables, single_token=_TOKEN)
+    return settings.model_copy(update={"workspaces": workspaces, "read_workspaces": read_again})
 
 
 def _workspaces(variables: Mapping[str, str]) -> tuple[Workspace, ...]:

@@ -1,6 +1,7 @@
 """The settings that say who may ask over HTTP, how they sign in, and how much each may ask."""
 
 from base64 import b64decode
+from hashlib import sha256
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
@@ -51,6 +52,13 @@ class SignInSettings(BaseModel):
     def token_page(self, workspace: str) -> str:
         """Return where somebody who signs in enters their own token for a workspace."""
         return f"{self.public_url}/tokens/{workspace}"
+
+    @property
+    def rights(self) -> str:
+        """Return a mark of what decides who may what: another one as soon as one of these settings is."""
+        decides = (self.issuer, self.resource, self.audience, self.scope_prefix, self.roles_claim)
+        mapped = sorted((role, sorted(scopes)) for role, scopes in self.scope_map.items())
+        return sha256(repr((decides, mapped, sorted(self.token_types))).encode()).hexdigest()
 
     @property
     def approvals_url(self) -> str | None:

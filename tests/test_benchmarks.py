@@ -13,12 +13,12 @@ import yaml
 from mcp import Client
 
 from benchmarks import questions
+from benchmarks.calls import check_answered, parse_answer
 from benchmarks.changes import check_suspended
 from benchmarks.common import times
 from benchmarks.exports import count_exported
 from benchmarks.inventory import check_complete
 from benchmarks.overhead import check_same_sims
-from benchmarks.serving import check_answered, parse_answer
 from benchmarks.truth import Truth
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.fleet.inventory.inventory import Inventory

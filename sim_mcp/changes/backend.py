@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.journal import Journal
-from sim_mcp.changes.record.storage import JournalError
+from sim_mcp.changes.record.storage import JournalError, Record
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.observing import NOBODY, Observer
@@ -41,14 +41,15 @@ class Backend:
             yield replace(self, journal=self.journal.through(record)) if record is not None else None
 
 
-def open_journal(settings: Settings) -> Journal:
-    """Return the journal where the operator wants it.
+def open_journal(settings: Settings, record: Record | None = None) -> Journal:
+    """Return the journal where the operator wants it, in the record that is shared with other workspaces, if it is.
 
     Raises:
         JournalError: There is no place for it.
     """
     try:
-        return Journal(settings.record_place(), workspace=settings.workspace)
+        place = record or settings.record_place()
+        return Journal(place, workspace=settings.workspace, earlier=settings.holds_earlier)
     except OSError as error:
         raise JournalError(
             f"There is no place to keep the record of changes in ({error}), so nothing can be changed. "

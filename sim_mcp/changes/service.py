@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -29,7 +28,7 @@ from sim_mcp.changes.record.entries import Caller, StoredPlan
 from sim_mcp.changes.record.history import Change, changes
 from sim_mcp.changes.record.journal import Journal
 from sim_mcp.changes.record.last_change import LastChange
-from sim_mcp.changes.record.storage import JournalError, SharedRecord, TurnLostError
+from sim_mcp.changes.record.storage import JournalError, Record, TurnLostError
 from sim_mcp.changes.record.unsettled import count_unsettled
 from sim_mcp.changes.recovery import Recovery
 from sim_mcp.changes.refusals import (
@@ -42,7 +41,6 @@ from sim_mcp.changes.refusals import (
     stopped,
 )
 from sim_mcp.changes.report import Report, ReportProgress, hears_nothing
-from sim_mcp.changes.sharing import go_on_with, hear_news, work_with_others
 from sim_mcp.emnify import EmnifyClient, Sim
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.formatting import format_counts, format_quantity
@@ -71,7 +69,9 @@ class ChangeService:
         run_for_s: float = RUN_FOR_S,
         observer: Observer = NOBODY,
         people_sign_in: bool = False,
+        record: Record | None = None,
     ) -> None:
+        """Make changes through a client, by the settings; `record` is shared with what else keeps something there."""
         self._client = client
         self._run_for_s = run_for_s
         self._inventory = inventory
@@ -79,6 +79,7 @@ class ChangeService:
         self._settings = settings
         self._limits = Limits(settings)
         self._record = Recorder()
+        self._shared = record
         self._opened: Backend | None = None
         public = settings.approvals_url if people_sign_in else None
         self._page = PublicOffer(public) if public else PageOffer(open_browser=settings.open_browser)
@@ -242,43 +243,23 @@ class ChangeService:
         except JournalError as error:
             log.warning("%s", error)
 
-    async def hear_others(self, hear: Callable[[str], None], forget: Callable[[int | None], None]) -> None:
-        """Tell each plan that is decided, and each SIM that is written to, on another server, until cancelled."""
-        with suppress(JournalError):
-            record = self._journal.record
-            if isinstance(record, SharedRecord):
-                await hear_news(record, hear, forget)
-
     def forget(self, sim_id: int | None) -> None:
         """Have a SIM read anew, which somebody else wrote to; without one, all."""
         self._client.forget(sim_id)
 
     async def go_on_with(self, plan_id: str) -> None:
-        """Go on with a plan that another server left, if emnify may be asked about it here.
+        """Go on with a plan that another server left in the middle, if emnify may be asked about it here.
 
         Raises:
             JournalError: The record cannot be read or written.
+            EmnifyError: emnify does not answer.
         """
-        if await self._is_ours(plan_id):
-            await go_on_with(plan_id, self._finish, self._observer.lease_taken_over)
-
-    async def work_with_others(self) -> None:
-        """Hear of what other servers do, and go on with what they left, until cancelled."""
-        with suppress(JournalError):
-            await work_with_others(
-                self._journal.record,
-                self._record,
-                self.look_again,
-                self.forget,
-                self._finish,
-                is_ours=self._is_ours,
-                taken_over=self._observer.lease_taken_over,
-            )
-
-    def close(self) -> None:
-        """Let go of the record."""
-        if self._opened is not None:
-            self._opened.journal.record.close()
+        if not await self._is_ours(plan_id):
+            return
+        log.warning("Plan %s: another server left it in the middle; going on with it", plan_id)
+        self._observer.lease_taken_over()
+        while await self._finish(plan_id):
+            log.info("Plan %s: going on", plan_id)
 
     async def host_page(self) -> None:
         """Serve the approval page from the moment it is first needed, and notify colleagues, until cancelled."""
@@ -315,7 +296,7 @@ class ChangeService:
         if self._opened is None:
             self._opened = Backend(
                 self._client,
-                open_journal(self._settings),
+                open_journal(self._settings, self._shared),
                 self._record,
                 self._inventory,
                 self._observer,

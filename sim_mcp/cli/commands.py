@@ -23,6 +23,7 @@ from sim_mcp.cli.completion import complete_key, complete_tool
 from sim_mcp.cli.health import ask_server
 from sim_mcp.cli.keys import keys_command
 from sim_mcp.cli.options import WholePath, env_file_option, json_option, sandbox_option
+from sim_mcp.cli.sessions import sessions_command
 from sim_mcp.cli.streams import Output, prepare, reader_may_leave
 from sim_mcp.cli.tables import records
 from sim_mcp.cli.tokens import tokens_command, why_not_to_serve
@@ -284,6 +285,7 @@ def _settings(*, sandbox: bool = False) -> Settings:
 
 main.add_command(keys_command(_settings))
 main.add_command(tokens_command(_settings))
+main.add_command(sessions_command(_settings))
 
 
 def _check_exposure(settings: Settings, host: str, *, no_key: bool) -> None:

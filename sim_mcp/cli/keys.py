@@ -13,6 +13,7 @@ from sim_mcp.formatting import as_utc
 from sim_mcp.principal import SCOPES, Scope
 from sim_mcp.server.signin.key_file import Key, KeyFile, KeyFileError, key_file
 from sim_mcp.settings import Settings
+from sim_mcp.workspaces.file import Workspace
 
 T = TypeVar("T")
 
@@ -48,9 +49,10 @@ def keys_command(read_settings: Callable[[], Settings]) -> click.Group:
     @json_option
     @env_file_option
     def list_keys(*, as_json: bool) -> None:
-        """List the keys: names and scopes, never the keys themselves."""
+        """List the keys: names, scopes and the workspaces that they open, never the keys themselves."""
         place = _held(file)
-        rows = [_row(key) for key in _held(place.keys)]
+        workspaces = read_settings().workspaces
+        rows = [_row(key, workspaces) for key in _held(place.keys)]
         if as_json:
             click.echo(json.dumps(rows, indent=1))
         elif not rows:
@@ -79,10 +81,18 @@ def _held(work: Callable[[], T]) -> T:
         raise click.ClickException(str(error)) from None
 
 
-def _row(key: Key) -> dict[str, Any]:
+def _row(key: Key, workspaces: Sequence[Workspace]) -> dict[str, Any]:
     return {
         "key": key.name,
         "scopes": " ".join(sorted(key.scopes)),
-        "workspaces": "all" if key.workspaces is None else " ".join(sorted(key.workspaces)),
+        "workspaces": _opened_by(key, workspaces),
         "added": f"{as_utc(key.added):%Y-%m-%d %H:%M} UTC",
     }
+
+
+def _opened_by(key: Key, workspaces: Sequence[Workspace]) -> str:
+    """Return what a key opens on a server of these settings; where workspaces are named, their file decides."""
+    if not workspaces:
+        return "all" if key.workspaces is None else "none, for none is named here"
+    found = [(each.name, each.principal(key.principal)) for each in workspaces]
+    return " ".join(name for name, there in found if there is not None and there.scopes) or "none"

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from typing import Any, TypeVar
 
 import anyio
 import click
 
+from sim_mcp.changes.record.place import open_record
 from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.cli.options import env_file_option, json_option
 from sim_mcp.cli.streams import Output, reader_may_leave
@@ -71,15 +73,12 @@ def why_not_to_serve(settings: Settings) -> str | None:
 
 def _held(settings: Settings, work: Callable[[OwnTokens], Awaitable[T]]) -> T:
     async def run() -> T:
-        own = OwnTokens(settings)
-        try:
-            return await work(own)
-        finally:
-            own.close()
+        with closing(open_record(settings.record_place())) as record:
+            return await work(OwnTokens(settings, record))
 
     try:
         return anyio.run(run)
-    except (JournalError, TokenKeysError) as error:
+    except (JournalError, OSError, TokenKeysError) as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -1,5 +1,6 @@
 """Types for single values as emnify sends them: numbers as strings, several date formats, unknown ids."""
 
+import json
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import IntEnum
@@ -58,7 +59,10 @@ class SimStatus(IntEnum):
     @classmethod
     def known(cls, status_id: int | None) -> Self | None:
         """Return the status with that number, or None where it is not known."""
-        return next((status for status in cls if status == status_id), None)
+        try:
+            return cls(-1 if status_id is None else status_id)
+        except ValueError:
+            return None
 
     @classmethod
     def from_word(cls, word: str) -> Self:
@@ -84,7 +88,16 @@ def _replace_surrogates(value: Any) -> Any:
     return value
 
 
-AnyObject = Annotated[dict[str, Any], BeforeValidator(_replace_surrogates)]
+def _encodable(value: Any) -> Any:
+    """Return a value that can be written; hardly any has to be looked through piece by piece, which takes long."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, TypeError):
+        return _replace_surrogates(value)
+    return value
+
+
+AnyObject = Annotated[dict[str, Any], BeforeValidator(_encodable)]
 """A JSON object of any shape."""
 
 
@@ -133,8 +146,10 @@ def number_in(value: Any) -> Decimal:
 
 def number_or_none(value: Any) -> Decimal | None:
     """Return a number, also where it comes as a string, or None where it is not one."""
+    if value is None or isinstance(value, bool):
+        return None
     try:
-        return None if isinstance(value, bool) else number_in(value)
+        return number_in(value)
     except ValueError:
         return None
 

@@ -104,6 +104,14 @@ class Unknowns:
     """Seconds between registering a batch and its SIMs showing the new status; 25 minutes were recorded."""
     batch_answer: Literal["id_iccid", "full"] = "id_iccid"
     """What registering a batch returns per SIM: id and ICCID, as recorded, or the whole SIM, as documented."""
+    create_activates: bool = True
+    """Whether a device created with an issued SIM activates it unless told: recorded so, documented both ways."""
+    sms_delivery_s: float = 2.0
+    """Seconds until an SMS to a device that networks know is delivered."""
+    sms_refused: Literal["422", "409"] = "422"
+    """Answer to an SMS that cannot be taken: too long, or to a device without an active SIM; its body is empty."""
+    cancel_final_sms: Literal["409", "422"] = "409"
+    """Answer to cancelling an SMS that was delivered, failed or expired; its body is empty."""
     connectivity_numbers: Literal["string", "number"] = "string"
     """Whether ids in the connectivity of a device are strings."""
 

@@ -1,9 +1,8 @@
 """The composition root: build the MCP server from the settings."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import cache
+from collections.abc import Iterable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import anyio
@@ -14,6 +13,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
+from mcp.server.subscriptions import InMemorySubscriptionBus, ToolsListChanged
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, ToolAnnotations
 from mcp.types import Tool as ListedTool
@@ -22,10 +22,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sim_mcp import __version__
+from sim_mcp.changes.bell import Bell
+from sim_mcp.changes.record.storage import Record
 from sim_mcp.changes.service import ChangeService
-from sim_mcp.emnify import PUBLISHED_LIMITS, InvalidValueError, asked_by, for_a_change
-from sim_mcp.emnify.http.auth import ApplicationTokens
-from sim_mcp.emnify.limits.budget import OwnBudget
+from sim_mcp.emnify import InvalidValueError, asked_by, for_a_change
 from sim_mcp.exports.service import WAITS_S
 from sim_mcp.logs import logging_with
 from sim_mcp.principal import NOBODY, Principal, Scope
@@ -39,13 +39,13 @@ from sim_mcp.server.rates import CallRates, TooManyCallsError
 from sim_mcp.server.reach import Reach
 from sim_mcp.server.readiness import Readiness
 from sim_mcp.server.request_ids import RequestIds
-from sim_mcp.server.services import Builder, shared_by
+from sim_mcp.server.services import Builder, lifespan_of, record_of
 from sim_mcp.server.telemetry.telemetry import UNSEEN, Telemetry
 from sim_mcp.server.workspaces import Workspaces, with_workspaces
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.arguments import prepare
-from sim_mcp.tools.context import AppState, asker, principal, reading_in, working_in
+from sim_mcp.tools.context import AppState, asker, principal, reading_in, wants_progress, working_in
 from sim_mcp.tools.errors import explain, leave_out_effect
 from sim_mcp.tools.permission import why_not
 from sim_mcp.tools.schema import slim_input, slim_output
@@ -79,11 +79,17 @@ class SimServer(MCPServer[AppState]):
         services: Sequence[ChangeService] = (),
         all_sign_in: bool = False,
         workspaces: Workspaces | None = None,
+        bell: Bell | None = None,
+        record: Record | None = None,
         **options: Any,
     ) -> None:
         super().__init__("sim_mcp", tools=list(tools), **options)
         self.services = services
         """What makes changes, while the server runs: the pages show its plans."""
+        self.bell = bell or Bell()
+        """Rings whenever a plan is made or decided."""
+        self.record = record
+        """Where changes are recorded, if there is a place for it."""
         self._rates = rates
         self._all_sign_in = all_sign_in
         self._place = place
@@ -149,7 +155,7 @@ class SimServer(MCPServer[AppState]):
         if self._workspaces is not None and not here:
             raise ResourceError(f"No workspace of this server may be read by {who.name}. Nothing changed.")
         try:
-            self._check_caller(here[0].who if here else who, "To read this", frozenset({"sims:read"}))
+            await self._check_caller(here[0].who if here else who, "To read this", frozenset({"sims:read"}))
         except ToolError as error:
             raise ResourceError(str(error)) from None
         if self._workspaces is None:
@@ -161,15 +167,16 @@ class SimServer(MCPServer[AppState]):
         self, name: str, arguments: dict[str, Any], context: Context[AppState, Any] | None
     ) -> CallToolResult | InputRequiredResult:
         if name in self._parameters:
-            self._check_caller(self._caller(), name, registry.scopes_of(name))
-        context = None if context is None else context_for_call(context)
+            await self._check_caller(self._caller(), name, registry.scopes_of(name))
+        if context is not None and wants_progress(context):
+            context = context_for_call(context)
         return marked(await self._call(name, arguments, context), self._place, reads=name in self._reading)
 
-    def _check_caller(self, who: Principal, what: str, needed: frozenset[Scope]) -> None:
+    async def _check_caller(self, who: Principal, what: str, needed: frozenset[Scope]) -> None:
         if (refused := why_not(who, what, needed)) is not None:
             raise ToolError(refused)
         try:
-            self._rates.take(who)
+            await self._rates.take(who)
         except TooManyCallsError as error:
             raise ToolError(str(error)) from None
 
@@ -234,20 +241,26 @@ def build_server(
         telemetry: who hears what happens inside.
         shared_secret: what other servers have too, so that a form which one of them showed may come back to another.
     """
-    workspaces = Workspaces(settings) if settings.workspaces else None
+    listening = InMemorySubscriptionBus()
+    tell = partial(listening.publish, ToolsListChanged())
+    record, bell, rates = record_of(settings), Bell(), CallRates(settings.calls_per_minute)
+    workspaces = Workspaces(settings, record, changed=tell) if settings.workspaces else None
     readiness = Readiness(settings, workspaces)
-    builder = Builder(waits_s, forms_count, telemetry.observer, people_sign_in=all_sign_in)
+    builder = Builder(waits_s, forms_count, telemetry.observer, all_sign_in, record)
     server = SimServer(
         [_tool(entry) for entry in registry.tools(may_write=settings.may_write)],
         settings.place,
-        CallRates(settings.calls_per_minute),
+        rates,
         services=builder.making,
         all_sign_in=all_sign_in,
         workspaces=workspaces,
+        subscriptions=listening,
+        bell=bell,
+        record=record,
         title=f"SIM cards ({settings.place})",
         version=__version__,
         instructions=f"{_PLACES.get(settings.place, f'Works on {settings.place}. ')}{INSTRUCTIONS}",
-        lifespan=_lifespan(settings, builder, readiness, workspaces),
+        lifespan=lifespan_of(settings, builder, readiness, workspaces, rates, bell),
         middleware=[RequestIds(), *telemetry.middleware],
         request_state_security=RequestStateSecurity(keys=[shared_secret]) if shared_secret else None,
         log_level=settings.log_level,
@@ -263,32 +276,6 @@ def build_server(
     server.custom_route("/health", methods=["GET"], name="health")(_health)
     server.custom_route("/ready", methods=["GET"], name="ready")(readiness.answer)
     return server
-
-
-def _lifespan(
-    settings: Settings, builder: Builder, readiness: Readiness, workspaces: Workspaces | None
-) -> Callable[[MCPServer[AppState]], AbstractAsyncContextManager[AppState]]:
-    @asynccontextmanager
-    async def lifespan(_: MCPServer[AppState]) -> AsyncIterator[AppState]:
-        async with shared_by(settings) as shared:
-            if workspaces is None:
-                async with builder.services(settings, shared) as state:
-                    readiness.client = state.client
-                    yield state
-                return
-
-            first: dict[str, OwnBudget] = {}
-
-            def services(of_one: Settings, tokens: ApplicationTokens | None) -> AbstractAsyncContextManager[AppState]:
-                # emnify counts what comes from this machine together, whichever workspace it is for.
-                budget = OwnBudget(PUBLISHED_LIMITS, beside=first.get(of_one.base_url))
-                first.setdefault(of_one.base_url, budget)
-                return builder.services(of_one, shared, tokens, budget)
-
-            async with workspaces.hosted(services):
-                yield AppState(settings, None, None, forms_count=builder.forms_count)
-
-    return lifespan
 
 
 @cache

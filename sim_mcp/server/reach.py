@@ -1,5 +1,8 @@
 """Who somebody is in each workspace of the server: the pages and the audit show what is theirs there."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.principal import Principal
 from sim_mcp.server.upstreams.vault import Vault
@@ -23,7 +26,12 @@ class Reach:
         """Return who somebody is in a workspace, with what they may there, or None where it is closed to them."""
         if self._workspaces is None:
             return who
-        return self._workspaces.open_to(who).get(workspace)
+        holding = self._workspaces.holding(workspace)
+        return None if holding is None else self._workspaces.open_to(who).get(holding.name)
+
+    def claims_that_count(self, claims: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Return of somebody's claims what a workspace may be open to them for."""
+        return {} if self._workspaces is None else self._workspaces.claims_that_count(claims)
 
     def taking_tokens(self, who: Principal) -> list[Workspace]:
         """Return the workspaces of somebody to which they bring a token of their own."""

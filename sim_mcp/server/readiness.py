@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import anyio
 import anyio.to_thread
@@ -57,12 +57,26 @@ class Problem(NamedTuple):
     """The reason in full, for the operator."""
 
 
+class WatchedStore(Protocol):
+    """What servers share emnify's limits by."""
+
+    @property
+    def is_away(self) -> bool:
+        """Tell whether it could not be reached a moment ago, so that each server keeps to its part."""
+
+    @property
+    def together(self) -> int:
+        """Return how many servers share it."""
+
+
 class Readiness:
     """Find what keeps calls from being answered."""
 
     def __init__(self, settings: Settings, workspaces: Workspaces | None = None) -> None:
         self.client: EmnifyClient | None = None
         """The client that tool calls use; while it is None, each check opens one of its own."""
+        self.limit_store: WatchedStore | None = None
+        """What servers share emnify's limits by."""
         self._settings = settings
         self._workspaces = workspaces
         self._lock = anyio.Lock()
@@ -84,6 +98,8 @@ class Readiness:
             "limiter": self._limiter(),
             "workspaces": self._told_workspaces(),
         }
+        if self._workspaces is not None:
+            body["workspaces_file"] = {"ok": not self._workspaces.file_is_broken}
         return JSONResponse(body, NOT_READY if problems else READY)
 
     async def problems(self) -> list[Problem]:
@@ -101,7 +117,9 @@ class Readiness:
 
     def _limiter(self) -> dict[str, Any]:
         slowed = any(client.pacer.slowed_down for client in self._clients().values())
-        return {"kind": "in this process", "ok": True, "slowed_down": slowed}
+        if (store := self.limit_store) is None:
+            return {"kind": "in this process", "ok": True, "slowed_down": slowed}
+        return {"kind": "PostgreSQL", "ok": not store.is_away, "servers": store.together, "slowed_down": slowed}
 
     def _clients(self) -> dict[str, EmnifyClient]:
         """Return the clients in use, by the name of the workspace."""

@@ -25,6 +25,7 @@ from sim_mcp.server.http.access import PROBES, AccessMiddleware
 from sim_mcp.server.http.access_key import AccessKey
 from sim_mcp.server.http.draining import DrainingMiddleware
 from sim_mcp.server.http.listening import connection_instructions
+from sim_mcp.server.http.plain_answers import WHERE_NO_PROGRESS_WAS_ASKED_FOR, PlainAnswers
 from sim_mcp.server.signin.door import Door, SignInMiddleware, metadata_endpoint
 from sim_mcp.server.signin.scope_gate import ScopeGate
 from sim_mcp.server.stdin import closable_stdin
@@ -141,13 +142,15 @@ def http_app(
             audit_download.audit_endpoint(door.settings, server.reach)
         )
     pages = _add_pages(server, door)
-    app = server.streamable_http_app(
+    served = server.streamable_http_app(
         stateless_http=stateless,
+        json_response=WHERE_NO_PROGRESS_WAS_ASKED_FOR,
         session_idle_timeout=session_idle_s,
         max_sessions=MAX_SESSIONS,
         # The SDK accepts three spellings of loopback only; AccessMiddleware checks Host and Origin for every address.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
+    app = PlainAnswers(served, stateless=stateless)
     if door is None:
         return AccessMiddleware(app, observer=observer)
     inside = SignInMiddleware(ScopeGate(app, door), door, PROBES, observer, pages=pages)
@@ -161,7 +164,7 @@ def _add_pages(server: SimServer, door: Door | None) -> Sequence[str]:
     # Here, since they take a while to import, and who has no issuer needs none of them.
     from sim_mcp.server.approvals.pages import ENTRIES, approval_pages  # noqa: PLC0415
 
-    for route in approval_pages(door.settings, door.session_key, door, server.services, server.reach).routes():
+    for route in approval_pages(door, door.session_key, server).routes():
         server.custom_route(route.path, methods=sorted(route.methods or ()))(route.endpoint)
     return ENTRIES
 

@@ -1,18 +1,19 @@
 """The workspaces of this server: each is started when it is first used, and nothing of one is another's."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import Tool
 from pydantic import SecretStr
 
 from sim_mcp.changes.record.entries import Caller
-from sim_mcp.changes.record.storage import JournalError
-from sim_mcp.changes.sharing import wake_workspaces
+from sim_mcp.changes.record.storage import JournalError, Record
 from sim_mcp.emnify import AuthenticationError
 from sim_mcp.principal import Principal
 from sim_mcp.sanitize import quoted
@@ -23,20 +24,41 @@ from sim_mcp.server.upstreams.running import Opening, Running, Services, Slot, T
 from sim_mcp.settings import Settings
 from sim_mcp.tools import registry
 from sim_mcp.tools.context import AppState, Here
-from sim_mcp.workspaces.file import Workspace
+from sim_mcp.workspaces.file import VARIABLE, Workspace, WorkspacesError, claims_that_count
 from sim_mcp.workspaces.token_source import TokenSource, TokenUnavailableError
+from sim_mcp.workspaces.watched_file import WatchedFile
 
 log = logging.getLogger(__name__)
+
+_LOOKS_EVERY_S = 2.0
 
 
 class Workspaces:
     """Know who may use which workspace, and hand out the services of each."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        record: Record | None = None,
+        *,
+        changed: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint,
+    ) -> None:
+        """Know the workspaces of the settings, and of their file once that changes.
+
+        Args:
+            settings: what the operator decided.
+            record: where callers' own tokens are kept, if there is a place for it.
+            changed: awaited when the file was changed, and with it what somebody may use.
+        """
         self._settings = settings
+        self._changed = changed
+        file, read = settings.workspaces_file, settings.read_workspaces
+        self._file = WatchedFile(file, read) if file is not None and read is not None else None
         self._by_name: Mapping[str, Workspace] = {each.name: each for each in settings.workspaces}
         self._running = Running(settings.callers_at_once)
-        self._callers = Callers(settings, self._running, OwnTokens(settings))
+        self._callers = Callers(settings, self._running, OwnTokens(settings, record))
+        self._background: TaskGroup | None = None
+        self._told_homeless: set[str] = set()
 
     @property
     def own_tokens(self) -> OwnTokens:
@@ -47,6 +69,15 @@ class Workspaces:
     def names(self) -> tuple[str, ...]:
         """Return the names, in the order of the file."""
         return tuple(self._by_name)
+
+    @property
+    def file_is_broken(self) -> bool:
+        """Tell whether the file was changed to what cannot be used, so that what was read before goes on."""
+        return self._file is not None and self._file.broken
+
+    def claims_that_count(self, claims: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Return of somebody's claims what a workspace may be open to them for."""
+        return claims_that_count(self._by_name.values(), claims)
 
     @property
     def running(self) -> Mapping[str, AppState]:
@@ -119,15 +150,22 @@ class Workspaces:
     async def hosted(self, services: Services) -> AsyncIterator[None]:
         """Within the block, workspaces can be started; at its end all are ended."""
         async with self._running.hosted(services) as background:
-            background.start_soon(self._wake_those_with_work, background)
+            self._background = background
             background.start_soon(self._callers.end_those_without)
+            background.start_soon(self._follow_the_file)
             yield
 
-    async def wake(self, name: str) -> None:
+    def holding(self, name: str) -> Workspace | None:
+        """Return which workspace holds the plans under a name: those from before there were names may be in one."""
+        earlier = (each for each in self._by_name.values() if each.earlier)
+        return self._by_name.get(name) if name else next(earlier, None)
+
+    async def wake(self, named: str) -> None:
         """Start what shows the plans of a workspace, if it can be."""
-        workspace = self._by_name.get(name)
-        if workspace is None:
+        if (workspace := self.holding(named)) is None:
+            self._tell_homeless(named)
             return
+        name = workspace.name
         if workspace.own_tokens:
             await self._callers.start_desk(workspace)
             return
@@ -136,20 +174,58 @@ class Workspaces:
         except TokenUnavailableError as error:
             log.warning("Workspace %s cannot be started, for it has no token: %s", name, error)
 
-    async def _wake_those_with_work(self, background: TaskGroup) -> None:
-        async def go_on(name: str, caller: Caller, plan: str | None) -> None:
-            workspace = self._by_name.get(name)
-            if workspace is None or not workspace.own_tokens:
-                await self.wake(name)
-            elif caller.signed_in:
-                # Not one after the other: who answers slowly holds up nobody else.
-                background.start_soon(self._callers.go_on_once, workspace, caller, plan)
+    async def _follow_the_file(self) -> None:
+        while self._file is not None:
+            await anyio.sleep(_LOOKS_EVERY_S)
+            try:
+                found = await self._file.changed()
+            except WorkspacesError as error:
+                log.warning("%s What was read before goes on.", str(error).removesuffix(" Nothing was started."))
+                continue
+            if found is not None and found != tuple(self._by_name.values()):
+                self._take(found)
+                await self._changed()
 
-        try:
-            place = self._settings.record_place()
-        except OSError:  # what cannot be kept was not left either; who plans a change is told.
+    def _take(self, found: Sequence[Workspace]) -> None:
+        """Go on with other workspaces: what runs for one that is gone, or works otherwise now, is ended."""
+        before, self._by_name = self._by_name, {each.name: each for each in found}
+        for name, was in before.items():
+            if not was.works_as(self._by_name.get(name)):
+                self._running.retire_all(name)
+        added, gone = self._by_name.keys() - before.keys(), before.keys() - self._by_name.keys()
+        told = [*(f"{name} is new" for name in sorted(added)), *(f"{name} is gone" for name in sorted(gone))]
+        log.warning("SIM_MCP_WORKSPACES was read again%s", f": {', '.join(told)}" if told else "")
+
+    async def take_up(self, named: str, caller: Caller, plan: str | None) -> None:
+        """Have a workspace take up what is left of somebody's changes: all, or a plan that another server left.
+
+        Raises:
+            JournalError: The record cannot be read or written.
+            EmnifyError: emnify does not answer.
+        """
+        workspace = self.holding(named)
+        if workspace is None or not workspace.own_tokens:
+            await self.wake(named)
+            state = self.running.get(workspace.name) if workspace is not None else None
+            if plan is not None and state is not None and state.changes is not None:
+                await state.changes.go_on_with(plan)
+        elif caller.signed_in and self._background is not None:
+            # Not one after the other: who answers slowly holds up nobody else.
+            self._background.start_soon(self._callers.go_on_once, workspace, caller, plan)
+
+    def _tell_homeless(self, name: str) -> None:
+        if name in self._told_homeless:
             return
-        await wake_workspaces(place, go_on)
+        self._told_homeless.add(name)
+        if name:
+            log.warning("Changes of a workspace %s are not finished, and %s names none of it", name, VARIABLE)
+        else:
+            log.warning(
+                "Changes that were planned before there was a file of workspaces are not finished, and are of none of "
+                "them: nobody sees them or goes on with them. `earlier = true` in the [[workspace]] with the token of "
+                "then (%s) makes them its own; sim-mcp audit tells them",
+                VARIABLE,
+            )
 
     async def _used_by(self, workspace: Workspace, who: Principal) -> AbstractAsyncContextManager[AppState]:
         return await self._callers.used_by(workspace, who) if workspace.own_tokens else self._operators(workspace)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 from mcp.server.mcpserver import Context
@@ -200,7 +201,9 @@ def wants_progress(ctx: ToolContext) -> bool:
     return meta is not None and "progress_token" in meta
 
 
+@cache
 def _account_name() -> str:
+    # Cached: the system reads it from its files, at each call longer than the rest of signing in.
     try:
         return clean(getpass.getuser(), 60)
     except (OSError, KeyError):  # a container may run under a number that has no name.

@@ -65,12 +65,17 @@ def tools(*, may_write: bool) -> Sequence[Entry]:
 
 def scopes_of(tool: str) -> frozenset[Scope]:
     """Return the scopes of which a caller of the tool has to have one."""
-    return next((entry.scopes for entry in _all_tools() if entry.name == tool), frozenset())
+    return _scopes().get(tool, frozenset())
 
 
 @cache
 def _all_tools() -> tuple[Entry, ...]:
     return tuple(sorted(_discovered(), key=lambda entry: (entry.destroys, entry.name)))
+
+
+@cache
+def _scopes() -> dict[str, frozenset[Scope]]:
+    return {entry.name: entry.scopes for entry in _all_tools()}
 
 
 def _discovered() -> Iterator[Entry]:

@@ -59,6 +59,8 @@ class Workspace(BaseModel):
     """Where callers bring tokens: the only emnify organisation these may belong to, by its id; None for any."""
     base_url: str | None = None
     allow: tuple[Grant, ...] = ()
+    earlier: Annotated[bool, Field(strict=True)] = False
+    """Whether what was planned before there was this file, with the one token of then, is of this workspace."""
 
     _given: SecretStr | None = PrivateAttr(default=None)
     """What the variable held when the file was read."""
@@ -83,6 +85,10 @@ class Workspace(BaseModel):
         """Return somebody with what they may in this workspace, or None where it is closed to them."""
         scopes = scopes_in(self.name, self.allow, who)
         return None if scopes is None else who.only_with(scopes)
+
+    def works_as(self, other: "Workspace | None") -> bool:
+        """Tell whether another reading of it works with the same token and address, whoever may use it."""
+        return other is not None and other.model_copy(update={"allow": self.allow}) == self
 
     def check_token(self, variables: Mapping[str, str]) -> None:
         """Note the token of a variable, and see that a file holds one; a command is run when the token is needed.
@@ -174,6 +180,10 @@ def read_workspaces(file: Path) -> tuple[Workspace, ...]:
         if workspace.name.casefold() in seen:
             raise _unusable(file, f"cannot be used: two workspaces are called {workspace.name}")
         seen.add(workspace.name.casefold())
+    if len(holders := [workspace.name for workspace in found if workspace.earlier]) > 1:
+        raise _unusable(
+            file, f"cannot be used: earlier = true stands in {' and '.join(holders)}: one alone can hold it"
+        )
     return found
 
 

@@ -228,7 +228,7 @@ async def test_a_page_elsewhere_can_neither_post_nor_frame_it(served: Served, co
     elsewhere = await context.new_page()
     await elsewhere.goto("http://evil.example/")
     framed = await elsewhere.locator("iframe").element_handle()
-    frame = await framed.content_frame() if framed is not None else None
+    frame = await framed.content_frame()
     assert frame is None or await frame.get_by_role("button").count() == 0
     await elsewhere.get_by_role("button", name="Win").click()
     await expect(elsewhere.get_by_role("heading", name="Nothing was decided")).to_be_visible()

@@ -20,7 +20,7 @@ from tests.replicas.database import Server, postgresql
 from tests.support import free_port
 
 SERVERS = ("server-1", "server-2")
-_PATIENCE_S = 60
+_PATIENCE_S = 180
 
 
 @dataclass

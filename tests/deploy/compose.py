@@ -1,23 +1,24 @@
-"""deploy/compose.yaml, read as Compose reads it, with every service on ports of this machine."""
+"""deploy/compose.yaml, as Compose itself reads it, with every service on ports of this machine."""
 
+import json
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import yaml
 from dotenv import dotenv_values
 
 from tests.support import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-_VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 
 
-class MissingVariableError(Exception):
-    """A variable that the file asks for is not set."""
+class ComposeError(Exception):
+    """Compose does not take the file; the message is its own."""
 
 
 class Compose:
@@ -27,8 +28,19 @@ class Compose:
         self.operator = operator
         self.variables = {name: value or "" for name, value in dotenv_values(operator / ".env").items()}
         self._ports: dict[tuple[str, int], int] = {}
-        written = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
-        self._services: dict[str, Any] = self._filled_in(written["services"])
+        self._services = self._read()
+
+    def _read(self) -> dict[str, Any]:
+        program: list[str | Path] = [Path(sys.executable).with_name("docker-compose")]
+        program += ["--project-directory", self.operator, "-f", DEPLOY / "compose.yaml", "--profile", "*"]
+        env = {"PATH": "/usr/bin:/bin", "HOME": str(self.operator)}
+        done = subprocess.run(
+            [*program, "config", "--format", "json"], env=env, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0 or done.stderr:
+            raise ComposeError(done.stderr)
+        found: dict[str, Any] = json.loads(done.stdout)["services"]
+        return found
 
     @property
     def names(self) -> list[str]:
@@ -46,20 +58,6 @@ class Compose:
     def publish(self, service: str, inside: int, port: int) -> None:
         self._ports[service, inside] = port
 
-    def _filled_in(self, written: Any) -> Any:
-        if isinstance(written, dict):
-            return {key: self._filled_in(value) for key, value in written.items()}
-        if isinstance(written, list):
-            return [self._filled_in(value) for value in written]
-        return _VARIABLE.sub(self._value, written) if isinstance(written, str) else written
-
-    def _value(self, found: re.Match[str]) -> str:
-        name, otherwise, text = found.groups()
-        value = self.variables.get(name, "")
-        if not value and otherwise == "?":
-            raise MissingVariableError(f"{name}: {text}")
-        return value or text or ""
-
 
 @dataclass
 class Service:
@@ -72,33 +70,30 @@ class Service:
     @cached_property
     def environment(self) -> dict[str, str]:
         """The variables it is given, as a process of this machine needs them."""
-        given = dict(self.compose.variables) if self.written.get("env_file") == ".env" else {}
-        given |= {name: str(value) for name, value in self.written.get("environment", {}).items()}
-        return {name: self._here(value) for name, value in given.items()}
+        return {name: self._here(value) for name, value in self.written.get("environment", {}).items()}
 
     @property
     def command(self) -> list[str]:
-        return [self._here(str(word)) for word in self.written["command"]]
+        return [self._here(word) for word in self.written["command"]]
 
     @property
     def health(self) -> list[str]:
         """The words of its health check, without what says how they are run."""
-        return [self._here(str(word)) for word in self.written["healthcheck"]["test"][1:]]
+        return [self._here(word) for word in self.written["healthcheck"]["test"][1:]]
 
     @cached_property
     def mounts(self) -> dict[str, Path]:
         """Where the directories and files lie that it sees, by the path at which it sees them."""
         found = {}
         for volume in self.written.get("volumes", []):
-            source, inside, *_ = volume.split(":")
-            if not source.startswith("."):
-                # A volume: it is made when it is first used, and belongs to all services that name it.
-                here = self.compose.operator / "volumes" / source
+            here = Path(volume["source"])
+            if volume["type"] == "volume":
+                # It is made when it is first used, and belongs to all services that name it.
+                here = self.compose.operator / "volumes" / here
                 here.mkdir(parents=True, exist_ok=True)
-            else:
-                here = self.compose.operator / source
-                here = here if here.exists() else DEPLOY / source
-            found[inside] = here
+            elif not here.exists():
+                here = DEPLOY / here.relative_to(self.compose.operator)
+            found[volume["target"]] = here
         return found
 
     def _here(self, text: str) -> str:
@@ -115,8 +110,7 @@ class Service:
 
     @property
     def _own_ports(self) -> set[int]:
-        words = [str(word) for word in self.written.get("command", [])]
-        named = [int(word) for flag, word in pairwise(words) if flag == "--port"]
+        named = [int(word) for flag, word in pairwise(self.written.get("command") or []) if flag == "--port"]
         metrics = self.written.get("environment", {}).get("SIM_MCP_METRICS_PORT")
         return {*named, *([int(metrics)] if metrics else [])}
 

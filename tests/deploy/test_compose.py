@@ -14,7 +14,7 @@ import yaml
 
 from sim_mcp.cli.commands import main
 from sim_mcp.settings import Settings, read_settings
-from tests.deploy.compose import DEPLOY, Compose, MissingVariableError
+from tests.deploy.compose import DEPLOY, Compose, ComposeError
 from tests.deploy.dockerfile import Image
 
 SETTINGS = {str(field.alias) for field in Settings.model_fields.values()}
@@ -113,7 +113,7 @@ def test_services_that_talk_to_each_other_share_a_network_and_the_record_is_insi
 
 def test_nothing_starts_without_a_password_for_the_database(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text((DEPLOY / ".env.example").read_text(encoding="utf-8"))
-    with pytest.raises(MissingVariableError, match=r"POSTGRES_PASSWORD: set it in deploy/\.env"):
+    with pytest.raises(ComposeError, match=r"POSTGRES_PASSWORD is missing a value: set it in deploy/\.env"):
         Compose(tmp_path)
 
 
@@ -180,3 +180,36 @@ def test_the_certificate_of_the_sample_is_good_for_its_names(prepared: Path) -> 
             check=True,
             capture_output=True,
         )
+
+
+DOCUMENT = (DEPLOY.parent / "docs/operating.md").read_text(encoding="utf-8")
+IN_SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL))
+
+
+def test_what_the_document_has_docker_do_names_services_and_profiles_that_there_are() -> None:
+    told = re.findall(r"docker compose -f deploy/compose\.yaml ([^`#\n]+)", DOCUMENT)
+    assert len(told) > 8
+    profiles = {profile for service in SERVICES.values() for profile in service.get("profiles", [])}
+    for line in told:
+        words = line.split()
+        if words[0] == "--profile":
+            assert words[1] in profiles
+            words = words[2:]
+        assert words[0] in {"up", "down", "ps", "exec", "kill"}, line
+        if words[0] in {"exec", "kill"}:
+            (service,) = [word for word in words[1:] if word in SERVICES][:1] or [None]
+            assert service, line
+    short = re.findall(r"`(?:exec -T|stop|start) ([^`]+)`", DOCUMENT)
+    assert {word for line in short for word in line.split() if word.startswith("server-")} == {"server-1", "server-2"}
+
+
+def test_every_command_of_ours_in_the_document_is_one() -> None:
+    lines = re.findall(r"(?m)(?:^|bin/|server-\d )sim-mcp ([^#\n&|;]+)", IN_SHELL)
+    assert len(lines) > 10
+    for line in lines:
+        group: click.Command = main
+        words = line.split()
+        while isinstance(group, click.Group) and words and words[0] in group.commands:
+            group = group.commands[words.pop(0)]
+        context = group.make_context(str(group.name), list(words), resilient_parsing=False)
+        assert not isinstance(group, click.Group), context

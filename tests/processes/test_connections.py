@@ -1,5 +1,6 @@
 """Connections that come to nothing are closed in time, at the server and at the approval page; answers are not cut."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -46,6 +47,18 @@ async def _read(request: Request) -> Response:
     return Response(str(len(await request.body())))
 
 
+MADE: list[int] = []
+
+
+async def _endless(_: Request) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        for number in range(1000):
+            MADE.append(number)
+            yield b"x" * 100_000
+
+    return StreamingResponse(pieces())
+
+
 async def _headers(request: Request) -> Response:
     await request.body()
     return Response(", ".join(request.headers))
@@ -66,6 +79,7 @@ APP = Starlette(
         Route("/slow", _slow),
         Route("/stream", _stream),
         Route("/read", _read, methods=["POST"]),
+        Route("/endless", _endless),
         Route("/headers", _headers, methods=["POST"]),
         Route("/until-gone", _until_gone),
     ],
@@ -149,6 +163,34 @@ async def test_an_answer_may_take_as_long_as_it_takes(path: str) -> None:
         await connection.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         answered = await heard(connection)
     assert answered.count(b"piece") == 3 if path == "/stream" else answered.endswith(b"slow")
+
+
+async def test_an_answer_is_sent_in_one_piece_unless_it_comes_in_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]  # asyncio hides it.
+    really, sent = transport.write, list[bytes]()
+
+    def write(self: asyncio.Transport, data: bytes) -> None:
+        sent.append(bytes(data))
+        really(self, data)
+
+    monkeypatch.setattr(transport, "write", write)
+    async with hasty_server() as port, await anyio.connect_tcp("127.0.0.1", port) as connection:
+        await connection.send(b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+        await heard(connection)
+        assert [piece.endswith(b"\r\n\r\n3") for piece in sent if piece.startswith(b"HTTP/1.1 200")] == [True]
+        assert len(sent) == 2  # the other is the request.
+    async with hasty_server() as port, await anyio.connect_tcp("127.0.0.1", port) as connection:
+        await connection.send(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        await heard(connection)
+        assert [piece.count(b"piece") for piece in sent[3:]] == [1, 1, 1, 0]
+
+
+async def test_who_does_not_read_stops_what_is_made_for_them() -> None:
+    MADE.clear()
+    async with hasty_server() as port, await anyio.connect_tcp("127.0.0.1", port) as connection:
+        await connection.send(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        await anyio.sleep(WITHIN_S)
+        assert 0 < len(MADE) < 500  # what the buffers of the machine hold, a few MB.
 
 
 async def test_a_body_the_application_has_not_read_yet_is_no_half_request() -> None:

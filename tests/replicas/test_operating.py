@@ -79,6 +79,11 @@ async def test_servers_work_as_a_user_who_may_do_no_more_than_the_document_grant
     granted = block.replace("sim_mcp_server", f"servers_of_{database}").replace("…", "a password")
     with psycopg.connect(place.get_secret_value(), autocommit=True) as db:
         db.execute(granted.encode())
+        tables = db.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        )
+        told = {name for on in re.findall(r" ON (.*) TO ", block) for name in on.split(", ")}
+        assert {name for (name,) in tables} == told
     parts = conninfo.conninfo_to_dict(place.get_secret_value())
     url = f"postgresql://servers_of_{database}@127.0.0.1:{parts['port']}/{database}"
     settings = replace(fleet, database_url=SecretStr(url)).settings(confirm=Confirm.HOST)
@@ -86,6 +91,7 @@ async def test_servers_work_as_a_user_who_may_do_no_more_than_the_document_grant
         done = structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
         assert done["counts"] == {"changed": 1}
         assert structured(await client.call_tool("list_changes", {}))["total"] == 1
+        assert structured(await client.call_tool("summarize_sims", {"group_by": ["status"]}))["total"] > 0
     # A limiter that cannot use its tables would say so, and go on by itself.
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == []
     with psycopg.connect(url) as db:

@@ -3,13 +3,19 @@
 from typing import Any
 
 import anyio
+import anyio.to_thread
+import httpx
 import pytest
+from pydantic import SecretStr
 
 from sim_mcp.changes.approval_page.public_offer import PublicOffer
 from sim_mcp.changes.record.entries import StoredPlan
 from tests.changes.test_approval import suspend
+from tests.processes.test_commands import run
+from tests.processes.test_serving import environment
 from tests.replicas.database import heard_by_somebody
-from tests.server.approvals.people import FOUR_EYES, desk_of
+from tests.server.approvals.people import FOUR_EYES, Browser, desk_of
+from tests.server.approvals.test_live import told as telling
 from tests.server.signin.issuing import client_with, issuing, served
 from tests.support import Fleet, structured
 
@@ -94,3 +100,56 @@ async def test_who_goes_on_at_another_server_than_gave_the_link_waits_for_the_pr
             await browser.press(page, "approve")
     assert told[0]["counts"] == {"changed": 1}
     assert len(await fleet.writes()) == 1
+
+
+@pytest.mark.parametrize("by", ["signing out", "the operator", "everybody"])
+async def test_who_is_signed_out_on_one_server_is_on_none(fleet: Fleet, by: str) -> None:
+    async with (
+        issuing() as issuer,
+        desk_of(fleet, issuer, session_key=SecretStr("k" * 32)) as pages,
+        served(pages.settings) as elsewhere,
+        pages.browser("alice") as alice,
+        pages.browser("bob") as bob,
+    ):
+        for browser in (alice, bob):
+            await browser.open(pages.url)
+        there = f"{elsewhere.removesuffix('/mcp')}/approvals"
+        host = {"Host": str(httpx.URL(pages.url).netloc, "ascii")}
+        cookie = alice.http.cookies["sim-mcp-session"]
+
+        async def known(browser: Browser) -> list[bool]:
+            here = (await browser.http.get(pages.url)).status_code == 200
+            return [here, (await browser.http.get(there, headers=host)).status_code == 200]
+
+        assert [await known(alice), await known(bob)] == [[True, True], [True, True]]
+        if by == "signing out":
+            await alice.send(f"{pages.settings.public_url}/signin/out", {"out": "1"})
+            alice.http.cookies.set("sim-mcp-session", cookie, domain="127.0.0.1", path="/")
+        else:
+            assert fleet.database_url is not None
+            env = environment(None, SIM_MCP_DATABASE_URL=fleet.database_url.get_secret_value())
+            words = ["--subject", "alice"] if by == "the operator" else ["--all"]
+            done = await anyio.to_thread.run_sync(lambda: run("sessions", "revoke", *words, env=env))
+            assert "ended: alice@example.com" in done.stdout
+        assert await known(alice) == [False, False]
+        assert await known(bob) == ([False, False] if by == "everybody" else [True, True])
+
+
+async def test_a_page_of_one_server_is_told_of_what_is_asked_for_on_another(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sim_mcp.server.approvals.live.HEARTBEAT_S", 3600)
+    async with (
+        issuing() as issuer,
+        desk_of(fleet, issuer, FOUR_EYES) as pages,
+        served(pages.settings) as elsewhere,
+        pages.browser("bob") as browser,
+        client_with(elsewhere, issuer.token(sub="alice", scope="sims:write", aud=pages.settings.resource)) as client,
+    ):
+        await browser.open(pages.url)
+        assert fleet.database_url is not None
+        await heard_by_somebody(fleet.database_url)
+        async with telling(pages, browser) as page:
+            await page.look()
+            structured(await client.call_tool("set_sim_status", suspend(fleet, "healthy")))
+            await page.look()

@@ -5,15 +5,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
+import httpx
 import psycopg
 import pytest
 from mcp import Client
 from pydantic import SecretStr
 
-from sim_mcp.emnify import EmnifyClient
+from sim_mcp.emnify import PUBLISHED_LIMITS, EmnifyClient, anew, for_a_change
 from sim_mcp.emnify.errors import RateLimitedError
 from sim_mcp.emnify.limits.budget import Claim, OwnBudget
 from sim_mcp.emnify.limits.postgres_limits import PostgresLimits
@@ -25,6 +27,7 @@ from sim_mcp.server.app import build_server
 from tests.processes.test_serving import environment, server_process
 from tests.replicas.database import Server
 from tests.replicas.test_takeover import a_client
+from tests.server.signin.issuing import served, settings_for
 from tests.support import Fleet, fleet_of, structured
 
 SERVERS = 3
@@ -78,6 +81,20 @@ async def test_workspaces_do_not_wait_for_each_other_but_for_the_address(stores:
     assert (await other.reserve([Gate("other", 60.0)], 1)).granted
 
 
+async def test_ready_says_that_the_limits_are_shared_and_by_how_many(fleet: Fleet) -> None:
+    async with (
+        served(settings_for(None, fleet.state_dir, **dict(_known(fleet)))) as address,
+        httpx.AsyncClient() as http,
+    ):
+        told = (await http.get(f"{address.removesuffix('/mcp')}/ready")).json()
+    assert told["limiter"] == {"kind": "PostgreSQL", "ok": True, "servers": 1, "slowed_down": False}
+    assert told["database"] == {"kind": "PostgreSQL", "ok": True}
+
+
+def _known(fleet: Fleet) -> dict[str, Any]:
+    return fleet.settings().model_dump(include={"base_url", "application_token", "database_url"})
+
+
 async def test_a_slot_that_is_too_far_ahead_is_not_taken(stores: list[PostgresLimits]) -> None:
     store, *_ = stores
     await store.reserve([Gate("a", 60.0)], 1)
@@ -124,9 +141,32 @@ def budget_of(store: PostgresLimits, limits: Limits, workspace: str) -> SharedBu
     return SharedBudget(store, limits, workspace, OwnBudget(limits))
 
 
-def client_of(fleet: Fleet, store: PostgresLimits) -> EmnifyClient:
+async def test_a_share_is_kept_for_changes_of_what_all_servers_may_send(
+    fleet: Fleet, stores: list[PostgresLimits]
+) -> None:
+    limits, sim = Limits(per_address=Window(40, 300)), fleet.scenarios["healthy"]["sim_id"]
+    clients = (client_of(fleet, store, limits) for store in stores)
+
+    async def often(client: EmnifyClient, number: int) -> None:
+        for _ in range(number):
+            await client.get_sim(sim)
+
+    async with AsyncExitStack() as stack:
+        one, other, third = [await stack.enter_async_context(client) for client in clients]
+        with anew():
+            await often(one, 33)
+            await other.get_sim(sim)
+            with pytest.raises(RateLimitedError):
+                await often(other, 6)
+        with for_a_change():
+            await third.get_sim(sim)
+    # Each server alone would have found that nobody has asked for anything.
+    assert len(await fleet.requests()) < 40
+
+
+def client_of(fleet: Fleet, store: PostgresLimits, limits: Limits = PUBLISHED_LIMITS) -> EmnifyClient:
     token = fleet.world.tokens["enterprise"]
-    return EmnifyClient(base_url=fleet.world.base_url, application_token=token, limit_store=store)
+    return EmnifyClient(base_url=fleet.world.base_url, application_token=token, limit_store=store, limits=limits)
 
 
 async def test_without_the_database_each_server_keeps_to_its_part_and_says_so(

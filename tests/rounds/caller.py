@@ -23,10 +23,11 @@ POLICY: dict[Way, str] = {
     "form": 'default = "ask"\n',
     "page": 'default = "ask"\napprover = "another"\n',
 }
-AGREED: dict[Way, str] = {
-    "policy": "the operator's policy",
-    "form": "a person, by form: alice@example.com",
-    "page": "a person, on the approval page: bob@example.com",
+AGREED: dict[Way, set[str]] = {
+    "policy": {"the operator's policy"},
+    # Where the form breaks, who asked finds the page.
+    "form": {"a person, by form: alice@example.com", "a person, on the approval page: alice@example.com"},
+    "page": {"a person, on the approval page: bob@example.com"},
 }
 NAME = "alice"
 BROKEN = (MCPError, httpx2.HTTPError, OSError, anyio.BrokenResourceError, ExceptionGroup)
@@ -46,6 +47,7 @@ class Caller:
     site: Site
     sims: dict[str, int]
     era: Era
+    way: Way
     before_the_yes: Happens = nothing
     """What happens while a form of theirs is open."""
     told: list[dict[str, Any]] = field(default_factory=list)
@@ -59,22 +61,24 @@ class Caller:
     async def ask_again(self) -> None:
         """Ask how it stands, and have what is left gone on with, until it is said to be done."""
         while True:
-            row = await self.stands()
-            if row is not None and row["state"] == "done":
-                return
-            if row is not None and row.get("next") and row.get("left", len(self.sims)):
-                await self._call("continue_change", {"plan": row["plan"]})
-            elif row is not None and row.get("in_doubt", 0) == len(self.sims) - await self.arrived():
-                return  # what is in doubt never arrived, and nobody sends it again.
+            rows = await self.stands()
+            if rows == []:  # it broke before there was a plan.
+                await self.ask()
+            for row in rows or ():
+                if row["state"] == "done":
+                    return
+                if row["state"] == "waiting" and self.way == "form":
+                    await press(self.site, NAME)
+                if row.get("left") or row["state"] == "waiting":
+                    await self._call("continue_change", {"plan": row["plan"]})
+                elif row.get("in_doubt", 0) == len(self.sims) - await self.arrived():
+                    return  # what is in doubt never arrived, and nobody sends it again.
             await anyio.sleep(ASKS_AGAIN_AFTER_S)
 
-    async def stands(self) -> dict[str, Any] | None:
-        """Return how the change stands, as list_changes tells it; None where no answer came."""
+    async def stands(self) -> list[dict[str, Any]] | None:
+        """Return how the changes stand, as list_changes tells it; None where no answer came."""
         answer = await self._call("list_changes", {})
-        if answer is None:
-            return None
-        (row,) = answer["changes"]
-        return dict(row)
+        return None if answer is None else list(answer["changes"])
 
     async def arrived(self) -> int:
         """How many of the SIMs emnify was asked to change."""
@@ -118,7 +122,7 @@ async def heard(progress: float, total: float | None, message: str | None) -> No
 
 async def press(site: Site, name: str) -> None:
     """Have somebody open the approvals and agree to the one plan there, as often as it takes to be heard."""
-    with anyio.fail_after(60):
+    with anyio.fail_after(300):
         while True:
             try:
                 async with site.browser(name) as browser:

@@ -1,5 +1,6 @@
 """Three servers with one record behind HAProxy, as they are deployed, and the people who come to them."""
 
+import re
 import signal
 import ssl
 import subprocess
@@ -26,7 +27,9 @@ from tests.server.signin.issuing import Issuer, issuing
 from tests.support import Fleet, free_port
 
 REPLICAS = 3
-GIVES_UP_AFTER_S = 20
+MODES: dict[Era, str] = {"auto": "2026-07-28", "legacy": "legacy"}
+"""A client that finds out by itself takes a server that is slow for an older one, which cannot ask by form."""
+GIVES_UP_AFTER_S = 40
 """When a client gives up on a call of which it hears nothing, not even that it lives."""
 
 
@@ -35,8 +38,9 @@ class Replica:
     """A server as a process on a port of its own, which may be killed, frozen and started again."""
 
     home: Path
-    port: int
     env: Mapping[str, str]
+    port: int = 0
+    """A free one at first, and the same one from then on."""
     pids: list[int] = field(default_factory=list)
     """Of its processes, the last of which may run."""
     process: subprocess.Popen[bytes] | None = None
@@ -46,6 +50,14 @@ class Replica:
         with (self.home / "log").open("a") as log:
             self.process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log)
         self.pids.append(self.process.pid)
+
+    async def until_open(self) -> None:
+        assert self.process is not None
+        with anyio.fail_after(120):
+            while (told := re.search(r"http://127\.0\.0\.1:(\d+)/mcp", self.log)) is None:
+                assert self.process.poll() is None, self.log
+                await anyio.sleep(0.05)
+        self.port = int(told[1])
 
     def send(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -102,7 +114,9 @@ class Site:
             httpx2.AsyncClient(
                 headers=headers, timeout=GIVES_UP_AFTER_S, verify=self._trusted(), trust_env=False
             ) as http,
-            Client(streamable_http_client(f"{self.address}/mcp", http_client=http), mode=era, **options) as client,
+            Client(
+                streamable_http_client(f"{self.address}/mcp", http_client=http), mode=MODES[era], **options
+            ) as client,
         ):
             yield client
 
@@ -150,13 +164,13 @@ async def site_of(fleet: Fleet, servers: int = REPLICAS, **settings: str) -> Asy
             home = fleet.state_dir / f"replica-{number}"
             home.mkdir()
             own = environment(fleet, SIM_MCP_STATE_DIR=str(home), **env)
-            replicas.append(Replica(home, free_port(), own))
+            replicas.append(Replica(home, own))
             replicas[-1].start()
             # How a server ends in order is shown elsewhere.
             stack.callback(replicas[-1].kill)
         site = Site(fleet, issuer, replicas, fleet.state_dir, port)
         stack.callback(site.proxy.close)
         for each in replicas:
-            await until_open(each.port)
+            await each.until_open()
         await site.start_proxy()
         yield site

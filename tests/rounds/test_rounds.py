@@ -2,7 +2,8 @@
 
 import random
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import anyio
@@ -27,6 +28,10 @@ SEED = 20261125
 ROUNDS = 30
 PACE = "latency=0.03@PATCH"
 WAYS: tuple[Way, ...] = ("policy", "form", "page")
+LONGEST_S = 400
+"""Until a round counts as hung, on a machine that does ten other things."""
+
+pytestmark = pytest.mark.timeout(LONGEST_S + 200)
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,8 @@ def drawn(number: int) -> Round:
     draw = random.Random(SEED + number)  # noqa: S311  # to be had again, not secret.
     first, way = KINDS[number % len(KINDS)], WAYS[number // len(KINDS) % len(WAYS)]
     waits = way != "policy" and draw.random() < 0.4 and first != "limiter"
-    blows = [Blow(first, 0 if waits else draw.randint(1, 34))]
+    # The limiter is missed only where there is something left to send.
+    blows = [Blow(first, 0 if waits else draw.randint(1, 20 if first == "limiter" else 34))]
     if draw.random() < 0.4 and blows[0].after < 30:
         other = draw.choice([kind for kind in KINDS if kind != first])
         blows.append(Blow(other, draw.randint(blows[0].after + 1, 36)))
@@ -76,23 +82,36 @@ async def test_a_change_is_done_once_and_all_of_it_told_whatever_fails_meanwhile
         policy = fleet.state_dir / "policy.toml"
         policy.write_text(POLICY[bad.way])
         async with site_of(fleet, SIM_MCP_POLICY=str(policy)) as site:
-            caller = Caller(site, sims, bad.era)
-            async with anyio.create_task_group() as group:
-                blows = Blows(site, SIMS, server, group, bad.restarts)
-                await happen(bad, blows, caller)
-            blows.wake()
-            # What woke up would send what it was about to; and hears that it is not to.
-            await anyio.sleep(2)
-            final = Caller(site, sims, "auto")
-            await final.ask_again()
-            row = await final.stands()
-        assert row is not None
+            caller = Caller(site, sims, bad.era, bad.way)
+            with shown(caller):
+                async with anyio.create_task_group() as group:
+                    blows = Blows(site, SIMS, server, group, bad.restarts)
+                    await happen(bad, blows, caller)
+                blows.wake()
+                # What woke up would send what it was about to; and hears that it is not to.
+                await anyio.sleep(2)
+                final = Caller(site, sims, "auto", bad.way)
+                await final.ask_again()
+                rows = await final.stands()
+                check_servers(blows, bad)
+        assert rows is not None
+        (row,) = rows
         told = list(audit(fleet.place))
         check_told(told, bad, sims)
         await assert_true(fleet, sims)
         outcomes = Counter(row.outcome for row in told if row.event != "decided")
         assert row["counts"] == dict(outcomes)
         assert outcomes["changed"] >= SIMS - len(bad.blows), outcomes
+
+
+@contextmanager
+def shown(caller: Caller) -> Iterator[None]:
+    """Show what was told and logged, where a round fails."""
+    try:
+        yield
+    finally:
+        told = [{key: said.get(key) for key in ("state", "counts", "left", "changes")} for said in caller.told]
+        print(*told, *caller.not_told, *(each.log for each in caller.site.replicas), sep="\n")  # noqa: T201  # as pytest does.
 
 
 async def happen(bad: Round, blows: Blows, caller: Caller) -> None:
@@ -117,7 +136,7 @@ async def happen(bad: Round, blows: Blows, caller: Caller) -> None:
 
 async def asking(caller: Caller, bad: Round) -> None:
     """Ask, and ask again: at once, or once the servers have done what they were asked for by themselves."""
-    with anyio.fail_after(150):
+    with anyio.fail_after(LONGEST_S):
         await caller.ask()
         if bad.patient:
             await finished(caller)
@@ -135,10 +154,20 @@ async def finished(caller: Caller) -> None:
         await anyio.sleep(0.3)
 
 
+def check_servers(blows: Blows, bad: Round) -> None:
+    """Another server said that it went on; and each that sent without the limiter, that it kept to its share."""
+    logs = "".join(each.log for each in blows.site.replicas)
+    if bad.patient and blows.struck:
+        assert "another server left it in the middle; going on with it" in logs
+    if bad.blows[0].kind == "limiter":
+        assert "this one keeps to 1/" in logs
+
+
 def check_told(told: list[AuditRow], bad: Round, sims: dict[str, int]) -> None:
     """The audit says who asked, who agreed and what came of each SIM, once."""
     assert {row.principal for row in told} == {"alice@example.com"}
-    assert {row.agreed for row in told} == {AGREED[bad.way]}
+    (agreed,) = {row.agreed for row in told}
+    assert agreed in AGREED[bad.way]
     assert len({row.plan for row in told}) == 1
     events = Counter((row.event, row.sim[:19]) for row in told)
     assert sum(count for (event, _), count in events.items() if event == "decided") == 1
@@ -155,6 +184,6 @@ async def sims_in_service(fleet: Fleet) -> dict[str, int]:
 
 async def written(fleet: Fleet, number: int) -> None:
     """Wait until so many SIMs were written to."""
-    with anyio.fail_after(90):
+    with anyio.fail_after(LONGEST_S):
         while len(await fleet.writes()) < number:  # noqa: ASYNC110  # the sandbox tells nobody.
             await anyio.sleep(0.005)

@@ -16,34 +16,34 @@ class Clock:
         return self.now
 
 
-def test_so_many_at_once_and_then_as_many_in_each_minute() -> None:
+async def test_so_many_at_once_and_then_as_many_in_each_minute() -> None:
     clock = Clock()
     rates = CallRates(6, clock)
     for _ in range(6):
-        rates.take(ALICE)
+        await rates.take(ALICE)
     for left in (10, 5):
         with pytest.raises(TooManyCallsError, match=rf"Alice made 6 calls .* Try again in {left} s"):
-            rates.take(ALICE)
+            await rates.take(ALICE)
         clock.now += 5
-    rates.take(ALICE)
+    await rates.take(ALICE)
     with pytest.raises(TooManyCallsError):
-        rates.take(ALICE)
-    rates.take(BOB)
+        await rates.take(ALICE)
+    await rates.take(BOB)
     clock.now += 60
     for _ in range(6):
-        rates.take(ALICE)
+        await rates.take(ALICE)
 
 
-def test_who_runs_the_server_is_not_counted() -> None:
+async def test_who_runs_the_server_is_not_counted() -> None:
     rates = CallRates(1, Clock())
     for _ in range(5):
-        rates.take(local_principal("root"))
+        await rates.take(local_principal("root"))
 
 
-def test_who_asked_once_is_forgotten() -> None:
+async def test_who_asked_once_is_forgotten() -> None:
     clock = Clock()
     rates = CallRates(60, clock)
     for number in range(5000):
         clock.now += 1
-        rates.take(Principal("https://i.example", str(number), "", frozenset()))
+        await rates.take(Principal("https://i.example", str(number), "", frozenset()))
     assert len(rates._free_at) <= 1000

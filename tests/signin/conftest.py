@@ -4,6 +4,7 @@ import os
 import ssl
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +32,13 @@ POLICY = """
 tool = "delete_sims"
 decision = "ask"
 approver = "another"
+"""
+OWN_TOKENS = """
+[[workspace]]
+name = "field"
+own_tokens = true
+[[workspace.allow]]
+everybody = true
 """
 
 
@@ -111,31 +119,50 @@ async def publishing(authority: trustme.CA) -> AsyncIterator[str]:
         server.should_exit = True
 
 
+@asynccontextmanager
+async def serving(fleet: Fleet, issuer: str, port: int, **extra: str) -> AsyncIterator[str]:
+    """Serve from a process of its own, at the address that tokens are issued for; yield that."""
+    public = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "sim_mcp", "serve", "--http", "--port", str(port)]
+    env = environment(
+        fleet,
+        SIM_MCP_ISSUER=issuer,
+        SIM_MCP_PUBLIC_URL=public,
+        SIM_MCP_APPROVAL_WAIT="0",
+        SIM_MCP_CLIENT_ID="the-pages",
+        SIM_MCP_CLIENT_SECRET=SECRET,
+        **extra,
+    )
+    async with await anyio.open_process(command, env=env) as process:
+        assert process.stderr is not None
+        said = ""
+        with anyio.fail_after(60):
+            async for chunk in TextReceiveStream(process.stderr):
+                said += chunk
+                if "sign in at" in said:
+                    break
+        try:
+            yield public
+        finally:
+            process.terminate()
+
+
 @pytest.fixture
 async def desk(issuer: str, ports: tuple[int, int], authority: tuple[trustme.CA, Path]) -> AsyncIterator[Desk]:
-    """A process of its own, at the address that tokens are issued for."""
-    public = f"http://127.0.0.1:{ports[1]}"
-    command = [sys.executable, "-m", "sim_mcp", "serve", "--http", "--port", str(ports[1])]
     async with fleet_of(SandboxSettings(sims=60)) as fleet, publishing(authority[0]) as document:
-        (fleet.state_dir / "policy.toml").write_text(POLICY)
-        env = environment(
-            fleet,
-            SIM_MCP_ISSUER=issuer,
-            SIM_MCP_PUBLIC_URL=public,
-            SIM_MCP_APPROVAL_WAIT="0",
-            SIM_MCP_CLIENT_ID="the-pages",
-            SIM_MCP_CLIENT_SECRET=SECRET,
-            SIM_MCP_POLICY=str(fleet.state_dir / "policy.toml"),
-        )
-        async with await anyio.open_process(command, env=env) as process:
-            assert process.stderr is not None
-            said = ""
-            with anyio.fail_after(60):
-                async for chunk in TextReceiveStream(process.stderr):
-                    said += chunk
-                    if "sign in at" in said:
-                        break
-            try:
-                yield Desk(f"{public}/mcp", fleet, document)
-            finally:
-                process.terminate()
+        policy = fleet.state_dir / "policy.toml"
+        policy.write_text(POLICY)
+        async with serving(fleet, issuer, ports[1], SIM_MCP_POLICY=str(policy)) as public:
+            yield Desk(f"{public}/mcp", fleet, document)
+
+
+@pytest.fixture
+async def own_tokens_desk(issuer: str, ports: tuple[int, int]) -> AsyncIterator[Desk]:
+    """A desk with one workspace, to which each person brings a token of their own."""
+    async with fleet_of(SandboxSettings(sims=60)) as fleet:
+        file, keys = fleet.state_dir / "workspaces.toml", fleet.state_dir / "token-keys"
+        file.write_text(OWN_TOKENS)
+        keys.write_text(f"one:{b64encode(bytes(32)).decode()}\n")
+        extra = {"SIM_MCP_WORKSPACES": str(file), "SIM_MCP_TOKEN_KEYS_FILE": str(keys), "EMNIFY_APPLICATION_TOKEN": ""}
+        async with serving(fleet, issuer, ports[1], **extra) as public:
+            yield Desk(f"{public}/mcp", fleet, "")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sim_mcp.settings import Settings, SettingsError, read_settings
+from sim_mcp.workspaces.token_source import TokenUnavailableError
 
 CANARY = "canary-0123456789abcdef"
 NAME = '[[workspace]]\nname = "acme"\n'
@@ -62,6 +63,11 @@ async def test_each_workspace_has_a_name_a_token_and_an_address(tmp_path: Path) 
         (f'{NAME}{TOKEN}allow = [{{ claim = "groups" }}]', "claim and value go together"),
         (f'{NAME}{TOKEN}allow = [{{ key = "y", issuer = "z" }}]', "a key has no issuer"),
         (f'{NAME}{TOKEN}allow = [{{ key = "y", scopes = ["read"] }}]', "it should be 'sims:read'"),
+        (f"{NAME}{TOKEN}own_tokens = true", "workspace acme: its token comes from one of"),
+        (f"{NAME}own_tokens = false", "workspace acme: its token comes from one of"),
+        (f'{NAME}own_tokens = "yes"', "workspace acme: own_tokens: it should be a valid boolean"),
+        (f"{NAME}{TOKEN}organisation = 7", "workspace acme: organisation says whose tokens callers may enter"),
+        (f'{NAME}own_tokens = true\norganisation = "7"', "workspace acme: organisation: it should be a valid integer"),
         (f"{NAME}{TOKEN}allow = [{{}}]", "workspace acme, allow 1: write one of key"),
     ],
 )
@@ -72,6 +78,13 @@ def test_a_bad_file_is_told_with_the_place_and_no_secret(tmp_path: Path, content
     assert str(told.value).startswith("SIM_MCP_WORKSPACES: ")
     assert str(told.value).endswith("Nothing was started.")
     assert CANARY not in str(told.value)
+
+
+def test_a_workspace_may_leave_the_token_to_its_callers(tmp_path: Path) -> None:
+    (acme,) = settings_of(tmp_path, f"{NAME}own_tokens = true\norganisation = 7").workspaces
+    assert (acme.own_tokens, acme.organisation) == (True, 7)
+    with pytest.raises(TokenUnavailableError, match="each caller enters their own"):
+        acme.source()
 
 
 def test_a_variable_that_holds_no_token_is_told_by_the_kind_of_fault(tmp_path: Path) -> None:

@@ -69,14 +69,19 @@ class Journal:
 
     def __init__(
         self,
-        place: Place,
+        place: Place | Record,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         elapsed_s: Callable[[], float] = time.monotonic,
         *,
         workspace: str | None = "",
+        earlier: bool = False,
     ) -> None:
-        """Keep the record of one workspace, or with None look at that of all."""
+        """Keep the record of one workspace, or with None look at that of all.
+
+        With `earlier`, what was planned before workspaces were named is of this one.
+        """
         self._workspace = workspace
+        self._held = {workspace, ""} if earlier else {workspace}
         self.record: Record = open_record(place)
         self._clock = MonotonicClock(now, elapsed_s)
 
@@ -253,7 +258,7 @@ class Journal:
         Raises:
             ValueError: The row is damaged.
         """
-        return self._workspace is None or workspace_of(planned) == self._workspace
+        return self._workspace is None or workspace_of(planned) in self._held
 
     def state(self, db: Database, plan_id: str, planned: dict[str, Any], decided: dict[str, Any] | None) -> State:
         """Tell how a plan stands, from what was recorded as it was made and decided."""

@@ -112,9 +112,26 @@ def _keep_own_tokens(db: sqlite3.Connection) -> None:
     _each(db, _OWN_TOKENS)
 
 
+_SIGN_INS = """
+CREATE TABLE sign_ins (
+    id TEXT PRIMARY KEY,
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    name TEXT NOT NULL,
+    at TEXT NOT NULL,
+    ends TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+def _keep_sign_ins(db: sqlite3.Connection) -> None:
+    _each(db, _SIGN_INS)
+
+
 MIGRATIONS = (
     Migration("keep the items of plans apart", _keep_items_of_plans_apart),
     Migration("keep the tokens that callers bring, sealed", _keep_own_tokens),
+    Migration("keep who is signed in on the pages", _keep_sign_ins),
 )
 """From version 0, which a new record begins as too."""
 VERSION = len(MIGRATIONS)

@@ -11,10 +11,12 @@ Place = Path | SecretStr
 """A directory, or the address of a PostgreSQL database, which may hold a password."""
 
 
-def open_record(place: Place) -> Record:
+def open_record(place: Place | Record) -> Record:
     """Return the record of a place; nothing is opened before it is read or written."""
     if isinstance(place, Path):
         return RecordFile(place)
+    if not isinstance(place, SecretStr):
+        return place
     # A driver that only several servers need is loaded only for them.
     from sim_mcp.changes.record.postgres.record import PostgresRecord  # noqa: PLC0415
 

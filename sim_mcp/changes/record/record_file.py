@@ -90,12 +90,18 @@ class RecordFile:
     async def turn(self, plan_id: str, until: float) -> AsyncIterator[Self | None]:
         """Wait for the turn to work on changes, one at a time in this directory, until a moment of the loop's clock."""
         del plan_id
-        lock = private_async_lock(self.directory / _LOCK)
         try:
+            lock = private_async_lock(self.directory / _LOCK)
             await lock.acquire(timeout=max(0.0, until - anyio.current_time()))
         except Timeout:
             yield None
             return
+        except OSError as error:
+            raise JournalError(
+                f"Whether another process carries out a change cannot be told: {self.directory / _LOCK} cannot be made "
+                f"or opened ({error.strerror or error}), so nothing more may be changed. The operator should look at "
+                "it and at SIM_MCP_STATE_DIR."
+            ) from None
         try:
             yield self
         finally:

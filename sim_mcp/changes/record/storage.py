@@ -20,12 +20,15 @@ class TurnLostError(JournalError):
     """The turn to work on a plan is over, and another server may have it; nothing was written."""
 
 
+What = Literal["planned", "decided", "written"]
+
+
 class News(NamedTuple):
     """What a server did that the others want to know of."""
 
-    what: Literal["decided", "written"]
+    what: What
     of: str
-    """The plan that was decided; the id of the SIM that is, or was, written to, empty where it may be any."""
+    """The plan that was made or decided; the id of the SIM that is written to, empty where it may be any."""
 
 
 class Rows(Protocol):

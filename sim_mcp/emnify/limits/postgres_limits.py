@@ -28,6 +28,7 @@ _RESERVE = """
 SELECT granted, wait, together, asked
 FROM reserve_slot(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+_TAKE_CALL = "SELECT wait, together FROM take_call(%s, %s, %s)"
 _PAUSE = "SELECT pause_pace(%s, %s)"
 _WITHIN_S = 2.0
 """How long a request waits for the database before it does without."""
@@ -45,6 +46,17 @@ class PostgresLimits:
         self._turn = anyio.Lock()
         self._db: psycopg.AsyncConnection | None = None
         self._away_until = 0.0
+        self._together = 1
+
+    @property
+    def together(self) -> int:
+        """Return how many servers share the limits, as far as was heard."""
+        return self._together
+
+    @property
+    def is_away(self) -> bool:
+        """Tell whether the database could not be reached a moment ago."""
+        return time.monotonic() < self._away_until
 
     async def reserve(self, gates: Sequence[Gate], longest_s: float, claim: Claim = Claim("", "change")) -> Slot:  # noqa: B008  # it is frozen.
         """Take the next slot that all gates allow, in one atomic step, unless it is further ahead than `longest_s`.
@@ -60,7 +72,18 @@ class PostgresLimits:
         shares = (full_for(claim.rank), own_for(claim.rank), LEAST_FOR_BACKGROUND, ROOM_FOR_MORE, UNSHARED)
         asks = (self._name, min(longest_s, _LONGEST_S), claim.rank, who, *shares, scopes, intervals, requests, windows)
         granted, wait_s, together, asked = await self._call(_RESERVE, asks)
+        self._together = max(1, int(together))
         return Slot(bool(granted), float(wait_s), int(together), float(asked))
+
+    async def take_call(self, caller: str, per_minute: int) -> float:
+        """Count one call of somebody in one atomic step; return 0, or in how many seconds there would be room for it.
+
+        Raises:
+            LimitsAwayError: The database cannot be reached, or does not answer.
+        """
+        wait_s, together = await self._call(_TAKE_CALL, (self._name, caller, per_minute))
+        self._together = max(1, int(together))
+        return float(wait_s)
 
     async def pause(self, scope: str, seconds: float) -> None:
         """Give no slot of a scope for so many seconds.
@@ -78,7 +101,7 @@ class PostgresLimits:
                 await db.close()
 
     async def _call(self, statement: str, values: Sequence[object]) -> tuple[Any, ...]:
-        if time.monotonic() < self._away_until:
+        if self.is_away:
             raise LimitsAwayError("tried a moment ago")
         # To its end, also where the caller leaves: a connection in the middle of an answer is of no use.
         with anyio.CancelScope(shield=True):

@@ -79,8 +79,9 @@ class SnapshotStore:
         Raises:
             TurnOverError: Another may read it by now: the block was ended.
         """
-        lock = await self._in_thread(self._make_lock)
+        lock = None
         try:
+            lock = await self._in_thread(self._make_lock)
             if lock is not None:
                 await lock.acquire(blocking=False)
         except Timeout:

@@ -39,10 +39,10 @@ _GATEWAY_TEXTS = {
 def build(core: Core, base_url: str, hang_up: HangUp) -> Starlette:
     """Return the application that serves a world."""
     front = Gateway(core, hang_up)
-    served = [Route(_API + path, front.serving(handler), methods=[method]) for method, path, handler in _table()]
+    served = [Route(path, front.serving(handler), methods=[method]) for method, path, handler in _table()]
     served.append(Route(_AUTHENTICATE, front.serving(None), methods=["POST"]))
-    served.append(Route(_API + "/{rest:path}", front.serving(_no_route), methods=_ALL_METHODS))
-    table = [f"{method} {_API}{path}" for method, path, _ in _table()] + [f"POST {_AUTHENTICATE}"]
+    served.append(Route("/api/{rest:path}", front.serving(_no_route), methods=_ALL_METHODS))
+    table = [f"{method} {path}" for method, path, _ in _table()] + [f"POST {_AUTHENTICATE}"]
     return Starlette(routes=served + control.routes(core, base_url, table))
 
 
@@ -51,7 +51,8 @@ def _table() -> tuple[RouteEntry, ...]:
     """Return what the modules of `routes` serve; what names a segment comes before what takes any there."""
     found: list[RouteEntry] = []
     for module in pkgutil.iter_modules(routes.__path__, f"{routes.__name__}."):
-        found += getattr(importlib.import_module(module.name), "ROUTES", ())
+        for method, path, handler in getattr(importlib.import_module(module.name), "ROUTES", ()):
+            found.append((method, path if path.startswith("/api/") else _API + path, handler))
     return tuple(sorted(found, key=lambda entry: [segment.startswith("{") for segment in entry[1].split("/")]))
 
 
@@ -118,6 +119,7 @@ class Gateway:
     def _act(self, request: Request, handler: Handler | None, body: bytes) -> Answer:
         core, path = self._core, request.url.path
         core.registry.settle()
+        core.entitlements.settle()
         try:
             if handler is None:
                 return self._authenticate(request, body)

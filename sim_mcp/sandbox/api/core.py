@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sim_mcp.sandbox.api.answers import Answer, Refusal, error
+from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, nothing
 from sim_mcp.sandbox.api.auth import Authority, Identity
 from sim_mcp.sandbox.api.filters import Filters
 from sim_mcp.sandbox.api.limits import Limits
@@ -15,8 +15,10 @@ from sim_mcp.sandbox.faults import FaultPlan
 from sim_mcp.sandbox.settings import SandboxSettings, Unknowns
 from sim_mcp.sandbox.store.store import EndpointRow, SimRow, Store
 from sim_mcp.sandbox.world.catalogue import Role, Status, family
-from sim_mcp.sandbox.world.clock import Clock
+from sim_mcp.sandbox.world.clock import SECOND, Clock
+from sim_mcp.sandbox.world.entitlements import Entitlements
 from sim_mcp.sandbox.world.events import EventLog
+from sim_mcp.sandbox.world.messages import Messages
 from sim_mcp.sandbox.world.registry import Registry
 from sim_mcp.sandbox.world.traffic_model import TrafficModel
 
@@ -40,17 +42,22 @@ class Core:
     faults: FaultPlan
     limits: Limits
     request_log: RequestLog
+    entitlements: Entitlements
+    messages: Messages
 
     @classmethod
     def build(cls, settings: SandboxSettings, clock: Clock, store: Store) -> "Core":
         """Put the parts together around a world."""
         traffic = TrafficModel(store, settings.seed, clock)
         event_log = EventLog(store, traffic, clock)
+        entitlements = Entitlements(store, traffic, event_log, clock)
+        delivery_ms = int(settings.unknowns.sms_delivery_s * SECOND)
         return cls(
             settings, clock, store, traffic, event_log, UsageReports(traffic, clock, settings.unknowns),
             Registry(store, traffic, event_log, clock), Filters(settings.unknowns),
             Authority(settings.seed, clock, settings.unknowns), FaultPlan(settings.faults, settings.seed),
-            Limits(settings.window_s), RequestLog(),
+            Limits(settings.window_s), RequestLog(), entitlements,
+            Messages(store, traffic, entitlements, clock, delivery_ms),
         )  # fmt: skip
 
 
@@ -146,6 +153,17 @@ class Call:
         endpoint = self.store.endpoint(self.number())
         return endpoint if endpoint is not None and endpoint.org == self.org else None
 
+    def endpoint_or_empty(self) -> EndpointRow:
+        """Return the device in the path, for routes of the oldest backend.
+
+        Raises:
+            Refusal: 404 without a body, if there is none or it belongs to somebody else.
+        """
+        endpoint = self.find_endpoint()
+        if endpoint is None:
+            raise Refusal(nothing(Backend.PHP, 404))
+        return endpoint
+
     def endpoint(self) -> EndpointRow:
         """Return the device in the path.
 
@@ -160,7 +178,7 @@ class Call:
 
 Handler = Callable[[Call], Answer]
 RouteEntry = tuple[str, str, Handler]
-"""Method, path below /api/v1, and who answers it; a module of `routes` lists its own as `ROUTES`."""
+"""Method, path below /api/v1 (or from /api/ on), and who answers it; a module of `routes` lists its own as `ROUTES`."""
 
 
 def bad_request(message: str) -> Refusal:

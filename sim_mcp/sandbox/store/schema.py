@@ -3,7 +3,7 @@
 `story` holds the scenarios; it keeps the name that older files have.
 """
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE endpoint (
@@ -20,11 +20,17 @@ CREATE TABLE span (sim INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER, d
     kind INTEGER NOT NULL, home INTEGER NOT NULL);
 CREATE TABLE excursion (sim INTEGER, start INTEGER, stop INTEGER, operator INTEGER, factor REAL);
 CREATE TABLE quota (endpoint INTEGER PRIMARY KEY, status INTEGER, volume REAL, assigned REAL, expiry INTEGER,
-    changed INTEGER);
+    changed INTEGER, threshold REAL DEFAULT 20, refill INTEGER DEFAULT 0);
 CREATE TABLE sms_quota (endpoint INTEGER PRIMARY KEY, status INTEGER, volume REAL, assigned REAL, expiry INTEGER,
-    changed INTEGER);
+    changed INTEGER, threshold REAL DEFAULT 20, refill INTEGER DEFAULT 0);
 CREATE TABLE limit_extension (id INTEGER PRIMARY KEY, endpoint INTEGER, volume REAL, created INTEGER, expires INTEGER);
 CREATE TABLE blacklist (endpoint INTEGER, operator INTEGER, PRIMARY KEY (endpoint, operator)) WITHOUT ROWID;
+CREATE TABLE sms (
+    id INTEGER PRIMARY KEY, org INTEGER NOT NULL, endpoint INTEGER NOT NULL, sim INTEGER NOT NULL, at INTEGER NOT NULL,
+    expiry INTEGER NOT NULL, status INTEGER NOT NULL, final INTEGER, kind INTEGER NOT NULL, source TEXT NOT NULL,
+    source_type INTEGER NOT NULL, payload TEXT NOT NULL, udh TEXT NOT NULL, dcs INTEGER NOT NULL);
+CREATE TABLE tag (id INTEGER PRIMARY KEY, org INTEGER NOT NULL, name TEXT NOT NULL, color INTEGER NOT NULL,
+    UNIQUE (org, name));
 CREATE TABLE state (endpoint INTEGER PRIMARY KEY, connectivity TEXT, fault TEXT);
 CREATE TABLE event (
     id INTEGER PRIMARY KEY, at INTEGER NOT NULL, type INTEGER NOT NULL, source INTEGER NOT NULL,
@@ -54,6 +60,7 @@ CREATE INDEX endpoint_name ON endpoint (org, name);
 CREATE INDEX span_sim ON span (sim);
 CREATE INDEX span_device ON span (device);
 CREATE INDEX excursion_sim ON excursion (sim);
+CREATE INDEX sms_endpoint ON sms (endpoint);
 CREATE INDEX event_sim ON event (sim);
 CREATE INDEX event_endpoint ON event (endpoint);
 CREATE INDEX event_org ON event (org);

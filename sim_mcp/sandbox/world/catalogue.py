@@ -86,6 +86,9 @@ class EventType(IntEnum):
     SIM_ASSIGNED = 51
     DATA_QUOTA_ENABLED = 52
     DATA_QUOTA_ASSIGNED = 56
+    DATA_QUOTA_DELETED = 57
+    SMS_QUOTA_ASSIGNED = 58
+    SMS_QUOTA_DELETED = 59
     DATA_QUOTA_EXPIRED = 60
     RESET_CONNECTIVITY = 68
     SIM_MIGRATION = 69
@@ -192,6 +195,8 @@ class Country:
     country_code: str
     mcc: str
     iso_code: str
+    latitude: str
+    longitude: str
 
 
 @dataclass(frozen=True)
@@ -206,15 +211,15 @@ class Operator:
     eur_per_mb: float = 0.05
 
 
-_GERMANY = Country(74, "Germany", "49", "262", "de")
-_FRANCE = Country(68, "France", "33", "208", "fr")
-_SWITZERLAND = Country(192, "Switzerland", "41", "228", "ch")
-_AUSTRIA = Country(14, "Austria", "43", "232", "at")
-_POLAND = Country(158, "Poland", "48", "260", "pl")
-_TURKEY = Country(203, "Turkey", "90", "286", "tr")
-_BRAZIL = Country(29, "Brazil", "55", "724", "br")
-_UKRAINE = Country(206, "Ukraine", "380", "255", "ua")
-_NOWHERE = Country(219, "NonTerrestrial 883", "883", "901", "n/a")
+_GERMANY = Country(74, "Germany", "49", "262", "de", "51.000000", "9.000000")
+_FRANCE = Country(68, "France", "33", "208", "fr", "46.000000", "2.000000")
+_SWITZERLAND = Country(192, "Switzerland", "41", "228", "ch", "47.000000", "8.000000")
+_AUSTRIA = Country(14, "Austria", "43", "232", "at", "47.333300", "13.333300")
+_POLAND = Country(158, "Poland", "48", "260", "pl", "52.000000", "20.000000")
+_TURKEY = Country(203, "Turkey", "90", "286", "tr", "39.000000", "35.000000")
+_BRAZIL = Country(29, "Brazil", "55", "724", "br", "-10.000000", "-55.000000")
+_UKRAINE = Country(206, "Ukraine", "380", "255", "ua", "49.000000", "32.000000")
+_NOWHERE = Country(219, "NonTerrestrial 883", "883", "901", "n/a", "0.000000", "0.000000")
 
 OPERATORS = {
     operator.id: operator

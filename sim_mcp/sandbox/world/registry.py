@@ -1,12 +1,16 @@
 """Changes to SIMs and devices, with the events and dates that follow from each."""
 
-from sim_mcp.sandbox.store.store import EndpointRow, SimRow, Store
+from sim_mcp.sandbox.store.schema import ENDPOINT_COLUMNS
+from sim_mcp.sandbox.store.store import EndpointRow, SimRow, Store, insertion
 from sim_mcp.sandbox.world.catalogue import STATUS_EVENTS, STATUS_NAMES, DeviceStatus, EventType, Source, Status
 from sim_mcp.sandbox.world.clock import Clock
+from sim_mcp.sandbox.world.devices import HOMES
 from sim_mcp.sandbox.world.events import EventLog
 from sim_mcp.sandbox.world.traffic_model import TrafficModel
 
 User = dict[str, object] | None
+_PLAIN_KIND = 3
+"""The kind of device, of those in `devices.py`, that a new one behaves like."""
 
 
 class Registry:
@@ -84,13 +88,37 @@ class Registry:
         text = f"SIM {sim.id} released from endpoint {sim.endpoint_id}"
         self._event_log.record(EventType.SIM_RELEASED, text, sim.customer or sim.issuer, sim, detail={}, user=user)
 
-    def assign(self, sim: SimRow, endpoint: EndpointRow, user: User = None) -> None:
-        """Put a SIM into a device, which activates an issued one (`PATCH /api/v1/endpoint/{id}`)."""
+    def create_device(
+        self, org: int, *, name: str, tags: str | None, imei: str | None, imei_lock: bool, status: DeviceStatus
+    ) -> EndpointRow:
+        """Make a device with the next id and address (`POST /api/v1/endpoint`)."""
+        now = self._clock.now()
+        with self._store.changing() as sql:
+            number, ip = sql.execute(
+                "SELECT coalesce(max(id), 0) + 1, coalesce(max(ip), 0) + 1 FROM endpoint"
+            ).fetchone()
+            made = EndpointRow(
+                number, org, name, tags, imei, int(imei_lock), status, now, now, ip, _PLAIN_KIND, HOMES[0]
+            )
+            sql.execute(insertion("endpoint", ENDPOINT_COLUMNS), made)
+        return made
+
+    def delete_device(self, endpoint: EndpointRow) -> None:
+        """Remove a device with all that belongs to it; what its SIMs did in it stays theirs."""
+        with self._store.changing() as sql:
+            for table in ("quota", "sms_quota", "limit_extension", "blacklist", "state", "sms"):
+                sql.execute(f"DELETE FROM {table} WHERE endpoint = ?", (endpoint.id,))  # noqa: S608  # names of ours
+            sql.execute("DELETE FROM endpoint WHERE id = ?", (endpoint.id,))
+
+    def assign(
+        self, sim: SimRow, endpoint: EndpointRow, user: User = None, *, becomes: Status | None = Status.ACTIVATED
+    ) -> None:
+        """Put a SIM into a device; an issued one becomes something else by it (`PATCH /api/v1/endpoint/{id}`)."""
         with self._store.changing() as sql:
             sql.execute("UPDATE sim SET endpoint = ? WHERE id = ?", (endpoint.id, sim.id))
         joined = self._fresh(sim)
-        if sim.status == Status.ISSUED:
-            self.set_status(joined, Status.ACTIVATED, user)
+        if sim.status == Status.ISSUED and becomes is not None:
+            self.set_status(joined, becomes, user)
         self._traffic.record_span(self._fresh(sim), serving=_serves(self._fresh(sim)))
         text = f"SIM {sim.id} assigned to endpoint {endpoint.id}"
         self._event_log.record(EventType.SIM_ASSIGNED, text, endpoint.org, self._fresh(sim), detail={}, user=user)

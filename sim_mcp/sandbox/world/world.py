@@ -205,15 +205,22 @@ def _insert_scenario(store: Store, scenario: Scenario, builder: SimBuilder) -> N
             "INSERT INTO blacklist VALUES (?, ?)", [(builder.endpoint_id, each) for each in builder.blocked]
         )
         if builder.quota is not None:
-            sql.execute("INSERT INTO quota VALUES (?, ?, ?, ?, ?, ?)", (builder.endpoint_id, *builder.quota))
+            _insert_quota(sql, "quota", builder.endpoint_id, builder.quota)
         if builder.sms_quota is not None:
-            sql.execute("INSERT INTO sms_quota VALUES (?, ?, ?, ?, ?, ?)", (builder.endpoint_id, *builder.sms_quota))
+            _insert_quota(sql, "sms_quota", builder.endpoint_id, builder.sms_quota)
         if builder.limit_extension is not None:
             values = (builder.endpoint_id, *builder.limit_extension)
             sql.execute("INSERT INTO limit_extension (endpoint, volume, created, expires) VALUES (?, ?, ?, ?)", values)
         if builder.state is not None:
             sql.execute("INSERT INTO state VALUES (?, ?, ?)", (builder.endpoint_id, *builder.state))
     _list_scenario(store, scenario.key, scenario.about, builder.id, None)
+
+
+def _insert_quota(
+    sql: sqlite3.Connection, table: str, endpoint: int, quota: tuple[int, float, float, int, int]
+) -> None:
+    columns = "endpoint, status, volume, assigned, expiry, changed"
+    sql.execute(f"INSERT INTO {table} ({columns}) VALUES (?, ?, ?, ?, ?, ?)", (endpoint, *quota))  # noqa: S608  # names of ours
 
 
 def _list_scenario(store: Store, key: str, about: str, sim: int | None, bic: str | None) -> None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import anyio.to_thread
 from starlette.requests import Request
@@ -13,8 +13,11 @@ from starlette.routing import Route
 from sim_mcp.changes.approval_page.desk import Desk, Shown
 from sim_mcp.changes.approval_page.paper import HEADERS, LOOKS_AGAIN, Paper
 from sim_mcp.changes.approval_page.request import RefusedError, fields_of, refuse_expired, refuse_stale_form
+from sim_mcp.changes.bell import Bell
+from sim_mcp.changes.record.storage import Record
 from sim_mcp.changes.service import ChangeService
 from sim_mcp.principal import Principal
+from sim_mcp.server.approvals.live import Live
 from sim_mcp.server.approvals.requests import check_origin
 from sim_mcp.server.approvals.sessions import Session, Sessions
 from sim_mcp.server.approvals.sign_in import HOME, PATH, TOKENS, SignIn
@@ -32,19 +35,27 @@ _RESULT_SHOWN_FOR = timedelta(hours=1)
 """How long after its plan would have expired the page shows what came of it."""
 
 
+class Served(Protocol):
+    """What the pages show of a server; what makes changes is there once it has started."""
+
+    services: Sequence[ChangeService]
+    reach: Reach
+    bell: Bell
+    record: Record | None
+
+
 class ApprovalPages:
     """The pages at the public address. Each answer is for one person, and holds what is theirs to see."""
 
-    def __init__(
-        self, settings: Settings, sessions: Sessions, sign_in: SignIn, services: Sequence[ChangeService], reach: Reach
-    ) -> None:
+    def __init__(self, settings: Settings, sessions: Sessions, sign_in: SignIn, server: Served) -> None:
         self.settings = settings
         self.sessions = sessions
         self.paper = Paper()
         self._sign_in = sign_in
-        self._services = services
-        self._reach = reach
-        self._tokens = TokenPage(settings, sessions, sign_in, reach)
+        self._services = server.services
+        self._reach = server.reach
+        self._live = Live(server.bell, sessions)
+        self._tokens = TokenPage(settings, sessions, sign_in, server.reach)
 
     def routes(self) -> list[Route]:
         """Return the routes of the pages."""
@@ -54,6 +65,7 @@ class ApprovalPages:
             Route(f"{PATH}/out", self._sign_in.end, methods=["POST"]),
             Route(HOME, self.show_all, methods=["GET"]),
             Route(f"{HOME}/waiting", self.show_waiting, methods=["GET"]),
+            Route(f"{HOME}/live", self.tell_news, methods=["GET"]),
             Route(f"{HOME}/audit.csv", self.send_audit, methods=["GET"]),
             Route(f"{HOME}/{{plan}}", self.show, methods=["GET"]),
             Route(f"{HOME}/{{plan}}/result", self.show_result, methods=["GET"]),
@@ -64,7 +76,7 @@ class ApprovalPages:
     def turn_away(self, request: Request) -> Response:
         """Send a browser to sign in and come back; what a page fetches, or a form sent, is only told so."""
         path = request.url.path
-        if request.method == "POST" or path.endswith(("/result", "/waiting")):
+        if request.method == "POST" or path.endswith(("/result", "/waiting", "/live")):
             return self.paper.message(
                 401, "You are not signed in any more", "Nothing was decided. Open the link again."
             )
@@ -79,6 +91,13 @@ class ApprovalPages:
     async def show_waiting(self, _: Request, session: Session) -> Response:
         """Answer with what waits, for the page that looks again."""
         return await self._list(session, "waiting.html")
+
+    @for_who_signed_in
+    async def tell_news(self, request: Request, session: Session) -> Response:
+        """Tell the page each time that something was asked for or decided, so that it looks again."""
+        if (stream := self._live.stream(request, session)) is None:
+            raise RefusedError(429, "You have this open often enough", "The page looks again by itself.")
+        return stream
 
     @for_who_signed_in
     async def send_audit(self, _: Request, session: Session) -> Response:
@@ -183,12 +202,11 @@ class ApprovalPages:
         return await anyio.to_thread.run_sync(lambda: self.paper.page(status, template, **values))
 
 
-def approval_pages(
-    settings: Settings, session_key: str, door: Door, services: Sequence[ChangeService], reach: Reach
-) -> ApprovalPages:
-    """Return the pages of a server; `services` holds what makes changes, once the server has started."""
-    sessions = Sessions(session_key, settings.public_url or "")
-    return ApprovalPages(settings, sessions, SignIn(settings, door, sessions), services, reach)
+def approval_pages(door: Door, session_key: str, server: Served) -> ApprovalPages:
+    """Return the pages of a server that is entered by a door."""
+    settings = door.settings
+    sessions = Sessions(session_key, settings.public_url or "", server.record, rights=settings.rights)
+    return ApprovalPages(settings, sessions, SignIn(settings, door, sessions, server.reach), server)
 
 
 async def _carry(desk: Desk, plan_id: str, fields: dict[str, str], who: Principal) -> str:

@@ -1,4 +1,4 @@
-"""Who signed in on the pages, kept in a signed cookie: any server that has the key knows them."""
+"""Who signed in on the pages: in a signed cookie, and in the record, so that each server knows who is not any more."""
 
 import secrets
 from dataclasses import dataclass
@@ -9,10 +9,13 @@ import jwt
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sim_mcp.changes.record.sign_ins import SignIns
+from sim_mcp.changes.record.storage import JournalError, Record
 from sim_mcp.principal import Principal
+from sim_mcp.recorder import Recorder
 
 SESSION_LASTS_S = 3600
-"""How long a sign-in is good: as long as somebody may still approve whose access was taken back at the issuer."""
+"""How long a sign-in is good: as long as somebody may still approve whose access was taken back at the issuer alone."""
 
 SIGNING_IN_LASTS_S = 600
 _ALGORITHM = "HS256"
@@ -31,8 +34,27 @@ class Session:
 class Sessions:
     """Give out and check what only this server, and those that share its key, can have signed."""
 
-    def __init__(self, key: str, public_url: str, *, lasts_s: int = SESSION_LASTS_S) -> None:
-        self._key = key
+    def __init__(
+        self,
+        key: str,
+        public_url: str,
+        record: Record | None,
+        *,
+        rights: str = "",
+        lasts_s: int = SESSION_LASTS_S,
+    ) -> None:
+        """Sign with a key; what was signed under other `rights` is not good any more.
+
+        Args:
+            key: what only servers of one address have.
+            public_url: the address.
+            record: where sign-ins are kept.
+            rights: a mark of the settings that decide who may what.
+            lasts_s: how long a sign-in is good.
+        """
+        self._key = f"{key} {rights}"
+        self._kept = None if record is None else SignIns(record)
+        self._recorder = Recorder()
         self._lasts_s = lasts_s
         self._secure = public_url.startswith("https:")
         # A cookie of that prefix comes from this very host, over TLS: no neighbouring site can have set it.
@@ -53,24 +75,41 @@ class Sessions:
             return None
         return found
 
-    def begin(self, response: Response, who: Principal) -> None:
-        """Give a browser the cookie of somebody who has signed in."""
+    async def begin(self, response: Response, who: Principal) -> None:
+        """Give a browser the cookie of somebody who has signed in.
+
+        Raises:
+            JournalError: It cannot be kept who did.
+        """
         claims: dict[str, Any] = {"iss": who.issuer, "sub": who.subject, "name": who.name, "scopes": sorted(who.scopes)}
         if who.claims:
             claims["claims"] = dict(who.claims)
         if who.workspaces is not None:
             claims["workspaces"] = sorted(who.workspaces)
-        sealed = self.seal(_SESSION, self._lasts_s, jti=secrets.token_urlsafe(16), **claims)
+        session_id = secrets.token_urlsafe(16)
+        ends = datetime.now(UTC) + timedelta(seconds=self._lasts_s)
+        await self._recorder(self._sign_ins.begin, session_id, who.issuer, who.subject, who.name, ends)
+        sealed = self.seal(_SESSION, self._lasts_s, jti=session_id, **claims)
         self.set_cookie(response, _SESSION, sealed, self._lasts_s)
 
-    def end(self, response: Response) -> None:
-        """Take the cookie back."""
+    async def end(self, request: Request, response: Response) -> None:
+        """Take the cookie back, and end its session for whoever has a copy of it.
+
+        Raises:
+            JournalError: It cannot be ended.
+        """
+        if (found := self.unseal(_SESSION, self.cookie(request, _SESSION))) is not None:
+            await self._recorder(self._sign_ins.end, found["jti"])
         self.drop_cookie(response, _SESSION)
 
-    def of(self, request: Request) -> Session | None:
-        """Return the session that a request belongs to, or None where there is none, or it is over."""
+    async def of(self, request: Request) -> Session | None:
+        """Return the session that a request belongs to, or None where there is none, or it is over or was ended.
+
+        Raises:
+            JournalError: It cannot be told.
+        """
         found = self.unseal(_SESSION, self.cookie(request, _SESSION))
-        if found is None:
+        if found is None or not await self._recorder(self._sign_ins.is_on, found["jti"]):
             return None
         workspaces = found.get("workspaces")
         limited = None if workspaces is None else frozenset(workspaces)
@@ -102,6 +141,12 @@ class Sessions:
     def drop_cookie(self, response: Response, name: str) -> None:
         """Take a cookie of ours back."""
         response.delete_cookie(self._name(name), path="/", secure=self._secure, httponly=True, samesite="lax")
+
+    @property
+    def _sign_ins(self) -> SignIns:
+        if self._kept is None:
+            raise JournalError("There is no place to keep who is signed in: the operator has to set SIM_MCP_STATE_DIR.")
+        return self._kept
 
     def _name(self, name: str) -> str:
         return f"{self._prefix}sim-mcp-{name}"

@@ -17,15 +17,16 @@ from starlette.responses import RedirectResponse, Response
 from sim_mcp.addresses import split_plain
 from sim_mcp.changes.approval_page.paper import HEADERS, Paper
 from sim_mcp.changes.approval_page.request import RefusedError, fields_of
+from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.principal import SCOPES
 from sim_mcp.sanitize import clean
 from sim_mcp.server.approvals.requests import check_host, check_origin
 from sim_mcp.server.approvals.sessions import SIGNING_IN_LASTS_S, Sessions
+from sim_mcp.server.reach import Reach
 from sim_mcp.server.signin.door import Door
 from sim_mcp.server.signin.issuer import read_metadata
 from sim_mcp.server.signin.refusals import IssuerAwayError, RefusedTokenError
 from sim_mcp.settings import Settings
-from sim_mcp.workspaces.file import claims_that_count
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,9 @@ class SignIn:
     Not from an ID token: the subject in that may be another for each client, and plans belong to a subject.
     """
 
-    def __init__(self, settings: Settings, door: Door, sessions: Sessions) -> None:
+    def __init__(self, settings: Settings, door: Door, sessions: Sessions, reach: Reach) -> None:
         self._settings = settings
+        self._reach = reach
         self._door = door
         self._sessions = sessions
         self._paper = Paper()
@@ -97,11 +99,15 @@ class SignIn:
             return self._away()
         if who.issuer != self._settings.issuer:
             return self._refusal("What the issuer gave is no access token of it. Tell the operator.")
-        log.info("%s signed in to the approvals", who.name)
         response = RedirectResponse(str(begun["to"]), 303, headers=HEADERS)
         # The rest of what the issuer says would not fit into a cookie.
-        counted = claims_that_count(self._settings.workspaces, who.claims)
-        self._sessions.begin(response, replace(who, claims=counted))
+        counted = self._reach.claims_that_count(who.claims)
+        try:
+            await self._sessions.begin(response, replace(who, claims=counted))
+        except JournalError as error:
+            log.warning("%s could not be signed in to the approvals: %s", who.name, error)
+            return self._paper.message(503, *_NOT_KEPT)
+        log.info("%s signed in to the approvals", who.name)
         self._sessions.drop_cookie(response, _SIGNING_IN)
         return response
 
@@ -111,10 +117,12 @@ class SignIn:
             check_host(request, self._settings)
             check_origin(request, self._settings)
             await fields_of(request)
+            response = self._paper.message(200, *_SIGNED_OUT)
+            await self._sessions.end(request, response)
         except RefusedError as refused:
             return self._paper.message(refused.status, refused.heading, refused.text)
-        response = self._paper.message(200, "You are signed out", "The issuer may still know you: sign out there too.")
-        self._sessions.end(response)
+        except JournalError:
+            return self._paper.message(503, *_NOT_ENDED)
         return response
 
     def _begun(self, request: Request) -> dict[str, Any]:
@@ -191,4 +199,7 @@ class SignIn:
         return self._paper.message(503, *_AWAY)
 
 
+_SIGNED_OUT = ("You are signed out", "The issuer may still know you: sign out there too.")
+_NOT_KEPT = ("You were not signed in", "The record cannot be written now. Nothing was decided. Try again in a minute.")
+_NOT_ENDED = ("You are still signed in", "The record cannot be written now. Try again in a minute.")
 _AWAY = ("Nobody can sign in now", "The issuer cannot be reached. Nothing was decided. Try again in a minute.")

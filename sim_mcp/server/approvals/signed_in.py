@@ -38,7 +38,7 @@ def for_who_signed_in(
     async def answer(pages: PagesT, request: Request) -> Response:
         try:
             check_host(request, pages.settings)
-            session = pages.sessions.of(request)
+            session = await pages.sessions.of(request)
             if session is None:
                 return pages.turn_away(request)
             return await handler(pages, request, session)

@@ -102,7 +102,7 @@ class TokenPage:
 
     async def _keep(self, request: Request, session: Session, workspace: Workspace, given: str) -> Response:
         try:
-            self._tries.take(session.who)
+            await self._tries.take(session.who)
             token = as_token(given.encode(), "What you entered")
             tried = await self._try(workspace, token)
             _check_fits(workspace, tried)

@@ -1,5 +1,6 @@
 """Check Host and Origin of every HTTP request before anything else sees it."""
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -50,6 +51,7 @@ class AccessMiddleware:
         return _refused(403, f"The page at {_quote(origins[0])} may not call this server.")
 
 
+@lru_cache(maxsize=64)
 def _is_loopback_origin(url: str) -> bool:
     """Return whether a URL is a bare origin: http, loopback, and no path, query, fragment or user."""
     try:

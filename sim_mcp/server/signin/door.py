@@ -3,6 +3,7 @@
 import hmac
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sim_mcp.observing import NOBODY, Observer
-from sim_mcp.principal import SCOPES
+from sim_mcp.principal import SCOPES, Principal
 from sim_mcp.server.http.access_key import AccessKey
 from sim_mcp.server.signin.key_file import KeyFile, key_file
 from sim_mcp.server.signin.refusals import IssuerAwayError, RefusedTokenError
@@ -115,9 +116,9 @@ class Door:
         if len(authorization) > 1 or scheme.lower() != "bearer" or not secret:
             raise RefusedTokenError("it is not one bearer token")
         if self._local_key is not None and _is_same(secret, self._local_key):
-            return SignedIn.of(local(), "local")
+            return _signed_in(local(), "local")
         if (key := self._keys.find(secret)) is not None:
-            return SignedIn.of(key.principal, "key")
+            return _signed_in(key.principal, "key")
         if self._tokens is None:
             raise RefusedTokenError("it is no key of this server")
         found: SignedIn = await self._tokens.verify(secret)
@@ -225,6 +226,11 @@ def metadata_endpoint(door: Door) -> Any:
 def refused(status: int, why: str, challenge: str) -> Response:
     """Return a refusal with its challenge."""
     return JSONResponse({"error": f"{why} Nothing was done."}, status, {"WWW-Authenticate": challenge})
+
+
+@lru_cache(maxsize=64)
+def _signed_in(who: Principal, by: str) -> SignedIn:
+    return SignedIn.of(who, by)
 
 
 def _is_same(secret: str, key: AccessKey) -> bool:

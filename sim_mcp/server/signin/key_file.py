@@ -12,11 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
-from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sim_mcp.principal import Principal, Scope
-from sim_mcp.private_files import OWNER_READS_WRITES
+from sim_mcp.private_files import OWNER_READS_WRITES, private_lock
 from sim_mcp.settings import Settings
 from sim_mcp.workspaces.grant import KEYS
 
@@ -139,9 +138,7 @@ class KeyFile:
                 f"There is no directory {self.path.parent} to keep keys in. Make it, or set SIM_MCP_KEYS."
             )
         try:
-            with FileLock(
-                self.path.with_name(f"{self.path.name}.lock"), mode=OWNER_READS_WRITES, timeout=_TURN_WITHIN_S
-            ):
+            with private_lock(self.path.with_name(f"{self.path.name}.lock"), timeout_s=_TURN_WITHIN_S):
                 yield
         except OSError as error:
             why = error.strerror or str(error).rstrip(".")

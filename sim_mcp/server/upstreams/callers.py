@@ -28,6 +28,7 @@ class Callers:
         self._settings = settings
         self._running = running
         self.tokens = tokens
+        self._in_use: dict[Slot, OwnToken] = {}
         self._at_work: set[str] = set()
         self._told: set[str] = set()
 
@@ -93,7 +94,10 @@ class Callers:
             self._at_work.discard(plan or "")
 
     async def end_those_without(self) -> None:
-        """End the services of callers whose token was removed or replaced, on whichever server, until cancelled."""
+        """End the services of callers whose token was removed or replaced, on whichever server, until cancelled.
+
+        With one that was replaced, a call under way goes on; with one that was removed, nothing more is sent.
+        """
         while True:
             for slot, stamp in self._running.stamps().items():
                 if not slot.is_somebodys:
@@ -102,8 +106,11 @@ class Callers:
                     kept = await self.tokens.vault.find(slot.workspace, Owner(*slot.owner or ()))
                 except JournalError:
                     break
+                if kept is None and slot in self._in_use:
+                    self._in_use[slot].is_gone = True
                 if kept is None or _stamp(kept) != stamp:
                     self._running.retire(slot)
+            self._in_use = {slot: token for slot, token in self._in_use.items() if slot in self._running.stamps()}
             await anyio.sleep(_LOOKS_EVERY_S)
 
     def _used(self, workspace: Workspace, kept: Kept) -> AbstractAsyncContextManager[AppState]:
@@ -113,7 +120,8 @@ class Callers:
     async def _opening(self, workspace: Workspace, kept: Kept) -> Opening:
         token = await self.tokens.open(workspace, kept)
         settings = self._settings.of_workspace(workspace, token, kept.owner)
-        return Opening(settings, OwnToken(self.tokens, workspace, kept, token))
+        own = self._in_use[Slot(workspace.name, kept.owner)] = OwnToken(self.tokens, workspace, kept, token)
+        return Opening(settings, own)
 
 
 def _stamp(kept: Kept) -> str:

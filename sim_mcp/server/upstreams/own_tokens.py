@@ -2,7 +2,7 @@
 
 from pydantic import SecretStr
 
-from sim_mcp.changes.record.storage import JournalError
+from sim_mcp.changes.record.storage import JournalError, Record
 from sim_mcp.emnify import AuthenticationError
 from sim_mcp.principal import Principal
 from sim_mcp.sealing import SealError
@@ -21,9 +21,10 @@ class NoOwnTokenError(Exception):
 class OwnTokens:
     """Find callers' own tokens."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, record: Record | None) -> None:
+        """Find them in the record, where there is a place for one."""
         self._settings = settings
-        self._opened: Vault | None = None
+        self._vault = None if record is None else Vault(record, TokenKeys(settings))
 
     @property
     def vault(self) -> Vault:
@@ -32,20 +33,12 @@ class OwnTokens:
         Raises:
             JournalError: There is no place for it.
         """
-        if self._opened is None:
-            try:
-                self._opened = Vault(self._settings.record_place(), TokenKeys(self._settings))
-            except OSError as error:
-                raise JournalError(
-                    f"There is no place to keep callers' tokens in ({error}). The operator has to set "
-                    "SIM_MCP_STATE_DIR to a directory that exists."
-                ) from None
-        return self._opened
-
-    def close(self) -> None:
-        """Let go of the record."""
-        if self._opened is not None:
-            self._opened.close()
+        if self._vault is None:
+            raise JournalError(
+                "There is no place to keep callers' tokens in. Nothing was sent, nothing changed. The operator has to "
+                "set SIM_MCP_STATE_DIR to a directory that exists."
+            )
+        return self._vault
 
     async def find(self, workspace: Workspace, owner: Owner) -> Kept:
         """Return what is kept of somebody for a workspace.
@@ -92,7 +85,7 @@ class OwnTokens:
         if who.issuer != self._settings.issuer:
             raise NoOwnTokenError(
                 f"The workspace {workspace.name} works with the emnify token of each person who signs in, and "
-                f"{who.name} did not sign in: keys have no token of their own. {_UNCHANGED}"
+                f"{who.name} did not sign in; programs with keys have none. {_UNCHANGED}"
             )
         return Owner(who.issuer, who.subject)
 
@@ -112,10 +105,12 @@ class OwnToken:
         self._workspace = workspace
         self._kept = kept
         self._token = token
+        self.is_gone = False
+        """Whether its owner removed it: what is under way with it ends too."""
 
     def may_have_changed(self) -> bool:
-        """Return False: with another token, other services are started."""
-        return False
+        """Tell whether it is gone; with another token, other services are started."""
+        return self.is_gone
 
     async def read(self) -> SecretStr:
         """Return the token.

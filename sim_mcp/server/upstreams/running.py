@@ -127,6 +127,11 @@ class Running:
         if (running := self._running.pop(slot, None)) is not None:
             running.retire()
 
+    def retire_all(self, workspace: str) -> None:
+        """End the services of a workspace, of whichever caller, once nobody is in the middle of using them."""
+        for slot in [slot for slot in self._running if slot.workspace == workspace]:
+            self.retire(slot)
+
     async def _start(self, slot: Slot, opening: Callable[[], Awaitable[Opening]], stamp: str) -> _Running:
         if self._background is None or self._context is None:
             raise RuntimeError("workspaces are started while they are hosted")

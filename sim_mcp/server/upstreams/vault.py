@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from pydantic import SecretStr
 
-from sim_mcp.changes.record.place import Place, open_record
-from sim_mcp.changes.record.storage import JournalError
+from sim_mcp.changes.record.storage import JournalError, Record
 from sim_mcp.logs import hide
 from sim_mcp.recorder import Recorder
 from sim_mcp.sealing import Sealed, SealError
@@ -56,8 +55,8 @@ class Kept(NamedTuple):
 class Vault:
     """Keep the callers' own tokens."""
 
-    def __init__(self, place: Place, keys: TokenKeys, *, elapsed_s: Callable[[], float] = time.monotonic) -> None:
-        self._record = open_record(place)
+    def __init__(self, record: Record, keys: TokenKeys, *, elapsed_s: Callable[[], float] = time.monotonic) -> None:
+        self._record = record
         self._keys = keys
         self._in_turn = Recorder()
         self._elapsed_s = elapsed_s
@@ -155,10 +154,6 @@ class Vault:
                 continue
             changed += await self._in_turn(self._replace, kept, anew)
         return changed, closed
-
-    def close(self) -> None:
-        """Let go of the record."""
-        self._record.close()
 
     def _replace(self, kept: Kept, anew: Sealed) -> bool:
         with self._record.writing() as db:

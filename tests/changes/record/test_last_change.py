@@ -15,9 +15,9 @@ from tests.changes.record.test_rows import NO_OBJECTS, tampering
 from tests.changes.test_record import CALLER, plan_of
 
 
-def sent(journal: Journal, number: int, *, settled: str | None = "changed") -> str:
+def sent(journal: Journal, number: int, *, settled: str | None = "changed", **changed: object) -> str:
     """Record a change of so many SIMs that was agreed to and sent; return the plan's id."""
-    plan = journal.keep(plan_of(number), CALLER)
+    plan = journal.keep(plan_of(number).model_copy(update=changed), CALLER)
     journal.decide(plan.id, approved=True, how="a form")
     for item in range(number):
         assert journal.intend(plan.id, item, "x", quotas=[Quota(1000)]) == "now"
@@ -44,6 +44,23 @@ def test_the_newest_that_was_sent_is_told_with_its_outcome(place: Place) -> None
     assert last_change(journal, 3, "3") is None
     # Another workspace may have another SIM of that id.
     assert last_change(journal, 2, "8988303000000000129") is None
+
+
+def test_what_another_workspace_sent_is_not_told(place: Place) -> None:
+    """Two organisations may have SIMs of the same id, and of no ICCID."""
+    acme, borg = Journal(place, workspace="acme"), Journal(place, workspace="borg")
+    mine = sent(acme, 1, workspace_name="acme")
+    sent(borg, 1, workspace_name="borg")
+    found = last_change(acme, 1, None)
+    assert found is not None
+    assert found.plan == mine
+    assert last_change(Journal(place), 1, None) is None
+    # One workspace may hold what was planned before there were names.
+    before = sent(Journal(place), 1)
+    found = last_change(Journal(place, workspace="acme", earlier=True), 1, None)
+    assert found is not None
+    assert found.plan == before
+    assert last_change(acme, 1, None) == last_change(Journal(place, workspace="acme"), 1, None)
 
 
 @pytest.mark.parametrize("settled", [None, "unknown"])

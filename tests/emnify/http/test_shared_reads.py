@@ -171,7 +171,6 @@ class Rig:
     def __init__(self) -> None:
         self.now_s, self.waits_s, self.sent = 0.0, 0.0, list[str]()
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
-        self.refused: RateLimitedError | None = None
         clock = UpstreamClock(monotonic=lambda: self.now_s)
         clock.read("Sun, 22 Nov 2026 09:41:00 GMT")
         self.sparing_s = 0.0
@@ -187,8 +186,6 @@ class Rig:
         if self.meanwhile is not None:
             happens, self.meanwhile = self.meanwhile, None
             await happens()
-        if self.refused is not None:
-            raise self.refused
         return Answer(call.operation, 200, {}, None, f"[{len(self.sent)}]".encode())
 
     async def ask(self, sim: int = 7, suffix: str = "") -> Any:
@@ -229,6 +226,26 @@ async def test_while_the_limits_are_spent_what_is_known_answers_and_says_how_old
     assert len(rig.sent) == 2
 
 
+async def test_where_others_have_spent_what_seemed_to_be_left_what_is_known_answers_too(rig: Rig) -> None:
+    async def refuse() -> None:
+        raise RateLimitedError("spent", retry_after_s=60.0)
+
+    with asked_by("anna"):
+        await rig.ask()
+    rig.now_s, rig.meanwhile = 60.0, refuse
+    with asked_by("ben") as known:
+        assert await rig.ask() == [1]
+    assert known.as_of is not None
+    assert known.fresh_at is not None
+    assert (f"{known.as_of:%H:%M}", f"{known.fresh_at:%H:%M}") == ("09:41", "09:43")
+    rig.meanwhile = refuse
+    with asked_by("ben"), pytest.raises(RateLimitedError):
+        await rig.ask(8)
+    rig.meanwhile = refuse
+    with for_a_change(), pytest.raises(RateLimitedError):
+        await rig.ask()
+
+
 async def test_as_the_limits_are_being_spent_an_answer_does_for_longer_and_says_so(rig: Rig) -> None:
     with asked_by("anna") as known:
         await rig.ask()
@@ -240,21 +257,6 @@ async def test_as_the_limits_are_being_spent_an_answer_does_for_longer_and_says_
         rig.now_s = 90.0
         await rig.ask()
     assert len(rig.sent) == 2
-
-
-async def test_where_other_servers_spent_the_limits_what_is_known_answers_too(rig: Rig) -> None:
-    spent = RateLimitedError("spent", retry_after_s=60.0, operation="GET /api/v1/sim/{id}")
-    with asked_by("anna") as known:
-        await rig.ask()
-        rig.now_s, rig.refused = 120.0, spent
-        assert await rig.ask() == [1]
-        assert known.as_of is not None
-        assert known.fresh_at is not None
-        assert (known.fresh_at - known.as_of).total_seconds() == 180
-        with pytest.raises(RateLimitedError):
-            await rig.ask(8)
-    with in_background(), pytest.raises(RateLimitedError):
-        await rig.ask()
 
 
 async def test_a_short_wait_is_waited_for_and_what_is_not_known_or_too_old_is_asked_for(rig: Rig) -> None:

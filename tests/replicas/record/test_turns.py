@@ -119,23 +119,24 @@ async def test_a_plan_that_was_stopped_by_the_record_is_handed_over(place: Secre
     assert PostgresRecord(place).abandoned() == [plan]
 
 
-async def test_a_decision_is_heard_by_every_server_as_it_is_made(place: SecretStr) -> None:
+async def test_a_plan_and_a_decision_are_heard_by_every_server_as_they_are_made(place: SecretStr) -> None:
     plan = kept(place, 1)
     heard: list[News] = []
     record = PostgresRecord(place)
 
     async def hear() -> None:
         async with aclosing(record.news()) as news:
-            heard.append(await anext(news))
+            heard.extend([await anext(news), await anext(news)])
 
     async with anyio.create_task_group() as group:
         group.start_soon(hear)
         await heard_by_somebody(place)
+        other = await anyio.to_thread.run_sync(kept, place, 2)
         assert await anyio.to_thread.run_sync(decide, place, plan)
         with anyio.fail_after(10):
             while not heard:  # noqa: ASYNC110  # as above.
                 await anyio.sleep(0.01)
-    assert heard == [("decided", plan)]
+    assert heard == [("planned", other), ("decided", plan)]
 
 
 def decide(place: SecretStr, plan: str) -> bool:

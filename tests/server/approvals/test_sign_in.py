@@ -1,17 +1,21 @@
 """Who is taken for whom on the pages: by whose cookie, from which form, back from which sign-in."""
 
 from http.cookies import SimpleCookie
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sim_mcp.changes.record.place import Place, open_record
+from sim_mcp.changes.record.record_file import RecordFile
 from sim_mcp.principal import Principal
 from sim_mcp.server.approvals.sessions import Sessions
-from tests.server.approvals.people import ALL, Browser, Desk, desk_of
-from tests.server.signin.issuing import Issuer
+from tests.server.approvals.people import ALL, ANY_HOLDER, Browser, Desk, desk_of
+from tests.server.signin.issuing import Issuer, served
 from tests.support import Fleet, structured
 
 ALICE = Principal("https://login.example.com", "alice", "alice@example.com", frozenset({"sims:write"}))
@@ -29,9 +33,9 @@ def request_with(cookie: str, name: str = SESSION) -> Request:
     return Request({"type": "http", "headers": [(b"cookie", f"{name}={cookie}".encode())]})
 
 
-def cookie_from(sessions: Sessions) -> str:
+async def cookie_from(sessions: Sessions) -> str:
     response = Response()
-    sessions.begin(response, ALICE)
+    await sessions.begin(response, ALICE)
     return response.headers["set-cookie"].partition("=")[2].partition(";")[0]
 
 
@@ -125,9 +129,17 @@ async def test_a_session_that_is_over_shows_and_decides_nothing(fleet: Fleet, is
     async with desk_of(fleet, issuer) as desk, desk.browser("alice") as browser:
         page = await waiting_page(desk, browser)
         key = (fleet.state_dir / "session-key").read_text().strip()
-        over = Sessions(key, desk.settings.public_url or "", lasts_s=-1)
+        rights = desk.settings.rights
+        # Kept for longer than the cookie says: the cookie alone ends it.
+        kept, over = (
+            Sessions(key, desk.settings.public_url or "", open_record(fleet.place), rights=rights, lasts_s=lasts_s)
+            for lasts_s in (3600, -1)
+        )
+        session = await kept.of(request_with(browser.http.cookies[SESSION]))
+        assert session is not None
+        sealed = over.seal("session", -1, jti=session.id, iss=ALICE.issuer, sub="alice", name="alice", scopes=[])
         browser.http.cookies.clear()
-        browser.http.cookies.set(SESSION, cookie_from(over), domain="127.0.0.1", path="/")
+        browser.http.cookies.set(SESSION, sealed, domain="127.0.0.1", path="/")
         sent = await browser.send(f"{page.url}/decision", {"form": form_in(page), "decision": "approve"})
         assert (sent.status_code, "not signed in any more" in sent.text) == (401, True)
         assert (await browser.http.get(page.url)).headers["location"].startswith("/signin?to=")
@@ -140,7 +152,11 @@ async def test_who_signed_out_is_not_known_any_more(fleet: Fleet, issuer: Issuer
         out = f"{desk.settings.public_url}/signin/out"
         assert (await browser.send(out, {"out": "1"}, Origin="https://evil.example")).status_code == 403
         assert (await browser.http.get(desk.url)).status_code == 200
+        copied = browser.http.cookies[SESSION]
         assert (await browser.send(out, {"out": "1"})).status_code == 200
+        assert (await browser.http.get(desk.url)).status_code == 303
+        # Nor by a copy of the cookie.
+        browser.http.cookies.set(SESSION, copied, domain="127.0.0.1", path="/")
         assert (await browser.http.get(desk.url)).status_code == 303
 
 
@@ -183,13 +199,13 @@ async def test_an_issuer_that_is_away_signs_nobody_in_and_says_so(fleet: Fleet, 
         assert (page.status_code, "Nobody can sign in now" in page.text) == (503, True)
 
 
-async def test_cookies_are_the_hosts_own_where_there_is_tls() -> None:
+async def test_cookies_are_the_hosts_own_where_there_is_tls(tmp_path: Path) -> None:
     for public, name, secure in (
         ("https://sims.example.com", f"__Host-{SESSION}", True),
         ("http://127.0.0.1:1", SESSION, False),
     ):
-        sessions, response = Sessions("k" * 32, public), Response()
-        sessions.begin(response, ALICE)
+        sessions, response = Sessions("k" * 32, public, RecordFile(tmp_path)), Response()
+        await sessions.begin(response, ALICE)
         found = SimpleCookie()
         found.load(response.headers["set-cookie"])
         assert list(found) == [name]
@@ -203,14 +219,42 @@ async def test_cookies_are_the_hosts_own_where_there_is_tls() -> None:
         )
 
 
-def test_servers_that_share_the_key_know_the_same_people_and_others_do_not() -> None:
-    public = "http://127.0.0.1:1"
-    one, other, stranger = Sessions("k" * 32, public), Sessions("k" * 32, public), Sessions("x" * 32, public)
-    cookie = cookie_from(one)
-    known = other.of(request_with(cookie))
+async def test_servers_that_share_the_key_and_the_record_know_the_same_people_and_others_do_not(place: Place) -> None:
+    one, other, stranger = (Sessions(key * 32, "http://127.0.0.1:1", open_record(place)) for key in "kkx")
+    elsewhere = Sessions("k" * 32, "http://127.0.0.1:1", open_record(place), rights="others")
+    cookie = await cookie_from(one)
+    known = await other.of(request_with(cookie))
     assert known is not None
     assert known.who == ALICE
-    assert stranger.of(request_with(cookie)) is None
-    assert other.of(request_with(one.form_for(known, "0123abcd"))) is None  # a form is no session.
-    assert other.of(request_with(cookie[:-3])) is None
-    assert other.of(request_with("")) is None
+    assert await stranger.of(request_with(cookie)) is None
+    assert await elsewhere.of(request_with(cookie)) is None
+    assert await other.of(request_with(one.form_for(known, "0123abcd"))) is None  # a form is no session.
+    assert await other.of(request_with(cookie[:-3])) is None
+    assert await other.of(request_with("")) is None
+    await one.end(request_with(cookie), Response())
+    assert await other.of(request_with(cookie)) is None
+
+
+async def test_who_may_less_by_the_settings_of_now_loses_the_rest_at_once(fleet: Fleet, issuer: Issuer) -> None:
+    """What a role grants was read when somebody signed in; the server that is started with less asks again."""
+    mapped = {"scope_map": {"desk": frozenset({"sims:write", "sims:approve"})}}
+    async with desk_of(fleet, issuer, ANY_HOLDER, **mapped) as desk, desk.browser("bob", "desk") as browser:
+        page = await waiting_page(desk, browser)
+        less = desk.settings.model_copy(update={"scope_map": {"desk": frozenset({"sims:read"})}})
+        async with served(less) as elsewhere:
+            there = str(page.url).replace(desk.address.removesuffix("/mcp"), elsewhere.removesuffix("/mcp"))
+            headers = {"Host": str(httpx.URL(desk.url).netloc, "ascii")}
+            answer = await browser.http.get(there, headers=headers)
+            assert (answer.status_code, answer.headers["location"][:8]) == (303, "/signin?")
+        assert (await browser.http.get(page.url)).status_code == 200
+
+
+async def test_where_it_cannot_be_kept_who_signed_in_nobody_is(fleet: Fleet, issuer: Issuer) -> None:
+    gone, key = fleet.state_dir / "gone", SecretStr("k" * 32)
+    async with (
+        desk_of(fleet, issuer, state_dir=gone, session_key=key) as desk,
+        desk.browser("alice") as browser,
+    ):
+        page = await browser.open(desk.url)
+        assert (page.status_code, "You were not signed in" in page.text) == (503, True)
+        assert SESSION not in browser.http.cookies

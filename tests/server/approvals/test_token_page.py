@@ -97,6 +97,7 @@ async def test_only_the_form_of_the_page_keeps_or_removes(fleet: Fleet, issuer: 
         fields["form"] = page.text.partition('name="form" value="')[2].partition('"')[0]
         elsewhere = await alice.send(desk.page(), fields, Origin="http://elsewhere.example")
         assert elsewhere.status_code == 403
+        assert (await alice.http.post(desk.page(), data=fields)).status_code == 403  # it does not say from where.
         assert (await alice.send(desk.page(), {**fields, "form": "made-up"})).status_code == 403
         assert (await alice.send(desk.page(), {**fields, "action": "else"})).status_code == 400
         assert (await alice.send(desk.page("borg"), fields)).status_code == 404

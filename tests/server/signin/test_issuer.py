@@ -149,3 +149,16 @@ async def test_the_public_address_is_answered_and_no_other(tmp_path_factory: pyt
         ):
             answer = await http.post(address, json=listing, headers={**good, **headers})
             assert answer.status_code in expected, headers
+
+
+async def test_keys_are_not_read_over_an_unsafe_way_that_leads_to_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In clear anybody on the way could be the issuer: here a proxy that answers with keys."""
+    async with issuing() as issuer:
+        monkeypatch.setenv("HTTP_PROXY", issuer.address)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        issuer.metadata = {"jwks_uri": "http://keys.example.com/keys"}
+        with pytest.raises(IssuerAwayError):
+            await IssuerKeys(issuer.address, None).key("one")
+        assert issuer.asked == 0

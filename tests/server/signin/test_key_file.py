@@ -1,5 +1,6 @@
 """Keys that are given out: shown once, kept as hashes, good until they are taken back."""
 
+import json
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +54,23 @@ def test_a_key_is_shown_once_and_kept_nowhere(tmp_path: Path) -> None:
         assert "bot" in listed.stdout
         assert "sims:read" in listed.stdout
         assert secret not in listed.stdout
+
+
+def test_the_list_says_which_workspaces_a_key_opens_by_their_file(tmp_path: Path) -> None:
+    here = environment(None, SIM_MCP_STATE_DIR=str(tmp_path))
+    for name, words in (("bound", ["--workspace", "acme"]), ("granted", []), ("stranger", [])):
+        invoked("keys", "add", name, *words, env=here)
+
+    def listed(env: dict[str, str]) -> dict[str, str]:
+        return {row["key"]: row["workspaces"] for row in json.loads(invoked("keys", "list", "--json", env=env).stdout)}
+
+    assert listed(here) == {"bound": "none, for none is named here", "granted": "all", "stranger": "all"}
+    file = tmp_path / "workspaces.toml"
+    grant = '[[workspace.allow]]\nkey = "granted"\n'
+    both = ('[[workspace]]\nname = "' + name + '"\ntoken_command = ["true"]\n' + grant for name in ("acme", "borg"))
+    file.write_text("\n".join(both))
+    several = {**here, "SIM_MCP_WORKSPACES": str(file)}
+    assert listed(several) == {"bound": "acme", "granted": "acme borg", "stranger": "none"}
 
 
 def test_without_keys_the_list_says_how_to_make_one(tmp_path: Path) -> None:

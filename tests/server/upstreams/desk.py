@@ -3,7 +3,7 @@
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import httpx
 from mcp import Client
 from pydantic import SecretStr
 
+from sim_mcp.changes.record.place import open_record
 from sim_mcp.server.upstreams.token_keys import TokenKeys
 from sim_mcp.server.upstreams.vault import Owner, Vault
 from sim_mcp.workspaces.file import Workspace
@@ -56,8 +57,9 @@ class Desk:
 
     async def kept(self, name: str, token: str, organisation: int | None = None) -> None:
         """Keep a token of somebody's without trying it, as one that emnify took when it was entered."""
-        vault = Vault(self.public.settings.record_place(), TokenKeys(self.public.settings))
-        await vault.keep("field", Owner(self.public.issuer.address, name), SecretStr(token), organisation)
+        with closing(open_record(self.public.settings.record_place())) as record:
+            vault = Vault(record, TokenKeys(self.public.settings))
+            await vault.keep("field", Owner(self.public.issuer.address, name), SecretStr(token), organisation)
 
     async def signed_in(self, name: str, role: str = "enterprise") -> None:
         """Have somebody enter the token of a role."""

@@ -187,7 +187,9 @@ async def test_a_program_with_a_key_has_no_token_of_its_own(fleet: Fleet, issuer
     async with desk_of(fleet, issuer) as desk:
         key = KeyFile(fleet.state_dir / "keys.json").add("nightly", frozenset({"sims:read"}), None)
         async with client_with(desk.public.address, key) as program:
-            assert "keys have no token of their own" in text_of(await program.call_tool("list_sims", {}))
+            assert "nightly did not sign in; programs with keys have none" in text_of(
+                await program.call_tool("list_sims", {})
+            )
 
 
 async def test_no_more_callers_than_the_operator_allows_are_kept_in_memory(fleet: Fleet, issuer: Issuer) -> None:

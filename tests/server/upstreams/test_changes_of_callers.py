@@ -1,5 +1,6 @@
 """A change is carried out, gone on with and read again with the token of who asked for it, and with no other."""
 
+import anyio
 import pytest
 
 from sim_mcp.changes.record.journal import Journal
@@ -57,6 +58,37 @@ async def test_a_change_whose_requester_removed_their_token_waits_and_goes_on_wi
         await desk.signed_in("alice")
         told = structured(await alice.call_tool("continue_change", {"plan": waiting["plan"]}))
         assert told["counts"] == {"changed": 1}
+
+
+async def test_a_token_that_is_removed_in_the_middle_of_a_change_sends_nothing_more(
+    fleet: Fleet, issuer: Issuer
+) -> None:
+    listed = (await fleet.api("GET", "/sim?per_page=500&q=status:1", role="enterprise")).json()
+    sims = [sim["iccid"] for sim in listed[:20]]
+    trusting = 'default = "allow"'
+    async with (
+        desk_of(fleet, issuer, policy=trusting) as desk,
+        desk.client("alice") as alice,
+        desk.public.browser("alice") as own,
+    ):
+        await desk.signed_in("alice")
+        await fleet.faults("latency=0.5@PATCH")
+        told = []
+
+        async def ask() -> None:
+            told.append(await alice.call_tool("set_sim_status", {"sims": sims, "status": "suspended"}))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            with anyio.fail_after(30):
+                while not await fleet.writes():  # noqa: ASYNC110  # the sandbox tells nobody.
+                    await anyio.sleep(0.05)
+            await desk.send(own, {"action": "remove"})
+        written = len(await fleet.writes())
+        assert 0 < written < len(sims)
+        counts = structured(told[0])["counts"]
+        assert counts["failed"] >= len(sims) - written
+        assert "was removed, or replaced, meanwhile" in text_of(told[0])
 
 
 async def test_a_change_whose_requesters_token_emnify_refuses_ends_in_those_words_and_sends_nothing(

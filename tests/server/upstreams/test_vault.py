@@ -2,12 +2,14 @@
 
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from sim_mcp.changes.record.place import Place, open_record
+from sim_mcp.changes.record.storage import Record
 from sim_mcp.sealing import SealError
 from sim_mcp.server.upstreams.token_keys import TokenKeys, TokenKeysError
 from sim_mcp.server.upstreams.vault import Owner, Vault
@@ -26,10 +28,14 @@ def keys(*names: str) -> TokenKeys:
 
 
 @pytest.fixture
-def vault(place: Place) -> Iterator[Vault]:
-    vault = Vault(place, keys("one"))
-    yield vault
-    vault.close()
+def record(place: Place) -> Iterator[Record]:
+    with closing(open_record(place)) as record:
+        yield record
+
+
+@pytest.fixture
+def vault(record: Record) -> Vault:
+    return Vault(record, keys("one"))
 
 
 async def test_a_token_is_found_by_its_owner_and_workspace_alone(vault: Vault) -> None:
@@ -48,22 +54,20 @@ async def test_a_token_is_found_by_its_owner_and_workspace_alone(vault: Vault) -
 
 @pytest.mark.parametrize("moved", [("workspace", "borg"), ("subject", "bob"), ("issuer", "https://other.example")])
 async def test_a_row_that_was_moved_to_somebody_else_does_not_open(
-    vault: Vault, place: Place, moved: tuple[str, str]
+    vault: Vault, record: Record, moved: tuple[str, str]
 ) -> None:
     await vault.keep("acme", ALICE, TOKEN, None)
     column, value = moved
-    record = open_record(place)
     with record.writing() as db:
         db.execute(f"UPDATE own_tokens SET {column} = ?", (value,))  # noqa: S608  # a column of the test's.
-    record.close()
     (kept,) = await vault.all()
     with pytest.raises(SealError, match="sealed for somebody else"):
         await vault.open(kept)
 
 
-async def test_its_use_is_noted_now_and_then(place: Place) -> None:
+async def test_its_use_is_noted_now_and_then(record: Record) -> None:
     clock = [0.0]
-    vault = Vault(place, keys("one"), elapsed_s=lambda: clock[0])
+    vault = Vault(record, keys("one"), elapsed_s=lambda: clock[0])
     await vault.keep("acme", ALICE, TOKEN, None)
     noted = []
     for clock[0] in (1.0, 200.0, 302.0):
@@ -80,25 +84,22 @@ async def test_its_use_is_noted_now_and_then(place: Place) -> None:
     kept = await vault.find("acme", ALICE)
     assert kept is not None
     assert kept.used is None
-    vault.close()
 
 
-async def test_after_rotation_the_old_key_is_not_needed(vault: Vault, place: Place) -> None:
+async def test_after_rotation_the_old_key_is_not_needed(vault: Vault, record: Record) -> None:
     await vault.keep("acme", ALICE, TOKEN, None)
     await vault.keep("acme", BOB, SecretStr("a-token-of-bob"), None)
     before = await vault.find("acme", ALICE)
-    both = Vault(place, keys("two", "one"))
+    both = Vault(record, keys("two", "one"))
     assert await both.rotate() == (2, 0)
     assert await both.rotate() == (0, 0)
-    new = Vault(place, keys("two"))
+    new = Vault(record, keys("two"))
     kept = await new.find("acme", ALICE)
     assert before is not None
     assert kept is not None
     assert (kept.sealed.key, await new.open(kept), kept.entered) == ("two", TOKEN, before.entered)
-    third = Vault(place, keys("three"))
+    third = Vault(record, keys("three"))
     assert await third.rotate() == (0, 2)
-    for each in (both, new, third):
-        each.close()
 
 
 async def test_keys_in_a_file_are_read_again_when_it_changes(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sim_mcp.changes.record.record_file import RecordFile
 from sim_mcp.principal import Principal
 from sim_mcp.server.approvals.sessions import Sessions
 from sim_mcp.workspaces.file import claims_that_count
@@ -95,9 +96,11 @@ async def test_of_what_an_issuer_says_a_session_keeps_what_opens_a_workspace(
     desk.grants = {"acme": '[[workspace.allow]]\nclaim = "groups"\nvalue = "field"'}
     workspaces = desk.settings().workspaces
     assert claims_that_count(workspaces, claims) == kept
-    sessions, response = Sessions("k" * 32, "http://127.0.0.1"), Response()
-    sessions.begin(response, Principal("https://i.example", "erin", "erin", frozenset({"sims:read"}), claims=kept))
+    sessions, response = Sessions("k" * 32, "http://127.0.0.1", RecordFile(desk.directory)), Response()
+    await sessions.begin(
+        response, Principal("https://i.example", "erin", "erin", frozenset({"sims:read"}), claims=kept)
+    )
     cookie = response.headers["set-cookie"].partition(";")[0]
-    session = sessions.of(Request({"type": "http", "headers": [(b"cookie", cookie.encode())]}))
+    session = await sessions.of(Request({"type": "http", "headers": [(b"cookie", cookie.encode())]}))
     assert session is not None
     assert (workspaces[0].principal(session.who) is not None) is bool(kept)

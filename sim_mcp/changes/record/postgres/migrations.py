@@ -137,6 +137,58 @@ CREATE TABLE own_tokens (
 COMMENT ON TABLE own_tokens IS 'the tokens that callers bring, sealed: they open with a key that is not in here';
 """
 
+_PEOPLE = """
+CREATE TABLE sign_ins (
+    id text COLLATE "C" PRIMARY KEY,
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    name text NOT NULL,
+    at text COLLATE "C" NOT NULL,
+    ends text COLLATE "C" NOT NULL
+);
+
+CREATE FUNCTION tell_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('sim_mcp_planned', NEW.plan);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER told_when_planned AFTER INSERT ON entries
+    FOR EACH ROW WHEN (NEW.kind = 'planned') EXECUTE FUNCTION tell_plan();
+
+CREATE TABLE calls (
+    caller text COLLATE "C" PRIMARY KEY,
+    free_at double precision NOT NULL
+);
+COMMENT ON COLUMN calls.caller IS 'a hash: whose calls these are, is nobody''s business here';
+
+CREATE FUNCTION take_call(
+    sender text, who text, per_minute integer, OUT wait double precision, OUT together bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    now_s double precision;
+    free double precision;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    INSERT INTO calls (caller, free_at) VALUES (who, 0) ON CONFLICT DO NOTHING;
+    SELECT free_at INTO free FROM calls WHERE caller = who FOR UPDATE;
+    now_s := extract(epoch FROM clock_timestamp());
+    free := greatest(coalesce(free, 0), now_s) + 60.0 / per_minute;
+    wait := greatest(0, free - now_s - 60);
+    IF wait < 1e-6 THEN
+        wait := 0;
+        UPDATE calls SET free_at = free WHERE caller = who;
+    END IF;
+    IF random() < 0.01 THEN
+        DELETE FROM calls WHERE caller IN (
+            SELECT caller FROM calls WHERE free_at < now_s AND caller <> who FOR UPDATE SKIP LOCKED
+        );
+    END IF;
+    INSERT INTO senders (name, seen) VALUES (sender, now_s)
+    ON CONFLICT (name) DO UPDATE SET seen = EXCLUDED.seen WHERE senders.seen < EXCLUDED.seen - 5;
+    SELECT count(*) INTO together FROM senders WHERE seen > now_s - 60;
+END $$;
+"""
+
 MIGRATIONS = (
     Migration("keep plans, decisions, intents, answers and outcomes", _THE_RECORD),
     Migration("take turns at plans, and tell decisions", _TURNS),
@@ -144,6 +196,7 @@ MIGRATIONS = (
     Migration("tell which SIM is written to", _WRITES),
     Migration("keep what one server read of a fleet for all", FLEETS),
     Migration("keep the tokens that callers bring, sealed", _OWN_TOKENS),
+    Migration("keep who is signed in on the pages, tell plans, count calls", _PEOPLE),
     Migration("leave room in emnify's limits for what matters more", RANKS),
 )
 """From version 0, which an empty database is at."""

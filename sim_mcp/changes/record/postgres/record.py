@@ -6,7 +6,7 @@ or failed over to a copy that lags, does not have it.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 import psycopg
@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from sim_mcp.changes.record.postgres.migrations import VERSION, version_of
 from sim_mcp.changes.record.postgres.turns import TURN_S, Turns
-from sim_mcp.changes.record.storage import WAITS_S, Database, JournalError, News, Record, Rows
+from sim_mcp.changes.record.storage import WAITS_S, Database, JournalError, News, Record, Rows, What
 from sim_mcp.postgres import Connections
 
 _LAST = "SELECT n, at, kind, plan, item, body FROM entries ORDER BY n DESC LIMIT 1"
@@ -27,7 +27,11 @@ SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synch
 """A server that is frozen in a transaction does not hold up the others for ever; what is committed is on disk."""
 
 _ABANDONED = "SELECT plan FROM turns WHERE until <= clock_timestamp() ORDER BY until"
-_CHANNELS: dict[str, Literal["decided", "written"]] = {"sim_mcp_decided": "decided", "sim_mcp_written": "written"}
+_CHANNELS: dict[str, What] = {
+    "sim_mcp_planned": "planned",
+    "sim_mcp_decided": "decided",
+    "sim_mcp_written": "written",
+}
 _CONNECTS_WITHIN_S = 1.0
 _CONNECTS_AGAIN_IN_S = 1.0
 _MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction)
@@ -98,7 +102,7 @@ class PostgresRecord:
             with suppress(psycopg.Error):
                 db = await self.connections.connect_async()
                 try:
-                    await db.execute("LISTEN sim_mcp_decided; LISTEN sim_mcp_written")
+                    await db.execute("LISTEN sim_mcp_planned; LISTEN sim_mcp_decided; LISTEN sim_mcp_written")
                     async for told in db.notifies():
                         yield News(_CHANNELS[told.channel], told.payload)
                 finally:

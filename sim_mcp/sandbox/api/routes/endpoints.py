@@ -6,10 +6,8 @@ from sim_mcp.sandbox.api.query import ENDPOINT_ORDER, Page, main_page, order
 from sim_mcp.sandbox.api.routes.connectivity import connectivity, subscriber_info
 from sim_mcp.sandbox.api.routes.sims import days_answer, months_answer
 from sim_mcp.sandbox.api.shapes import SERVICE_PROFILE, TARIFF_PROFILE, endpoint_shape
-from sim_mcp.sandbox.store.store import EndpointRow, SimRow
-from sim_mcp.sandbox.world.catalogue import OPERATORS, DeviceStatus, EventType
-from sim_mcp.sandbox.world.clock import from_ms
-from sim_mcp.sandbox.world.events import operator_detail
+from sim_mcp.sandbox.store.store import SimRow
+from sim_mcp.sandbox.world.catalogue import DeviceStatus, EventType
 
 _PAGE = 1000
 _TEXT_FIELDS = ("name", "tags", "imei")
@@ -43,9 +41,9 @@ def update_endpoint(call: Call) -> Answer:
     """Answer `PATCH /api/v1/endpoint/{id}`: names, status, IMEI lock, and the SIM in it."""
     endpoint = call.endpoint()
     body = call.json_object()
-    _check_profiles(body)
-    joining = _joining(call, endpoint, body)
-    status = _status(body)
+    check_profiles(body, "Update endpoint validation error")
+    joining = sim_to_join(call, endpoint.org, endpoint.id, body)
+    status = wanted_status(body)
     if "name" in body and not body["name"]:
         detail: dict[str, object] = {"error_code": 1402, "error_token": "Required", "message": "Name is required."}
         raise Refusal(error(422, 1400, "InputValidationFailed", "Update endpoint validation error", errors=[detail]))
@@ -69,13 +67,13 @@ def update_endpoint(call: Call) -> Answer:
 
 def get_connectivity(call: Call) -> Answer:
     """Answer `GET /api/v1/endpoint/{id}/connectivity`."""
-    endpoint = _endpoint_or_empty(call)
+    endpoint = call.endpoint_or_empty()
     return php(connectivity(call.core, endpoint, call.store.sim_of_endpoint(endpoint.id)))
 
 
 def reset_connectivity(call: Call) -> Answer:
     """Answer `PATCH /api/v1/endpoint/{id}/connectivity`; it ends a factory test (emnify docs: factory test mode)."""
-    endpoint = _endpoint_or_empty(call)
+    endpoint = call.endpoint_or_empty()
     body = call.json_object()
     asked = {name: body[name] for name in ("pdp_context", "location") if name in body}
     if not asked or (call.unknowns.reset_values == "422" and any(each is not None for each in asked.values())):
@@ -98,85 +96,24 @@ def get_connectivity_info(call: Call) -> Answer:
     return scala(subscriber_info(call.core, endpoint, call.store.sim_of_endpoint(endpoint.id)))
 
 
-def get_data_quota(call: Call) -> Answer:
-    """Answer `GET /api/v1/endpoint/{id}/quota/data`, in MB; 404 without a quota."""
-    return _quota(call, "SELECT status, volume, assigned, expiry, changed FROM quota WHERE endpoint = ?")
-
-
-def get_sms_quota(call: Call) -> Answer:
-    """Answer `GET /api/v1/endpoint/{id}/quota/sms`, in SMS; 404 without a quota."""
-    return _quota(call, "SELECT status, volume, assigned, expiry, changed FROM sms_quota WHERE endpoint = ?")
-
-
-def _quota(call: Call, sql: str) -> Answer:
-    rows = call.store.rows(sql, _endpoint_or_empty(call).id)
-    if not rows:
-        return nothing(Backend.PHP, 404)
-    status, volume, assigned, expiry, changed = rows[0]
-    names = {1: "ACTIVE", 2: "EXHAUSTED", 3: "EXPIRED"}
-    return php(
-        {
-            "status": {"id": str(status), "description": names[int(str(status))]},
-            "volume": volume,
-            "expiry_date": _blank_date(expiry),
-            "action_on_exhaustion": {"id": "1", "description": "Block"},
-            "auto_refill": 0,
-            "threshold_percentage": 20,
-            "threshold_volume": float(str(assigned)) / 5,
-            "last_volume_added": assigned,
-            "last_status_change_date": _blank_date(changed),
-        }
-    )
-
-
-def get_operator_blacklist(call: Call) -> Answer:
-    """Answer `GET /api/v1/endpoint/{id}/operator_blacklist`."""
-    endpoint = call.endpoint()
-    rows = call.store.rows("SELECT operator FROM blacklist WHERE endpoint = ? ORDER BY operator", endpoint.id)
-    return scala([operator_detail(OPERATORS[int(str(row[0]))]) for row in rows])
-
-
-def list_limit_extensions(call: Call) -> Answer:
-    """Answer `GET /api/v1/endpoint/{id}/traffic_limit_extension`; its form is from emnify's OpenAPI description."""
-    endpoint = _endpoint_or_empty(call)
-    rows = call.store.rows(
-        "SELECT id, volume, created, expires FROM limit_extension WHERE endpoint = ? ORDER BY id", endpoint.id
-    )
-    return php(
-        [
-            {
-                "id": number,
-                "endpoint_id": endpoint.id,
-                "traffic_limit_id": 1,
-                "volume": volume,
-                "created_at": _blank_date(created),
-                "expiration_date": _blank_date(expires),
-            }
-            for number, volume, created, expires in rows
-        ]
-    )
-
-
 def get_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/endpoint/{id}/stats`."""
-    endpoint = _endpoint_or_empty(call)
+    endpoint = call.endpoint_or_empty()
     return months_answer(call, call.core.traffic.sims_in(endpoint), "endpoint_id", endpoint.id, endpoint.id)
 
 
 def get_daily_stats(call: Call) -> Answer:
     """Answer `GET /api/v1/endpoint/{id}/stats/daily`."""
-    endpoint = _endpoint_or_empty(call)
+    endpoint = call.endpoint_or_empty()
     return days_answer(call, call.core.traffic.sims_in(endpoint), endpoint.id)
 
 
-def _endpoint_or_empty(call: Call) -> EndpointRow:
-    endpoint = call.find_endpoint()
-    if endpoint is None:
-        raise Refusal(nothing(Backend.PHP, 404))
-    return endpoint
+def check_profiles(body: dict[str, object], message: str) -> None:
+    """Check the policies that a device is to have.
 
-
-def _check_profiles(body: dict[str, object]) -> None:
+    Raises:
+        Refusal: 422 1400 as recorded, if there is none of that id; with this message.
+    """
     errors: list[dict[str, object]] = []
     for name, word, known in (
         ("service_profile", "Service profile", SERVICE_PROFILE[0]),
@@ -184,13 +121,18 @@ def _check_profiles(body: dict[str, object]) -> None:
     ):
         wanted = reference(body[name]) if name in body else known
         if wanted != known:
-            message = f"{word} with Id '{wanted}' not found."
-            errors.append({"error_code": 1401, "error_token": "InvalidReference", "message": message})
+            told = f"{word} with Id '{wanted}' not found."
+            errors.append({"error_code": 1401, "error_token": "InvalidReference", "message": told})
     if errors:
-        raise Refusal(error(422, 1400, "InputValidationFailed", "Update endpoint validation error", errors=errors))
+        raise Refusal(error(422, 1400, "InputValidationFailed", message, errors=errors))
 
 
-def _joining(call: Call, endpoint: EndpointRow, body: dict[str, object]) -> SimRow | None:
+def sim_to_join(call: Call, org: int, endpoint: int | None, body: dict[str, object]) -> SimRow | None:
+    """Return the SIM that is to be in a device of an organisation; None if the body names none.
+
+    Raises:
+        Refusal: 400, 404 or 409, if there is no such SIM or it is in another device.
+    """
     value = body.get("sim")
     wanted = reference(value)
     if wanted is None:
@@ -198,24 +140,25 @@ def _joining(call: Call, endpoint: EndpointRow, body: dict[str, object]) -> SimR
             raise bad_request("sim needs an id.")
         return None
     sim = call.find_sim(wanted)
-    if sim is None or sim.customer != endpoint.org:
+    if sim is None or sim.customer != org:
         raise Refusal(error(404, 1401, "InvalidReference", f"Sim with Id '{wanted}' not found."))
-    if sim.endpoint_id not in {None, endpoint.id}:
+    if sim.endpoint_id not in {None, endpoint}:
         raise Refusal(not_allowed("409", f"Sim with Id '{wanted}' is already assigned to an endpoint."))
     return sim
 
 
-def _status(body: dict[str, object]) -> DeviceStatus | None:
+def wanted_status(body: dict[str, object]) -> DeviceStatus | None:
+    """Return the status that a device is to have; None if the body names none.
+
+    Raises:
+        Refusal: 422 1401, if there is no such status.
+    """
     if "status" not in body:
         return None
     wanted = reference(body["status"])
     if wanted not in {DeviceStatus.ENABLED, DeviceStatus.DISABLED}:
         raise Refusal(error(422, 1401, "InvalidReference", f"Endpoint status with Id '{wanted}' not found."))
     return DeviceStatus(wanted)
-
-
-def _blank_date(at: object) -> str:
-    return from_ms(int(str(at))).strftime("%Y-%m-%d %H:%M:%S")
 
 
 ROUTES: tuple[RouteEntry, ...] = (
@@ -225,10 +168,6 @@ ROUTES: tuple[RouteEntry, ...] = (
     ("GET", "/endpoint/{id}/connectivity", get_connectivity),
     ("PATCH", "/endpoint/{id}/connectivity", reset_connectivity),
     ("GET", "/endpoint/{id}/connectivity_info", get_connectivity_info),
-    ("GET", "/endpoint/{id}/quota/data", get_data_quota),
-    ("GET", "/endpoint/{id}/quota/sms", get_sms_quota),
-    ("GET", "/endpoint/{id}/operator_blacklist", get_operator_blacklist),
-    ("GET", "/endpoint/{id}/traffic_limit_extension", list_limit_extensions),
     ("GET", "/endpoint/{id}/stats", get_stats),
     ("GET", "/endpoint/{id}/stats/daily", get_daily_stats),
 )
