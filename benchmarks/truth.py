@@ -1,10 +1,13 @@
 """What the sandbox says, to compare answers with that are given while SIMs are changed."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 
 import anyio
+import httpx
 
 from tests.support import Fleet
 
@@ -19,8 +22,8 @@ class Truth:
     """The SIMs that are asked about, which nobody changes, and those that are changed."""
 
     fleet: Fleet
-    headers: dict[str, str]
-    """Of somebody who signed in to the sandbox itself, once: that is limited too."""
+    http: httpx.AsyncClient
+    """Of somebody who signed in to the sandbox itself."""
     sims: dict[str, dict[str, Any]]
     """As the API says, by ICCID with its check digit."""
     iccids: list[str]
@@ -29,19 +32,6 @@ class Truth:
     """What each of the first used, before anybody was asked."""
     told_mb: list[tuple[str, float]] = field(default_factory=list)
     told_status: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    async def of(cls, fleet: Fleet, number: int) -> Self:
-        """Read so many SIMs that are in service, and as many to be changed."""
-        token = {"application_token": fleet.world.tokens["enterprise"]}
-        login = (await fleet.control.post("/api/v1/authenticate", json=token)).raise_for_status().json()
-        headers = {"Authorization": f"Bearer {login['auth_token']}"}
-        listed = await fleet.control.get("/api/v1/sim?per_page=1000", headers=headers)
-        sims = {row["iccid_with_luhn"]: row for row in listed.raise_for_status().json()}
-        active = [iccid for iccid, row in sims.items() if row["status"]["description"] == "Activated"]
-        asked, changing = active[:number], active[number : 2 * number]
-        usage = {iccid: await _usage(fleet, headers, sims[iccid]["id"]) for iccid in asked}
-        return cls(fleet, headers, sims, asked, changing, usage)
 
     def question(self, turn: int, own: str) -> tuple[str, dict[str, Any]]:
         """Return a tool and its arguments, another each turn."""
@@ -76,7 +66,7 @@ class Truth:
         """Return what was wrong that only now can be told: usage grows, and what was changed has to be so."""
         wrong = []
         asked = {iccid for iccid, _ in self.told_mb}
-        after = {iccid: await _usage(self.fleet, self.headers, self.sims[iccid]["id"]) for iccid in asked}
+        after = {iccid: await _usage(self.http, self.sims[iccid]["id"]) for iccid in asked}
         for iccid, told_mb in self.told_mb:
             least, most = _month_mb(self.usage[iccid]), _month_mb(after[iccid])
             if not least <= told_mb <= most:
@@ -125,9 +115,25 @@ class Truth:
             assert sim["iccid"] in self.sims, answer
 
 
-async def _usage(fleet: Fleet, headers: dict[str, str], sim_id: int) -> dict[str, Any]:
+@asynccontextmanager
+async def truth_of(fleet: Fleet, number: int) -> AsyncIterator[Truth]:
+    """Read so many SIMs that are in service, and as many to be changed, from an address that is limited by itself."""
+    way = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
+    async with httpx.AsyncClient(base_url=fleet.world.base_url, transport=way) as http:
+        token = {"application_token": fleet.world.tokens["enterprise"]}
+        login = (await http.post("/api/v1/authenticate", json=token)).raise_for_status().json()
+        http.headers["Authorization"] = f"Bearer {login['auth_token']}"
+        listed = (await http.get("/api/v1/sim?per_page=1000")).raise_for_status().json()
+        sims = {row["iccid_with_luhn"]: row for row in listed}
+        active = [iccid for iccid, row in sims.items() if row["status"]["description"] == "Activated"]
+        asked, changing = active[:number], active[number : 2 * number]
+        usage = {iccid: await _usage(http, sims[iccid]["id"]) for iccid in asked}
+        yield Truth(fleet, http, sims, asked, changing, usage)
+
+
+async def _usage(http: httpx.AsyncClient, sim_id: int) -> dict[str, Any]:
     while True:
-        answer = await fleet.control.get(f"/api/v1/sim/{sim_id}/stats", headers=headers)
+        answer = await http.get(f"/api/v1/sim/{sim_id}/stats")
         if answer.status_code != _TOO_MANY:
             found: dict[str, Any] = answer.raise_for_status().json()
             return found

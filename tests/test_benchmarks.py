@@ -19,7 +19,7 @@ from benchmarks.common import times
 from benchmarks.exports import count_exported
 from benchmarks.inventory import check_complete
 from benchmarks.overhead import check_same_sims
-from benchmarks.truth import Truth
+from benchmarks.truth import truth_of
 from sim_mcp.emnify import EmnifyClient
 from sim_mcp.fleet.inventory.inventory import Inventory
 from sim_mcp.sandbox import SandboxSettings, running
@@ -189,38 +189,38 @@ def test_a_response_that_failed_is_no_answer(response: dict[str, Any], as_event:
 
 
 async def test_an_answer_to_the_crowd_has_to_be_what_the_sandbox_says(client: Client, fleet: Fleet) -> None:
-    truth = await Truth.of(fleet, 2)
-    own, other = truth.iccids
-    wrong: dict[str, dict[str, Any]] = {
-        "get_sim": {"status": "Suspended"},
-        "get_sim_usage": {"last_month": {"data_mb": 0.001}},
-        "list_sims": {"sims": []},
-        "summarize_sims": {"groups": [{"status": "Activated", "sims": 60}]},
-        "find_sims": {"sims": [{"iccid": other}]},
-    }
-    for turn, (tool, changed) in enumerate(wrong.items()):
-        asked, arguments = truth.question(turn, own)
-        assert asked == tool
-        answer = structured(await client.call_tool(tool, arguments))
-        truth.check(tool, own, answer)
-        with pytest.raises(AssertionError):
-            truth.check(tool, own, {**answer, **changed})
-    assert await truth.check_afterwards() == []
-    truth.told_mb.append((own, 1e9))
-    assert len(await truth.check_afterwards()) == 1
+    async with truth_of(fleet, 2) as truth:
+        own, other = truth.iccids
+        wrong: dict[str, dict[str, Any]] = {
+            "get_sim": {"status": "Suspended"},
+            "get_sim_usage": {"last_month": {"data_mb": 0.001}},
+            "list_sims": {"sims": []},
+            "summarize_sims": {"groups": [{"status": "Activated", "sims": 60}]},
+            "find_sims": {"sims": [{"iccid": other}]},
+        }
+        for turn, (tool, changed) in enumerate(wrong.items()):
+            asked, arguments = truth.question(turn, own)
+            assert asked == tool
+            answer = structured(await client.call_tool(tool, arguments))
+            truth.check(tool, own, answer)
+            with pytest.raises(AssertionError):
+                truth.check(tool, own, {**answer, **changed})
+        assert await truth.check_afterwards() == []
+        truth.told_mb.append((own, 1e9))
+        assert len(await truth.check_afterwards()) == 1
 
 
 async def test_a_change_that_is_not_seen_at_once_is_wrong_unless_the_answer_says_how_old_it_is(fleet: Fleet) -> None:
-    truth = await Truth.of(fleet, 1)
-    (own,), changed_at = truth.changing, datetime.now(UTC)
-    before = {"iccid": own, "status": "Activated"}
-    with pytest.raises(AssertionError, match="suspended, but Activated"):
-        truth.check_changed(own, "suspended", changed_at, before)
-    old = f"{changed_at - timedelta(minutes=5):%Y-%m-%dT%H:%MZ}"
-    truth.check_changed(own, "suspended", changed_at, {**before, "known_as_of": old})
-    assert await truth.check_afterwards() == [f"{own} is not suspended"]
-    await fleet.api("PATCH", f"/sim/{truth.sims[own]['id']}", role="enterprise", json={"status": {"id": 2}})
-    assert await truth.check_afterwards() == []
+    async with truth_of(fleet, 1) as truth:
+        (own,), changed_at = truth.changing, datetime.now(UTC)
+        before = {"iccid": own, "status": "Activated"}
+        with pytest.raises(AssertionError, match="suspended, but Activated"):
+            truth.check_changed(own, "suspended", changed_at, before)
+        old = f"{changed_at - timedelta(minutes=5):%Y-%m-%dT%H:%MZ}"
+        truth.check_changed(own, "suspended", changed_at, {**before, "known_as_of": old})
+        assert await truth.check_afterwards() == [f"{own} is not suspended"]
+        await fleet.api("PATCH", f"/sim/{truth.sims[own]['id']}", role="enterprise", json={"status": {"id": 2}})
+        assert await truth.check_afterwards() == []
 
 
 def test_both_calls_have_to_find_the_same_sims() -> None:

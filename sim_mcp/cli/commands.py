@@ -16,7 +16,7 @@ from sim_mcp import __version__
 from sim_mcp.addresses import is_loopback
 from sim_mcp.changes.policy.rules import PolicyError, read_policy
 from sim_mcp.cli import call as shell
-from sim_mcp.cli import database
+from sim_mcp.cli import database, interrupts
 from sim_mcp.cli import demo as demonstration
 from sim_mcp.cli.audit import audit_rows, print_audit
 from sim_mcp.cli.completion import complete_key, complete_tool
@@ -43,7 +43,6 @@ from sim_mcp.settings import ENV_FILE, Settings, SettingsError, read_settings
 from sim_mcp.tools.context import why_no_token
 
 _USAGE_EXIT_CODE = 2
-_INTERRUPTED_EXIT_CODE = 130
 
 
 class UsageError(click.ClickException):
@@ -186,14 +185,14 @@ def call(*, tool: str, arguments: tuple[str, ...], as_json: bool, sandbox: bool)
     if not settings.has_token and not sandbox:
         raise UsageError(why_no_token(settings))
     try:
-        result = anyio.run(_call, settings, sandbox, tool, arguments)
+        result = interrupts.run(_call, settings, sandbox, tool, arguments)
     except KeyboardInterrupt:
         click.echo(
             "\nInterrupted: an open form was not answered, so nothing changed; an unfinished export left no file.",
             err=True,
         )
         # A regular exit would wait for the thread that reads the keyboard.
-        os._exit(_INTERRUPTED_EXIT_CODE)
+        os._exit(interrupts.INTERRUPTED_EXIT_CODE)
     except shell.ArgumentError as error:
         raise UsageError(f"{error} Nothing was sent.") from None
     shell.print_result(result, as_json=as_json, options="--sandbox" if sandbox else "")

@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 import click
 
 from sim_mcp.changes.record.place import open_record
-from sim_mcp.changes.record.sign_ins import KeptSignIn, SignIns
 from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.cli.options import env_file_option, json_option
 from sim_mcp.cli.streams import Output, reader_may_leave
 from sim_mcp.cli.tables import records
+from sim_mcp.server.approvals.sign_ins import KeptSignIn, SignIns
 from sim_mcp.settings import Settings
 
 T = TypeVar("T")

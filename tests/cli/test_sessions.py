@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from sim_mcp.changes.record.place import Place, open_record
-from sim_mcp.changes.record.sign_ins import SignIns
+from sim_mcp.server.approvals.sign_ins import SignIns
 from tests.processes.test_commands import run
 from tests.processes.test_serving import environment
 

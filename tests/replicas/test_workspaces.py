@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sim_mcp.changes.record.audit import AuditRow, audit
 from sim_mcp.server.app import build_server
 from tests.changes.test_approval import press
+from tests.replicas.database import heard_by_somebody
 from tests.server.workspaces.desk import NAMES, desk_of
 from tests.support import structured
 
@@ -46,3 +47,17 @@ async def test_a_change_that_another_server_left_is_finished_in_its_workspace(
         assert [len(await desk.changed(name)) for name in NAMES] == [0, 1]
     taken = [record.getMessage() for record in caplog.records if "another server left it" in record.getMessage()]
     assert len(taken) == 1
+
+
+async def test_one_connection_listens_for_all_workspaces_of_a_server(place: SecretStr, tmp_path: Path) -> None:
+    async with desk_of(tmp_path) as desk, Client(build_server(desk.settings(database_url=place))) as client:
+        for name in NAMES:
+            iccid = desk.fleets[name].scenarios["healthy"]["iccid"]
+            change = {"workspace": name, "sims": [iccid], "status": "suspended"}
+            assert structured(await client.call_tool("set_sim_status", change))["approve_at"]
+        await heard_by_somebody(place)
+        with psycopg.connect(place.get_secret_value(), autocommit=True) as db:
+            listening = db.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen%'"
+            ).fetchone()
+    assert listening == (1,)

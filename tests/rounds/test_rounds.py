@@ -99,8 +99,10 @@ async def test_a_change_is_done_once_and_all_of_it_told_whatever_fails_meanwhile
         told = list(audit(fleet.place))
         check_told(told, bad, sims)
         await assert_true(fleet, sims)
-        outcomes = Counter(row.outcome for row in told if row.event != "decided")
+        # What is in doubt is read again, and then stands there twice.
+        outcomes = Counter({each.sim: each.outcome for each in told if each.event != "decided"}.values())
         assert row["counts"] == dict(outcomes)
+        # A server may be struck between the record of what it is about to send, and sending it.
         assert outcomes["changed"] >= SIMS - len(bad.blows), outcomes
 
 

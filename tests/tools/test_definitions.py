@@ -41,6 +41,15 @@ def tokens(text: str) -> int:
     return len(bpe_openai.get_encoding("o200k_base").encode(text))
 
 
+async def test_no_argument_is_wanted_in_a_header_for_the_server_compares_none() -> None:
+    server = build_server(Settings())
+    compares = server._lowlevel_server.get_tool_input_schema
+    assert compares is not None
+    for name, tool in (await tools()).items():
+        assert compares(name) is None
+        assert "x-mcp-header" not in tool.model_dump_json(by_alias=True), f"{name}: see SimServer._tool_input_schema"
+
+
 async def test_the_whole_list_stays_under_its_budget() -> None:
     whole = await listed()
     assert tokens(whole.model_dump_json(by_alias=True, exclude_none=True)) < 6500

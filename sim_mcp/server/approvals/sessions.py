@@ -9,10 +9,10 @@ import jwt
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sim_mcp.changes.record.sign_ins import SignIns
 from sim_mcp.changes.record.storage import JournalError, Record
 from sim_mcp.principal import Principal
 from sim_mcp.recorder import Recorder
+from sim_mcp.server.approvals.sign_ins import SignIns
 
 SESSION_LASTS_S = 3600
 """How long a sign-in is good: as long as somebody may still approve whose access was taken back at the issuer alone."""

@@ -8,6 +8,7 @@ import anyio
 
 from sim_mcp.changes.record.entries import Caller
 from sim_mcp.changes.record.storage import JournalError
+from sim_mcp.emnify import EmnifyError
 from sim_mcp.principal import Principal
 from sim_mcp.server.upstreams.own_tokens import NoOwnTokenError, OwnToken, OwnTokens
 from sim_mcp.server.upstreams.running import Opening, Running, Slot, TooManyAtWorkError
@@ -80,7 +81,7 @@ class Callers:
                     plan,
                     workspace.name,
                 )
-        except (JournalError, TooManyAtWorkError) as error:
+        except (EmnifyError, JournalError, TooManyAtWorkError) as error:
             log.info("What is left of a caller's changes waits: %s", type(error).__name__)
 
     async def go_on_once(self, workspace: Workspace, caller: Caller, plan: str | None) -> None:

@@ -107,13 +107,14 @@ def render(answer: ChangeReport) -> str:
 
 def _render_head(answer: ChangeReport) -> list[str | None]:
     counts = format_counts(answer.counts)
+    agreed = f"Agreed by: {answer.agreed}." if answer.agreed else "Nobody had to agree."
     if answer.agreed is None and counts and not set(answer.counts) - {"refused", "already"}:
         return [f"Nothing changed: {counts}. Plan {answer.plan} is {answer.state}."]
     return [
         f"Plan {answer.plan}: {answer.state}.",
         f"Nothing changed yet. A person has to approve it at {answer.approve_at}" if answer.approve_at else None,
         "Send them this link now; continue_change then waits for them." if answer.approve_at else None,
-        f"Result: {counts}. Agreed by: {answer.agreed or 'nobody had to'}." if counts else None,
+        f"Result: {counts}. {agreed}" if counts else None,
     ]
 
 

@@ -150,8 +150,14 @@ def _render_row(row: ChangeRow) -> str:
         *(f"  {sim}" for sim in row.sims or ()),
         f"  {row.not_shown:,} SIMs more; sim-mcp audit has them all." if row.not_shown else None,
         f"  {format_quantity(row.others, 'other SIM')} in this plan: list_changes without sim." if row.others else None,
-        f"  Agreed by: {row.agreed or 'nobody'}. {f'Asked by: {row.by}. ' if row.by else ''}Client: {row.client}.",
+        f"  {_render_decision(row)} {f'Asked by: {row.by}. ' if row.by else ''}Client: {row.client}.",
     )
+
+
+def _render_decision(row: ChangeRow) -> str:
+    if row.agreed is None:
+        return "Nobody has decided yet." if row.state == "waiting" else "Nobody agreed."
+    return f"{'Rejected' if row.state == 'rejected' else 'Agreed'} by: {row.agreed}."
 
 
 def _hint(found: list[Change]) -> str:

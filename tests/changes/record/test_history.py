@@ -49,6 +49,10 @@ async def test_changes_are_listed_by_how_they_stand_by_sim_and_by_time(fleet: Fl
             (second["plan"], "waiting"),
             (first["plan"], "done"),
         ]
+        text = text_of(await client.call_tool("list_changes", {}))
+        said = [line.strip() for line in text.splitlines() if "Client: " in line]
+        decided = ["Rejected by: a person, on the approval page", "Nobody has decided yet", "Agreed by: a person, on"]
+        assert [line.startswith(how) for line, how in zip(said, decided, strict=True)] == [True] * 3
         assert every[2]["counts"] == {"changed": 2}
         assert every[2]["agreed"] == "a person, on the approval page"
         assert every[1]["next"] == f'continue_change(plan="{second["plan"]}")'

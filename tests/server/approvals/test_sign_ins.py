@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from sim_mcp.changes.record.place import Place, open_record
-from sim_mcp.changes.record.sign_ins import SignIns
+from sim_mcp.server.approvals.sign_ins import SignIns
 from tests.changes.policy.test_agreement import NOON, Clock
 
 
