@@ -30,7 +30,7 @@ from sim_mcp.emnify.http.calls import A_WHILE_S, Answer, Call, check_page, colle
 from sim_mcp.emnify.http.shared_reads import SharedReads
 from sim_mcp.emnify.http.transport import Transport
 from sim_mcp.emnify.limits.asking import asking_now
-from sim_mcp.emnify.limits.budget import Budget
+from sim_mcp.emnify.limits.budget import OwnBudget
 from sim_mcp.emnify.limits.pacer import Pacer
 from sim_mcp.emnify.limits.rate_limit import PUBLISHED_LIMITS, Limits
 from sim_mcp.emnify.limits.shared_limits import LimitStore
@@ -64,7 +64,7 @@ class EmnifyClient:
         observer: Observer = NOBODY,
         limit_store: LimitStore | None = None,
         application_tokens: ApplicationTokens | None = None,
-        budget: Budget | None = None,
+        budget: OwnBudget | None = None,
         kept_for: str = "",
     ) -> None:
         """Make a client.

@@ -19,7 +19,7 @@ from sim_mcp.changes.service import ChangeService
 from sim_mcp.changes.sharing import Sharing, TakeUp
 from sim_mcp.emnify import PUBLISHED_LIMITS, EmnifyClient
 from sim_mcp.emnify.http.auth import ApplicationTokens
-from sim_mcp.emnify.limits.budget import Budget, OwnBudget
+from sim_mcp.emnify.limits.budget import OwnBudget
 from sim_mcp.emnify.limits.shared_limits import LimitStore
 from sim_mcp.exports.service import WAITS_S, ExportService
 from sim_mcp.exports.sources import rows_of
@@ -71,7 +71,7 @@ class Builder:
         settings: Settings,
         shared: Shared | None,
         tokens: ApplicationTokens | None = None,
-        budget: Budget | None = None,
+        budget: OwnBudget | None = None,
     ) -> AsyncIterator[AppState]:
         """Yield the services of one workspace, whose token the settings hold; at the end what they do is ended.
 

@@ -176,8 +176,11 @@ class PostgresReadingTurn:
         """
         with self._database.lent() as db:
             row = db.execute(_NUMBER, (self._workspace,)).fetchone()
-            number, parts = 0 if row is None else row[0], 0
+            number, parts, renewed = 0 if row is None else row[0], 0, time.monotonic()
             for part in copy:
+                if time.monotonic() - renewed > TURN_S / 4:
+                    self._renew(db)
+                    renewed = time.monotonic()
                 db.execute(_KEEP_PART, (self._workspace, number, parts, zlib.compress(part, _FAST)))
                 parts += 1
             told = {

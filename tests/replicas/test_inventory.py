@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 from pydantic import SecretStr
 
 from sim_mcp.emnify import Sim, SimStatus
+from sim_mcp.fleet.inventory.database import SCHEMA_VERSION, SnapshotInfo
 from sim_mcp.fleet.inventory.inventory import FRESH_S, Inventory
-from sim_mcp.fleet.inventory.sharing import SharedFleet
+from sim_mcp.fleet.inventory.sharing import NotKeptError, OwnWrites, SharedFleet, TurnOverError
 from sim_mcp.fleet.inventory.snapshot import Snapshot
 from sim_mcp.sandbox import SandboxSettings
 from sim_mcp.shared_fleet.database import SharedDatabase
@@ -203,6 +205,59 @@ async def test_without_the_database_each_answers_from_what_it_has_or_reads_for_i
         assert db.execute("SELECT sim FROM fleet_writes").fetchall() == [(20,)]
 
 
+def test_who_lost_its_turn_publishes_nothing_over_what_another_read(place: SecretStr) -> None:
+    now = time.time()
+    info = SnapshotInfo(datetime.now(UTC), now, now, settled=True, unreadable=0)
+    with closing(SharedDatabase(place)) as database:
+        frozen, other = PostgresSnapshots(database, "a"), PostgresSnapshots(database, "a")
+        first = frozen.take_turn()
+        assert first is not None
+        assert other.take_turn() is None
+        with psycopg.connect(place.get_secret_value(), autocommit=True) as db:
+            db.execute("UPDATE fleets SET until = clock_timestamp()")
+            for act in (first.renew, lambda: first.publish([b"late"], info, 0, 0)):
+                with pytest.raises(TurnOverError):
+                    act()
+            second = other.take_turn()
+            assert second is not None
+            first.end()
+            number = second.publish([b"new"], info, 0, 0)
+            with pytest.raises(TurnOverError):
+                first.publish([b"late"], info, 0, 0)
+            third = other.take_turn()
+            assert third is not None
+            last = third.publish([b"newest"], info, 0, 0)
+            # Nothing is left of what came to nothing, nor of what was before.
+            assert db.execute("SELECT DISTINCT snapshot FROM fleet_copies").fetchall() == [(last,)]
+        newest = frozen.standing(0).newest
+        assert newest is not None
+        assert newest.number == last > number
+        with pytest.raises(NotKeptError), frozen.fetched(number):
+            pass
+
+
+def test_what_is_no_longer_in_use_is_forgotten(place: SecretStr) -> None:
+    now = time.time()
+    info = SnapshotInfo(datetime.now(UTC), now, now, settled=True, unreadable=0)
+    with closing(SharedDatabase(place)) as database:
+        for workspace in ("old", "new"):
+            fleet = PostgresSnapshots(database, workspace)
+            fleet.record(OwnWrites([], {}, [1]))
+            turn = fleet.take_turn()
+            assert turn is not None
+            turn.publish([b"a"], info, 0, 0)
+            with psycopg.connect(place.get_secret_value(), autocommit=True) as db:
+                db.execute("UPDATE fleets SET ended = ended - interval '8 days'")
+                db.execute("UPDATE fleet_writes SET at = at - interval '2 days'")
+        with psycopg.connect(place.get_secret_value(), autocommit=True) as db:
+            left = db.execute(
+                "SELECT (SELECT array_agg(workspace) FROM fleets), (SELECT array_agg(workspace) FROM fleet_copies), "
+                "(SELECT array_agg(workspace) FROM fleet_writes)"
+            ).fetchone()
+        kept = [f"new-{SCHEMA_VERSION}"]
+        assert left == (kept, kept, kept)
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 async def test_who_reads_and_is_killed_or_frozen_loses_its_turn_to_another(how: signal.Signals) -> None:
     async with AsyncExitStack() as stack:
@@ -237,6 +292,9 @@ async def test_who_reads_and_is_killed_or_frozen_loses_its_turn_to_another(how: 
                 others.start_soon(ask, 1)
                 others.start_soon(ask, 2)
             assert len(pages(await fleet.requests())) == 2, "by the first, and by one of the others"
+            if how is signal.SIGKILL:
+                # Who asked a server that was killed may wait for ever.
+                group.cancel_scope.cancel()
             woken(pids[0])
         assert len({*totals}) == 1
         # Who wakes has nothing published over what another read, and answers from that.

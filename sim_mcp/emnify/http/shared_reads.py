@@ -116,11 +116,11 @@ class SharedReads:
         try:
             return await self._together(call, deadline_s)
         except RateLimitedError as error:
-            # Other servers, or programs, have spent what seemed to be left.
+            # Other servers may have spent the limits. Looked for again: a write may have been sent meanwhile.
             kept = self._find(call.target)
             if kept is None or asking.known is None:
                 raise
-            answers_from_what_is_known(kept.as_of, self._now() + timedelta(seconds=error.retry_after_s or 0))
+            answers_from_what_is_known(kept.as_of, self._now() + timedelta(seconds=error.retry_after_s or 0.0))
             return kept.repeated()
 
     async def _write(self, call: Call, deadline_s: float) -> Answer:

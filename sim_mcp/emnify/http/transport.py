@@ -30,10 +30,10 @@ from sim_mcp.emnify.http.clock import UpstreamClock
 from sim_mcp.emnify.http.connection import Connection
 from sim_mcp.emnify.http.error_mapping import refusal, sign_in_refusal
 from sim_mcp.emnify.http.retry import Progress
-from sim_mcp.emnify.limits.budget import Budget
+from sim_mcp.emnify.limits.budget import OwnBudget
 from sim_mcp.emnify.limits.pacer import Pacer
 from sim_mcp.emnify.limits.rate_limit import AUTHENTICATE, Limits
-from sim_mcp.emnify.limits.shared_limits import LimitStore, SharedLimits
+from sim_mcp.emnify.limits.shared_limits import LimitStore, SharedBudget
 from sim_mcp.observing import NOBODY, Observer
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Transport:
         observer: Observer = NOBODY,
         limit_store: LimitStore | None = None,
         application_tokens: ApplicationTokens | None = None,
-        budget: Budget | None = None,
+        budget: OwnBudget | None = None,
         kept_for: str = "",
     ) -> None:
         self._observer = observer
@@ -67,8 +67,9 @@ class Transport:
         key = hashlib.sha256(application_token.get_secret_value().encode()).digest()
         about = f"{base_url} {kept_for}" if kept_for else base_url
         self.identity = hashlib.blake2b(about.encode(), key=key, digest_size=12).hexdigest()
-        self.pacer = Pacer(limits, budget=budget, observer=observer)
-        self._shared = SharedLimits(limit_store, limits, self.identity, learn=self.pacer.learn) if limit_store else None
+        own = budget or OwnBudget(limits)
+        self._shared = SharedBudget(limit_store, limits, self.identity, own) if limit_store is not None else None
+        self.pacer = Pacer(limits, budget=self._shared or own, observer=observer)
         self.auth = (
             Authenticator(self._sign_in)
             if application_tokens is None
@@ -142,8 +143,6 @@ class Transport:
 
     async def _send_once(self, call: Call, headers: httpx.Headers, progress: Progress) -> httpx.Response:
         async with self.pacer.turn(call.operation):
-            if self._shared is not None:
-                await self._shared.wait(call.operation)
             if call.on_sent is not None:
                 call.on_sent()
             with self._observer.attempt(call.operation, self._host, progress.attempts) as attempt:

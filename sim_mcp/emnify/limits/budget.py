@@ -8,20 +8,15 @@ import bisect
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol
 
 from sim_mcp.emnify.limits.asking import Asking
 from sim_mcp.emnify.limits.rate_limit import AUTHENTICATE, Limits, Rate, Window
 
 Rank = Literal["change", "single", "list", "background"]
 """What a request is for, the most important first: a change, one object, a list, or what nobody waits for."""
-
-RANKS: tuple[Rank, ...] = get_args(Rank)
-
-SentByAll = Mapping[Rank, Sequence[tuple[float, int]]]
-"""What all servers of an address sent, by rank: how many seconds ago, and how many."""
 
 Party = tuple[str, str]
 """Who waits in line together: a change, what works in the background, or the questions of one principal."""
@@ -44,14 +39,14 @@ _FULL: dict[Rank, float] = {"change": 1.0, "single": 0.985, "list": 0.97, "backg
 _OWN: dict[Rank, float] = {"change": 1.0, "single": 0.9, "list": 0.8, "background": 1.0}
 """How much of a window the requests of that rank may take, so that a share is left to those that matter more."""
 
-_LEAST_FOR_BACKGROUND = 0.4
-_ROOM_FOR_MORE = 2.0
+LEAST_FOR_BACKGROUND = 0.4
+ROOM_FOR_MORE = 2.0
 """What works in the background leaves as much again as was asked in the last window, and so much of it at most."""
 
 _FREELY = 0.25
 """Up to here of a window every question is asked anew; beyond, answers do for longer the less is left of it."""
 
-_UNSHARED = 0.5
+UNSHARED = 0.5
 """Up to here a window is whoever's comes first; beyond, no principal gets more than a share that leaves one over."""
 
 
@@ -105,9 +100,6 @@ class Budget(Protocol):
         None while questions and changes have used little of it, as long as the window is when they have used it all.
         """
 
-    def learn(self, sent: SentByAll) -> None:
-        """Take from what all servers sent how full the window of the address is, and with what."""
-
 
 def claim_of(operation: str, asking: Asking) -> Claim:
     """Return the claim of an operation by who asks for it; without signing in, nobody gets any further."""
@@ -116,6 +108,21 @@ def claim_of(operation: str, asking: Asking) -> Claim:
     if asking.purpose == "change" or not operation.startswith("GET "):
         return Claim(operation, "change", asking.by)
     return Claim(operation, "single" if "{" in operation else "list", asking.by)
+
+
+def full_for(rank: Rank) -> float:
+    """Return how full a window may be for a request of that rank to be sent, from 0 to 1."""
+    return _FULL[rank]
+
+
+def own_for(rank: Rank) -> float:
+    """Return how much of a window the requests of that rank may take, from 0 to 1."""
+    return _OWN[rank]
+
+
+def sparing_for(asked: float, window_s: float) -> float:
+    """Return for how many seconds an answer should do where so much of a window is used, from 0 to 1."""
+    return window_s * max(0.0, asked - _FREELY) / (1 - _FREELY)
 
 
 class _Bucket:
@@ -162,20 +169,9 @@ class _Sliding:
         windows, place = divmod(len(self._all) + number - 1, self._fill_for("background"))
         return max(now, (self._all[0] if self._all else now) + windows * self._length), place
 
-    def learn(self, now: float, sent: SentByAll) -> None:
-        """Take what all sent for what was sent; what of that was whose, only each server knows of its own."""
-        for rank in RANKS:
-            self._by_rank[rank] = sorted(
-                # Within a whole second, all count as the last.
-                now - ago_s + 1
-                for ago_s, number in sent.get(rank, ())
-                for _ in range(number)
-            )
-        self._all = sorted(at for taken in self._by_rank.values() for at in taken)
-
     def sparing_s(self, now: float) -> float:
         self._leave(now)
-        return self._length * max(0.0, self._asked / self._most - _FREELY) / (1 - _FREELY)
+        return sparing_for(self._asked / self._most, self._length)
 
     @property
     def _asked(self) -> int:
@@ -186,7 +182,7 @@ class _Sliding:
         """Return how many requests may be in the window, one of this rank included."""
         share = _FULL[rank]
         if rank == "background":
-            share = max(_LEAST_FOR_BACKGROUND, share - _ROOM_FOR_MORE * self._asked / self._most)
+            share = max(LEAST_FOR_BACKGROUND, share - ROOM_FOR_MORE * self._asked / self._most)
         return max(1, round(self._most * share))
 
     def _share_at(self, now: float, claim: Claim) -> float:
@@ -195,7 +191,7 @@ class _Sliding:
             return now
         principals = len(self._by_principal.keys() | {claim.asked_by})
         own = self._room_at(now, self._by_principal.get(claim.asked_by, []), self._most // (principals + 1))
-        return min(own, self._room_at(now, self._all, round(self._most * _UNSHARED)))
+        return min(own, self._room_at(now, self._all, round(self._most * UNSHARED)))
 
     def _room_at(self, now: float, taken: list[float], most: int) -> float:
         """Return when fewer than so many of these are in the window."""
@@ -255,10 +251,6 @@ class OwnBudget:
     def sparing_s(self) -> float:
         """Return for how many seconds an answer should do, so that what is asked does not spend the window at once."""
         return self.address.sparing_s(self._clock())
-
-    def learn(self, sent: SentByAll) -> None:
-        """Take from what all servers sent how full the window of the address is, and with what."""
-        self.address.learn(self._clock(), sent)
 
     def _ready_at(self, now: float, claim: Claim, ahead: float = 0) -> float:
         at = [window.ready_at(now, claim, ahead) for window in self._windows(claim)]

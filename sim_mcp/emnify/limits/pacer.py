@@ -11,7 +11,7 @@ import anyio
 
 from sim_mcp.emnify.errors import RateLimitedError
 from sim_mcp.emnify.limits.asking import asking_now
-from sim_mcp.emnify.limits.budget import Budget, Claim, OwnBudget, SentByAll, claim_of
+from sim_mcp.emnify.limits.budget import Budget, Claim, OwnBudget, claim_of
 from sim_mcp.emnify.limits.rate_limit import SPENT_FROM_S, Limits
 from sim_mcp.emnify.limits.turns import Line
 from sim_mcp.observing import NOBODY, Observer
@@ -77,10 +77,6 @@ class Pacer:
     def sparing_s(self) -> float:
         """Return for how many seconds an answer should do, so that questions do not spend the limits at once."""
         return self._budget.sparing_s()
-
-    def learn(self, sent: SentByAll) -> None:
-        """Take note of what all servers of this address sent."""
-        self._budget.learn(sent)
 
     def background_wait_s(self, operation: str = "") -> float:
         """Return in how many seconds a background request may be sent; without an operation, by the address's limit."""

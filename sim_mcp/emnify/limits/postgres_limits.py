@@ -1,5 +1,6 @@
 """The slots that servers share, in PostgreSQL: one call of a function of the database for each."""
 
+import hashlib
 import os
 import secrets
 import socket
@@ -12,16 +13,23 @@ import anyio
 import psycopg
 from pydantic import SecretStr
 
+from sim_mcp.emnify.limits.budget import (
+    LEAST_FOR_BACKGROUND,
+    ROOM_FOR_MORE,
+    UNSHARED,
+    Claim,
+    full_for,
+    own_for,
+)
 from sim_mcp.emnify.limits.shared_limits import Gate, LimitsAwayError, Slot
 from sim_mcp.postgres import Connections
 
-_RESERVE = "SELECT granted, wait, together FROM reserve_pace(%s, %s, %s, %s, %s, %s)"
+_RESERVE = """
+SELECT granted, wait, together, asked
+FROM reserve_slot(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
 _TAKE_CALL = "SELECT wait, together FROM take_call(%s, %s, %s)"
 _PAUSE = "SELECT pause_pace(%s, %s)"
-_SENT = """
-SELECT coalesce(json_agg(json_build_array(scope, extract(epoch FROM clock_timestamp()) - second, sent)), '[]')
-FROM pace_seconds WHERE scope = ANY (%s) AND second > extract(epoch FROM clock_timestamp()) - %s
-"""
 _WITHIN_S = 2.0
 """How long a request waits for the database before it does without."""
 
@@ -50,17 +58,22 @@ class PostgresLimits:
         """Tell whether the database could not be reached a moment ago."""
         return time.monotonic() < self._away_until
 
-    async def reserve(self, gates: Sequence[Gate], longest_s: float) -> Slot:
+    async def reserve(self, gates: Sequence[Gate], longest_s: float, claim: Claim = Claim("", "change")) -> Slot:  # noqa: B008  # it is frozen.
         """Take the next slot that all gates allow, in one atomic step, unless it is further ahead than `longest_s`.
+
+        Of a window, a claim gets no more than its rank may take, and its principal's share.
 
         Raises:
             LimitsAwayError: The database cannot be reached, or does not answer.
         """
         scopes, intervals, requests, windows = (list(column) for column in zip(*gates, strict=True))
-        asked = (self._name, min(longest_s, _LONGEST_S), scopes, intervals, requests, windows)
-        granted, wait_s, together = await self._call(_RESERVE, asked)
+        # Told apart they have to be, known they need not.
+        who = hashlib.blake2b(claim.asked_by.encode(), digest_size=8).hexdigest() if claim.is_of_one else ""
+        shares = (full_for(claim.rank), own_for(claim.rank), LEAST_FOR_BACKGROUND, ROOM_FOR_MORE, UNSHARED)
+        asks = (self._name, min(longest_s, _LONGEST_S), claim.rank, who, *shares, scopes, intervals, requests, windows)
+        granted, wait_s, together, asked = await self._call(_RESERVE, asks)
         self._together = max(1, int(together))
-        return Slot(bool(granted), float(wait_s), int(together))
+        return Slot(bool(granted), float(wait_s), int(together), float(asked))
 
     async def take_call(self, caller: str, per_minute: int) -> float:
         """Count one call of somebody in one atomic step; return 0, or in how many seconds there would be room for it.
@@ -79,15 +92,6 @@ class PostgresLimits:
             LimitsAwayError: The database cannot be reached, or does not answer.
         """
         await self._call(_PAUSE, (scope, seconds))
-
-    async def sent(self, scopes: Sequence[str], window_s: int) -> list[tuple[str, float, int]]:
-        """Return, by scope and by seconds ago, how many slots of the last so many seconds were given.
-
-        Raises:
-            LimitsAwayError: The database cannot be reached, or does not answer.
-        """
-        (rows,) = await self._call(_SENT, (list(scopes), window_s))
-        return [(str(scope), float(ago_s), int(number)) for scope, ago_s, number in rows]
 
     async def aclose(self) -> None:
         """Close the connection."""

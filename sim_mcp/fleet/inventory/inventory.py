@@ -95,6 +95,7 @@ class Inventory:
         self._client = client
         self._wait_s = wait_s
         self._now = now
+        self._is_shared = shared is not None
         self._in_thread = Recorder()
         self._store = (
             SnapshotStore(directory, client.identity, self._in_thread)
@@ -138,7 +139,7 @@ class Inventory:
         known = newest.database
         if known is not None and (self._was_promised(newest) if fresh else self._is_fresh(newest)):
             return Snapshot(known, self._note(known))
-        if known is not None and not fresh and (spent_s := self._client.pacer.background_wait_s(LIST)) > SPENT_FROM_S:
+        if known is not None and not fresh and (spent_s := await self._spent_s()) > SPENT_FROM_S:
             self._job_for(ends_after=-math.inf)
             answers_from_what_is_known(known.info.taken_at, self._client.now() + timedelta(seconds=spent_s))
             return Snapshot(known, self._note(known))
@@ -216,6 +217,14 @@ class Inventory:
         if self._store.note is not None:
             notes.append(self._store.note)
         return " ".join(notes) or None
+
+    async def _spent_s(self) -> float:
+        """Return in how many seconds the fleet may be read, by this server or another."""
+        here_s = self._client.pacer.background_wait_s(LIST)
+        if here_s > SPENT_FROM_S or not self._is_shared:
+            return here_s
+        with in_background():
+            return await self._client.wait_s(LIST)
 
     def _job_for(self, *, ends_after: float) -> _Job:
         """Return the job under way, or a new one."""

@@ -106,16 +106,6 @@ async def test_answers_do_for_longer_the_more_of_the_window_has_been_asked_whate
     assert told == [0.0, 0.0, pytest.approx(150.25)]
 
 
-async def test_what_other_servers_sent_counts_by_what_it_was_for(window: Window1000) -> None:
-    window.budget.learn({"single": [(10.0, 500), (200.0, 390)], "background": [(5.0, 50)]})
-    assert await window.spend("single") == 10
-    assert window.budget.sparing_s() > WINDOW_S / 2
-    assert await window.spend("change") == 50
-    window.now += WINDOW_S - 200 + 2
-    window.budget.learn({"single": [(110.0, 500)]})
-    assert await window.spend("single") == 400
-
-
 async def test_where_there_is_only_one_they_may_spend_it_all(window: Window1000) -> None:
     assert await window.spend("single") == 900
 

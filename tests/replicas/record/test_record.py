@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import aclosing, closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -17,6 +18,10 @@ from sim_mcp.changes.record.quota import Quota
 from sim_mcp.changes.record.storage import JournalError
 from sim_mcp.emnify.limits.postgres_limits import PostgresLimits
 from sim_mcp.emnify.limits.shared_limits import Gate, Slot
+from sim_mcp.fleet.inventory.database import SnapshotInfo
+from sim_mcp.shared_fleet.database import SharedDatabase
+from sim_mcp.shared_fleet.snapshots import PostgresSnapshots
+from sim_mcp.shared_fleet.usage import PostgresUsage
 from tests.changes.test_record import CALLER, plan_of
 from tests.processes.test_commands import run
 from tests.processes.test_serving import environment
@@ -87,6 +92,17 @@ async def a_slot(url: SecretStr) -> Slot:
         return await store.reserve([Gate("a", 1.0, 5, 10)], 1)
 
 
+def read_for_all(fleet: PostgresSnapshots) -> None:
+    fleet.record(None)
+    turn = fleet.take_turn()
+    assert turn is not None
+    turn.renew()
+    now = datetime.now(UTC)
+    number = turn.publish([b"a"], SnapshotInfo(now, now.timestamp(), now.timestamp(), settled=True, unreadable=0), 1, 1)
+    with fleet.fetched(number) as copy:
+        assert [*copy] == [b"a"]
+
+
 def test_a_server_needs_no_more_than_it_does(server: Server, place: SecretStr, tmp_path: Path) -> None:
     """The rights that docs/operating.md names are enough, and do not reach the triggers."""
     with closing(psycopg.connect(place.get_secret_value(), autocommit=True)) as db:
@@ -99,6 +115,7 @@ def test_a_server_needs_no_more_than_it_does(server: Server, place: SecretStr, t
             "SELECT, INSERT, UPDATE ON turns",
             "SELECT ON migrations",
             "SELECT, INSERT, UPDATE, DELETE ON paces, pace_seconds, senders, own_tokens",
+            "SELECT, INSERT, UPDATE, DELETE ON fleets, fleet_copies, fleet_writes, usage, usage_claims",
         ):
             db.execute(f"GRANT {rights} TO serving".encode())
     served = SecretStr(place.get_secret_value().replace("tests@", "serving@"))
@@ -108,6 +125,9 @@ def test_a_server_needs_no_more_than_it_does(server: Server, place: SecretStr, t
     assert journal.intend(plan, 0, "x", quotas=[Quota(9)]) == "now"
     journal.settle(plan, {0: Outcome("changed", "a", "b", "")})
     assert anyio.run(a_slot, served).granted
+    with closing(SharedDatabase(served)) as database:
+        read_for_all(PostgresSnapshots(database, "a"))
+        PostgresUsage(database).forget_old(0)
     env = environment(None, SIM_MCP_DATABASE_URL=served.get_secret_value(), SIM_MCP_STATE_DIR=str(tmp_path))
     assert "changed" in run("audit", env=env).stdout
     with closing(psycopg.connect(served.get_secret_value())) as db, pytest.raises(psycopg.errors.InsufficientPrivilege):

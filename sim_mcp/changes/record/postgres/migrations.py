@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 import psycopg
 
+from sim_mcp.changes.record.postgres.tables_of_fleets import FLEETS
+from sim_mcp.changes.record.postgres.tables_of_limits import PACES, RANKS
+
 
 class Migration(NamedTuple):
     """One step from a version of the record to the next."""
@@ -107,77 +110,6 @@ CREATE TRIGGER told_when_decided AFTER INSERT ON entries
     FOR EACH ROW WHEN (NEW.kind = 'decided') EXECUTE FUNCTION tell_decision();
 """
 
-_PACES = """
-CREATE TABLE paces (
-    scope text COLLATE "C" PRIMARY KEY,
-    next_at double precision NOT NULL DEFAULT 0
-);
-CREATE TABLE pace_seconds (
-    scope text COLLATE "C" NOT NULL,
-    second bigint NOT NULL,
-    sent integer NOT NULL,
-    PRIMARY KEY (scope, second)
-);
-CREATE TABLE senders (
-    name text COLLATE "C" PRIMARY KEY,
-    seen double precision NOT NULL
-);
-
-CREATE FUNCTION reserve_pace(
-    sender text, longest double precision,
-    scopes text[], intervals double precision[], most integer[], windows integer[],
-    OUT granted boolean, OUT wait double precision, OUT together bigint
-) LANGUAGE plpgsql AS $$
-DECLARE
-    now_s double precision;
-    at_s double precision;
-    sent_in_window bigint;
-    opens bigint;
-BEGIN
-    -- What is lost when the machine dies is half a second of pacing.
-    PERFORM set_config('synchronous_commit', 'off', true);
-    INSERT INTO paces (scope) SELECT unnest(scopes) ORDER BY 1 ON CONFLICT DO NOTHING;
-    PERFORM 1 FROM paces WHERE scope = ANY (scopes) ORDER BY scope FOR UPDATE;
-    now_s := extract(epoch FROM clock_timestamp());
-    SELECT greatest(now_s, max(next_at)) INTO at_s FROM paces WHERE scope = ANY (scopes);
-    FOR i IN 1 .. cardinality(scopes) LOOP
-        CONTINUE WHEN most[i] = 0;
-        SELECT coalesce(sum(sent), 0) INTO sent_in_window FROM pace_seconds
-        WHERE scope = scopes[i] AND second >= floor(at_s)::bigint - windows[i];
-        CONTINUE WHEN sent_in_window < most[i];
-        SELECT second INTO opens FROM (
-            SELECT second, sum(sent) OVER (ORDER BY second) AS leaving FROM pace_seconds
-            WHERE scope = scopes[i] AND second >= floor(at_s)::bigint - windows[i]
-        ) AS past WHERE sent_in_window - leaving < most[i] ORDER BY second LIMIT 1;
-        at_s := greatest(at_s, opens + windows[i] + 1);
-    END LOOP;
-    wait := at_s - now_s;
-    granted := wait <= longest;
-    IF granted THEN
-        FOR i IN 1 .. cardinality(scopes) LOOP
-            IF intervals[i] > 0 THEN
-                UPDATE paces SET next_at = at_s + intervals[i] WHERE scope = scopes[i];
-            END IF;
-            IF most[i] > 0 THEN
-                INSERT INTO pace_seconds AS past (scope, second, sent) VALUES (scopes[i], floor(at_s)::bigint, 1)
-                ON CONFLICT (scope, second) DO UPDATE SET sent = past.sent + 1;
-                IF random() < 0.01 THEN
-                    DELETE FROM pace_seconds WHERE scope = scopes[i] AND second < floor(now_s)::bigint - windows[i] - 1;
-                END IF;
-            END IF;
-        END LOOP;
-    END IF;
-    INSERT INTO senders (name, seen) VALUES (sender, now_s)
-    ON CONFLICT (name) DO UPDATE SET seen = EXCLUDED.seen WHERE senders.seen < EXCLUDED.seen - 5;
-    SELECT count(*) INTO together FROM senders WHERE seen > now_s - 60;
-END $$;
-
-CREATE FUNCTION pause_pace(paused text, seconds double precision) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO paces (scope, next_at) VALUES (paused, extract(epoch FROM clock_timestamp()) + seconds)
-    ON CONFLICT (scope) DO UPDATE SET next_at = greatest(paces.next_at, EXCLUDED.next_at)
-$$;
-"""
-
 _WRITES = """
 CREATE FUNCTION tell_write() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -188,66 +120,6 @@ BEGIN
 END $$;
 CREATE TRIGGER told_when_written AFTER INSERT ON entries
     FOR EACH ROW WHEN (NEW.kind IN ('intent', 'answer')) EXECUTE FUNCTION tell_write();
-"""
-
-_FLEETS = """
-CREATE TABLE fleets (
-    workspace text COLLATE "C" PRIMARY KEY,
-    turn bigint NOT NULL DEFAULT 0,
-    until timestamptz,
-    holder text NOT NULL DEFAULT '',
-    written bigint NOT NULL DEFAULT 0,
-    outdated bigint NOT NULL DEFAULT 0,
-    snapshot bigint,
-    parts integer,
-    snapshot_began bigint,
-    snapshot_written bigint,
-    taken_at timestamptz,
-    ended timestamptz,
-    took_s double precision,
-    settled boolean,
-    unreadable bigint
-);
-COMMENT ON COLUMN fleets.until IS 'when the turn to read the fleet is lost; without one, nobody reads it';
-COMMENT ON COLUMN fleets.written IS 'the number of the last write of our own; outdated: of the last of unknown effect';
-CREATE UNLOGGED TABLE fleet_copies (
-    workspace text COLLATE "C" NOT NULL,
-    snapshot bigint NOT NULL,
-    part integer NOT NULL,
-    bytes bytea NOT NULL,
-    PRIMARY KEY (workspace, snapshot, part)
-);
-COMMENT ON TABLE fleet_copies IS 'not in the log, nor in copies made by it: what a crash takes is read again';
-ALTER TABLE fleet_copies ALTER bytes SET STORAGE EXTERNAL;
-CREATE TABLE fleet_writes (
-    workspace text COLLATE "C" NOT NULL,
-    n bigint NOT NULL,
-    at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    sim bigint NOT NULL,
-    row text,
-    names text,
-    PRIMARY KEY (workspace, n)
-);
-CREATE TABLE usage (
-    workspace text COLLATE "C" NOT NULL,
-    period text COLLATE "C" NOT NULL,
-    sim bigint NOT NULL,
-    data_mb double precision NOT NULL,
-    sms double precision NOT NULL,
-    costs text NOT NULL,
-    read_at double precision NOT NULL,
-    final boolean NOT NULL,
-    PRIMARY KEY (workspace, period, sim)
-);
-CREATE TABLE usage_claims (
-    workspace text COLLATE "C" NOT NULL,
-    kind text COLLATE "C" NOT NULL,
-    sim bigint NOT NULL,
-    owner text COLLATE "C" NOT NULL,
-    until timestamptz NOT NULL,
-    PRIMARY KEY (workspace, kind, sim)
-);
-CREATE INDEX usage_claims_by_owner ON usage_claims (owner);
 """
 
 _OWN_TOKENS = """
@@ -320,11 +192,12 @@ END $$;
 MIGRATIONS = (
     Migration("keep plans, decisions, intents, answers and outcomes", _THE_RECORD),
     Migration("take turns at plans, and tell decisions", _TURNS),
-    Migration("share emnify's limits", _PACES),
+    Migration("share emnify's limits", PACES),
     Migration("tell which SIM is written to", _WRITES),
-    Migration("keep what one server read of a fleet for all", _FLEETS),
+    Migration("keep what one server read of a fleet for all", FLEETS),
     Migration("keep the tokens that callers bring, sealed", _OWN_TOKENS),
     Migration("keep who is signed in on the pages, tell plans, count calls", _PEOPLE),
+    Migration("leave room in emnify's limits for what matters more", RANKS),
 )
 """From version 0, which an empty database is at."""
 VERSION = len(MIGRATIONS)
