@@ -31,13 +31,15 @@ class Backend:
         return self.token_owner is None or caller.owner == self.token_owner
 
     @asynccontextmanager
-    async def turn(self, plan_id: str, until: float) -> AsyncIterator["Backend | None"]:
+    async def turn(self, plan_id: str, until: float, *, only_looks: bool = False) -> AsyncIterator["Backend | None"]:
         """Wait for the turn to work on a plan until a moment of the loop's clock; yield what to work with, or None.
+
+        Who `only_looks` leaves a plan that was abandoned to those who go on with it.
 
         Raises:
             JournalError: The record cannot be written.
         """
-        async with self.journal.record.turn(plan_id, until) as record:
+        async with self.journal.record.turn(plan_id, until, only_looks=only_looks) as record:
             yield replace(self, journal=self.journal.through(record)) if record is not None else None
 
 

@@ -143,7 +143,7 @@ class Recovery:
 
     async def _reread(self, plan_id: str, until: float) -> None:
         # A run that is at it now would be taken for one that died.
-        async with self._backend.turn(plan_id, until) as backend:
+        async with self._backend.turn(plan_id, until, only_looks=True) as backend:
             try:
                 stored = await self._plan(plan_id) if backend is not None else None
             except UnreadablePlanError as error:

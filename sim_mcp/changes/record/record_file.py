@@ -87,9 +87,9 @@ class RecordFile:
             raise JournalError(f"The record at {self.path} cannot be read: {error}") from None
 
     @asynccontextmanager
-    async def turn(self, plan_id: str, until: float) -> AsyncIterator[Self | None]:
+    async def turn(self, plan_id: str, until: float, *, only_looks: bool = False) -> AsyncIterator[Self | None]:
         """Wait for the turn to work on changes, one at a time in this directory, until a moment of the loop's clock."""
-        del plan_id
+        del plan_id, only_looks
         try:
             lock = private_async_lock(self.directory / _LOCK)
             await lock.acquire(timeout=max(0.0, until - anyio.current_time()))

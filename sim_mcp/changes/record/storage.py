@@ -75,11 +75,13 @@ class Record(Protocol):
             JournalError: It cannot be written, is not the record seen before, or is of another version.
         """
 
-    def turn(self, plan_id: str, until: float) -> AbstractAsyncContextManager["Record | None"]:
+    def turn(
+        self, plan_id: str, until: float, *, only_looks: bool = False
+    ) -> AbstractAsyncContextManager["Record | None"]:
         """Wait for the turn to work on a plan until a moment of the event loop's clock.
 
         It yields the record to write to while the turn lasts, or None: what is under way in one process is not taken
-        for interrupted in another.
+        for interrupted in another. Who `only_looks` leaves a plan that was abandoned to those who go on with it.
 
         Raises:
             JournalError: The record cannot be written.

@@ -110,6 +110,18 @@ async def test_a_server_that_was_away_writes_nothing_more_of_a_plan_that_another
         assert taken.progress(plan).sent == {0, 1}
 
 
+async def test_who_only_looks_at_what_was_left_leaves_it_to_those_who_go_on_with_it(place: SecretStr) -> None:
+    plan = kept(place, 1)
+    record = PostgresRecord(place)
+    with pytest.raises(JournalError):
+        async with record.turn(plan, AT_ONCE):
+            raise JournalError("as where the database goes away")
+    for only_looks, left in ((True, [plan]), (False, []), (True, [])):
+        async with record.turn(plan, AT_ONCE, only_looks=only_looks) as mine:
+            assert mine is not None
+        assert record.abandoned() == left
+
+
 async def test_a_plan_that_was_stopped_by_the_record_is_handed_over(place: SecretStr) -> None:
     record = PostgresRecord(place)
     plan = kept(place, 1)

@@ -78,13 +78,13 @@ class PostgresRecord:
             yield Transaction(db)
 
     @asynccontextmanager
-    async def turn(self, plan_id: str, until: float) -> AsyncIterator[Record | None]:
+    async def turn(self, plan_id: str, until: float, *, only_looks: bool = False) -> AsyncIterator[Record | None]:
         """Wait for the turn to work on a plan until a moment of the loop's clock; yield what to write to, or None.
 
         Raises:
             JournalError: The record cannot be written.
         """
-        async with Turns(self, self.connections, self._turn_s).taken(plan_id, until) as turn:
+        async with Turns(self, self.connections, self._turn_s).taken(plan_id, until, only_looks=only_looks) as turn:
             yield turn
 
     def abandoned(self) -> list[str]:

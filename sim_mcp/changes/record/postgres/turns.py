@@ -38,6 +38,7 @@ JOIN items AS theirs ON theirs.plan = turns.plan
 JOIN items AS ours ON ours.plan = ? AND ours.sim = theirs.sim
 WHERE turns.plan <> ? AND turns.until > clock_timestamp() LIMIT 1
 """
+_RAN_OUT = "SELECT 1 FROM turns WHERE plan = ? AND until <= clock_timestamp()"
 _TAKE = """
 INSERT INTO turns (plan, number, until, holder) VALUES (?, 1, clock_timestamp() + ? * interval '1 second', ?)
 ON CONFLICT (plan) DO UPDATE SET number = turns.number + 1, until = EXCLUDED.until, holder = EXCLUDED.holder
@@ -58,11 +59,13 @@ class Turn:
 
     exists = True
 
-    def __init__(self, record: Record, plan_id: str, number: int, turn_s: float) -> None:
+    def __init__(self, record: Record, plan_id: str, number: int, turn_s: float, *, was_abandoned: bool) -> None:
         self._record = record
         self.plan_id = plan_id
         self.number = number
         self._turn_s = turn_s
+        self.was_abandoned = was_abandoned
+        """Whether the turn before ran out."""
 
     @contextmanager
     def writing(self) -> Iterator[Database]:
@@ -88,9 +91,11 @@ class Turn:
         """
         return self._record.reading(wait_s=wait_s)
 
-    def turn(self, plan_id: str, until: float) -> AbstractAsyncContextManager[Record | None]:
+    def turn(
+        self, plan_id: str, until: float, *, only_looks: bool = False
+    ) -> AbstractAsyncContextManager[Record | None]:
         """Wait for the turn to work on another plan."""
-        return self._record.turn(plan_id, until)
+        return self._record.turn(plan_id, until, only_looks=only_looks)
 
     def close(self) -> None:
         """Do nothing: what is open is the record's."""
@@ -105,17 +110,18 @@ class Turns:
         self._turn_s = turn_s
 
     @asynccontextmanager
-    async def taken(self, plan_id: str, until: float) -> AsyncIterator[Turn | None]:
+    async def taken(self, plan_id: str, until: float, *, only_looks: bool = False) -> AsyncIterator[Turn | None]:
         """Wait for a turn until a moment of the event loop's clock, and renew it until the block ends.
 
-        Where the block ends because the record failed, others are to go on with the plan.
+        Where the block ends because the record failed, others are to go on with the plan; also with one that was
+        abandoned before, and was only looked at since.
         """
         turn = await self._wait(plan_id, until)
         if turn is None:
             yield None
             return
         renewing = asyncio.create_task(self._keep_renewing(turn))
-        end = _GIVE_BACK
+        end = _HAND_OVER if only_looks and turn.was_abandoned else _GIVE_BACK
         try:
             yield turn
         except JournalError:
@@ -144,8 +150,9 @@ class Turns:
         with self._record.writing() as db:
             if db.execute(_SHARES_SIMS, (plan_id, plan_id)).fetchone():
                 return None
+            abandoned = db.execute(_RAN_OUT, (plan_id,)).fetchone() is not None
             taken = db.execute(_TAKE, (plan_id, self._turn_s, f"{socket.gethostname()}:{os.getpid()}")).fetchone()
-        return None if taken is None else Turn(self._record, plan_id, taken[0], self._turn_s)
+        return None if taken is None else Turn(self._record, plan_id, taken[0], self._turn_s, was_abandoned=abandoned)
 
     async def _keep_renewing(self, turn: Turn) -> None:
         while True:
