@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, TypeVarTuple
 
@@ -21,7 +22,8 @@ def run(function: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T:
     Raises:
         KeyboardInterrupt: Ctrl-C came, and what the function began is ended.
     """
-    if sys.platform == "win32":  # event loops there take no signals; Ctrl-C raises KeyboardInterrupt.
+    # Event loops on Windows take no signals, and no thread but the main one is told of any.
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
         return anyio.run(function, *args)
     return anyio.run(_ended_by_ctrl_c, function, args)
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import anyio.lowlevel
@@ -46,3 +47,12 @@ def test_what_a_command_returns_or_raises_comes_out_as_it_is() -> None:
     assert interrupts.run(halve, 4) == 2
     with pytest.raises(ValueError, match="odd"):
         interrupts.run(halve, 3)
+
+
+def test_a_command_runs_in_any_thread() -> None:
+    async def seven() -> int:
+        await anyio.lowlevel.checkpoint()
+        return 7
+
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(interrupts.run, seven).result() == 7
