@@ -23,6 +23,7 @@ from sim_mcp.server.telemetry.names import KnownNames
 from sim_mcp.server.telemetry.spans import PlainSpans
 from sim_mcp.server.telemetry.wanted import TelemetrySettingsError, Wanted
 
+FLUSHING = "sim-mcp telemetry flush"
 FLUSHED_WITHIN_S = 1.5
 """How long the end waits for a collector: what is left of the ten seconds that a signal leaves."""
 
@@ -98,6 +99,6 @@ def _shut_down(providers: Iterable[TracerProvider | MeterProvider]) -> None:
             provider.shutdown()
 
     # A daemon, since Python waits for all other threads before it ends.
-    flushing = threading.Thread(target=flush, daemon=True)
+    flushing = threading.Thread(target=flush, name=FLUSHING, daemon=True)
     flushing.start()
     flushing.join(FLUSHED_WITHIN_S)
