@@ -101,6 +101,7 @@ class UsageScan:
         self._group: TaskGroup | None = None
         self._jobs = Jobs()
         self._workers = 0
+        self._keeps_claims = False
 
     async def __aenter__(self) -> Self:
         self._group = await anyio.create_task_group().__aenter__()
@@ -232,7 +233,8 @@ class UsageScan:
     # In the background
 
     def _start_workers(self) -> None:
-        if self._group is not None and not self._workers:
+        if self._group is not None and not self._keeps_claims:
+            self._keeps_claims = True
             self._group.start_soon(self._keep_claims)
         while self._group is not None and self._workers < min(AT_ONCE, self._jobs.left):
             self._workers += 1
@@ -247,6 +249,8 @@ class UsageScan:
         except Exception:
             # As below; others may then read the same SIMs too.
             log.exception("Claims on SIMs could not be kept")
+        finally:
+            self._keeps_claims = False
 
     async def _work(self) -> None:
         try:
