@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, error, nothing
 from sim_mcp.sandbox.api.auth import Authority, Identity
@@ -15,7 +16,7 @@ from sim_mcp.sandbox.faults import FaultPlan
 from sim_mcp.sandbox.settings import SandboxSettings, Unknowns
 from sim_mcp.sandbox.store.store import EndpointRow, SimRow, Store
 from sim_mcp.sandbox.world.catalogue import Role, Status, family
-from sim_mcp.sandbox.world.clock import SECOND, Clock
+from sim_mcp.sandbox.world.clock import SECOND, Clock, to_ms
 from sim_mcp.sandbox.world.entitlements import Entitlements
 from sim_mcp.sandbox.world.events import EventLog
 from sim_mcp.sandbox.world.messages import Messages
@@ -122,6 +123,10 @@ class Call:
             raise bad_request(f'Cannot parse parameter {name} as Long: For input string: "{text}"')
         return int(text)
 
+    def location(self, path: str) -> tuple[str, str]:
+        """Return the header that says where something that was made is, below /api/v1."""
+        return "Location", f"http://{self.headers.get('host', 'localhost')}/api/v1{path}"
+
     def sees(self, sim: SimRow) -> bool:
         """Return whether the caller may see a SIM."""
         if sim.status == Status.DELETED and self.unknowns.deleted_sims == "hidden":
@@ -203,3 +208,11 @@ def reference(value: object) -> int | None:
     if isinstance(found, str) and _LONG.fullmatch(found):
         return int(found)
     return found if isinstance(found, int) and abs(found) < _TOO_LONG else None
+
+
+def moment(value: object) -> int | None:
+    """Read a moment of a body in milliseconds since 1970, without a zone taken as UTC; None is no such moment."""
+    try:
+        return to_ms(datetime.fromisoformat(str(value)))
+    except (ValueError, OverflowError):
+        return None

@@ -8,6 +8,7 @@ from sim_mcp.sandbox.world.identifiers import imei_with_luhn, ip_address
 SERVICE_PROFILE = (438035, "Default service")
 TARIFF_PROFILE = (424560, "Default coverage")
 ADDRESS_SPACE = 24746
+EURO = {"id": 1, "code": "EUR", "symbol": "€"}
 _DEVICE_STATUS = {DeviceStatus.ENABLED: "Enabled", DeviceStatus.DISABLED: "Disabled", DeviceStatus.DELETED: "Deleted"}
 _MODEL_SHAPES: dict[int, dict[str, object]] = {
     model.id: {

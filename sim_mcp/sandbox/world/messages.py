@@ -7,12 +7,12 @@ from sim_mcp.sandbox.store.store import EndpointRow, SimRow, Store
 from sim_mcp.sandbox.world.catalogue import Status
 from sim_mcp.sandbox.world.clock import DAY, Clock
 from sim_mcp.sandbox.world.entitlements import Entitlements
+from sim_mcp.sandbox.world.reachability import connectivity_state
 from sim_mcp.sandbox.world.traffic_model import TrafficModel
 
 _FIRST_ID = 19_649_276
 _LASTS = DAY
 """How long an SMS is tried, as recorded."""
-_REACHED_WITHIN = 2 * DAY
 
 
 class MessageStatus(IntEnum):
@@ -144,11 +144,8 @@ class Messages:
         sim = self._store.sim(message.sim)
         if sim is None or sim.endpoint_id != message.endpoint or sim.status != Status.ACTIVATED:
             return False
-        stored = self._store.rows("SELECT connectivity FROM state WHERE endpoint = ?", message.endpoint)
-        if stored and stored[0][0] is not None:
-            return stored[0][0] != "OFFLINE"
-        now = self._clock.now()
-        return any(True for _ in self._traffic.sessions(sim, now - _REACHED_WITHIN, now))
+        state, _ = connectivity_state(self._store, self._traffic, self._clock, message.endpoint, sim)
+        return state != "OFFLINE"
 
     def _finish(self, message: Message, status: MessageStatus, at: int) -> None:
         with self._store.changing() as sql:

@@ -2,18 +2,16 @@
 
 from sim_mcp.sandbox.api.core import Core
 from sim_mcp.sandbox.store.store import EndpointRow, SimRow
-from sim_mcp.sandbox.world.catalogue import OPERATORS, RATS, Operator, Status
+from sim_mcp.sandbox.world.catalogue import OPERATORS, RATS, Operator
 from sim_mcp.sandbox.world.clock import DAY, zulu_date
 from sim_mcp.sandbox.world.events import node, pdp_detail
+from sim_mcp.sandbox.world.reachability import connectivity_state
 from sim_mcp.sandbox.world.traffic_model import Session
-
-_FORGOTTEN = 2 * DAY
-"""Networks report an absent device after one or two days (emnify docs: connectivity)."""
 
 
 def connectivity(core: Core, endpoint: EndpointRow, sim: SimRow | None) -> dict[str, object]:
     """Return the connectivity of a device; offline has neither location nor session."""
-    state, session = _state(core, endpoint, sim)
+    state, session = connectivity_state(core.store, core.traffic, core.clock, endpoint.id, sim)
     body: dict[str, object] = {"status": {"description": state}}
     if sim is None or state == "OFFLINE":
         return body | {"services": []}
@@ -32,7 +30,7 @@ def subscriber_info(core: Core, endpoint: EndpointRow, sim: SimRow | None) -> di
     times = {"request_timestamp": zulu_date(now - 800), "reply_timestamp": zulu_date(now)}
     rows = core.store.rows("SELECT fault FROM state WHERE endpoint = ?", endpoint.id)
     fault = rows[0][0] if rows else None
-    state, session = _state(core, endpoint, sim)
+    state, session = connectivity_state(core.store, core.traffic, core.clock, endpoint.id, sim)
     if fault is None and (sim is None or state == "OFFLINE"):
         fault = "Unknown Subscriber" if sim is None else "Unknown Location"
     if fault is not None:
@@ -47,19 +45,6 @@ def subscriber_info(core: Core, endpoint: EndpointRow, sim: SimRow | None) -> di
     location = {"current_location_retrieved": True, "age_of_location": 0, "cell_global_id": cell}
     state_name = "assumedIdle" if state == "ATTACHED" else "camelBusy"
     return {"subscriber_info": {"success": True, "state": state_name, "location": location}, **times}
-
-
-def _state(core: Core, endpoint: EndpointRow, sim: SimRow | None) -> tuple[str, Session | None]:
-    if sim is None:
-        return "OFFLINE", None
-    stored = core.store.rows("SELECT connectivity FROM state WHERE endpoint = ?", endpoint.id)
-    if stored and stored[0][0] is not None:
-        return str(stored[0][0]), None
-    now = core.clock.now()
-    recent = list(core.traffic.sessions(sim, now - _FORGOTTEN, now))
-    if not recent or sim.status != Status.ACTIVATED:
-        return "OFFLINE", None
-    return ("ONLINE" if now < recent[-1].stop else "ATTACHED"), recent[-1]
 
 
 def _location(sim: SimRow, operator: Operator, seen: int, *, strings: bool) -> dict[str, object]:

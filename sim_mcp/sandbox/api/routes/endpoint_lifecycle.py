@@ -35,8 +35,7 @@ def create_endpoint(call: Call) -> Answer:
     )
     if sim is not None:
         call.core.registry.assign(sim, endpoint, call.identity.user, becomes=becomes)
-    place = f"http://{call.headers.get('host', 'localhost')}/api/v1/endpoint/{endpoint.id}"
-    return nothing(Backend.SCALA, 201).with_headers(("Location", place))
+    return nothing(Backend.SCALA, 201).with_headers(call.location(f"/endpoint/{endpoint.id}"))
 
 
 def delete_endpoint(call: Call) -> Answer:

@@ -2,10 +2,10 @@
 
 from sim_mcp.sandbox.api.answers import Answer, Backend, nothing, php
 from sim_mcp.sandbox.api.core import Call, RouteEntry
+from sim_mcp.sandbox.api.shapes import EURO
 from sim_mcp.sandbox.store.store import SimRow
 from sim_mcp.sandbox.world.catalogue import Role, Status
 
-_EUR = {"id": 1, "code": "EUR", "symbol": "€"}
 _HOSTING_FEE = 0.4
 """Monthly fee of an activated SIM."""
 _TYPES = {Role.ISSUER: 1, Role.RESELLER: 3, Role.ENTERPRISE: 4}
@@ -27,7 +27,7 @@ def get_stats(call: Call) -> Answer:
     body: dict[str, object] = {
         "sim": {**numbers, "total": sum(found.values())},
         "active_chargeable_sims": str(active),
-        "hosting_fees": {"cost": f"{active * _HOSTING_FEE:.2f}", "currency": _EUR},
+        "hosting_fees": {"cost": f"{active * _HOSTING_FEE:.2f}", "currency": EURO},
     }
     if sum(found.values()) > _MOST_TOTALLED:
         return php(body)
@@ -82,7 +82,7 @@ def get_tariff_plan(call: Call) -> Answer:
             "sim_suspended_active_rate": None,
             "sim_activated_amount": str(active),
             "applied_price": {"sim_activated_rate": [{"scale_start": 0, "rate": _HOSTING_FEE, "volume": active}]},
-            "tariff_plan": {"id": 398, "name": "Sandbox Pay as you go", "sim_activation_fee": 0, "currency": _EUR},
+            "tariff_plan": {"id": 398, "name": "Sandbox Pay as you go", "sim_activation_fee": 0, "currency": EURO},
             "active": True,
             "id": 1,
         }
@@ -96,7 +96,7 @@ def list_inclusive_volumes(call: Call) -> Answer:
     ratezone = {"id": 4711, "name": "Europe", "ratezone_status_id": 1}
     tariff = {"id": 398, "name": "Sandbox Inclusive", "tariff_status_id": 1, "ratezone": ratezone}
     volume = {"id": 77, "volume": 5000.0, "rate": 75.0, "pooled": True, "start_date": "2024-01-01T00:00:00.000+0000"}
-    return php([{**volume, "currency": _EUR, "tariff": tariff}])
+    return php([{**volume, "currency": EURO, "tariff": tariff}])
 
 
 def _sims(call: Call) -> list[SimRow]:

@@ -2,10 +2,9 @@
 
 from sim_mcp.sandbox.api.answers import Answer, Refusal, error, php
 from sim_mcp.sandbox.api.core import Call, RouteEntry
-from sim_mcp.sandbox.api.shapes import SERVICE_PROFILE, TARIFF_PROFILE
+from sim_mcp.sandbox.api.shapes import EURO, SERVICE_PROFILE, TARIFF_PROFILE
 from sim_mcp.sandbox.world.catalogue import OPERATORS
 
-_EUR = {"id": 1, "code": "EUR", "symbol": "€"}
 _SMS_RATE = 0.04
 
 
@@ -91,7 +90,7 @@ def _tariff_profile(call: Call) -> dict[str, object]:
         "default_sms_mo_rate": _SMS_RATE,
         "used_count": "1",
         "assigned_count": "1",
-        "currency": _EUR,
+        "currency": EURO,
     }
     return {
         "id": number,

@@ -1,11 +1,10 @@
 """The quotas of devices (`/api/v1/endpoint/{id}/quota/data` and `…/sms`), and extensions of their traffic limit."""
 
-from datetime import datetime
 from functools import partial
 
 from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, nothing, php
-from sim_mcp.sandbox.api.core import Call, RouteEntry, bad_request, reference
-from sim_mcp.sandbox.world.clock import from_ms, to_ms
+from sim_mcp.sandbox.api.core import Call, RouteEntry, bad_request, moment, reference
+from sim_mcp.sandbox.world.clock import from_ms
 from sim_mcp.sandbox.world.entitlements import Quota, QuotaKind, QuotaStatus
 
 _THRESHOLD = 20.0
@@ -40,7 +39,7 @@ def set_quota(call: Call, kind: QuotaKind) -> Answer:
     """Answer `POST …/quota/data` and `…/quota/sms`, whose volume is all that is left from then on: 201, empty."""
     endpoint = call.endpoint_or_empty()
     body = call.json_object()
-    status, volume, expiry = reference(body.get("status")), _number(body.get("volume")), _moment(body)
+    status, volume, expiry = reference(body.get("status")), _number(body.get("volume")), moment(body.get("expiry_date"))
     if status not in set(QuotaStatus) or volume is None or volume < 0 or expiry is None:
         raise _unprocessable("status, volume and expiry_date are required.")
     action = reference(body.get("action_on_exhaustion"))
@@ -108,13 +107,6 @@ def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value)
-
-
-def _moment(body: dict[str, object]) -> int | None:
-    try:
-        return to_ms(datetime.fromisoformat(str(body["expiry_date"])))
-    except (KeyError, ValueError, OverflowError):
-        return None
 
 
 def _unprocessable(message: str) -> Refusal:

@@ -1,12 +1,10 @@
 """SMS to devices and from them (`/api/v1/endpoint/{id}/sms`), numbers as strings as recorded."""
 
-from datetime import datetime
-
 from sim_mcp.sandbox.api.answers import Answer, Backend, Refusal, nothing, php
-from sim_mcp.sandbox.api.core import Call, RouteEntry, reference
+from sim_mcp.sandbox.api.core import Call, RouteEntry, moment, reference
 from sim_mcp.sandbox.store.store import SimRow
 from sim_mcp.sandbox.world.catalogue import Status
-from sim_mcp.sandbox.world.clock import offset_date, to_ms
+from sim_mcp.sandbox.world.clock import offset_date
 from sim_mcp.sandbox.world.messages import UNDER_WAY, Draft, Message, MessageKind, MessageStatus
 
 _TEXTS = {
@@ -57,11 +55,10 @@ def send_message(call: Call) -> Answer:
         source_type=source_type or (_DEFAULT_SOURCE[1] if source is None else 145),
         udh=udh,
         dcs=_number(body.get("dcs")),
-        expiry=_moment(body.get("expiry_date")),
+        expiry=moment(body.get("expiry_date")),
     )
     number = call.core.messages.send(endpoint, sim, draft)
-    place = f"http://{call.headers.get('host', 'localhost')}/api/v1/endpoint/{endpoint.id}/sms/{number}"
-    return nothing(Backend.PHP, 201).with_headers(("Location", place))
+    return nothing(Backend.PHP, 201).with_headers(call.location(f"/endpoint/{endpoint.id}/sms/{number}"))
 
 
 def cancel_message(call: Call) -> Answer:
@@ -126,13 +123,6 @@ def _listed(message: Message, sim: SimRow | None) -> dict[str, object]:
 
 def _number(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 256 else 0  # noqa: PLR2004  # one octet
-
-
-def _moment(value: object) -> int | None:
-    try:
-        return None if value is None else to_ms(datetime.fromisoformat(str(value)))
-    except (ValueError, OverflowError):
-        return None
 
 
 ROUTES: tuple[RouteEntry, ...] = (

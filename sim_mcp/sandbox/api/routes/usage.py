@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
+from sim_mcp.sandbox.api.shapes import EURO
 from sim_mcp.sandbox.settings import Unknowns
 from sim_mcp.sandbox.store.store import SimRow
 from sim_mcp.sandbox.world.clock import DAY, HOUR, MINUTE, SECOND, Clock, day_name, from_ms, zulu_date
@@ -16,7 +17,6 @@ _TYPES = {
 }
 _CURRENCY = {"code": "EUR", "symbol": "€", "id": 1}
 _DOLLAR = {"code": "USD", "symbol": "$", "id": 2}
-_DAILY_CURRENCY = {"id": 1, "code": "EUR", "symbol": "€"}
 _LONGEST = 400
 """Days that one answer covers at most."""
 
@@ -138,7 +138,7 @@ class UsageReports:
                 **self._volumes(use.rx, use.tx),
                 **self._data_cost(use.cost, 2),
                 "traffic_type": {"id": _DATA, "description": "Data", "unit": "MB"},
-                "currency": _DAILY_CURRENCY,
+                "currency": EURO,
             }
         if use.sms_rx + use.sms_tx or idle:
             row["sms"] = {
