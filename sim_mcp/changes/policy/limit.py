@@ -34,7 +34,7 @@ class Limit(About):
         return self
 
     def quota(self, caller: Caller, number: int) -> Quota:
-        """Return what it leaves to a caller; it is the so-and-so-manieth of the file."""
+        """Return what it leaves to a caller; `number` is its place among the limits of the file."""
 
         def counts(plan: Plan, asked: Caller) -> bool:
             return self.is_about(plan, asked) and (self.per == "workspace" or _same(asked, caller))
