@@ -23,7 +23,7 @@ from sim_mcp.server.telemetry.names import KnownNames
 from sim_mcp.server.telemetry.spans import PlainSpans
 from sim_mcp.server.telemetry.wanted import TelemetrySettingsError, Wanted
 
-FLUSHING = "sim-mcp telemetry flush"
+FLUSHING = "flushing telemetry"
 FLUSHED_WITHIN_S = 1.5
 """How long the end waits for a collector: what is left of the ten seconds that a signal leaves."""
 
